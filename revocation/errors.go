@@ -1,0 +1,133 @@
+package revocation
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// A RevokedError says that a source holds the certificate for revoked.
+type RevokedError struct {
+	Cert   *x509.Certificate
+	Serial *big.Int
+	Reason Reason
+	Time   time.Time // revocationDate
+	Source string    // URL of the CRL or responder, "stapled" or "added"
+}
+
+func (e *RevokedError) Error() string {
+	return fmt.Sprintf("certificate %x was revoked at %s (%s) according to %s",
+		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, e.Source)
+}
+
+// An UnknownError says that no source could vouch for the certificate. Unwrap
+// gives each source's reason.
+type UnknownError struct {
+	Cert *x509.Certificate
+	Errs []error
+}
+
+func (e *UnknownError) Error() string {
+	text := "revocation status unknown"
+	if e.Cert != nil && e.Cert.SerialNumber != nil {
+		text = fmt.Sprintf("revocation status of certificate %x unknown", e.Cert.SerialNumber)
+	}
+	if err := errors.Join(e.Errs...); err != nil {
+		text += ": " + err.Error()
+	}
+	return text
+}
+
+// Unwrap returns each source's reason.
+func (e *UnknownError) Unwrap() []error { return e.Errs }
+
+// A CRLError says why one CRL proves nothing; errors.Is finds its kind.
+type CRLError struct {
+	Source string // URL, or "added"
+	Err    error  // ErrMalformed, ErrSignature, ErrScope, ErrExpired, ErrNotYetValid or ErrUnhandledCritical
+	Detail string
+}
+
+func (e *CRLError) Error() string { return describe("CRL", e.Source, e.Err, e.Detail) }
+
+// Unwrap returns the kind of failure.
+func (e *CRLError) Unwrap() error { return e.Err }
+
+// An OCSPError says why one OCSP response proves nothing; errors.Is finds its
+// kind.
+type OCSPError struct {
+	Source string // URL, "stapled" or "added"
+	Err    error  // as CRLError, or ErrResponder
+	Detail string
+}
+
+func (e *OCSPError) Error() string { return describe("OCSP response", e.Source, e.Err, e.Detail) }
+
+// Unwrap returns the kind of failure.
+func (e *OCSPError) Unwrap() error { return e.Err }
+
+func describe(what, source string, kind error, detail string) string {
+	text := what
+	if source != "" {
+		text += " from " + source
+	}
+	if kind != nil {
+		text += ": " + kind.Error()
+	}
+	if detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+// A FetchError is a request that brought no answer.
+type FetchError struct {
+	URL        string
+	StatusCode int // zero: no response
+	Err        error
+}
+
+func (e *FetchError) Error() string {
+	text := "fetching " + e.URL
+	if e.StatusCode != 0 {
+		text += fmt.Sprintf(": HTTP status %d", e.StatusCode)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause, nil if the status code says it all.
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Kinds of failure, for errors.Is.
+var (
+	// ErrNoSource: the certificate names nothing to ask and nothing was added.
+	ErrNoSource = errors.New("no source of revocation information")
+	// ErrMalformed: not strict DER of what it should be.
+	ErrMalformed = errors.New("malformed")
+	// ErrSignature: the signature does not verify, or its signer must not sign.
+	ErrSignature = errors.New("signature not valid")
+	// ErrScope: not authoritative for the certificate: another issuer,
+	// partition, set of reasons or kind of certificate.
+	ErrScope = errors.New("not authoritative for the certificate")
+	// ErrExpired: nextUpdate, or the maximum age where there is none, has passed.
+	ErrExpired = errors.New("expired")
+	// ErrNotYetValid: thisUpdate lies in the future.
+	ErrNotYetValid = errors.New("not yet valid")
+	// ErrUnhandledCritical: a critical extension that is not processed.
+	ErrUnhandledCritical = errors.New("unhandled critical extension")
+	// ErrResponder: not an authorised responder, or it answered with an error
+	// status or "unknown".
+	ErrResponder = errors.New("responder not authorised or unable to answer")
+	// ErrHostNotAllowed: the host policy refuses the URL, or the address that
+	// its host resolves to.
+	ErrHostNotAllowed = errors.New("host not allowed")
+	// ErrTooLarge: longer than the limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrCacheMiss: a Cache holds nothing under the key, or no longer.
+	ErrCacheMiss = errors.New("not in the cache")
+)

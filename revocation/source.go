@@ -1,0 +1,60 @@
+package revocation
+
+import (
+	"context"
+	"crypto/x509"
+	"time"
+)
+
+// A Source answers whether one certificate is revoked. It must be safe for
+// concurrent use.
+//
+// An error means that the source cannot vouch for the certificate; it never
+// means that the certificate is good.
+type Source interface {
+	Status(ctx context.Context, q Query) (Answer, error)
+}
+
+// A Query asks about Path[0], the certificate in question.
+type Query struct {
+	// Path leads from the certificate in question over its issuer to a trusted
+	// root. It has been verified: signatures, names and validity.
+	Path []*x509.Certificate
+
+	// At is the time for which the answer must hold.
+	At time.Time
+
+	// Stapled is the OCSP response (DER) that the peer sent in the handshake
+	// about Path[0], nil if it sent none. It is not trusted.
+	Stapled []byte
+}
+
+// An Answer is what one source says. The zero value is Unspecified and never
+// taken for good.
+type Answer struct {
+	Status     Status
+	Revocation *RevokedError // set if Status is Revoked
+	ThisUpdate time.Time
+	NextUpdate time.Time // zero: the source named none
+}
+
+// Status is a certificate's state according to a source.
+type Status int
+
+// The states of a certificate. Only Good lets a certificate pass.
+const (
+	Unspecified Status = iota
+	Good
+	Revoked
+)
+
+// String returns "unspecified", "good" or "revoked".
+func (s Status) String() string {
+	switch s {
+	case Good:
+		return "good"
+	case Revoked:
+		return "revoked"
+	}
+	return "unspecified"
+}
