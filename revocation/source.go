@@ -10,7 +10,13 @@ import (
 // concurrent use.
 //
 // An error means that the source cannot vouch for the certificate; it never
-// means that the certificate is good.
+// means that the certificate is good, and the Answer beside it counts for
+// nothing, but for one case: when all that is wrong with what the source knows
+// is that its time is over, the source returns that Answer together with an
+// error of the kind ErrExpired. A Checker then still refuses on Revoked, and
+// takes Good for what Policy.MaxStale says. A source that would rather ask
+// again does so first, and returns the expired Answer only if that brought
+// nothing newer; it may join the reason to the error.
 type Source interface {
 	Status(ctx context.Context, q Query) (Answer, error)
 }
@@ -36,6 +42,10 @@ type Answer struct {
 	Revocation *RevokedError // set if Status is Revoked
 	ThisUpdate time.Time
 	NextUpdate time.Time // zero: the source named none
+
+	// For the record only; no decision rests on them.
+	Source string // URL of the CRL or responder, "stapled" or "added"
+	Cached bool   // known from before: nothing was fetched for this answer
 }
 
 // Status is a certificate's state according to a source.

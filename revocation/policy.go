@@ -1,0 +1,102 @@
+package revocation
+
+import (
+	"errors"
+	"time"
+)
+
+// clockTolerance is how far the clock of a CRL issuer or responder may be
+// ahead: a thisUpdate or producedAt that lies further in the future is not
+// believed. There is no tolerance after nextUpdate; that is Policy.MaxStale.
+const clockTolerance = 5 * time.Minute
+
+// maxAge is how long an answer without nextUpdate counts, from its thisUpdate.
+// RFC 6960 section 4.2.2.1 lets a responder leave nextUpdate out to say that
+// newer information can be had at any time, so its answers are of the moment.
+const maxAge = time.Hour
+
+// A Policy says what counts as good enough. The zero value asks about the
+// whole chain, takes the first answer, and refuses what no source can vouch
+// for.
+type Policy struct {
+	Depth     Depth     // zero: Chain
+	Agreement Agreement // zero: FirstAnswer
+	Unknown   Unknown   // zero: Deny
+
+	// MaxStale is the bound on Allow: how long after its nextUpdate a good
+	// answer still counts when nothing newer can be had. Allow needs it, and
+	// it needs Allow; a policy with one of the two refuses everything.
+	MaxStale time.Duration
+}
+
+// Depth says which certificates of a chain are asked about. The root never is:
+// it is trusted because it is pinned.
+type Depth int
+
+// The depths.
+const (
+	Chain     Depth = iota // all but the root
+	EndEntity              // the leaf only
+)
+
+// Agreement says how many of a Checker's sources have to vouch for a
+// certificate. Whatever it says, one source that answers Revoked is enough to
+// refuse, if it is reached.
+type Agreement int
+
+// The agreements.
+const (
+	// FirstAnswer: the first source that answers Good or Revoked decides, in
+	// the order of Checker.Sources; those after it are not asked.
+	FirstAnswer Agreement = iota
+	// EverySource: each source is asked, and each has to answer Good. One
+	// that cannot answer makes the certificate unknown, also one that has
+	// nothing to ask (ErrNoSource).
+	EverySource
+)
+
+// Unknown says what happens to a certificate that no source vouches for.
+type Unknown int
+
+// What may happen.
+const (
+	// Deny refuses it (hard fail).
+	Deny Unknown = iota
+
+	// Allow accepts it, with a warning in the log, if a source still has a
+	// good answer whose nextUpdate is at most Policy.MaxStale ago (soft fail).
+	// So every certificate that is accepted was vouched for by a signed answer
+	// of bounded age. One that was never vouched for is refused under Allow
+	// too, since that is all that whoever blocks the network has to achieve,
+	// and so is one that a source last knew as revoked, however long ago.
+	Allow
+)
+
+var errPolicy = errors.New("the policy contradicts itself")
+
+// validate refuses values that are not defined and a soft fail without a bound.
+func (p *Policy) validate() error {
+	switch {
+	case p.Depth != Chain && p.Depth != EndEntity:
+		return errors.Join(errPolicy, errors.New("Depth is neither Chain nor EndEntity"))
+	case p.Agreement != FirstAnswer && p.Agreement != EverySource:
+		return errors.Join(errPolicy, errors.New("Agreement is neither FirstAnswer nor EverySource"))
+	case p.Unknown != Deny && p.Unknown != Allow:
+		return errors.Join(errPolicy, errors.New("Unknown is neither Deny nor Allow"))
+	case p.MaxStale < 0:
+		return errors.Join(errPolicy, errors.New("MaxStale is negative"))
+	case p.Unknown == Allow && p.MaxStale == 0:
+		return errors.Join(errPolicy, errors.New("Allow without MaxStale"))
+	case p.Unknown == Deny && p.MaxStale > 0:
+		return errors.Join(errPolicy, errors.New("MaxStale without Allow"))
+	}
+	return nil
+}
+
+// expiry returns when an answer stops to count.
+func expiry(thisUpdate, nextUpdate time.Time) time.Time {
+	if nextUpdate.IsZero() {
+		return thisUpdate.Add(maxAge)
+	}
+	return nextUpdate
+}
