@@ -1,0 +1,23 @@
+// Package revocationtest makes what revocation reads, for tests.
+//
+// [Authority] is a certification authority's revocation service on loopback: it
+// publishes partitioned CRLs, answers OCSP, and goes wrong on demand. It is what
+// most tests want:
+//
+//	authority := revocationtest.NewAuthority(ca, caKey)
+//	defer authority.Close()
+//	// Issue a certificate that names authority.CRLURL(7), then:
+//	source := &revocation.CRLs{Fetcher: authority.Fetcher()}
+//	authority.Revoke(cert, revocation.ReasonKeyCompromise, time.Now())
+//	authority.Fail(revocationtest.Expired)
+//
+// [CRL] and [OCSPResponse] describe single documents, right or wrong. Their zero
+// values, with issuer and key filled in, are ordinary documents that a checker
+// must accept; each further field changes one thing.
+//
+// [TestSource] checks a user's own implementation of [revocation.Source].
+//
+// Nothing here needs a testing.TB, so that examples can use it too. Functions
+// panic where they are given what they cannot work with, as those of
+// net/http/httptest do.
+package revocationtest
