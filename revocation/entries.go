@@ -1,0 +1,252 @@
+package revocation
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// An entryReader reads revokedCertificates into an index. It walks them twice,
+// once to judge and count and once to place, so that the index is made at its
+// exact size and nothing is kept in between.
+//
+// The walk is by hand because a CRL may list a million certificates: there is a
+// short way for entries as nearly all are, and the full grammar for the others.
+type entryReader struct {
+	v2       bool // entries may have extensions
+	delta    bool // entries may say removeFromCRL
+	indirect bool // entries may name the issuer of the certificate
+	groups   issuerGroups
+
+	fault   string
+	foreign bool // the fault is a critical extension that is not processed
+}
+
+// read reads the content octets of revokedCertificates. It returns nil and
+// leaves the fault set if an entry is not as it must be.
+func (r *entryReader) read(der []byte) *index {
+	builder := newIndexBuilder(r.indirect)
+	group := uint32(0)
+	for rest := der; len(rest) > 0; {
+		if serial, size, _, ok := shortEntry(rest); ok && size > 0 {
+			builder.add(rest[shortSerial:], serial, group)
+			rest = rest[size:]
+			continue
+		}
+		e, size := r.entry(rest)
+		if size == 0 {
+			return nil
+		}
+		if e.issuer != "" {
+			group = r.groups.add(e.issuer)
+		}
+		builder.add(padded(e.serial), len(e.serial), group)
+		rest = rest[size:]
+	}
+	builder.layOut()
+	group = 0
+	for rest := der; len(rest) > 0; {
+		if serial, size, w, ok := shortEntry(rest); ok {
+			builder.place(rest[shortSerial:], serial, group, w)
+			rest = rest[size:]
+			continue
+		}
+		e, size := r.entry(rest)
+		if e.issuer != "" {
+			group = r.groups.add(e.issuer)
+		}
+		builder.place(padded(e.serial), len(e.serial), group, e.when)
+		rest = rest[size:]
+	}
+	return builder.finish()
+}
+
+const (
+	// shortSerial is where the serial starts in an entry with one-octet
+	// lengths.
+	shortSerial = 4
+	// shortWindow is how much of the list shortEntry looks at: more than an
+	// entry with the longest serial and a reason.
+	shortWindow = 72
+)
+
+// shortEntry reads an entry with one-octet lengths, a UTCTime, and no extension
+// but a reason that is not removeFromCRL, at the start of b. It is not ok for
+// any other, good or bad, and near the end of the list.
+func shortEntry(b []byte) (serial, size int, w when, ok bool) {
+	if len(b) < shortWindow {
+		return 0, 0, 0, false
+	}
+	b = b[:shortWindow]
+	serial = int(b[3])
+	if b[0] != 0x30 || b[2] != 0x02 || serial-1 >= maxSerialLength || serial == 0 {
+		return 0, 0, 0, false
+	}
+	if b[4]-1 >= 0xfe && serial > 1 && !minimalInteger(b[4], b[5]) {
+		return 0, 0, 0, false
+	}
+	date := b[shortSerial+serial:]
+	seconds, ok := parseUTCTime(date[2:])
+	if !ok || date[0] != 0x17 || date[1] != utcTimeLength {
+		return 0, 0, 0, false
+	}
+	size = shortSerial + serial + 2 + utcTimeLength
+	switch int(b[1]) + 2 {
+	case size:
+		return serial, size, packWhen(seconds, ReasonUnspecified), true
+	case size + len(reasonPrefix) + 1:
+		extensions := date[2+utcTimeLength:]
+		reason := extensions[len(reasonPrefix)]
+		if string(extensions[:len(reasonPrefix)]) == reasonPrefix && plainReasons>>reason&1 != 0 {
+			return serial, size + len(reasonPrefix) + 1, packWhen(seconds, Reason(reason)), true
+		}
+	}
+	return 0, 0, 0, false
+}
+
+// reasonPrefix is the DER of crlEntryExtensions with nothing in it but a reason
+// code, up to the code.
+const reasonPrefix = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"
+
+// plainReasons has a bit for each reason but removeFromCRL.
+const plainReasons = uint64(1<<11-1) &^ (1<<7 | 1<<ReasonRemoveFromCRL)
+
+// minimalInteger says whether the first two content octets of an INTEGER are
+// those of its shortest form.
+func minimalInteger(first, second byte) bool {
+	return !(first == 0x00 && second < 0x80 || first == 0xff && second >= 0x80)
+}
+
+// padded returns b with room behind it to read eight octets at its last.
+func padded(b []byte) []byte {
+	return append(append(make([]byte, 0, maxSerialLength+rowPadding), b...), make([]byte, rowPadding)...)
+}
+
+// An entry is one of revokedCertificates, as far as it is kept.
+type entry struct {
+	serial []byte // content octets of the INTEGER
+	when   when
+	issuer string // normalised; empty: as in the entry before
+}
+
+// entry reads any entry at the start of b. A size of zero means that it is not
+// as it must be, and why is in r.fault.
+func (r *entryReader) entry(b []byte) (e entry, size int) {
+	list := cryptobyte.String(b)
+	var fields, serial cryptobyte.String
+	if !list.ReadASN1(&fields, asn1.SEQUENCE) {
+		r.fault = "an entry is not a sequence"
+		return entry{}, 0
+	}
+	if !fields.ReadASN1(&serial, asn1.INTEGER) || len(serial) == 0 || len(serial) > maxSerialLength ||
+		len(serial) > 1 && !minimalInteger(serial[0], serial[1]) {
+		r.fault = "a serial number is not a DER integer of a length that is read"
+		return entry{}, 0
+	}
+	seconds, ok := readTime(&fields)
+	if !ok || seconds > maxRevocationSeconds {
+		r.fault = "a revocationDate is not a strict time"
+		return entry{}, 0
+	}
+	reason := ReasonUnspecified
+	if !fields.Empty() {
+		if !r.v2 {
+			r.fault = "an entry of a version 1 CRL has extensions"
+			return entry{}, 0
+		}
+		if r.fault = readExtensions(fields, func(oid string, critical bool, value cryptobyte.String) (fault string) {
+			switch oid {
+			case oidReasonCode:
+				reason, fault = r.reason(value)
+				return fault
+			case oidCertificateIssuer:
+				e.issuer, fault = r.issuer(value, critical)
+				return fault
+			}
+			if critical {
+				r.foreign = true
+				return "an entry has the critical extension " + objectIdentifier(oid)
+			}
+			return ""
+		}); r.fault != "" {
+			return entry{}, 0
+		}
+	}
+	e.serial, e.when = serial, packWhen(seconds, reason)
+	return e, len(b) - len(list)
+}
+
+// reason reads the reasonCode of an entry (RFC 5280 section 5.3.1).
+func (r *entryReader) reason(value cryptobyte.String) (Reason, string) {
+	var code cryptobyte.String
+	if !value.ReadASN1(&code, asn1.ENUM) || !value.Empty() || len(code) != 1 || code[0] > byte(ReasonAACompromise) || code[0] == 7 {
+		return 0, "a reasonCode is not one of RFC 5280"
+	}
+	reason := Reason(code[0])
+	if reason == ReasonRemoveFromCRL && !r.delta {
+		return 0, "an entry of a complete CRL says removeFromCRL"
+	}
+	return reason, ""
+}
+
+// issuer reads the certificateIssuer of an entry (RFC 5280 section 5.3.3). It
+// counts only in an indirect CRL, must be critical, and must leave no doubt
+// about who is meant.
+func (r *entryReader) issuer(value cryptobyte.String, critical bool) (string, string) {
+	if !r.indirect {
+		return "", "an entry names a certificate issuer, but the CRL is not indirect"
+	}
+	if !critical {
+		return "", "a certificateIssuer is not critical"
+	}
+	var content cryptobyte.String
+	if !value.ReadASN1(&content, asn1.SEQUENCE) || !value.Empty() {
+		return "", "a certificateIssuer is not a sequence"
+	}
+	names, ok := readGeneralNames(content)
+	if !ok {
+		return "", "a certificateIssuer has names that are not well formed"
+	}
+	issuer := ""
+	for _, name := range names {
+		if name.tag != tagDirectoryName {
+			continue
+		}
+		if issuer != "" {
+			return "", "a certificateIssuer has several directory names"
+		}
+		issuer = name.value
+	}
+	if issuer == "" {
+		return "", "a certificateIssuer has no directory name"
+	}
+	return issuer, ""
+}
+
+// readTime reads a UTCTime or GeneralizedTime as seconds since 1950.
+func readTime(s *cryptobyte.String) (seconds uint64, ok bool) {
+	var content cryptobyte.String
+	if s.PeekASN1Tag(asn1.UTCTime) {
+		if !s.ReadASN1(&content, asn1.UTCTime) || len(content) != utcTimeLength {
+			return 0, false
+		}
+		return parseUTCTime(content)
+	}
+	if !s.ReadASN1(&content, asn1.GeneralizedTime) {
+		return 0, false
+	}
+	return parseGeneralizedTime(content)
+}
+
+// issuerGroups numbers the certificate issuers of an indirect CRL. Group 0 is
+// the CRL issuer, to whom the entries belong that come before the first
+// certificateIssuer.
+type issuerGroups map[string]uint32
+
+func (g issuerGroups) add(issuer string) uint32 {
+	group, ok := g[issuer]
+	if !ok {
+		group = uint32(len(g))
+		g[issuer] = group
+	}
+	return group
+}

@@ -1,0 +1,278 @@
+package revocation
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A search is the algorithm of RFC 5280 section 6.3.3 for one certificate at
+// one time. It keeps account of what its answer rests on.
+type search struct {
+	source   *CRLs
+	at       time.Time
+	rests    evidence
+	examined []*x509.Certificate // that are being asked about, one for the sake of the other
+	fetched  bool
+}
+
+// A tally is what the CRLs consulted so far say about a certificate.
+type tally struct {
+	subject *subject
+	path    []*x509.Certificate
+
+	covered reasons // reasons_mask of RFC 5280
+	stale   reasons // covered by CRLs whose time is over
+	answer  Answer  // with the least of the times of the CRLs that count
+	errs    []error // of those that do not
+}
+
+// status answers for path[0].
+func (s *search) status(ctx context.Context, path []*x509.Certificate) (Answer, error) {
+	s.examined = append(s.examined, path[0])
+	defer func() { s.examined = s.examined[:len(s.examined)-1] }()
+	subject, err := newSubject(path[0])
+	if err != nil {
+		return Answer{}, err
+	}
+	t := &tally{subject: subject, path: path}
+
+	// RFC 5280 asks, after the points that the certificate names, about any CRL
+	// of the certificate issuer that is at hand.
+	own := distributionPoint{reasons: allReasons}
+	own.name.present = true
+	own.name.full = []generalName{{tag: tagDirectoryName, value: subject.issuer}}
+
+	// CRLs that were added cost nothing to consult, so all are: what one of them
+	// revokes is revoked, whatever others cover.
+	for _, point := range append(subject.points[:len(subject.points):len(subject.points)], own) {
+		if s.consultAdded(ctx, &point, t); t.answer.Status == Revoked {
+			return t.answer, nil
+		}
+	}
+	for _, point := range subject.points {
+		if point.reasons&^t.covered == 0 {
+			continue
+		}
+		if s.consultFetched(ctx, &point, t); t.answer.Status == Revoked {
+			return t.answer, nil
+		}
+	}
+	return s.conclude(t)
+}
+
+// conclude answers for a certificate that no CRL lists.
+func (s *search) conclude(t *tally) (Answer, error) {
+	t.answer.Status = Good
+	switch {
+	case t.covered == allReasons:
+		return t.answer, nil
+	case t.covered|t.stale == allReasons:
+		return t.answer, errors.Join(t.errs...) // one of the kind ErrExpired among them
+	case t.covered|t.stale != 0:
+		t.errs = append(t.errs, &CRLError{Source: t.answer.Source, Err: ErrScope,
+			Detail: fmt.Sprintf("no CRL covers the reasons %s", allReasons&^(t.covered|t.stale))})
+	case len(t.errs) == 0:
+		t.errs = append(t.errs, s.source.whyNone(t.subject))
+	}
+	return Answer{}, errors.Join(t.errs...)
+}
+
+// consultAdded consults the CRLs that were added, of each series the newest that
+// is genuine and in force.
+func (s *search) consultAdded(ctx context.Context, p *distributionPoint, t *tally) {
+	for _, series := range s.source.added.at(p.pointKeys(t.subject.issuer)) {
+		if series.delta {
+			continue
+		}
+		for _, c := range s.source.added.newestFirst(series) {
+			err := s.consult(ctx, c, p, t)
+			if t.answer.Status == Revoked {
+				return
+			}
+			if err != nil {
+				t.errs = append(t.errs, err)
+			}
+			if errors.Is(err, ErrSignature) || errors.Is(err, ErrNotYetValid) {
+				continue
+			}
+			if err == nil || errors.Is(err, ErrExpired) {
+				s.source.added.supersede(series, c)
+			}
+			break
+		}
+	}
+}
+
+// consultFetched consults the CRL of a distribution point, from the first of its
+// URLs that brings one that counts.
+func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *tally) {
+	urls, passedOver := p.urls()
+	for _, name := range passedOver {
+		t.errs = append(t.errs, passOver(name))
+	}
+	for _, url := range urls {
+		c, err := s.fetch(ctx, url, t.path, func(c *crl) string {
+			_, why := c.covers(t.subject, p)
+			return why
+		})
+		if err == nil {
+			err = s.consult(ctx, c, p, t)
+		}
+		if err == nil || t.answer.Status == Revoked {
+			return
+		}
+		t.errs = append(t.errs, err)
+	}
+}
+
+func passOver(name string) error {
+	return &FetchError{URL: name, Err: errors.New("only http and https are fetched")}
+}
+
+// consult asks one CRL, together with the newest delta CRL for it, and adds what
+// it says to the tally. Only an error of nil or of the kind ErrExpired means
+// that it counts, the latter for what it revokes and for Policy.MaxStale.
+func (s *search) consult(ctx context.Context, c *crl, p *distributionPoint, t *tally) error {
+	covers, why := c.covers(t.subject, p)
+	switch {
+	case why != "":
+		return &CRLError{Source: c.source, Err: ErrScope, Detail: why}
+	case c.delta:
+		return &CRLError{Source: c.source, Err: ErrScope, Detail: deltaAlone}
+	case s.rests.before(s.at, c.thisUpdate.Add(-clockTolerance)):
+		return &CRLError{Source: c.source, Err: ErrNotYetValid,
+			Detail: "its thisUpdate is " + c.thisUpdate.Format(time.RFC3339)}
+	}
+	signer, err := s.signer(ctx, c, t.path)
+	if err != nil {
+		return err
+	}
+	delta := s.delta(ctx, c, t, signer)
+	current := !s.rests.after(s.at, c.nextUpdate)
+	deltaCurrent := delta != nil && !s.rests.after(s.at, delta.nextUpdate)
+
+	// A delta CRL whose time is over still revokes, but no longer takes back.
+	if delta != nil {
+		if w, listed := delta.lookUp(t.subject); listed && w.reason() != ReasonRemoveFromCRL {
+			t.revoke(delta, w)
+			return nil
+		} else if listed && deltaCurrent {
+			t.count(c, delta, covers, true)
+			return nil
+		}
+	}
+	if w, listed := c.lookUp(t.subject); listed {
+		t.revoke(c, w)
+		return nil
+	}
+	// A delta CRL brings a complete one whose time is over up to date
+	// (RFC 5280 section 6.3.3 (a)(1)(i)).
+	if !deltaCurrent {
+		delta = nil
+	}
+	t.count(c, delta, covers, current || deltaCurrent)
+	if !current && !deltaCurrent {
+		return &CRLError{Source: c.source, Err: ErrExpired,
+			Detail: "its nextUpdate was " + c.nextUpdate.Format(time.RFC3339)}
+	}
+	return nil
+}
+
+// count takes a CRL, brought up to date by a delta CRL unless that is nil, into
+// the tally as one that does not list the certificate.
+func (t *tally) count(c, delta *crl, covers reasons, current bool) {
+	thisUpdate, nextUpdate := c.lifetime()
+	if delta != nil {
+		thisUpdate, nextUpdate = delta.lifetime()
+	}
+	if current {
+		t.covered |= covers
+	} else {
+		t.stale |= covers
+	}
+	if t.answer.Source == "" || thisUpdate.Before(t.answer.ThisUpdate) {
+		t.answer.ThisUpdate = thisUpdate
+	}
+	if t.answer.Source == "" || nextUpdate.Before(t.answer.NextUpdate) {
+		t.answer.NextUpdate = nextUpdate
+	}
+	if t.answer.Source == "" {
+		t.answer.Source = c.source
+	}
+}
+
+// revoke makes the answer that the CRL's entry gives.
+func (t *tally) revoke(c *crl, w when) {
+	cert := t.path[0]
+	t.answer = Answer{
+		Status: Revoked,
+		Revocation: &RevokedError{
+			Cert: cert, Serial: cert.SerialNumber, Reason: w.reason(), Time: w.time(), Source: c.source,
+		},
+		ThisUpdate: c.thisUpdate,
+		NextUpdate: c.nextUpdate,
+		Source:     c.source,
+	}
+}
+
+// delta returns the newest delta CRL that updates the complete CRL c, is signed
+// with the same key and has begun, or nil. One whose time is over comes only if
+// there is no other. A delta CRL that cannot be had takes nothing from the
+// complete one, which counts until its own nextUpdate; it is logged.
+func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certificate) *crl {
+	var newest *crl
+	consider := func(d *crl) string {
+		if why := d.updates(c); why != "" {
+			return why
+		}
+		if s.rests.before(s.at, d.thisUpdate.Add(-clockTolerance)) {
+			return "the delta CRL is not yet valid"
+		}
+		if !d.verifiedBy(signer) {
+			return "the delta CRL does not verify with the key of the complete one"
+		}
+		if newest == nil || d.newer(newest) {
+			newest = d
+		}
+		return ""
+	}
+	for _, series := range s.source.added.at(c.pointKeys()) {
+		if !series.delta {
+			continue
+		}
+		for _, d := range s.source.added.newestFirst(series) {
+			if consider(d) == "" {
+				s.source.added.supersede(series, d)
+				break
+			}
+		}
+	}
+	for _, points := range [][]distributionPoint{c.fresh, t.subject.fresh} {
+		for _, point := range points {
+			urls, _ := point.urls()
+			for _, url := range urls {
+				d, err := s.fetch(ctx, url, t.path, func(d *crl) string {
+					why := d.updates(c)
+					if why == "" && !d.verifiedBy(signer) {
+						why = "the delta CRL does not verify with the key of the complete one"
+					}
+					return why
+				})
+				if err == nil {
+					if why := consider(d); why != "" {
+						err = &CRLError{Source: url, Err: ErrScope, Detail: why}
+					}
+				}
+				if err == nil {
+					break
+				}
+				s.source.log(ctx, slog.LevelWarn, "no delta CRL", slog.String("url", url), slog.Any("err", err))
+			}
+		}
+	}
+	return newest
+}
