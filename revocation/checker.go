@@ -105,25 +105,21 @@ func (c *Checker) check(ctx context.Context, q Query) error {
 		}
 		value, err := weigh(&c.Policy, q.At, &a, err)
 		switch value {
-		case revoked:
+		case worthRevoked:
 			return c.decide(ctx, q, statements, Answer{}, revokedError(q.Path[0], &a))
-		case vouches:
-			vouched++
-		case vouchesStale:
-			vouched++
-			if stale.Status == Unspecified || a.NextUpdate.Before(stale.NextUpdate) {
-				stale = a
+		case worthGood:
+			if c.Policy.Agreement == FirstAnswer {
+				return c.decide(ctx, q, statements, Answer{}, nil)
 			}
-			continue // a fresh answer is better
+			vouched++
+		case worthStale: // the sources after it may know better
+			stale = a
+			vouched++
 		default:
 			errs = append(errs, err)
 		}
-		if vouched > 0 && value == vouches && c.Policy.Agreement == FirstAnswer {
-			return c.decide(ctx, q, statements, Answer{}, nil)
-		}
 	}
-	switch {
-	case c.Policy.Agreement == FirstAnswer && vouched > 0, vouched == len(c.Sources):
+	if vouched == len(c.Sources) || vouched > 0 && c.Policy.Agreement == FirstAnswer {
 		return c.decide(ctx, q, statements, stale, nil)
 	}
 	unknown := &UnknownError{Cert: q.Path[0], Errs: slices.Clone(errs)}
@@ -154,48 +150,48 @@ func (c *Checker) decide(ctx context.Context, q Query, statements []Statement, s
 type worth int
 
 const (
-	nothing worth = iota
-	revoked
-	vouches
-	vouchesStale
+	worthNothing worth = iota
+	worthRevoked
+	worthGood
+	worthStale
 )
 
 // weigh judges an answer by the policy, whatever its source thinks of it. With
-// nothing it returns the reason.
+// worthNothing it returns the reason.
 func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
 	if err != nil && !errors.Is(err, ErrExpired) {
-		return nothing, err
+		return worthNothing, err
 	}
 	switch a.Status {
 	case Revoked:
-		return revoked, nil
+		return worthRevoked, nil
 	case Good:
 	default:
 		if err == nil {
 			err = errors.New("the source gave neither an answer nor an error")
 		}
-		return nothing, err
+		return worthNothing, err
 	}
 	switch {
 	case a.ThisUpdate.IsZero():
-		return nothing, errors.Join(err, errors.New("good, but without thisUpdate"))
+		return worthNothing, errors.Join(err, errors.New("good, but without thisUpdate"))
 	case a.ThisUpdate.After(at.Add(clockTolerance)):
-		return nothing, errors.Join(err, ErrNotYetValid)
+		return worthNothing, errors.Join(err, ErrNotYetValid)
 	}
 	end := expiry(a.ThisUpdate, a.NextUpdate)
 	if !at.After(end) {
 		if err != nil {
-			return nothing, err // expired by a rule of its own: there is nothing to count from
+			return worthNothing, err // expired by a rule of its own: there is nothing to count from
 		}
-		return vouches, nil
+		return worthGood, nil
 	}
 	if p.Unknown == Allow && !at.After(end.Add(p.MaxStale)) {
-		return vouchesStale, nil
+		return worthStale, nil
 	}
 	if err == nil {
 		err = ErrExpired
 	}
-	return nothing, err
+	return worthNothing, err
 }
 
 func revokedError(cert *x509.Certificate, a *Answer) error {

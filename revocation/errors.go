@@ -59,7 +59,7 @@ func (e *CRLError) Unwrap() error { return e.Err }
 // kind.
 type OCSPError struct {
 	Source string // URL, "stapled" or "added"
-	Err    error  // as CRLError, or ErrResponder
+	Err    error  // as CRLError, or ErrResponder, ErrTooLarge or ErrNoSource
 	Detail string
 }
 

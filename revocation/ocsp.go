@@ -2,39 +2,213 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
-// OCSP is a Source of OCSP responses (RFC 6960): stapled, added, or asked from
-// the responder that the certificate names.
+// OCSP is a Source of OCSP responses (RFC 6960): stapled to the handshake,
+// added, or asked from the responder that the certificate names. They are
+// considered in this order; the first that is of the time decides, but never
+// against a revocation that a newer response has told of.
+//
+// A response counts if it is signed by the key of the very CA that issued the
+// certificate, or by a responder that this CA has directly issued a certificate
+// for OCSP signing to; RSA or ECDSA with SHA-256 or better. Its clock may be
+// five minutes ahead; without nextUpdate it counts for an hour.
+//
+// The zero value is a source of stapled responses. An OCSP is safe for
+// concurrent use; its fields must not change once it is used.
 type OCSP struct {
-	Fetcher   Fetcher      // nil: only stapled and added responses
-	Responder string       // URL asked instead of the certificate's own; empty: the certificate's, in their order
-	NoNonce   bool         // leave the nonce out, for responders that sign in advance (RFC 5019)
-	Logger    *slog.Logger // nil: none
+	Fetcher   Fetcher // nil: only stapled and added responses
+	Responder string  // URL asked instead of the certificate's own; empty: the certificate's, in their order
+
+	// NoNonce leaves the nonce (RFC 9654) out of requests, for responders that
+	// sign in advance (RFC 5019); small requests are then sent by GET. Without
+	// it, a response that does not repeat the nonce is refused. The nonce
+	// proves that a response was made for the request: one that is kept counts
+	// until its nextUpdate like any other, and so does one from the Cache.
+	NoNonce bool
 
 	// ResponderStatus is asked about the certificate of a delegated responder
-	// that does not carry id-pkix-ocsp-nocheck, most often the CRLs source.
-	// Nil: such a responder is not accepted.
+	// that does not carry id-pkix-ocsp-nocheck; a CRLs, most often. Nil: such
+	// a responder is refused.
 	ResponderStatus Source
 
-	// Time is the clock by which kept responses are refreshed; nil: time.Now.
-	Time func() time.Time
+	Time   func() time.Time // the clock of Run; nil: time.Now
+	Logger *slog.Logger     // nil: none
+
+	subjects ocspSubjects
+	adding   sync.Mutex // held to replace added
+	added    atomic.Pointer[ocspAdded]
 }
 
+// The responses that Add was given, by the serial numbers that they speak of.
+type ocspAdded struct{ bySerial map[string][]*ocspResponse }
+
 // Add keeps an OCSP response (DER) beside those that are stapled or asked for.
+// It is read here, with an error of the type *OCSPError if it is not a
+// response, and verified when a certificate that it speaks of is asked about.
 func (s *OCSP) Add(response []byte) error {
-	return &OCSPError{Source: "added", Err: ErrMalformed, Detail: "not read"}
+	r, err := readOCSP(append([]byte(nil), response...), "added")
+	if err != nil {
+		return err
+	}
+	s.adding.Lock()
+	defer s.adding.Unlock()
+	bySerial := map[string][]*ocspResponse{}
+	if old := s.added.Load(); old != nil {
+		bySerial = maps.Clone(old.bySerial)
+	}
+	for _, single := range r.singles {
+		serial := string(single.id.serial)
+		list := bySerial[serial]
+		if len(list) == 0 || list[len(list)-1] != r {
+			bySerial[serial] = append(list[:len(list):len(list)], r)
+		}
+	}
+	s.added.Store(&ocspAdded{bySerial})
+	return nil
+}
+
+// Run refreshes the responses that are in use before their nextUpdate, with
+// jitter, until ctx ends, and returns ctx.Err().
+func (s *OCSP) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // Status implements Source.
 func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
-	return Answer{}, &OCSPError{Err: ErrNoSource}
+	subject, err := s.subjects.get(s, q.Path)
+	if err != nil {
+		return Answer{}, err
+	}
+	i := ocspInquiry{source: s, subject: subject, q: q}
+	if len(q.Stapled) > 0 {
+		if v := i.stapled(); v != nil && i.hear(ctx, v, false) {
+			return i.best, nil
+		}
+	}
+	if added := s.added.Load(); added != nil {
+		for _, v := range i.fromAdded(added) {
+			if i.hear(ctx, v, false) {
+				return i.best, nil
+			}
+		}
+	}
+	if s.Fetcher == nil {
+		return i.stale(errOCSPNoFetcher)
+	}
+	return i.stale(subject.noQuestion)
 }
 
-// Run refreshes every response in use before its nextUpdate, until ctx ends.
-func (s *OCSP) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+var (
+	errOCSPNoFetcher = &OCSPError{Err: ErrNoSource, Detail: "there is no Fetcher, and no response about the certificate was stapled or added"}
+	errOCSPNoURL     = &OCSPError{Err: ErrNoSource, Detail: "the certificate names no responder"}
+)
+
+// An ocspInquiry is one call of Status.
+type ocspInquiry struct {
+	source  *OCSP
+	subject *ocspSubject
+	q       Query
+	best    Answer // Unspecified, or the newest that was heard
+	errs    []error
+}
+
+// hear considers a verdict and says whether it decides; best is then the
+// answer. A verdict whose only fault is that its time is over is kept in best
+// as well, in case there is nothing newer.
+func (i *ocspInquiry) hear(ctx context.Context, v *ocspVerdict, cached bool) bool {
+	err := v.current(i.q.At)
+	if err != nil && !errors.Is(err, ErrExpired) {
+		i.errs = append(i.errs, err)
+		return false
+	}
+	if err := i.source.authorised(ctx, v, i.q); err != nil {
+		i.errs = append(i.errs, err)
+		return false
+	}
+	if v.status == ocsp.Revoked {
+		i.subject.revoke(v)
+	} else if known := i.subject.revoked.Load(); known != nil && !v.thisUpdate.After(known.thisUpdate) {
+		v, err = known, nil // an older good takes no revocation back
+	}
+	if err != nil {
+		i.errs = append(i.errs, err)
+		if i.best.Status != Unspecified && !v.thisUpdate.After(i.best.ThisUpdate) {
+			return false
+		}
+	}
+	i.best = Answer{Status: Good, ThisUpdate: v.thisUpdate, NextUpdate: v.nextUpdate, Source: v.source, Cached: cached}
+	if v.status == ocsp.Revoked {
+		cert := i.q.Path[0]
+		i.best.Status = Revoked
+		i.best.Revocation = &RevokedError{Cert: cert, Serial: cert.SerialNumber, Reason: v.reason, Time: v.revokedAt, Source: v.source}
+	}
+	return err == nil
+}
+
+// stale ends an inquiry that nothing has decided.
+func (i *ocspInquiry) stale(none error) (Answer, error) {
+	if len(i.errs) == 0 {
+		return Answer{}, none
+	}
+	return i.best, errors.Join(i.errs...)
+}
+
+// stapled verifies the stapled response, or finds that it is the one that was
+// verified before.
+func (i *ocspInquiry) stapled() *ocspVerdict {
+	if len(i.q.Stapled) > maxOCSPBytes {
+		i.errs = append(i.errs, &OCSPError{Source: "stapled", Err: ErrTooLarge})
+		return nil
+	}
+	sum := sha256.Sum256(i.q.Stapled)
+	if known := i.subject.stapled.Load(); known != nil && known.sum == sum {
+		return &known.verdict
+	}
+	r, err := readOCSP(i.q.Stapled, "stapled")
+	if err == nil {
+		err = i.subject.judge(r)
+	}
+	if err != nil {
+		i.errs = append(i.errs, err)
+		return nil
+	}
+	known := &ocspStapled{sum: sum, verdict: r.verdict}
+	i.subject.stapled.Store(known)
+	return &known.verdict
+}
+
+// fromAdded verifies the responses that were added, once for each certificate
+// until there are others.
+func (i *ocspInquiry) fromAdded(added *ocspAdded) []*ocspVerdict {
+	judged := i.subject.added.Load()
+	if judged == nil || judged.of != added {
+		judged = &ocspJudged{of: added}
+		for _, r := range added.bySerial[i.subject.serial] {
+			own := *r // the verdict is about one certificate, r may speak of several
+			if err := i.subject.judge(&own); err != nil {
+				judged.errs = append(judged.errs, err)
+				continue
+			}
+			judged.verdicts = append(judged.verdicts, &own.verdict)
+		}
+		i.subject.added.Store(judged)
+	}
+	i.errs = append(i.errs, judged.errs...)
+	return judged.verdicts
+}
+
+// lifetime implements document.
+func (r *ocspResponse) lifetime() (thisUpdate, nextUpdate time.Time) {
+	return r.verdict.thisUpdate, expiry(r.verdict.thisUpdate, r.verdict.nextUpdate)
 }

@@ -1,0 +1,563 @@
+package revocation_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// TestOCSPResponse puts good and bad responses side by side, each stapled.
+func TestOCSPResponse(t *testing.T) {
+	type message = revocationtest.OCSPResponse
+	type edit = func(*message)
+	p := newOCSPPKI(t)
+	otherRoot := ocspIssue(t, ocspCA("Other Root"), ocspRSA("other"), nil)
+	sibling := ocspIssue(t, ocspCA("Sibling"), ocspRSA("other"), p.root)
+	rolledOver := ocspIssue(t, ocspCA("SubCA"), ocspRSA("other"), p.root) // the CA's name, another key
+	critical := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
+	harmless := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: []byte{5, 0}}}
+	archiveCutoff := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}, Value: []byte("\x18\x0f20200101000000Z")}}
+
+	// A responder's certificate that differs from the good one in one point.
+	responder := func(edit func(*x509.Certificate), parent *ocspParty, key string) *ocspParty {
+		template := ocspResponderTemplate()
+		if edit != nil {
+			edit(template)
+		}
+		return ocspIssue(t, template, ocspRSA(key), parent)
+	}
+	by := func(r *ocspParty) edit { return func(m *message) { r.by(m) } }
+	other := func(a revocationtest.SingleResponse) revocationtest.SingleResponse {
+		a.Serial = big.NewInt(0xabcdee)
+		return a
+	}
+	after := func(a revocationtest.SingleResponse, d time.Duration) revocationtest.SingleResponse {
+		a.ThisUpdate, a.NextUpdate = ocspNow.Add(d), ocspNow.Add(d+time.Hour)
+		return a
+	}
+
+	tests := []struct {
+		name   string
+		edit   edit
+		status revocation.Status
+		kind   error // nil: no error
+	}{
+		{"good, signed by the CA, by name", func(m *message) {}, revocation.Good, nil},
+		{"good, signed by the CA, by key", func(m *message) { m.ByKey = true }, revocation.Good, nil},
+		{"good, signed by the CA, with its certificate", func(m *message) { m.Certificates = []*x509.Certificate{p.ca.cert} }, revocation.Good, nil},
+		{"revoked", func(m *message) { m.Answers[0].Status = ocsp.Revoked }, revocation.Revoked, nil},
+		{"revoked, with a reason", func(m *message) { m.Answers[0].Status, m.Answers[0].Reason = ocsp.Revoked, 1 }, revocation.Revoked, nil},
+		{"revoked, with a reason that no RFC defines", func(m *message) { m.Answers[0].Status, m.Answers[0].Reason = ocsp.Revoked, 99 }, revocation.Revoked, nil},
+		{"revoked, removeFromCRL", func(m *message) { m.Answers[0].Status, m.Answers[0].Reason = ocsp.Revoked, 8 }, revocation.Revoked, nil},
+		{"unknown", func(m *message) { m.Answers[0].Status = ocsp.Unknown }, 0, revocation.ErrResponder},
+
+		// The signature.
+		{"signed with SHA-384", func(m *message) { m.SignatureAlgorithm = x509.SHA384WithRSA }, revocation.Good, nil},
+		{"signed with SHA-512", func(m *message) { m.SignatureAlgorithm = x509.SHA512WithRSA }, revocation.Good, nil},
+		{"signed with SHA-1", func(m *message) { m.SignatureAlgorithm = x509.SHA1WithRSA }, 0, revocation.ErrSignature},
+		{"signature changed", func(m *message) { m.BrokenSignature = true }, 0, revocation.ErrSignature},
+		{"signed by another key in the CA's name", func(m *message) { m.Key = rolledOver.key }, 0, revocation.ErrSignature},
+		{"signed by another CA, in the CA's name", func(m *message) { m.Key, m.Certificates = sibling.key, []*x509.Certificate{sibling.cert} }, 0, revocation.ErrSignature},
+		{"signed by a responder without its certificate", func(m *message) {
+			by(p.responder)(m)
+			m.Certificates = []*x509.Certificate{}
+		}, 0, revocation.ErrSignature},
+
+		// The delegated responder.
+		{"delegated, by name", by(p.responder), revocation.Good, nil},
+		{"delegated, by key", func(m *message) { by(p.responder)(m); m.ByKey = true }, revocation.Good, nil},
+		{"delegated, revoked", func(m *message) { by(p.responder)(m); m.Answers[0].Status = ocsp.Revoked }, revocation.Revoked, nil},
+		{"delegated, the certificate after the CA's", func(m *message) {
+			by(p.responder)(m)
+			m.Certificates = []*x509.Certificate{p.ca.cert, p.root.cert, p.responder.cert}
+		}, revocation.Good, nil},
+		{"delegated, ECDSA", func(m *message) {
+			by(ocspIssue(t, ocspResponderTemplate(), ocspECDSA(t), p.ca))(m)
+		}, revocation.Good, nil},
+		{"delegated, without a key usage", by(responder(func(c *x509.Certificate) { c.KeyUsage = 0 }, p.ca, "responder")), revocation.Good, nil},
+		{"delegated, nocheck critical", by(responder(func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: noCheck.Id, Critical: true, Value: noCheck.Value}}
+		}, p.ca, "responder")), revocation.Good, nil},
+		{"delegated, named by the certificate of another", func(m *message) {
+			by(p.responder)(m)
+			m.Responder, m.Certificates = p.leaf.cert, []*x509.Certificate{p.responder.cert}
+		}, 0, revocation.ErrSignature},
+		{"delegated, named by the key of another", func(m *message) {
+			by(p.responder)(m)
+			m.Responder, m.ByKey, m.Certificates = p.leaf.cert, true, []*x509.Certificate{p.responder.cert}
+		}, 0, revocation.ErrSignature},
+		{"delegated, signed by another key", func(m *message) {
+			by(p.responder)(m)
+			m.Key = ocspRSA("other")
+		}, 0, revocation.ErrSignature},
+		{"delegated without the purpose", by(responder(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
+		}, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"delegated with any purpose", by(responder(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+		}, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"delegated without any key usage extension", by(responder(func(c *x509.Certificate) { c.ExtKeyUsage = nil }, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"delegated, key not for signatures", by(responder(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"the certificate vouches for itself", by(p.leaf), 0, revocation.ErrResponder},
+		{"delegated by the sibling CA", by(responder(nil, sibling, "responder")), 0, revocation.ErrResponder},
+		{"delegated by the root", by(responder(nil, p.root, "responder")), 0, revocation.ErrResponder},
+		{"delegated by the CA's name with another key", by(responder(nil, rolledOver, "responder")), 0, revocation.ErrResponder},
+		{"delegated by a stranger", by(responder(nil, otherRoot, "responder")), 0, revocation.ErrResponder},
+		{"delegated over a further CA", func(m *message) {
+			between := ocspIssue(t, ocspCA("Between"), ocspRSA("between"), p.ca)
+			by(responder(nil, between, "responder"))(m)
+			m.Certificates = []*x509.Certificate{m.Responder, between.cert}
+		}, 0, revocation.ErrResponder},
+		{"delegated by a certificate signed with SHA-1", by(responder(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"delegated with an unknown critical extension", by(responder(func(c *x509.Certificate) {
+			c.ExtraExtensions = append(slices.Clone(critical), noCheck)
+		}, p.ca, "responder")), 0, revocation.ErrUnhandledCritical},
+		{"responder's certificate expired", by(responder(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = ocspNow.AddDate(-1, 0, 0), ocspNow.Add(-time.Second)
+		}, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"responder's certificate until now", by(responder(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = ocspNow.AddDate(-1, 0, 0), ocspNow
+		}, p.ca, "responder")), revocation.Good, nil},
+		{"responder's certificate not yet valid", by(responder(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = ocspNow.Add(time.Second), ocspNow.AddDate(1, 0, 0)
+		}, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"responder's own status in doubt", by(responder(func(c *x509.Certificate) { c.ExtraExtensions = nil }, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"nocheck that is not NULL", by(responder(func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: noCheck.Id, Value: []byte{1, 1, 0}}}
+		}, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"too many certificates", func(m *message) {
+			by(p.responder)(m)
+			m.Certificates = slices.Repeat([]*x509.Certificate{m.Responder}, 9)
+		}, 0, revocation.ErrMalformed},
+		{"as many certificates as are read", func(m *message) {
+			by(p.responder)(m)
+			m.Certificates = slices.Repeat([]*x509.Certificate{m.Responder}, 8)
+		}, revocation.Good, nil},
+		{"a certificate that is none", func(m *message) {
+			by(p.responder)(m)
+			m.Certificates = []*x509.Certificate{{Raw: []byte{0x30, 0}}, p.responder.cert}
+		}, 0, revocation.ErrMalformed},
+
+		// The CertID.
+		{"CertID by SHA-256", func(m *message) { m.Answers[0].Hash = crypto.SHA256 }, revocation.Good, nil},
+		{"CertID by SHA-384", func(m *message) { m.Answers[0].Hash = crypto.SHA384 }, revocation.Good, nil},
+		{"CertID by SHA-512", func(m *message) { m.Answers[0].Hash = crypto.SHA512 }, revocation.Good, nil},
+		{"CertID by another hash", func(m *message) {
+			m.Edit = func(tbs []byte) []byte {
+				return bytes.Replace(tbs, []byte{0x2b, 0x0e, 0x03, 0x02, 0x1a}, []byte{0x2b, 0x0e, 0x03, 0x02, 0x1b}, 1)
+			}
+		}, 0, revocation.ErrScope},
+		{"another serial", func(m *message) { m.Answers[0] = other(m.Answers[0]) }, 0, revocation.ErrScope},
+		{"the serial at another issuer", func(m *message) { m.Answers[0].Issuer = sibling.cert }, 0, revocation.ErrScope},
+		{"the serial at an issuer of another name, with the CA's key", func(m *message) {
+			m.Answers[0].NameHash = bytes.Repeat([]byte{1}, 20)
+		}, 0, revocation.ErrScope},
+		{"the serial at an issuer of the CA's name, with another key", func(m *message) { m.Answers[0].Issuer = rolledOver.cert }, 0, revocation.ErrScope},
+
+		// Several answers.
+		{"no answer", func(m *message) { m.Answers = nil }, 0, revocation.ErrMalformed},
+		{"the answer after that for another", func(m *message) {
+			m.Answers = []revocationtest.SingleResponse{other(p.answer(ocsp.Revoked)), p.answer(ocsp.Good)}
+		}, revocation.Good, nil},
+		{"revoked after another that is good", func(m *message) {
+			m.Answers = []revocationtest.SingleResponse{other(p.answer(ocsp.Good)), p.answer(ocsp.Revoked)}
+		}, revocation.Revoked, nil},
+		{"revoked at another issuer, good here", func(m *message) {
+			a := p.answer(ocsp.Revoked)
+			a.Issuer = sibling.cert
+			m.Answers = []revocationtest.SingleResponse{a, p.answer(ocsp.Good)}
+		}, revocation.Good, nil},
+		{"good at another issuer, revoked here", func(m *message) {
+			a := p.answer(ocsp.Good)
+			a.Issuer = sibling.cert
+			m.Answers = []revocationtest.SingleResponse{a, p.answer(ocsp.Revoked)}
+		}, revocation.Revoked, nil},
+		{"good, then revoked", func(m *message) { m.Answers = append(m.Answers, p.answer(ocsp.Revoked)) }, revocation.Revoked, nil},
+		{"revoked, then good", func(m *message) {
+			m.Answers = []revocationtest.SingleResponse{p.answer(ocsp.Revoked), p.answer(ocsp.Good)}
+		}, revocation.Revoked, nil},
+		{"good, then revoked by another hash", func(m *message) {
+			a := p.answer(ocsp.Revoked)
+			a.Hash = crypto.SHA256
+			m.Answers = append(m.Answers, a)
+		}, revocation.Revoked, nil},
+		{"good twice", func(m *message) { m.Answers = append(m.Answers, p.answer(ocsp.Good)) }, 0, revocation.ErrMalformed},
+		{"good, then unknown", func(m *message) { m.Answers = append(m.Answers, p.answer(ocsp.Unknown)) }, 0, revocation.ErrMalformed},
+
+		// The times.
+		{"thisUpdate five minutes ahead", func(m *message) { m.Answers[0] = after(m.Answers[0], 5*time.Minute) }, revocation.Good, nil},
+		{"thisUpdate further ahead", func(m *message) { m.Answers[0] = after(m.Answers[0], 5*time.Minute+time.Second) }, 0, revocation.ErrNotYetValid},
+		{"revoked, thisUpdate further ahead", func(m *message) {
+			m.Answers[0] = after(p.answer(ocsp.Revoked), 5*time.Minute+time.Second)
+		}, 0, revocation.ErrNotYetValid},
+		{"producedAt five minutes ahead", func(m *message) { m.ProducedAt = ocspNow.Add(5 * time.Minute) }, revocation.Good, nil},
+		{"producedAt further ahead", func(m *message) { m.ProducedAt = ocspNow.Add(5*time.Minute + time.Second) }, 0, revocation.ErrNotYetValid},
+		{"nextUpdate now", func(m *message) { m.Answers[0].NextUpdate = ocspNow }, revocation.Good, nil},
+		{"nextUpdate a second ago", func(m *message) { m.Answers[0].NextUpdate = ocspNow.Add(-time.Second) }, revocation.Good, revocation.ErrExpired},
+		{"revoked, nextUpdate a second ago", func(m *message) {
+			m.Answers[0].Status, m.Answers[0].NextUpdate = ocsp.Revoked, ocspNow.Add(-time.Second)
+		}, revocation.Revoked, revocation.ErrExpired},
+		{"no nextUpdate, an hour old", func(m *message) { m.Answers[0].NoNextUpdate = true }, revocation.Good, nil},
+		{"no nextUpdate, more than an hour old", func(m *message) {
+			m.Answers[0].ThisUpdate, m.Answers[0].NoNextUpdate = ocspNow.Add(-time.Hour-time.Second), true
+		}, revocation.Good, revocation.ErrExpired},
+		{"nextUpdate before thisUpdate", func(m *message) {
+			m.Answers[0].ThisUpdate, m.Answers[0].NextUpdate = ocspNow.Add(2*time.Minute), ocspNow.Add(time.Minute)
+		}, 0, revocation.ErrMalformed},
+
+		// The extensions.
+		{"extension of the response", func(m *message) { m.Extensions = harmless }, revocation.Good, nil},
+		{"critical extension of the response", func(m *message) { m.Extensions = critical }, 0, revocation.ErrUnhandledCritical},
+		{"extension of the answer", func(m *message) { m.Answers[0].Extensions = archiveCutoff }, revocation.Good, nil},
+		{"critical extension of the answer", func(m *message) { m.Answers[0].Extensions = critical }, 0, revocation.ErrUnhandledCritical},
+		{"critical extension of the answer about another", func(m *message) {
+			a := other(p.answer(ocsp.Good))
+			a.Extensions = critical
+			m.Answers = append(m.Answers, a)
+		}, 0, revocation.ErrUnhandledCritical},
+		{"an extension twice", func(m *message) { m.Extensions = append(harmless, harmless...) }, 0, revocation.ErrMalformed},
+		{"a nonce that nobody asked for", func(m *message) {
+			m.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}, Value: []byte{4, 1, 7}}}
+		}, revocation.Good, nil},
+
+		{"longer than the limit", func(m *message) {
+			m.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 64<<10)}}
+		}, 0, revocation.ErrTooLarge},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := p.good()
+			test.edit(m)
+			a, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: m.DER()})
+			require.Equal(t, test.status, a.Status)
+			if test.kind == nil {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, test.kind)
+				var ocspErr *revocation.OCSPError
+				require.ErrorAs(t, err, &ocspErr)
+				require.Equal(t, "stapled", ocspErr.Source)
+			}
+			if test.status == revocation.Revoked {
+				require.Equal(t, p.leaf.cert, a.Revocation.Cert)
+				require.Equal(t, p.leaf.cert.SerialNumber, a.Revocation.Serial)
+				require.Equal(t, ocspNow.AddDate(0, 0, -7), a.Revocation.Time)
+				require.Equal(t, "stapled", a.Revocation.Source)
+				i := slices.IndexFunc(m.Answers, func(a revocationtest.SingleResponse) bool { return a.Status == ocsp.Revoked })
+				require.Equal(t, m.Answers[i].Reason, a.Revocation.Reason)
+			}
+		})
+	}
+}
+
+// A derNode is one element of DER, taken apart.
+type derNode struct {
+	tag      byte
+	content  []byte     // of a primitive one
+	children []*derNode // of a constructed one, or of an OCTET STRING that holds one
+}
+
+func parseDER(der []byte) *derNode {
+	var raw asn1.RawValue
+	if rest, err := asn1.Unmarshal(der, &raw); err != nil || len(rest) > 0 {
+		panic("not one element of DER")
+	}
+	n := &derNode{tag: raw.FullBytes[0], content: raw.Bytes}
+	if !raw.IsCompound && (n.tag != 4 || len(raw.Bytes) < 100) {
+		return n
+	}
+	for rest := raw.Bytes; len(rest) > 0; {
+		var child asn1.RawValue
+		after, err := asn1.Unmarshal(rest, &child)
+		if err != nil {
+			panic(err)
+		}
+		n.children = append(n.children, parseDER(rest[:len(rest)-len(after)]))
+		rest = after
+	}
+	return n
+}
+
+func (n *derNode) bytes() []byte {
+	content := n.content
+	if n.children != nil {
+		content = nil
+		for _, child := range n.children {
+			content = append(content, child.bytes()...)
+		}
+	}
+	der, err := asn1.Marshal(asn1.RawValue{Class: int(n.tag >> 6), Tag: int(n.tag & 0x1f), IsCompound: n.tag&0x20 != 0, Bytes: content})
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+// at returns the element that the indices lead to.
+func (n *derNode) at(path ...int) *derNode {
+	for _, i := range path {
+		n = n.children[i]
+	}
+	return n
+}
+
+// basicResponse leads to the BasicOCSPResponse of an OCSPResponse.
+var basicResponse = []int{1, 0, 1, 0}
+
+// resigned returns the OCSPResponse, its ResponseData signed again.
+func (n *derNode) resigned(key crypto.Signer) []byte {
+	basic := n.at(basicResponse...)
+	signature, err := crypto.SignMessage(key, rand.Reader, basic.children[0].bytes(), crypto.SHA256)
+	if err != nil {
+		panic(err)
+	}
+	basic.children[2].content = append([]byte{0}, signature...)
+	return n.bytes()
+}
+
+// walk calls f for each element below n that holds others.
+func (n *derNode) walk(f func(*derNode)) {
+	if n.children == nil {
+		return
+	}
+	f(n)
+	for _, child := range slices.Clone(n.children) {
+		child.walk(f)
+	}
+}
+
+// fullOCSP is a good response with every field that there is, but nonsense in
+// none of them.
+func fullOCSP(p *ocspPKI) *revocationtest.OCSPResponse {
+	r := p.responder.by(p.good())
+	r.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: []byte{5, 0}}}
+	r.Answers = append(r.Answers, p.answer(ocsp.Revoked))
+	r.Answers[0].Extensions = r.Extensions
+	r.Answers[1].Serial = big.NewInt(5)
+	r.Answers[1].Reason = revocation.ReasonKeyCompromise
+	return r
+}
+
+// TestOCSPNothingLeftOver puts a NULL behind the last element of every element
+// that holds others in turn, and signs the response again.
+func TestOCSPNothingLeftOver(t *testing.T) {
+	p := newOCSPPKI(t)
+	ask := func(der []byte) error {
+		_, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: der})
+		return err
+	}
+	tree := parseDER(fullOCSP(p).DER())
+	require.NoError(t, ask(tree.resigned(p.responder.key)))
+	tampered := 0
+	tree.walk(func(n *derNode) {
+		n.children = append(n.children, &derNode{tag: 5})
+		err := ask(tree.resigned(p.responder.key))
+		n.children = n.children[:len(n.children)-1]
+		require.Error(t, err, "element %x", n.bytes())
+		kind := slices.IndexFunc([]error{
+			revocation.ErrMalformed,
+			revocation.ErrSignature, // in the signature's algorithm and the responder's name
+			revocation.ErrResponder, // in the responder's certificate
+		}, func(kind error) bool { return errors.Is(err, kind) })
+		require.GreaterOrEqual(t, kind, 0, "element %x: %v", n.bytes(), err)
+		tampered++
+	})
+	require.Greater(t, tampered, 40)
+}
+
+// TestOCSPEncoding: what is signed well, but not strict DER of the type.
+func TestOCSPEncoding(t *testing.T) {
+	p := newOCSPPKI(t)
+	data := func(n *derNode) *derNode { return n.at(basicResponse...).children[0] }
+	single := func(n *derNode) *derNode { return data(n).at(2, 0) }
+	for _, test := range []struct {
+		name string
+		edit func(n *derNode)
+		kind error
+	}{
+		{"nothing", func(*derNode) {}, nil},
+		{"version spelt out", func(n *derNode) {
+			data(n).children = slices.Insert(data(n).children, 0, parseDER([]byte{0xa0, 3, 2, 1, 0}))
+		}, revocation.ErrMalformed},
+		{"version 2", func(n *derNode) {
+			data(n).children = slices.Insert(data(n).children, 0, parseDER([]byte{0xa0, 3, 2, 1, 1}))
+		}, revocation.ErrMalformed},
+		{"another type of response", func(n *derNode) { n.at(1, 0, 0).content[8]++ }, revocation.ErrMalformed},
+		{"time with a fraction", func(n *derNode) { data(n).children[1].content = []byte("20260601110000.1Z") }, revocation.ErrMalformed},
+		{"time with an offset", func(n *derNode) { data(n).children[1].content = []byte("20260601120000+0100") }, revocation.ErrMalformed},
+		{"time without seconds", func(n *derNode) { data(n).children[1].content = []byte("202606011200Z") }, revocation.ErrMalformed},
+		{"a day that there is not", func(n *derNode) { data(n).children[1].content = []byte("20260230120000Z") }, revocation.ErrMalformed},
+		{"UTCTime", func(n *derNode) { *data(n).children[1] = derNode{tag: 0x17, content: []byte("260601110000Z")} }, revocation.ErrMalformed},
+		{"good with contents", func(n *derNode) { single(n).children[1].content = []byte{0} }, revocation.ErrMalformed},
+		{"good, constructed", func(n *derNode) { single(n).children[1].tag = 0xa0 }, revocation.ErrMalformed},
+		{"a status that there is not", func(n *derNode) { single(n).children[1].tag = 0x83 }, revocation.ErrMalformed},
+		{"serial number padded", func(n *derNode) {
+			single(n).at(0, 3).content = append([]byte{0}, single(n).at(0, 3).content...)
+			single(n).at(0, 3).content[1] = 1
+		}, revocation.ErrMalformed},
+		{"serial number negative", func(n *derNode) { single(n).at(0, 3).content[0] = 0x80 }, revocation.ErrMalformed},
+		{"responderID of neither kind", func(n *derNode) { data(n).children[0].tag = 0xa3 }, revocation.ErrMalformed},
+		{"hash with parameters", func(n *derNode) { single(n).at(0, 0).children[1] = &derNode{tag: 2, content: []byte{1}} }, revocation.ErrMalformed},
+		{"hash without NULL", func(n *derNode) { single(n).at(0, 0).children = single(n).at(0, 0).children[:1] }, nil},
+		{"critical spelt out as false", func(n *derNode) {
+			extension := data(n).at(3, 0, 0)
+			extension.children = slices.Insert(extension.children, 1, parseDER([]byte{1, 1, 0}))
+		}, revocation.ErrMalformed},
+		{"no extensions in the field", func(n *derNode) { *data(n).at(3, 0) = derNode{tag: 0x30} }, revocation.ErrMalformed},
+		{"signature of seven bits", func(n *derNode) {
+			// Set after signing, see below.
+		}, revocation.ErrMalformed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tree := parseDER(fullOCSP(p).DER())
+			test.edit(tree)
+			der := tree.resigned(p.responder.key)
+			if test.name == "signature of seven bits" {
+				tree.at(basicResponse...).children[2].content[0] = 1
+				der = tree.bytes()
+			}
+			_, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: der})
+			if test.kind == nil {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, test.kind)
+			}
+		})
+	}
+	for name, edit := range map[string]func([]byte) []byte{
+		"a byte after it": func(der []byte) []byte { return append(der, 0) },
+		"cut short":       func(der []byte) []byte { return der[:len(der)-1] },
+		"length not minimal": func(der []byte) []byte {
+			return slices.Concat(der[:1], []byte{0x83, 0}, der[2:]) // was 0x82 and two octets
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			der := edit(fullOCSP(p).DER())
+			_, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: der})
+			require.ErrorIs(t, err, revocation.ErrMalformed)
+		})
+	}
+	t.Run("changed after signing", func(t *testing.T) {
+		tree := parseDER(fullOCSP(p).DER())
+		data(tree).children[1].content[13]++ // the second of producedAt
+		_, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: tree.bytes()})
+		require.ErrorIs(t, err, revocation.ErrSignature)
+	})
+}
+
+// TestOCSPErrorStatus: a responder's refusal is not an answer.
+func TestOCSPErrorStatus(t *testing.T) {
+	p := newOCSPPKI(t)
+	for _, test := range []struct {
+		der  []byte
+		says string
+		kind error
+	}{
+		{[]byte{0x30, 3, 0x0a, 1, 1}, "malformed", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 2}, "internal error", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 3}, "try later", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 5}, "signature required", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 6}, "unauthorized", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 99}, "99", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 0}, "responseBytes", revocation.ErrMalformed},
+		{[]byte{0x30, 4, 0x0a, 1, 6, 0}, "", revocation.ErrMalformed},
+	} {
+		a, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: test.der})
+		require.ErrorIs(t, err, test.kind)
+		require.ErrorContains(t, err, test.says)
+		require.Zero(t, a)
+	}
+}
+
+// statusFunc is a Source made of a function.
+type statusFunc func(ctx context.Context, q revocation.Query) (revocation.Answer, error)
+
+func (f statusFunc) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
+	return f(ctx, q)
+}
+
+// TestOCSPResponderStatus: a responder without id-pkix-ocsp-nocheck is asked
+// about, and nothing but a good answer of the time lets it pass.
+func TestOCSPResponderStatus(t *testing.T) {
+	p := newOCSPPKI(t)
+	template := ocspResponderTemplate()
+	template.ExtraExtensions = nil
+	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
+	m := responder.by(p.good())
+	good := revocation.Answer{Status: revocation.Good, ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour)}
+	expired := good
+	expired.NextUpdate = ocspNow.Add(-time.Second)
+
+	for _, test := range []struct {
+		name   string
+		answer revocation.Answer
+		err    error
+		says   string // empty: the responder passes
+	}{
+		{"good", good, nil, ""},
+		{"unknown", revocation.Answer{}, errors.New("no idea"), "no idea"},
+		{"neither answer nor error", revocation.Answer{}, nil, "neither"},
+		{"expired", expired, nil, "expired"},
+		{"expired, as its source says", good, revocation.ErrExpired, "expired"},
+		{"revoked", revocation.Answer{Status: revocation.Revoked}, nil, "was revoked"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var asked []revocation.Query
+			s := &revocation.OCSP{ResponderStatus: statusFunc(func(_ context.Context, q revocation.Query) (revocation.Answer, error) {
+				asked = append(asked, q)
+				return test.answer, test.err
+			})}
+			a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: m.DER()})
+			require.Equal(t, []revocation.Query{{Path: []*x509.Certificate{responder.cert, p.ca.cert, p.root.cert}, At: ocspNow}}, asked)
+			if test.says == "" {
+				require.NoError(t, err)
+				require.Equal(t, revocation.Good, a.Status)
+				return
+			}
+			require.ErrorIs(t, err, revocation.ErrResponder)
+			require.ErrorContains(t, err, test.says)
+			require.Zero(t, a)
+		})
+	}
+
+	t.Run("a responder that vouches for itself", func(t *testing.T) {
+		about := p.answer(ocsp.Good)
+		about.Serial = responder.cert.SerialNumber
+		self := responder.by(p.good())
+		self.Answers = []revocationtest.SingleResponse{about}
+		s := &revocation.OCSP{}
+		s.ResponderStatus = s
+		require.NoError(t, s.Add(self.DER()))
+		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: m.DER()})
+		require.ErrorIs(t, err, revocation.ErrResponder)
+		require.ErrorContains(t, err, "it answers for a responder")
+		require.Zero(t, a)
+	})
+	t.Run("a responder that the CA vouches for by OCSP", func(t *testing.T) {
+		about := p.answer(ocsp.Good)
+		about.Serial = responder.cert.SerialNumber
+		byCA := p.good()
+		byCA.Answers = []revocationtest.SingleResponse{about}
+		s := &revocation.OCSP{}
+		s.ResponderStatus = s
+		require.NoError(t, s.Add(byCA.DER()))
+		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: m.DER()})
+		require.NoError(t, err)
+		require.Equal(t, revocation.Good, a.Status)
+	})
+}
