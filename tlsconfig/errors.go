@@ -1,0 +1,76 @@
+package tlsconfig
+
+import (
+	"crypto/x509"
+	"fmt"
+)
+
+// A Rule names the check that refused a peer. Its zero value is none of them.
+type Rule int
+
+// The rules in the order in which they are checked.
+const (
+	// RuleProtocol: the connection is not TLS 1.2 with one of the suites.
+	RuleProtocol Rule = iota + 1
+	// RuleNoCertificate: the peer presented no certificate.
+	RuleNoCertificate
+	// RuleSubCA: the leaf was not issued by a pinned SubCA.
+	RuleSubCA
+	// RuleRoot: the SubCA was not issued by a pinned root.
+	RuleRoot
+	// RuleValidity: a certificate of the chain has expired or is not yet valid.
+	RuleValidity
+	// RuleKey: a key or a signature is too weak, or of the wrong kind.
+	RuleKey
+	// RuleUsage: basicConstraints, keyUsage, extKeyUsage, a name constraint or
+	// an unknown critical extension forbids this use.
+	RuleUsage
+	// RuleFQDN: another name, several names in the subject, or none.
+	RuleFQDN
+	// RuleRevocation: revoked, or not known not to be.
+	RuleRevocation
+)
+
+var ruleNames = [...]string{
+	RuleProtocol:      "protocol",
+	RuleNoCertificate: "no-certificate",
+	RuleSubCA:         "subca",
+	RuleRoot:          "root",
+	RuleValidity:      "validity",
+	RuleKey:           "key",
+	RuleUsage:         "usage",
+	RuleFQDN:          "fqdn",
+	RuleRevocation:    "revocation",
+}
+
+// String returns a stable lower-case name, such as "fqdn".
+func (r Rule) String() string {
+	if r > 0 && int(r) < len(ruleNames) {
+		return ruleNames[r]
+	}
+	return fmt.Sprintf("rule(%d)", int(r))
+}
+
+// A PeerError says which rule refused a peer, over which certificate. Unwrap
+// gives the cause, such as *revocation.RevokedError.
+type PeerError struct {
+	Rule   Rule
+	Cert   *x509.Certificate // the certificate concerned; nil for RuleProtocol and RuleNoCertificate
+	Detail string            // what was found and what was wanted
+	Err    error             // the cause; nil if Detail says it all
+}
+
+// Error names the rule and what was found.
+func (e *PeerError) Error() string {
+	s := "peer refused by rule " + e.Rule.String()
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *PeerError) Unwrap() error { return e.Err }

@@ -1,0 +1,183 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+)
+
+// Pins are the Spine CAs that a peer must chain to. Each is pinned by its
+// whole certificate: a CA of the same name with another key is another CA.
+// Several generations may live side by side, and Replace changes the pins
+// while they are in use. The zero value pins nothing and lets nobody in.
+type Pins struct {
+	current atomic.Pointer[pinned]
+}
+
+// A pinned is one immutable set of pins, and what has been found out by it.
+type pinned struct {
+	roots, subCAs []*x509.Certificate
+	paths         []*path // every way from a SubCA to a root, in the order of the SubCAs
+	verdicts      verdicts
+}
+
+// A path leads from a pinned SubCA to the pinned root that issued it.
+type path struct {
+	subCA, root *x509.Certificate
+	// The same two for x509's Verify.
+	intermediates, anchors *x509.CertPool
+	// constrained: one of the two has a nameConstraints extension.
+	constrained bool
+}
+
+// NewPins pins the given certificates. Every one must be a CA's, with a key of
+// at least 2048 bits (RSA) or 256 bits (ECDSA) and no critical extension that
+// crypto/x509 does not know, and each SubCA must bear the signature, with
+// SHA-256 or better, of one of the roots. Validity is left to the time of the
+// handshake. An empty list is an error. A certificate given twice counts once.
+func NewPins(roots, subCAs []*x509.Certificate) (*Pins, error) {
+	if len(roots) == 0 {
+		return nil, errors.New("no root is pinned")
+	}
+	if len(subCAs) == 0 {
+		return nil, errors.New("no SubCA is pinned")
+	}
+	p := new(pinned)
+	for _, cert := range roots {
+		if err := checkCA(cert); err != nil {
+			return nil, fmt.Errorf("the root %w", err)
+		}
+		if !containsCert(p.roots, cert) {
+			p.roots = append(p.roots, cert)
+		}
+	}
+	for _, cert := range subCAs {
+		if err := checkCA(cert); err != nil {
+			return nil, fmt.Errorf("the SubCA %w", err)
+		}
+		if containsCert(p.roots, cert) {
+			return nil, fmt.Errorf("%q is pinned both as a root and as a SubCA", clip(cert.Subject.String()))
+		}
+		if containsCert(p.subCAs, cert) {
+			continue
+		}
+		p.subCAs = append(p.subCAs, cert)
+		before := len(p.paths)
+		for _, root := range p.roots {
+			if issued(root, cert) {
+				p.paths = append(p.paths, newPath(cert, root))
+			}
+		}
+		if len(p.paths) == before {
+			return nil, fmt.Errorf("no pinned root issued the SubCA %q with SHA-256 or better", clip(cert.Subject.String()))
+		}
+	}
+	pins := new(Pins)
+	pins.current.Store(p)
+	return pins, nil
+}
+
+// LoadPins reads the pins from two PEM files and pins them as NewPins does.
+func LoadPins(rootsFile, subCAsFile string) (*Pins, error) {
+	roots, err := readCertificates(rootsFile)
+	if err != nil {
+		return nil, err
+	}
+	subCAs, err := readCertificates(subCAsFile)
+	if err != nil {
+		return nil, err
+	}
+	pins, err := NewPins(roots, subCAs)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", rootsFile, subCAsFile, err)
+	}
+	return pins, nil
+}
+
+// Replace makes p pin what newer pins, from the next handshake on: sessions of
+// before are resumed only if their peers chain to the new pins. It may be
+// called while p is in use.
+func (p *Pins) Replace(newer *Pins) { p.current.Store(newer.snapshot()) }
+
+// Roots returns a fresh slice of the pinned roots.
+func (p *Pins) Roots() []*x509.Certificate {
+	if s := p.snapshot(); s != nil {
+		return slices.Clone(s.roots)
+	}
+	return nil
+}
+
+// SubCAs returns a fresh slice of the pinned SubCAs.
+func (p *Pins) SubCAs() []*x509.Certificate {
+	if s := p.snapshot(); s != nil {
+		return slices.Clone(s.subCAs)
+	}
+	return nil
+}
+
+// snapshot returns nil if nothing is pinned.
+func (p *Pins) snapshot() *pinned {
+	if p == nil {
+		return nil
+	}
+	return p.current.Load()
+}
+
+func newPath(subCA, root *x509.Certificate) *path {
+	p := &path{
+		subCA: subCA, root: root,
+		intermediates: x509.NewCertPool(), anchors: x509.NewCertPool(),
+		constrained: hasNameConstraints(subCA) || hasNameConstraints(root),
+	}
+	p.intermediates.AddCert(subCA)
+	p.anchors.AddCert(root)
+	return p
+}
+
+// checkCA refuses what could not issue anything, so that a wrong pin is found
+// when it is pinned.
+func checkCA(cert *x509.Certificate) error {
+	if cert == nil || len(cert.Raw) == 0 {
+		return errors.New("is not a parsed certificate")
+	}
+	subject := clip(cert.Subject.String())
+	switch {
+	case !cert.BasicConstraintsValid || !cert.IsCA:
+		return fmt.Errorf("%q is not a CA certificate", subject)
+	case cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0:
+		return fmt.Errorf("%q must not sign certificates, says its keyUsage", subject)
+	case len(cert.UnhandledCriticalExtensions) > 0:
+		return fmt.Errorf("%q has an unknown critical extension, %v", subject, cert.UnhandledCriticalExtensions[0])
+	}
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < minRSABits {
+			return fmt.Errorf("%q has an RSA key of %d bits, fewer than %d", subject, key.N.BitLen(), minRSABits)
+		}
+	case *ecdsa.PublicKey:
+		if bits := key.Params().BitSize; bits < 256 {
+			return fmt.Errorf("%q has an ECDSA key of %d bits, fewer than 256", subject, bits)
+		}
+	default:
+		return fmt.Errorf("%q has a key that is neither RSA nor ECDSA", subject)
+	}
+	return nil
+}
+
+// issued reports whether root issued subCA: name, signature, and that a CA may
+// stand below it at all (RFC 5280 section 4.2.1.9).
+func issued(root, subCA *x509.Certificate) bool {
+	return bytes.Equal(subCA.RawIssuer, root.RawSubject) &&
+		root.MaxPathLen != 0 &&
+		strongSignature(subCA.SignatureAlgorithm) &&
+		subCA.CheckSignatureFrom(root) == nil
+}
+
+func containsCert(certs []*x509.Certificate, cert *x509.Certificate) bool {
+	return slices.ContainsFunc(certs, cert.Equal)
+}

@@ -1,0 +1,239 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Verifier decides whether a certificate is a Spine peer's. The zero value
+// accepts nobody. A Verifier is safe for concurrent use; its fields must not
+// change once it is used.
+type Verifier struct {
+	// Pins are the CAs that a peer must chain to; nil or zero: nobody is
+	// accepted.
+	Pins *Pins
+
+	// FQDNs are the accepted names, compared whole and without case; one of
+	// the leaf's must be among them. Empty: a server must bear the name that
+	// was dialled, and a client is refused.
+	FQDNs []string
+
+	// Revocation is asked last, for every handshake; nil: nobody is accepted.
+	Revocation RevocationChecker
+
+	// Time is the clock that validity is judged by; nil: time.Now.
+	Time func() time.Time
+}
+
+// Presented is what a peer showed in a handshake.
+type Presented struct {
+	// Certificates are the peer's, leaf first, as x509.ParseCertificate
+	// returned them. Only the leaf counts: the rest of the chain comes from
+	// the pins, whether the peer sent it or not.
+	Certificates []*x509.Certificate
+
+	// Usage is what the peer uses its leaf for: x509.ExtKeyUsageServerAuth or
+	// x509.ExtKeyUsageClientAuth. Anything else is refused.
+	Usage x509.ExtKeyUsage
+
+	// ServerName is the name that was dialled, of which the server was told;
+	// empty on the server's side.
+	ServerName string
+
+	// OCSPResponse is the response stapled to the handshake; nil: none.
+	OCSPResponse []byte
+}
+
+// Verify judges what a peer presented, in the order of the rules: chain,
+// validity, key, usage, FQDN and, after all that needs no network, revocation.
+// It returns the leaf, its SubCA and its root in a fresh slice, or *PeerError.
+//
+// Where several pinned SubCAs share a name and a key, or several roots do, the
+// first path of the pins' order that is valid now is taken.
+func (v *Verifier) Verify(ctx context.Context, p Presented) ([]*x509.Certificate, error) {
+	if len(p.Certificates) == 0 {
+		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "the peer presented no certificate"}
+	}
+	leaf := p.Certificates[0]
+	if leaf == nil || len(leaf.Raw) == 0 {
+		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "what the peer presented is not a parsed certificate"}
+	}
+	pins := v.Pins.snapshot()
+	if pins == nil {
+		return nil, &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
+	}
+	now := v.now()
+	found, path, err := pins.chain(leaf, p.Usage, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkFQDN(leaf, found.names, &p); err != nil {
+		return nil, err
+	}
+	chain := []*x509.Certificate{leaf, path.subCA, path.root}
+	if v.Revocation == nil {
+		return nil, &PeerError{Rule: RuleRevocation, Cert: leaf, Detail: "there is no revocation checker to ask"}
+	}
+	if err := v.Revocation.Check(ctx, chain, p.OCSPResponse); err != nil {
+		return nil, &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
+	}
+	return chain, nil
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Time != nil {
+		return v.Time()
+	}
+	return time.Now()
+}
+
+func (v *Verifier) checkFQDN(leaf *x509.Certificate, names []string, p *Presented) error {
+	if len(v.FQDNs) > 0 {
+		if matchFQDN(names, v.FQDNs...) {
+			return nil
+		}
+		return &PeerError{Rule: RuleFQDN, Cert: leaf,
+			Detail: fmt.Sprintf("the certificate is that of %s, not of %s", quoteAll(names), quoteAll(v.FQDNs))}
+	}
+	if p.Usage != x509.ExtKeyUsageServerAuth || p.ServerName == "" {
+		return &PeerError{Rule: RuleFQDN, Cert: leaf, Detail: "it was not said which FQDN to accept"}
+	}
+	if matchFQDN(names, p.ServerName) {
+		return nil
+	}
+	return &PeerError{Rule: RuleFQDN, Cert: leaf,
+		Detail: fmt.Sprintf("the certificate is that of %s, not of %q", quoteAll(names), clip(p.ServerName))}
+}
+
+// chain returns the verdict on the leaf and the path that is valid now.
+func (s *pinned) chain(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, *path, error) {
+	key := verdictKey{leaf: sha256.Sum256(leaf.Raw), usage: usage}
+	if kept := s.verdicts.get(&key); kept != nil && checkValidity(leaf, now) == nil {
+		if path := kept.valid(now); path != nil {
+			return kept, path, nil
+		}
+	}
+	// Either it was never judged, or the time has come that it fails, or that
+	// another path than those kept is the valid one.
+	found, err := s.judge(leaf, usage, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.verdicts.keep(&key, found)
+	return found, found.paths[0], nil
+}
+
+// judge applies the rules before RuleRevocation, except for the comparison of
+// the names. Every path of the verdict is valid now.
+func (s *pinned) judge(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
+	paths, err := s.issuersOf(leaf)
+	if err != nil {
+		return nil, err
+	}
+	if paths, err = validNow(leaf, paths, now); err != nil {
+		return nil, err
+	}
+	if err := checkKey(leaf); err != nil {
+		return nil, err
+	}
+	if err := checkUsage(leaf, usage); err != nil {
+		return nil, err
+	}
+	found := new(verdict)
+	var firstErr error
+	for _, p := range paths {
+		if err := p.verify(leaf, usage, now); err == nil {
+			found.paths = append(found.paths, p)
+		} else if firstErr == nil {
+			firstErr = err
+		}
+	}
+	if len(found.paths) == 0 {
+		return nil, firstErr
+	}
+	if found.names, err = FQDNs(leaf); err != nil {
+		return nil, &PeerError{Rule: RuleFQDN, Cert: leaf, Err: err}
+	}
+	return found, nil
+}
+
+// issuersOf returns the paths that begin with the SubCA whose key signed leaf.
+func (s *pinned) issuersOf(leaf *x509.Certificate) ([]*path, error) {
+	var found []*path
+	named := false
+	for _, p := range s.paths {
+		if !bytes.Equal(p.subCA.RawSubject, leaf.RawIssuer) {
+			continue
+		}
+		named = true
+		if !strongSignature(leaf.SignatureAlgorithm) {
+			return nil, &PeerError{Rule: RuleKey, Cert: leaf,
+				Detail: fmt.Sprintf("the leaf is signed with %v, not with SHA-256 or better", leaf.SignatureAlgorithm)}
+		}
+		if leaf.CheckSignatureFrom(p.subCA) == nil {
+			found = append(found, p)
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	detail := fmt.Sprintf("the issuer %q is not a pinned SubCA", clip(leaf.Issuer.String()))
+	if named {
+		detail = fmt.Sprintf("the issuer has the name of the pinned SubCA %q but another key", clip(leaf.Issuer.String()))
+	}
+	return nil, &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: detail}
+}
+
+func validNow(leaf *x509.Certificate, paths []*path, now time.Time) ([]*path, error) {
+	if err := checkValidity(leaf, now); err != nil {
+		return nil, err
+	}
+	var valid []*path
+	var firstErr error
+	for _, p := range paths {
+		if err := p.checkValidity(now); err == nil {
+			valid = append(valid, p)
+		} else if firstErr == nil {
+			firstErr = err
+		}
+	}
+	if len(valid) == 0 {
+		return nil, firstErr
+	}
+	return valid, nil
+}
+
+// verify has crypto/x509 check the path by RFC 5280 section 6.1. There is one
+// chain that it may find: leaf, this SubCA, this root.
+func (p *path) verify(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) error {
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Intermediates: p.intermediates,
+		Roots:         p.anchors,
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{usage},
+	})
+	if err != nil {
+		rule := RuleUsage
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+			rule = RuleRoot
+		}
+		return &PeerError{Rule: rule, Cert: leaf, Err: err}
+	}
+	for _, chain := range chains {
+		if len(chain) == 3 && chain[1].Equal(p.subCA) && chain[2].Equal(p.root) {
+			// crypto/x509 holds name constraints against the
+			// subjectAltName only, and a CN-only leaf has none.
+			if p.constrained && len(leaf.DNSNames) == 0 {
+				return &PeerError{Rule: RuleUsage, Cert: leaf,
+					Detail: "its CA is bound by name constraints and the leaf has no dNSName to hold against them"}
+			}
+			return nil
+		}
+	}
+	return &PeerError{Rule: RuleRoot, Cert: leaf, Detail: "there is no way from the leaf through the pinned SubCA to the pinned root"}
+}
