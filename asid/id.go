@@ -1,0 +1,90 @@
+package asid
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// An ID is an Accredited System Identifier (ASID): 12 decimal digits, one for
+// each system deployed in one organisation. The zero ID is no system's. IDs are
+// comparable with ==.
+type ID struct {
+	// The digits as a number, and how many there are above it: an ASID may
+	// begin with zeros. Two words of text would make map look-ups slower.
+	packed uint64
+}
+
+const (
+	idDigits   = 12
+	digitsMask = 1<<40 - 1 // 10^12 is less than 2^40
+)
+
+// Parse accepts exactly 12 decimal digits.
+func Parse(s string) (ID, error) {
+	if len(s) != idDigits {
+		return ID{}, fmt.Errorf("an ASID is %d digits, not %d characters", idDigits, len(s))
+	}
+	return parseDigits(s)
+}
+
+// ParseTest accepts 1 to 12 decimal digits: test environments have used ASIDs
+// shorter than those of production. Leading zeros count.
+func ParseTest(s string) (ID, error) {
+	if len(s) == 0 || len(s) > idDigits {
+		return ID{}, fmt.Errorf("a test environment's ASID is 1 to %d digits, not %d characters", idDigits, len(s))
+	}
+	return parseDigits(s)
+}
+
+var errNotDigits = errors.New("an ASID has decimal digits only")
+
+func parseDigits(s string) (ID, error) {
+	var n uint64
+	for i := 0; i < len(s); i++ {
+		digit := s[i] - '0'
+		if digit > 9 {
+			return ID{}, errNotDigits
+		}
+		n = n*10 + uint64(digit)
+	}
+	return ID{uint64(len(s))<<40 | n}, nil
+}
+
+// MustParse is Parse for literals; it panics if s is not an ASID.
+func MustParse(s string) ID {
+	id, err := Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// IsZero reports whether id is no system's.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// String returns the digits; the zero ID gives the empty string.
+func (id ID) String() string {
+	if id.IsZero() {
+		return ""
+	}
+	digits := strconv.FormatUint(id.packed&digitsMask, 10)
+	for len(digits) < int(id.packed>>40) {
+		digits = "0" + digits
+	}
+	return digits
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what [Parse]
+// does.
+func (id *ID) UnmarshalText(text []byte) error {
+	parsed, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}

@@ -1,0 +1,51 @@
+package asid
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An ODSCode identifies an organisation: letters and digits, kept in upper
+// case, so that == compares without case. The zero ODSCode is no organisation's.
+type ODSCode struct{ s string }
+
+// maxODSCode leaves room above the longest codes in use, which have ten
+// characters or so.
+const maxODSCode = 20
+
+// ParseODSCode accepts 1 to 20 ASCII letters, of either case, and digits.
+func ParseODSCode(s string) (ODSCode, error) {
+	if len(s) == 0 || len(s) > maxODSCode {
+		return ODSCode{}, fmt.Errorf("an ODS code has 1 to %d characters, not %d", maxODSCode, len(s))
+	}
+	for i := 0; i < len(s); i++ {
+		if !alphanumeric(s[i]) {
+			return ODSCode{}, fmt.Errorf("the ODS code %q has a character that is neither letter nor digit", s)
+		}
+	}
+	return ODSCode{strings.ToUpper(s)}, nil
+}
+
+// String returns the code in upper case.
+func (c ODSCode) String() string { return c.s }
+
+// IsZero reports whether c is no organisation's.
+func (c ODSCode) IsZero() bool { return c == ODSCode{} }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (c ODSCode) MarshalText() ([]byte, error) { return []byte(c.s), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what
+// [ParseODSCode] does.
+func (c *ODSCode) UnmarshalText(text []byte) error {
+	parsed, err := ParseODSCode(string(text))
+	if err != nil {
+		return err
+	}
+	*c = parsed
+	return nil
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
