@@ -21,8 +21,9 @@ type Checker struct {
 	Logger  *slog.Logger     // where Policy.Unknown's Allow warns; nil: none
 
 	// Record is told of every decision before Check returns, once for each
-	// certificate that sources were asked about: for an audit log. It must be safe for concurrent use and
-	// holds up the handshake while it runs. Nil: nothing is recorded.
+	// certificate that sources were asked about: for an audit log. It must be
+	// safe for concurrent use and holds up the handshake while it runs. Nil:
+	// nothing is recorded.
 	Record func(context.Context, Decision)
 }
 

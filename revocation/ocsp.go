@@ -15,8 +15,10 @@ import (
 
 // OCSP is a Source of OCSP responses (RFC 6960): stapled to the handshake,
 // added, or asked from the responder that the certificate names. They are
-// considered in this order; the first that is of the time decides, but never
-// against a revocation that a newer response has told of.
+// considered in this order: nobody is asked if a response that is at hand is
+// of the time. Of several that are, the newest decides, and a good one never
+// decides against a revocation that is as new or newer, even if that response
+// has expired since.
 //
 // A response counts if it is signed by the key of the very CA that issued the
 // certificate, or by a responder that this CA has directly issued a certificate
@@ -92,21 +94,18 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 	}
 	i := ocspInquiry{source: s, subject: subject, q: q}
 	if len(q.Stapled) > 0 {
-		if v := i.stapled(); v != nil && i.hear(ctx, v, false) {
-			return i.best, nil
-		}
+		i.hearStapled(ctx)
 	}
 	if added := s.added.Load(); added != nil {
-		for _, v := range i.fromAdded(added) {
-			if i.hear(ctx, v, false) {
-				return i.best, nil
-			}
-		}
+		i.hearAdded(ctx, added)
+	}
+	if a, ok := i.decision(false); ok {
+		return a, nil
 	}
 	if s.Fetcher == nil {
-		return i.stale(errOCSPNoFetcher)
+		return i.undecided(errOCSPNoFetcher)
 	}
-	return i.stale(subject.noQuestion)
+	return i.undecided(subject.noQuestion)
 }
 
 var (
@@ -119,78 +118,94 @@ type ocspInquiry struct {
 	source  *OCSP
 	subject *ocspSubject
 	q       Query
-	best    Answer // Unspecified, or the newest that was heard
+	fresh   *ocspVerdict // the newest that holds; nil: none yet
+	expired *ocspVerdict // the newest of which nothing is wrong but that its time is over
 	errs    []error
 }
 
-// hear considers a verdict and says whether it decides; best is then the
-// answer. A verdict whose only fault is that its time is over is kept in best
-// as well, in case there is nothing newer.
-func (i *ocspInquiry) hear(ctx context.Context, v *ocspVerdict, cached bool) bool {
-	err := v.current(i.q.At)
-	if err != nil && !errors.Is(err, ErrExpired) {
+// hear considers a verdict.
+func (i *ocspInquiry) hear(ctx context.Context, v *ocspVerdict) {
+	place := &i.fresh
+	if err := v.current(i.q.At); err != nil {
 		i.errs = append(i.errs, err)
-		return false
+		if !errors.Is(err, ErrExpired) {
+			return
+		}
+		place = &i.expired
 	}
 	if err := i.source.authorised(ctx, v, i.q); err != nil {
 		i.errs = append(i.errs, err)
-		return false
+		return
 	}
 	if v.status == ocsp.Revoked {
 		i.subject.revoke(v)
-	} else if known := i.subject.revoked.Load(); known != nil && !v.thisUpdate.After(known.thisUpdate) {
-		v, err = known, nil // an older good takes no revocation back
 	}
-	if err != nil {
-		i.errs = append(i.errs, err)
-		if i.best.Status != Unspecified && !v.thisUpdate.After(i.best.ThisUpdate) {
-			return false
-		}
+	if v.newer(*place) {
+		*place = v
 	}
-	i.best = Answer{Status: Good, ThisUpdate: v.thisUpdate, NextUpdate: v.nextUpdate, Source: v.source, Cached: cached}
-	if v.status == ocsp.Revoked {
-		cert := i.q.Path[0]
-		i.best.Status = Revoked
-		i.best.Revocation = &RevokedError{Cert: cert, Serial: cert.SerialNumber, Reason: v.reason, Time: v.revokedAt, Source: v.source}
-	}
-	return err == nil
 }
 
-// stale ends an inquiry that nothing has decided.
-func (i *ocspInquiry) stale(none error) (Answer, error) {
+// decision returns the answer if what was heard is enough for one.
+func (i *ocspInquiry) decision(cached bool) (Answer, bool) {
+	if i.fresh == nil {
+		return Answer{}, false
+	}
+	return i.answer(i.fresh, cached), true
+}
+
+// undecided ends an inquiry without a decision: with what has expired, if
+// there is that. none is the reason if nothing was heard at all.
+func (i *ocspInquiry) undecided(none error) (Answer, error) {
 	if len(i.errs) == 0 {
 		return Answer{}, none
 	}
-	return i.best, errors.Join(i.errs...)
+	var a Answer
+	if i.expired != nil {
+		a = i.answer(i.expired, true)
+	}
+	return a, errors.Join(i.errs...)
 }
 
-// stapled verifies the stapled response, or finds that it is the one that was
-// verified before.
-func (i *ocspInquiry) stapled() *ocspVerdict {
+func (i *ocspInquiry) answer(v *ocspVerdict, cached bool) Answer {
+	if known := i.subject.revoked.Load(); known != nil && known.newer(v) {
+		v = known // an older good takes no revocation back
+	}
+	a := Answer{Status: Good, ThisUpdate: v.thisUpdate, NextUpdate: v.nextUpdate, Source: v.source, Cached: cached}
+	if v.status == ocsp.Revoked {
+		cert := i.q.Path[0]
+		a.Status = Revoked
+		a.Revocation = &RevokedError{Cert: cert, Serial: cert.SerialNumber, Reason: v.reason, Time: v.revokedAt, Source: v.source}
+	}
+	return a
+}
+
+// hearStapled verifies the stapled response, or finds that it is the one that
+// was verified before.
+func (i *ocspInquiry) hearStapled(ctx context.Context) {
 	if len(i.q.Stapled) > maxOCSPBytes {
 		i.errs = append(i.errs, &OCSPError{Source: "stapled", Err: ErrTooLarge})
-		return nil
+		return
 	}
 	sum := sha256.Sum256(i.q.Stapled)
-	if known := i.subject.stapled.Load(); known != nil && known.sum == sum {
-		return &known.verdict
+	known := i.subject.stapled.Load()
+	if known == nil || known.sum != sum {
+		r, err := readOCSP(i.q.Stapled, "stapled")
+		if err == nil {
+			err = i.subject.judge(r)
+		}
+		if err != nil {
+			i.errs = append(i.errs, err)
+			return
+		}
+		known = &ocspStapled{sum: sum, verdict: r.verdict}
+		i.subject.stapled.Store(known)
 	}
-	r, err := readOCSP(i.q.Stapled, "stapled")
-	if err == nil {
-		err = i.subject.judge(r)
-	}
-	if err != nil {
-		i.errs = append(i.errs, err)
-		return nil
-	}
-	known := &ocspStapled{sum: sum, verdict: r.verdict}
-	i.subject.stapled.Store(known)
-	return &known.verdict
+	i.hear(ctx, &known.verdict)
 }
 
-// fromAdded verifies the responses that were added, once for each certificate
+// hearAdded verifies the responses that were added, once for each certificate
 // until there are others.
-func (i *ocspInquiry) fromAdded(added *ocspAdded) []*ocspVerdict {
+func (i *ocspInquiry) hearAdded(ctx context.Context, added *ocspAdded) {
 	judged := i.subject.added.Load()
 	if judged == nil || judged.of != added {
 		judged = &ocspJudged{of: added}
@@ -205,7 +220,9 @@ func (i *ocspInquiry) fromAdded(added *ocspAdded) []*ocspVerdict {
 		i.subject.added.Store(judged)
 	}
 	i.errs = append(i.errs, judged.errs...)
-	return judged.verdicts
+	for _, v := range judged.verdicts {
+		i.hear(ctx, v)
+	}
 }
 
 // lifetime implements document.

@@ -69,7 +69,8 @@ type ocspJudged struct {
 func (s *ocspSubject) revoke(v *ocspVerdict) {
 	for {
 		old := s.revoked.Load()
-		if old != nil && !v.thisUpdate.After(old.thisUpdate) || s.revoked.CompareAndSwap(old, v) {
+		if old != nil && !v.thisUpdate.After(old.thisUpdate) || // of two as new, the first will do
+			s.revoked.CompareAndSwap(old, v) {
 			return
 		}
 	}

@@ -250,6 +250,12 @@ func acceptedSignature(algorithm x509.SignatureAlgorithm) bool {
 	return false
 }
 
+// newer says whether v outdoes o: it is later, or as late and says revoked.
+func (v *ocspVerdict) newer(o *ocspVerdict) bool {
+	return o == nil || v.thisUpdate.After(o.thisUpdate) ||
+		v.thisUpdate.Equal(o.thisUpdate) && v.status == ocsp.Revoked
+}
+
 // current returns nil if the verdict holds at the given time, and an error of
 // the kind ErrExpired if the only thing wrong is that its time is over.
 func (v *ocspVerdict) current(at time.Time) error {
