@@ -1,15 +1,10 @@
 package tlsconfig
 
 import (
-	"bytes"
 	"context"
-	"crypto"
-	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,46 +26,93 @@ func StaticCertificate(cert tls.Certificate) CertificateSource {
 	return func(context.Context) (*tls.Certificate, error) { return &cert, nil }
 }
 
-// rereadEvery bounds how often a burst of handshakes reads files.
+// rereadEvery bounds how often handshakes read the files of CertificateFiles.
 const rereadEvery = time.Second
 
 // CertificateFiles presents the PEM certificate chain and key in two files,
-// which may be one. Handshakes look at the files again, at most once a second;
-// when their contents have changed and belong together, the new pair is
-// presented. A pair that is half written, unreadable or mismatched is never
-// presented: the last good one stays in use and is returned with the error.
-// Files of more than 1 MiB are refused.
+// which may be one. A handshake reads the files again if a second has passed
+// since the last look; when what they hold has changed and belongs together,
+// the new pair is presented. A pair that is damaged, unreadable or mismatched
+// is never presented: the last good one stays in use and is returned with the
+// error. Files of more than 1 MiB are refused.
 func CertificateFiles(certFile, keyFile string) CertificateSource {
-	f := &certificateFiles{certFile: certFile, keyFile: keyFile}
-	return f.get
+	return (&certificateFiles{certFile: certFile, keyFile: keyFile}).get
 }
 
 type certificateFiles struct {
 	certFile, keyFile string
 
 	reading sync.Mutex
-	current atomic.Pointer[filePair]
+	last    atomic.Pointer[filesRead]
 }
 
-// A filePair is what was found in the files at one time.
-type filePair struct {
-	cert       *tls.Certificate // the last good one; nil: there was none yet
-	err        error            // why cert is not what the files hold
-	certSum    []byte
-	keySum     []byte
-	lookedAt   time.Time
-	everything struct{}
+// A filesRead is what one look at the files gave.
+type filesRead struct {
+	at   time.Time
+	cert *tls.Certificate // the last good one; nil: there was none yet
+	err  error            // why cert is not what the files hold now
+	sum  [sha256.Size]byte
 }
 
 func (f *certificateFiles) get(context.Context) (*tls.Certificate, error) {
-	return nil, errors.New("not yet")
+	last := f.last.Load()
+	if last.fresh() {
+		return last.cert, last.err
+	}
+	// One handshake reads; the others need not wait for a slow disk if there
+	// is something to present.
+	if last == nil || last.cert == nil {
+		f.reading.Lock()
+	} else if !f.reading.TryLock() {
+		return last.cert, last.err
+	}
+	defer f.reading.Unlock()
+	if last = f.last.Load(); !last.fresh() {
+		last = f.read(last)
+		f.last.Store(last)
+	}
+	return last.cert, last.err
 }
 
-var (
-	_ = bytes.Equal
-	_ crypto.Signer
-	_ *rsa.PublicKey
-	_ = fmt.Sprint
-	_ *slog.Logger
-	_ *x509.Certificate
-)
+func (r *filesRead) fresh() bool {
+	if r == nil {
+		return false
+	}
+	age := time.Since(r.at)
+	return age >= 0 && age < rereadEvery
+}
+
+// read compares contents, not times of modification: those are too coarse to
+// tell a file half written from one written.
+func (f *certificateFiles) read(last *filesRead) *filesRead {
+	next := &filesRead{at: time.Now()}
+	if last != nil {
+		next.cert = last.cert
+	}
+	certPEM, err := readBounded(f.certFile)
+	if err != nil {
+		next.err = err
+		return next
+	}
+	keyPEM, err := readBounded(f.keyFile)
+	if err != nil {
+		next.err = err
+		return next
+	}
+	keySum := sha256.Sum256(keyPEM)
+	next.sum = sha256.Sum256(append(keySum[:], certPEM...))
+	if last != nil && last.err == nil && last.sum == next.sum {
+		return next
+	}
+	if err := damagedPEM(certPEM); err != nil {
+		next.err = fmt.Errorf("%s: %w", f.certFile, err)
+		return next
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		next.err = fmt.Errorf("%s, %s: %w", f.certFile, f.keyFile, err)
+		return next
+	}
+	next.cert = &pair
+	return next
+}

@@ -18,36 +18,133 @@ import (
 // used; what it builds is safe for concurrent use.
 type Endpoint struct {
 	// Certificate is this end's own certificate; required. It must be RSA
-	// with at least 2048 bits, valid, for the use that is made of it, and come
-	// with the chain that issued it.
+	// with at least 2048 bits, valid, meant for this end's use, and come with
+	// the SubCA that issued it.
 	Certificate CertificateSource
 
 	// Peer says who may be at the other end; required. A server must name the
 	// FQDNs that it accepts, a client may leave them to the name it dials.
 	Peer Verifier
 
-	// Suites narrows the guidance's list, whatever their order here; nil: all
+	// Suites narrows the guidance's list, whatever the order here; nil: all
 	// that the engine has.
 	Suites []Suite
 
-	// Timeout bounds the check of one peer, since crypto/tls gives a check no
-	// context; zero: 10 s.
+	// Timeout bounds the check of one peer, since crypto/tls gives the check
+	// no context; zero: 10 s.
 	Timeout time.Duration
 
-	// Logger gets one record for each peer that is refused, and one when the
-	// own certificate cannot be renewed; nil: none.
+	// Logger gets one record for each peer that is refused, and one for each
+	// reason why the own certificate is not renewed; nil: none.
 	Logger *slog.Logger
 }
 
 const defaultTimeout = 10 * time.Second
 
+// ServerConfig returns a config that speaks TLS 1.2 only, demands a client
+// certificate, verifies it by Peer on every handshake, resumed ones included,
+// and prefers suites in the guidance's order. It returns an error if anything
+// is missing or wrong, or if crypto/tls has none of Suites.
+//
+// The config is complete: take care with changes to it, and see Audit.
+// GetConfigForClient decides about each connection and VerifyConnection, on
+// the configs that it returns, about each peer. Each call returns a new config
+// with ticket keys of its own.
+func (e *Endpoint) ServerConfig() (*tls.Config, error) {
+	e, own, suites, err := e.build(x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return nil, err
+	}
+	return (&server{endpoint: e, own: own, suites: suites}).outer(), nil
+}
+
+// ClientConfig returns a config that speaks TLS 1.2 only, presents the
+// certificate and verifies the server by Peer on every handshake, resumed ones
+// included. It returns an error if anything is missing or wrong, or if
+// crypto/tls has none of Suites.
+//
+// InsecureSkipVerify is set, because crypto/x509 knows neither pins nor FQDNs
+// in the common name: VerifyConnection is all that stands between the client
+// and a stranger, and must stay. A client cannot order its suites, crypto/tls
+// does; leaving suites out with Suites is the only means.
+func (e *Endpoint) ClientConfig() (*tls.Config, error) {
+	e, own, suites, err := e.build(x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		return nil, err
+	}
+	cfg := e.config(suites)
+	cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return own.get(contextOf(request.Context()))
+	}
+	cfg.InsecureSkipVerify = true
+	cfg.VerifyConnection = e.verifyConnection(x509.ExtKeyUsageServerAuth, suites)
+	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	return cfg, nil
+}
+
+// build validates e, asks Certificate once, and returns a copy of e with the
+// suites of crypto/tls.
+func (e *Endpoint) build(own x509.ExtKeyUsage) (*Endpoint, *ownCertificate, []Suite, error) {
+	cert, certErr := e.newOwn(own)
+	if err := errors.Join(e.validatePolicy(own), certErr); err != nil {
+		return nil, nil, nil, err
+	}
+	suites, err := narrow(e.Suites)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	suites = slices.DeleteFunc(suites, func(s Suite) bool { return !s.Native() })
+	if len(suites) == 0 {
+		return nil, nil, nil, fmt.Errorf("crypto/tls has none of the suites %v; tlsconfig/openssl has", e.Suites)
+	}
+	built := *e
+	built.Peer.FQDNs = slices.Clone(e.Peer.FQDNs)
+	return &built, cert, suites, nil
+}
+
+// config returns what servers and clients have in common.
+func (e *Endpoint) config(suites []Suite) *tls.Config {
+	ids := make([]uint16, len(suites)) // not nil: nil would be crypto/tls's defaults
+	for i, s := range suites {
+		ids[i] = uint16(s)
+	}
+	return &tls.Config{
+		Time:          e.Peer.Time,
+		MinVersion:    tls.VersionTLS12,
+		MaxVersion:    tls.VersionTLS12,
+		CipherSuites:  ids,
+		NextProtos:    []string{"http/1.1"}, // HTTP/2 forbids the CBC suites
+		Renegotiation: tls.RenegotiateNever,
+	}
+}
+
+// verifyConnection returns the hook that judges the peer, whose usage is given.
+// It does not trust that the config around it is still the one that was built.
+func (e *Endpoint) verifyConnection(peer x509.ExtKeyUsage, suites []Suite) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		if cs.Version != tls.VersionTLS12 || !slices.Contains(suites, Suite(cs.CipherSuite)) {
+			err := &PeerError{Rule: RuleProtocol,
+				Detail: fmt.Sprintf("the connection is %s with %v", tls.VersionName(cs.Version), Suite(cs.CipherSuite))}
+			e.logRefusal(context.Background(), err)
+			return err
+		}
+		p := Presented{Certificates: cs.PeerCertificates, Usage: peer}
+		if peer == x509.ExtKeyUsageServerAuth {
+			p.ServerName = cs.ServerName
+			p.OCSPResponse = cs.OCSPResponse
+		}
+		return e.VerifyPeer(context.Background(), p)
+	}
+}
+
 // Validate finds what is missing or wrong in e before it is used: an engine
 // calls it when it is built. own is what this end uses its certificate for,
 // x509.ExtKeyUsageServerAuth for a server and x509.ExtKeyUsageClientAuth for a
-// client. It asks Certificate once. Which suites the engine has is for the
+// client. Certificate is asked once. Which suites the engine has is for the
 // engine to see.
 func (e *Endpoint) Validate(own x509.ExtKeyUsage) error {
-	return errors.Join(e.validatePolicy(own), e.validateOwn(own))
+	_, certErr := e.newOwn(own)
+	return errors.Join(e.validatePolicy(own), certErr)
 }
 
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
@@ -84,84 +181,10 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	return errors.Join(errs...)
 }
 
-func (e *Endpoint) validateOwn(own x509.ExtKeyUsage) error {
-	if e.Certificate == nil {
-		return errors.New("the endpoint's Certificate is nil")
+// contextOf is for a hook that is called outside a handshake.
+func contextOf(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
 	}
-	_ = own
-	return nil
-}
-
-// VerifyPeer verifies what a peer presented, by Peer and within Timeout. Each
-// refusal makes one log record. A panic in the revocation checker is a refusal
-// too. Engines call it for every handshake, resumed ones included.
-func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
-	defer func() {
-		// Of what runs here only the checker and the clock are the user's.
-		if r := recover(); r != nil {
-			refusal := &PeerError{Rule: RuleRevocation, Detail: fmt.Sprintf("the check panicked: %v", r)}
-			if len(p.Certificates) > 0 {
-				refusal.Cert = p.Certificates[0]
-			}
-			err = refusal
-		}
-		if err != nil {
-			e.logRefusal(ctx, err)
-		}
-	}()
-	timeout := e.Timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	_, err = e.Peer.Verify(ctx, p)
-	return err
-}
-
-func (e *Endpoint) logRefusal(ctx context.Context, err error) {
-	if e.Logger == nil {
-		return
-	}
-	refusal, ok := errors.AsType[*PeerError](err)
-	if !ok {
-		e.Logger.LogAttrs(ctx, slog.LevelWarn, "peer refused", slog.String("detail", err.Error()))
-		return
-	}
-	attrs := []slog.Attr{slog.String("rule", refusal.Rule.String())}
-	if refusal.Cert != nil {
-		attrs = append(attrs, slog.String("subject", clip(refusal.Cert.Subject.String())))
-		if serial := refusal.Cert.SerialNumber; serial != nil {
-			attrs = append(attrs, slog.String("serial", clip(serial.Text(16))))
-		}
-	}
-	detail := refusal.Detail
-	if refusal.Err != nil {
-		detail = joinDetail(detail, refusal.Err.Error())
-	}
-	e.Logger.LogAttrs(ctx, slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", detail))...)
-}
-
-func joinDetail(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + ": " + b
-}
-
-// ServerConfig returns a config that demands a client certificate.
-func (e *Endpoint) ServerConfig() (*tls.Config, error) {
-	return nil, errors.New("not yet")
-}
-
-// ClientConfig returns a config that presents the certificate.
-func (e *Endpoint) ClientConfig() (*tls.Config, error) {
-	return nil, errors.New("not yet")
-}
-
-func (e *Endpoint) copy() *Endpoint {
-	c := *e
-	c.Peer.FQDNs = slices.Clone(c.Peer.FQDNs)
-	c.Suites = slices.Clone(c.Suites)
-	return &c
+	return ctx
 }

@@ -62,14 +62,17 @@ type PeerError struct {
 
 // Error names the rule and what was found.
 func (e *PeerError) Error() string {
-	s := "peer refused by rule " + e.Rule.String()
-	if e.Detail != "" {
-		s += ": " + e.Detail
+	return "peer refused by rule " + e.Rule.String() + ": " + e.why()
+}
+
+func (e *PeerError) why() string {
+	switch {
+	case e.Err == nil:
+		return e.Detail
+	case e.Detail == "":
+		return e.Err.Error()
 	}
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
+	return e.Detail + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.

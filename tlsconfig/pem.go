@@ -44,14 +44,11 @@ func readCertificates(name string) ([]*x509.Certificate, error) {
 }
 
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
+	if err := damagedPEM(data); err != nil {
+		return nil, err
+	}
 	var certs []*x509.Certificate
-	rest := data
-	for {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			break
-		}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("a PEM object is a %s, not a CERTIFICATE", clip(block.Type))
 		}
@@ -61,13 +58,21 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 		}
 		certs = append(certs, cert)
 	}
-	// pem.Decode passes over what it cannot read: a damaged object would go
-	// missing without a word.
-	if bytes.Count(data, []byte("-----BEGIN ")) != len(certs) {
-		return nil, errors.New("a PEM object is damaged")
-	}
 	if len(certs) == 0 {
 		return nil, errors.New("there is no PEM certificate")
 	}
 	return certs, nil
+}
+
+// damagedPEM finds objects that begin and cannot be read: pem.Decode passes
+// over them without a word.
+func damagedPEM(data []byte) error {
+	whole := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		whole++
+	}
+	if bytes.Count(data, []byte("-----BEGIN ")) != whole {
+		return errors.New("a PEM object is damaged")
+	}
+	return nil
 }

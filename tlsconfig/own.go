@@ -1,0 +1,142 @@
+package tlsconfig
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// An ownCertificate presents what a CertificateSource returns, if it is fit to
+// be presented, and otherwise the last one that was.
+type ownCertificate struct {
+	source CertificateSource
+	usage  x509.ExtKeyUsage
+	now    func() time.Time
+	logger *slog.Logger
+
+	current atomic.Pointer[examined]
+	logged  atomic.Pointer[string] // the error that was logged last
+}
+
+// An examined pairs what the source returned with what is presented for it.
+type examined struct {
+	from, present *tls.Certificate
+}
+
+// newOwn asks the source once.
+func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
+	if e.Certificate == nil {
+		return nil, errors.New("the endpoint's Certificate is nil, so there is none to present")
+	}
+	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Peer.now, logger: e.Logger}
+	cert, err := o.ask(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
+	}
+	present, err := examine(cert, usage, o.now())
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
+	}
+	o.current.Store(&examined{from: cert, present: present})
+	return o, nil
+}
+
+func (o *ownCertificate) ask(ctx context.Context) (*tls.Certificate, error) {
+	cert, err := o.source(ctx)
+	if cert == nil && err == nil {
+		err = errors.New("the source returned neither a certificate nor an error")
+	}
+	return cert, err
+}
+
+// get returns what to present now.
+func (o *ownCertificate) get(ctx context.Context) (*tls.Certificate, error) {
+	cert, err := o.ask(ctx)
+	if cert == nil {
+		return nil, err
+	}
+	current := o.current.Load()
+	if cert != current.from {
+		present, unfit := examine(cert, o.usage, o.now())
+		if unfit == nil {
+			current = &examined{from: cert, present: present}
+			o.current.Store(current)
+		} else if err == nil {
+			err = unfit
+		}
+	}
+	o.log(ctx, err)
+	return current.present, nil
+}
+
+// log tells of each error once, not once per handshake.
+func (o *ownCertificate) log(ctx context.Context, err error) {
+	last := o.logged.Load()
+	if err == nil {
+		if last != nil {
+			o.logged.CompareAndSwap(last, nil)
+		}
+		return
+	}
+	text := err.Error()
+	if o.logger == nil || last != nil && *last == text || !o.logged.CompareAndSwap(last, &text) {
+		return
+	}
+	o.logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
+}
+
+// examine returns a copy of cert, its leaf parsed, if a peer that follows the
+// guidance could accept it: an RSA leaf for this usage, valid now, with its key
+// and with every certificate issued by the one after it. The root may be left
+// out, the SubCA may not.
+func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls.Certificate, error) {
+	if len(cert.Certificate) == 0 {
+		return nil, errors.New("there is no certificate in it")
+	}
+	chain := make([]*x509.Certificate, len(cert.Certificate))
+	for i, der := range cert.Certificate {
+		var err error
+		if chain[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, err
+		}
+	}
+	leaf := chain[0]
+	if err := checkKey(leaf); err != nil {
+		return nil, errors.New(err.Detail)
+	}
+	signer, ok := cert.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("the private key is a %T, which cannot sign", cert.PrivateKey)
+	}
+	if !leaf.PublicKey.(*rsa.PublicKey).Equal(signer.Public()) {
+		return nil, errors.New("the private key is not that of the leaf")
+	}
+	if err := checkUsage(leaf, usage); err != nil {
+		return nil, errors.New(err.Detail)
+	}
+	if err := checkValidity(leaf, now); err != nil {
+		return nil, errors.New(err.Detail)
+	}
+	if len(chain) == 1 {
+		return nil, errors.New("the leaf comes without the SubCA that issued it")
+	}
+	for i, c := range chain[:len(chain)-1] {
+		if !strongSignature(c.SignatureAlgorithm) {
+			return nil, fmt.Errorf("%q is signed with %v, not with SHA-256 or better", clip(c.Subject.String()), c.SignatureAlgorithm)
+		}
+		if err := c.CheckSignatureFrom(chain[i+1]); err != nil {
+			return nil, fmt.Errorf("%q was not issued by %q, which comes after it: %w",
+				clip(c.Subject.String()), clip(chain[i+1].Subject.String()), err)
+		}
+	}
+	present := *cert
+	present.Leaf = leaf
+	return &present, nil
+}
