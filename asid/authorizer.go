@@ -10,44 +10,132 @@ import (
 )
 
 // An Authorizer decides which system may perform which interaction. The zero
-// value refuses everything. Its fields are not to be changed once it is in use.
+// value refuses everything. Its fields are not to be changed once it is in use;
+// its methods may be called concurrently.
 type Authorizer struct {
-	Registry     Registry                                          // required
-	Self         ID                                                // this system's own ASID: what toASID must be; required
-	Headers      Headers                                           // zero: the NRL's
-	Interaction  func(*http.Request) (InteractionID, error)        // from method and path; nil: Interaction
-	Connection   func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; for servers behind a proxy that terminates TLS
-	ErrorHandler func(http.ResponseWriter, *http.Request, error)   // nil: WriteError
-	Logger       *slog.Logger                                      // audit: one record per decision; nil: none
-	Time         func() time.Time                                  // nil: time.Now
+	Registry    Registry                                          // required
+	Self        ID                                                // this system's own ASID: what toASID must be; required
+	Headers     Headers                                           // zero: the NRL's
+	Interaction func(*http.Request) (InteractionID, error)        // from method and path; nil: the package's Interaction
+	Connection  func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; see below
+
+	Audience       string        // what the token's aud must be; empty: it is not compared
+	MaxSkew        time.Duration // by which the sender's clock may differ from ours; zero: not at all
+	AllowAnyClaims bool          // check only that the token is well formed, not that it agrees with the request
+
+	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
+	Logger       *slog.Logger                                    // audit: one record per decision; nil: none
+	Time         func() time.Time                                // nil: time.Now
 }
 
-// Authorize looks c.From up and applies the package's Authorize. The error is
-// that of [Authorize], a [*RegistryError] or a [*ConfigError].
+// Authorize looks c.From up and applies the package's [Authorize]. The error is
+// a [*BindingError], an [*InteractionError], a [*RegistryError] or a
+// [*ConfigError].
 func (a *Authorizer) Authorize(ctx context.Context, c Claim) (*Caller, error) {
-	sys, err := a.decide(ctx, c)
+	// This much is inlined, so that a Caller that stays with whoever asks costs
+	// no allocation.
+	sys, err := a.system(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return &Caller{System: sys, Interaction: c.Observed}, nil
 }
 
-func (a *Authorizer) decide(ctx context.Context, c Claim) (*System, error) {
+func (a *Authorizer) system(ctx context.Context, c Claim) (*System, error) {
 	if a.Registry == nil {
 		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
 	}
 	sys, err := a.Registry.Lookup(ctx, c.From)
-	if errors.Is(err, ErrNotFound) {
-		return nil, &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
-	}
 	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return nil, &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
+		}
 		return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
 	}
-	if sys == nil {
-		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave neither a system nor an error"}
+	if sys == nil || sys.ASID != c.From {
+		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
 	}
 	if err := Authorize(sys, c); err != nil {
 		return nil, err
 	}
 	return sys, nil
+}
+
+// Middleware authorises each request before next sees it and stores the
+// [Caller] in its context. In this order it checks the connection, the headers
+// and the form of the bearer token, the interaction that method and path amount
+// to, what [Authorize] checks, and whether the token agrees with the rest. The
+// first failure goes to ErrorHandler and ends the request.
+//
+// An Authorizer that lacks a required field refuses every request with a
+// [*ConfigError], which is answered with 500.
+//
+// A server behind a proxy that terminates TLS sets Connection. It returns the
+// state of the connection between client and proxy, with the client's verified
+// leaf first in PeerCertificates, as the proxy reports it; it must make sure that
+// it was the proxy that reported it. An error refuses the request.
+func (a *Authorizer) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var d decision
+		caller, err := a.judge(r, &d)
+		d.log(a.Logger, r, err)
+		if err != nil {
+			refuse(a.ErrorHandler, w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), caller)))
+	})
+}
+
+func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
+	if a.Registry == nil {
+		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
+	}
+	if a.Self.IsZero() {
+		return nil, &ConfigError{Field: "Authorizer.Self", Detail: missing}
+	}
+	headers, err := a.Headers.complete()
+	if err != nil {
+		return nil, err
+	}
+	if d.cert, err = peer(r, a.Connection); err != nil {
+		return nil, err
+	}
+	if d.claimed, err = headers.read(r.Header); err != nil {
+		return nil, err
+	}
+	if d.to != a.Self {
+		return nil, &HeaderError{Header: headers.To, Detail: "is not the ASID of this system"}
+	}
+	interaction := a.Interaction
+	if interaction == nil {
+		interaction = Interaction
+	}
+	observed, err := interaction(r)
+	if err != nil {
+		return nil, err
+	}
+	d.observed = observed
+	caller, err := a.Authorize(r.Context(), Claim{From: d.from, Claimed: d.interaction, Observed: observed, Cert: d.cert})
+	if err != nil {
+		return nil, err
+	}
+	caller.Token = d.token
+	if a.AllowAnyClaims {
+		return caller, nil
+	}
+	now := a.Time
+	if now == nil {
+		now = time.Now
+	}
+	return caller, d.token.check(agreement{
+		caller: caller, method: r.Method, audience: a.Audience, now: now(), skew: a.MaxSkew,
+	})
+}
+
+func refuse(handler func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
+	if handler == nil {
+		handler = WriteError
+	}
+	handler(w, r, err)
 }

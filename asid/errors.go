@@ -38,9 +38,21 @@ func (e *TokenError) Error() string {
 // A ConnectionError is a connection that does not meet the guidance: no TLS, or
 // another version or cipher suite than those it lists. It is answered with 403
 // ACCESS_DENIED_SSL.
-type ConnectionError struct{ Detail string }
+type ConnectionError struct {
+	Detail string
+	Err    error // what the Connection hook said, if it failed
+}
 
-func (e *ConnectionError) Error() string { return "the connection " + e.Detail }
+func (e *ConnectionError) Error() string {
+	text := "the connection " + e.Detail
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns what the Connection hook said, or nil.
+func (e *ConnectionError) Unwrap() error { return e.Err }
 
 // A RequestError is a request whose method and path amount to no interaction,
 // or could be taken for more than one. It is answered with 400 BAD_REQUEST.
@@ -104,6 +116,13 @@ func (e *RegistryError) Error() string {
 
 // Unwrap returns the cause.
 func (e *RegistryError) Unwrap() error { return e.Err }
+
+// A RedirectError is a redirect that a [Transport] does not follow.
+type RedirectError struct{ URL string }
+
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("the redirect to %q is not followed: the ASIDs and the token are not meant for it", e.URL)
+}
 
 // A ConfigError is an [Authorizer], [Gate] or [Transport] that lacks what it
 // cannot do without. On a server it is answered with 500: the fault is not the

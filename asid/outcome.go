@@ -8,36 +8,49 @@ import (
 )
 
 // WriteError answers r with err as an OperationOutcome, JSON or XML as r asks
-// for. Errors of other packages, and those that are the server's own fault,
-// become a 500 that says nothing about them.
+// for: the parameter _format beats Accept, and XML is the default. Errors of
+// other packages, a [*RegistryError] and a [*ConfigError] become a 500 that says
+// nothing about them.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	outcome.Write(w, r, outcomeOf(err))
+	row, rule := classify(err)
+	diagnostics := ""
+	if rule != nil {
+		diagnostics = rule.Error()
+	}
+	outcome.Write(w, r, row.With(diagnostics))
 }
 
-func outcomeOf(err error) outcome.Outcome {
-	if header, ok := errors.AsType[*HeaderError](err); ok {
-		if header.Header == authorization {
-			return outcome.InvalidToken.With(header.Error())
+// classify returns the row of the error table for err, and the error in it that
+// may be told the sender; nil if the fault is not the sender's.
+func classify(err error) (outcome.Case, error) {
+	// What a registry failed with is nobody's claim, whatever its type.
+	if _, ok := errors.AsType[*RegistryError](err); ok {
+		return outcome.InternalError, nil
+	}
+	if e, ok := errors.AsType[*HeaderError](err); ok {
+		if e.Header == authorization {
+			return outcome.InvalidToken, e
 		}
-		return outcome.InvalidHeader.With(header.Error())
+		return outcome.InvalidHeader, e
 	}
-	if token, ok := errors.AsType[*TokenError](err); ok {
-		return outcome.InvalidToken.With(token.Error())
+	if e, ok := errors.AsType[*TokenError](err); ok {
+		return outcome.InvalidToken, e
 	}
-	if connection, ok := errors.AsType[*ConnectionError](err); ok {
-		return outcome.AccessDeniedSSL.With(connection.Error())
+	if e, ok := errors.AsType[*ConnectionError](err); ok {
+		// The hook's own words may tell of the machines behind the proxy.
+		return outcome.AccessDeniedSSL, &ConnectionError{Detail: e.Detail}
 	}
-	if request, ok := errors.AsType[*RequestError](err); ok {
-		return outcome.BadRequest.With(request.Error())
+	if e, ok := errors.AsType[*RequestError](err); ok {
+		return outcome.BadRequest, e
 	}
-	if binding, ok := errors.AsType[*BindingError](err); ok {
-		return outcome.AccessDenied.With(binding.Error())
+	if e, ok := errors.AsType[*BindingError](err); ok {
+		return outcome.AccessDenied, e
 	}
-	if interaction, ok := errors.AsType[*InteractionError](err); ok {
-		if errors.Is(interaction.Err, ErrMismatch) {
-			return outcome.InvalidHeader.With(interaction.Error())
+	if e, ok := errors.AsType[*InteractionError](err); ok {
+		if errors.Is(e.Err, ErrMismatch) {
+			return outcome.InvalidHeader, e
 		}
-		return outcome.ASIDCheckFailed.With(interaction.Error())
+		return outcome.ASIDCheckFailed, e
 	}
-	return outcome.InternalError.With("")
+	return outcome.InternalError, nil
 }

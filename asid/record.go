@@ -1,0 +1,96 @@
+package asid
+
+import (
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
+	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+)
+
+// A decision is what became known of one request while it was judged, for the
+// audit. The query is left out, for it names patients, and so is the citizen of
+// the token.
+type decision struct {
+	claimed
+	observed InteractionID
+	cert     *x509.Certificate
+}
+
+// log writes the one record of the decision; err is nil if the request may pass.
+func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
+	if logger == nil {
+		return
+	}
+	level, message := slog.LevelInfo, "request authorised"
+	if err != nil {
+		level, message = slog.LevelWarn, "request refused"
+		if row, _ := classify(err); row == outcome.InternalError {
+			level = slog.LevelError
+		}
+	}
+	if !logger.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", cut(r.Method)),
+		slog.String("path", cut(r.URL.EscapedPath())),
+		slog.String("remote", r.RemoteAddr),
+	}
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, cut(value)))
+		}
+	}
+	if d.cert != nil {
+		if names, err := fqdn.FromCertificate(d.cert); err == nil {
+			add("fqdn", strings.Join(names, ","))
+		}
+	}
+	add("from", d.from.String())
+	add("to", d.to.String())
+	add("interaction", string(d.observed))
+	if d.interaction != d.observed {
+		add("claimed", string(d.interaction))
+	}
+	add("trace", d.trace)
+	if d.token != nil {
+		add("organization", d.token.Organization)
+		add("user", d.token.User)
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("rule", rule(err)), slog.Any("error", err))
+	}
+	logger.LogAttrs(r.Context(), level, message, attrs...)
+}
+
+// rule names the check that refused, in the words of the error's type.
+func rule(err error) string {
+	row, _ := classify(err)
+	switch row {
+	case outcome.InvalidHeader:
+		return "header"
+	case outcome.InvalidToken:
+		return "token"
+	case outcome.ASIDCheckFailed:
+		return "interaction"
+	case outcome.AccessDenied:
+		return "binding"
+	case outcome.AccessDeniedSSL:
+		return "connection"
+	case outcome.BadRequest:
+		return "request"
+	}
+	return "internal"
+}
+
+// cut bounds what a stranger can put into a log.
+func cut(s string) string {
+	const most = 256
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

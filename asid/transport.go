@@ -1,0 +1,166 @@
+package asid
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Transport adds the headers of one sender to each request, the Spine's bearer
+// token among them, and can send it through the Spine Secure Proxy (SSP). It
+// retries nothing. Its fields are not to be changed once it is in use; it is safe
+// for concurrent use if Base and Token are.
+type Transport struct {
+	From, To    ID                                  // of the sender and the receiver; required
+	Interaction InteractionID                       // empty: taken from method and path, for the NRL
+	Headers     Headers                             // zero: the NRL's
+	Claims      Claims                              // what the token claims
+	Token       func(*http.Request) (string, error) // returns the token instead; nil: made from Claims
+	SSP         *url.URL                            // the SSP, behind which the URL of the request goes; nil: it is not used
+	Base        http.RoundTripper                   // with the TLS configuration of tlsconfig; required
+	Time        func() time.Time                    // nil: time.Now
+}
+
+// RoundTrip implements [http.RoundTripper]. The caller's request is not changed.
+//
+// Refused are a URL that is not https, or has user information or a fragment; a
+// request that has one of the headers already; and, with a [*RedirectError], one
+// that an [http.Client] makes of a redirect: the token and the ASIDs are meant
+// for the receiver that the user named. A client that wants to see the redirect
+// itself sets CheckRedirect to return [http.ErrUseLastResponse].
+//
+// Through the SSP the request's URL follows the SSP's own as one percent-encoded
+// path segment, and Host is the SSP's.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent, err := t.prepare(r)
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, err
+	}
+	return t.Base.RoundTrip(sent)
+}
+
+// prepare returns a copy of r as it is to be sent.
+func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
+	switch {
+	case t.Base == nil:
+		return nil, &ConfigError{Field: "Transport.Base", Detail: missing}
+	case t.From.IsZero():
+		return nil, &ConfigError{Field: "Transport.From", Detail: missing}
+	case t.To.IsZero():
+		return nil, &ConfigError{Field: "Transport.To", Detail: missing}
+	case r.Response != nil:
+		return nil, &RedirectError{URL: r.URL.Redacted()}
+	}
+	headers, err := t.Headers.complete()
+	if err != nil {
+		return nil, err
+	}
+	if err := plainHTTPS(r.URL); err != nil {
+		return nil, err
+	}
+	values, err := t.values(r, headers)
+	if err != nil {
+		return nil, err
+	}
+	sent := r.Clone(r.Context())
+	if sent.Header == nil {
+		sent.Header = make(http.Header)
+	}
+	for _, v := range values {
+		if _, err := single(sent.Header, v.name); err == nil || err.Detail != missing {
+			return nil, &HeaderError{Header: v.name, Detail: "is set already"}
+		}
+		sent.Header.Set(v.name, v.value)
+	}
+	if t.SSP != nil {
+		if sent.URL, err = behind(t.SSP, r.URL); err != nil {
+			return nil, err
+		}
+		sent.Host = ""
+	}
+	return sent, nil
+}
+
+type headerValue struct{ name, value string }
+
+func (t *Transport) values(r *http.Request, headers Headers) ([]headerValue, error) {
+	interaction := t.Interaction
+	if interaction == "" {
+		if t.SSP != nil || headers.Trace != "" {
+			return nil, &ConfigError{Field: "Transport.Interaction", Detail: "is missing, and no record's URL tells it"}
+		}
+		var err error
+		if interaction, err = interactionUnderBase(r); err != nil {
+			return nil, err
+		}
+	}
+	values := []headerValue{{headers.From, t.From.String()}, {headers.To, t.To.String()}}
+	if headers.Interaction != "" {
+		values = append(values, headerValue{headers.Interaction, string(interaction)})
+	}
+	if headers.Trace != "" {
+		values = append(values, headerValue{headers.Trace, newUUID()})
+	}
+	token, err := t.token(r, interaction)
+	if err != nil {
+		return nil, err
+	}
+	return append(values, headerValue{authorization, "Bearer " + token}), nil
+}
+
+func (t *Transport) token(r *http.Request, interaction InteractionID) (string, error) {
+	if t.Token != nil {
+		token, err := t.Token(r)
+		if err == nil && token == "" {
+			err = &ConfigError{Field: "Transport.Token", Detail: "returned no token"}
+		}
+		return token, err
+	}
+	now := t.Time
+	if now == nil {
+		now = time.Now
+	}
+	return t.Claims.token(t.From, r, interaction, now())
+}
+
+// interactionUnderBase is Interaction for a sender, which knows the path that
+// its server has before /STU3 or /R4.
+func interactionUnderBase(r *http.Request) (InteractionID, error) {
+	path := r.URL.Path
+	for _, collection := range collections() {
+		if i := strings.LastIndex(path, collection); i >= 0 {
+			return interactionOf(r.Method, path[i:])
+		}
+	}
+	return interactionOf(r.Method, path)
+}
+
+// plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end.
+func plainHTTPS(u *url.URL) error {
+	switch {
+	case u == nil || u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
+		return &RequestError{Detail: "has a URL that is not https with a host"}
+	case u.User != nil:
+		return &RequestError{Detail: "has a URL with user information"}
+	case u.Fragment != "" || u.RawFragment != "":
+		return &RequestError{Detail: "has a URL with a fragment"}
+	}
+	return nil
+}
+
+// behind returns the URL of the record as the SSP wants it. Without RawPath the
+// encoded slashes would reach the wire as plain ones.
+func behind(ssp, record *url.URL) (*url.URL, error) {
+	if err := plainHTTPS(ssp); err != nil || ssp.RawQuery != "" || ssp.ForceQuery {
+		return nil, &ConfigError{Field: "Transport.SSP", Detail: "is not https with a host and at most a path"}
+	}
+	u := *ssp
+	target := record.String()
+	u.Path = strings.TrimSuffix(ssp.Path, "/") + "/" + target
+	u.RawPath = strings.TrimSuffix(ssp.EscapedPath(), "/") + "/" + url.QueryEscape(target)
+	return &u, nil
+}
