@@ -163,13 +163,11 @@ func (a *audit) client(cfg *tls.Config) {
 // GetConfigForClient returns nil, and those that it chooses.
 func (a *audit) server(cfg *tls.Config) {
 	a.serverConfig(cfg)
-	ask := func(what string, versions []uint16, offer ...uint16) *tls.Config {
-		chosen, err := choose(cfg, versions, offer)
-		if err != nil {
-			a.add("GetConfigForClient", clauseCiphers, "asked with %s: %v", what, err)
-			return nil
+	ask := func(versions []uint16, offer ...uint16) *tls.Config {
+		chosen := a.choose(cfg, versions, offer)
+		if chosen != nil {
+			a.serverConfig(chosen)
 		}
-		a.serverConfig(chosen)
 		return chosen
 	}
 	tls12 := []uint16{tls.VersionTLS12}
@@ -178,7 +176,7 @@ func (a *audit) server(cfg *tls.Config) {
 	for _, suite := range Suites() {
 		id := uint16(suite)
 		all = append(all, id)
-		if chosen := ask(suite.String()+" alone", tls12, id); chosen != nil && suite.Native() && slices.Contains(chosen.CipherSuites, id) {
+		if chosen := ask(tls12, id); chosen != nil && negotiates(chosen, id) {
 			served = append(served, id)
 		}
 	}
@@ -188,19 +186,19 @@ func (a *audit) server(cfg *tls.Config) {
 	reversed := slices.Clone(all)
 	slices.Reverse(reversed)
 	for _, offer := range [][]uint16{all, reversed} {
-		chosen := ask("all suites", tls12, offer...)
+		chosen := ask(tls12, offer...)
 		if chosen == nil || len(served) == 0 {
 			continue
 		}
-		possible := slices.DeleteFunc(slices.Clone(served), func(id uint16) bool { return !slices.Contains(chosen.CipherSuites, id) })
+		possible := slices.DeleteFunc(slices.Clone(served), func(id uint16) bool { return !negotiates(chosen, id) })
 		if len(possible) > 1 {
 			a.add("CipherSuites", clauseCiphers, "%s are open at once, and crypto/tls, not the list, says which is preferred", suiteNames(possible))
 		} else if len(possible) == 1 && possible[0] != served[0] {
 			a.add("GetConfigForClient", clauseCiphers, "%v is chosen where %v could be", Suite(possible[0]), Suite(served[0]))
 		}
 	}
-	ask("foreign suites", tls12, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA)
-	ask("TLS 1.3 alone", []uint16{tls.VersionTLS13}, tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384)
+	ask(tls12, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA)
+	ask([]uint16{tls.VersionTLS13}, tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384)
 }
 
 func (a *audit) serverConfig(cfg *tls.Config) {
@@ -223,20 +221,22 @@ func (a *audit) serverConfig(cfg *tls.Config) {
 	}
 }
 
-// choose returns the config that a server would use for a hello.
-func choose(cfg *tls.Config, versions, suites []uint16) (chosen *tls.Config, err error) {
+// choose returns the config that a server would use for a hello, or nil if it
+// would refuse it.
+func (a *audit) choose(cfg *tls.Config, versions, suites []uint16) (chosen *tls.Config) {
 	if cfg.GetConfigForClient == nil {
-		return cfg, nil
+		return cfg
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("it panicked: %v", r)
+			a.add("GetConfigForClient", clauseCiphers, "it panicked when asked: %v", r)
+			chosen = nil
 		}
 	}()
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	chosen, err = cfg.GetConfigForClient(&tls.ClientHelloInfo{
+	chosen, err := cfg.GetConfigForClient(&tls.ClientHelloInfo{
 		CipherSuites:      suites,
 		SupportedVersions: versions,
 		SupportedCurves:   []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
@@ -244,10 +244,19 @@ func choose(cfg *tls.Config, versions, suites []uint16) (chosen *tls.Config, err
 		SignatureSchemes:  []tls.SignatureScheme{tls.PSSWithSHA256, tls.PKCS1WithSHA256, tls.PSSWithSHA384, tls.PKCS1WithSHA384},
 		Conn:              ours,
 	})
-	if err == nil && chosen == nil {
-		chosen = cfg
+	switch {
+	case err != nil:
+		return nil
+	case chosen == nil:
+		return cfg
 	}
-	return chosen, err
+	return chosen
+}
+
+// negotiates reports whether crypto/tls could choose one of the guidance's
+// suites under cfg. All of those that it has are among its defaults.
+func negotiates(cfg *tls.Config, id uint16) bool {
+	return Suite(id).Native() && (cfg.CipherSuites == nil || slices.Contains(cfg.CipherSuites, id))
 }
 
 func suiteNames(ids []uint16) string {
