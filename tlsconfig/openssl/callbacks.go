@@ -1,0 +1,40 @@
+package openssl
+
+import "unsafe"
+
+// acceptForNow stands in for libssl's own verification of the peer's chain,
+// which knows neither pins nor Spine names. It only defers the verdict: nothing
+// that libssl writes after it has a peer's certificate leaves the process before
+// Endpoint.VerifyPeer has accepted that certificate (see Conn.verify), and a
+// handshake without a verdict never completes.
+func acceptForNow(_, _ uintptr) int32 { return 1 }
+
+// selectProtocol picks HTTP/1.1 for a server. The other suites than the two GCM
+// ones are forbidden in HTTP/2 (RFC 9113 section 9.2.2), so it is never picked.
+// A client that offers only other protocols gets a no_application_protocol
+// alert (RFC 7301 section 3.2); a client that does not use ALPN never gets here.
+func selectProtocol(_ uintptr, out **byte, outLen *byte, in *byte, inLen uint32, _ uintptr) int32 {
+	const (
+		ok    = 0 // SSL_TLSEXT_ERR_OK
+		fatal = 2 // SSL_TLSEXT_ERR_ALERT_FATAL
+	)
+	if in == nil {
+		return fatal
+	}
+	// The list is libssl's own copy of the extension and lives as long as the SSL.
+	for offered := unsafe.Slice(in, inLen); len(offered) > 0; {
+		n := int(offered[0])
+		if n == 0 || n >= len(offered) {
+			return fatal
+		}
+		name := offered[1 : 1+n]
+		if string(name) == http11 {
+			*out, *outLen = &name[0], byte(n)
+			return ok
+		}
+		offered = offered[1+n:]
+	}
+	return fatal
+}
+
+const http11 = "http/1.1"

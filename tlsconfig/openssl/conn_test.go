@@ -1,0 +1,84 @@
+package openssl_test
+
+import (
+	"io"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
+)
+
+// pair returns both ends of a connection, before their handshakes.
+func pair(t testing.TB, client, server *tlsconfig.Endpoint) (c, s *openssl.Conn) {
+	t.Helper()
+	d, err := openssl.NewDialer(client)
+	require.NoError(t, err)
+	newServer, err := openssl.NewServer(server)
+	require.NoError(t, err)
+	a, b := tcpPipe(t)
+	c, s = d.Client(a, serverName), newServer(b)
+	t.Cleanup(func() { c.Close(); s.Close() })
+	return c, s
+}
+
+func tcpPipe(t testing.TB) (a, b net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			accepted <- conn
+		}
+		close(accepted)
+	}()
+	a, err = net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	b = <-accepted
+	require.NotNil(t, b)
+	return a, b
+}
+
+// shake runs both handshakes.
+func shake(c, s interface{ Handshake() error }) (clientErr, serverErr error) {
+	result := make(chan error, 1)
+	go func() { result <- s.Handshake() }()
+	clientErr = c.Handshake()
+	return clientErr, <-result
+}
+
+func TestEachSuiteNegotiatesAlone(t *testing.T) {
+	needLibrary(t)
+	for _, suite := range tlsconfig.Suites() {
+		t.Run(suite.String(), func(t *testing.T) {
+			client, server := spine().clientEndpoint(), spine().serverEndpoint()
+			client.Suites = []tlsconfig.Suite{suite}
+			c, s := pair(t, client, server)
+			clientErr, serverErr := shake(c, s)
+			require.NoError(t, clientErr)
+			require.NoError(t, serverErr)
+			for _, conn := range []*openssl.Conn{c, s} {
+				state := conn.ConnectionState()
+				assert.True(t, state.HandshakeComplete)
+				assert.Equal(t, uint16(suite), state.CipherSuite)
+				assert.Equal(t, uint16(0x0303), state.Version)
+				assert.Equal(t, serverName, state.ServerName)
+				assert.Equal(t, "http/1.1", state.NegotiatedProtocol)
+				assert.False(t, state.DidResume)
+				require.Len(t, state.PeerCertificates, 2)
+			}
+			assert.Equal(t, clientName, s.ConnectionState().PeerCertificates[0].Subject.CommonName)
+			assert.Equal(t, serverName, c.ConnectionState().PeerCertificates[0].Subject.CommonName)
+			go func() { _, _ = c.Write([]byte("hello")); _ = c.CloseWrite() }()
+			got, err := io.ReadAll(s)
+			require.NoError(t, err)
+			assert.Equal(t, "hello", string(got))
+		})
+	}
+}

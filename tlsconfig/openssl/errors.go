@@ -1,0 +1,77 @@
+package openssl
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+)
+
+// A LibraryError is a refusal by libssl itself, such as "no shared cipher". What
+// the peer refused is a *net.OpError with the operation "remote error" around a
+// tls.AlertError, as crypto/tls has it; what the endpoint's Verifier refused is
+// its *tlsconfig.PeerError.
+type LibraryError struct {
+	Call   string // the C function
+	Reason string // libssl's own words; empty if it had none
+	code   uint64
+}
+
+// Error names the function and the reason.
+func (e *LibraryError) Error() string {
+	if e.Reason == "" {
+		return e.Call + " failed without a reason"
+	}
+	return e.Call + ": " + e.Reason
+}
+
+// A packed error code has the library in 8 bits above 23 bits of reason
+// (openssl/err.h). libssl's reasons from 1000 on are alerts of the peer.
+const (
+	reasonBits      = 23
+	librarySSL      = 20
+	firstAlert      = 1000
+	lastAlert       = firstAlert + 255
+	reasonNoPeer    = 199 // SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
+	reasonUnexpEOF  = 294 // SSL_R_UNEXPECTED_EOF_WHILE_READING
+	codeLibraryMask = 0xff
+)
+
+func (e *LibraryError) reason() (reason uint64, ofSSL bool) {
+	return e.code & (1<<reasonBits - 1), e.code>>reasonBits&codeLibraryMask == librarySSL
+}
+
+// orAlert is e, or the alert of the peer that e stands for.
+func (e *LibraryError) orAlert() error {
+	if reason, ofSSL := e.reason(); ofSSL && reason >= firstAlert && reason <= lastAlert {
+		return &net.OpError{Op: "remote error", Err: tls.AlertError(reason - firstAlert)}
+	}
+	return e
+}
+
+// noCertificate reports whether e says that the peer presented none.
+func (e *LibraryError) noCertificate() bool {
+	reason, ofSSL := e.reason()
+	return ofSSL && reason == reasonNoPeer
+}
+
+// reasonOf takes the reason out of "error:0A0000C1:SSL routines::no shared cipher".
+func reasonOf(text []byte) string {
+	if i := bytes.IndexByte(text, 0); i >= 0 {
+		text = text[:i]
+	}
+	fields := strings.SplitN(string(text), ":", 5)
+	if len(fields) == 5 {
+		return fields[4]
+	}
+	return string(text)
+}
+
+var (
+	errShutdown       = errors.New("the connection was closed for writing")
+	errNotReady       = errors.New("the handshake has not been completed")
+	errRenegotiate    = errors.New("the peer asked for a renegotiation")
+	errOutsideProfile = errors.New("libssl completed a handshake outside the profile")
+	errUnverified     = errors.New("libssl completed a handshake that the verifier has not judged")
+)

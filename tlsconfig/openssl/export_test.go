@@ -1,0 +1,34 @@
+package openssl
+
+import (
+	"net"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// Live counts the C objects that are not freed, by kind.
+func Live() map[string]int64 {
+	l, err := system()
+	if err != nil {
+		return nil
+	}
+	return map[string]int64{
+		"SSL_CTX":  l.live.contexts.Load(),
+		"SSL":      l.live.sessions.Load(),
+		"BIO":      l.live.bios.Load(),
+		"X509":     l.live.certificates.Load(),
+		"EVP_PKEY": l.live.keys.Load(),
+	}
+}
+
+// Client is a client's connection on inner, before its handshake.
+func (d *Dialer) Client(inner net.Conn, name string) *Conn { return newConn(inner, d.end, name) }
+
+// NewServer makes server connections without a listener.
+func NewServer(e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
+	d, err := newEnd(e, true)
+	if err != nil {
+		return nil, err
+	}
+	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, nil
+}

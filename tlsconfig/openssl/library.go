@@ -1,0 +1,293 @@
+package openssl
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// library is the system's libssl 3 and libcrypto 3: the addresses of the
+// functions that the engine calls, and a typed method for each. Nothing outside
+// of this file knows how a C function is called.
+type library struct {
+	version string
+
+	// Callbacks are never freed by purego and limited in number: one of each for the process.
+	verifyCallback, alpnCallback uintptr
+
+	errClearError, errGetError, errErrorStringN uintptr
+	versionNum, versionText                     uintptr
+
+	bioNew, bioSMem, bioFree, bioRead, bioWrite, bioPuts, bioCtrl uintptr
+
+	d2iX509Bio, i2dX509Bio, x509Free         uintptr
+	d2iPrivateKeyBio, pkeyFree               uintptr
+	skNum, skValue                           uintptr
+	tlsServerMethod, tlsClientMethod         uintptr
+	ctxNew, ctxFree, ctxCtrl                 uintptr
+	ctxSetOptions, ctxClearOptions           uintptr
+	ctxSetCipherList, ctxSetCiphersuites     uintptr
+	ctxGetCiphers, cipherProtocolID          uintptr
+	ctxGetLevel, ctxSetLevel                 uintptr
+	ctxSetVerify, ctxSetVerifyCallback       uintptr
+	ctxUseCertificate, ctxUseKey             uintptr
+	ctxCheckKey, ctxAddClientCA              uintptr
+	ctxSetALPN, ctxSetALPNCallback           uintptr
+	sslNew, sslFree, sslSetBio, sslCtrl      uintptr
+	sslConnectState, sslAcceptState          uintptr
+	sslDoHandshake, sslRead, sslWrite        uintptr
+	sslShutdown, sslGetError, sslVersion     uintptr
+	sslPeerCertificate, sslPeerChain         uintptr
+	sslCurrentCipher, sslALPN, sslServerName uintptr
+
+	live counts
+}
+
+// counts are the C objects that the engine has made and not yet freed. What
+// libssl owns itself, such as the two BIOs of an SSL, is not counted.
+type counts struct {
+	contexts, sessions, bios, certificates, keys atomic.Int64
+}
+
+func (l *library) functions() []struct {
+	name    string
+	address *uintptr
+} {
+	return []struct {
+		name    string
+		address *uintptr
+	}{
+		{"ERR_clear_error", &l.errClearError},
+		{"ERR_get_error", &l.errGetError},
+		{"ERR_error_string_n", &l.errErrorStringN},
+		{"OpenSSL_version_num", &l.versionNum},
+		{"OpenSSL_version", &l.versionText},
+		{"BIO_new", &l.bioNew},
+		{"BIO_s_mem", &l.bioSMem},
+		{"BIO_free", &l.bioFree},
+		{"BIO_read", &l.bioRead},
+		{"BIO_write", &l.bioWrite},
+		{"BIO_puts", &l.bioPuts},
+		{"BIO_ctrl", &l.bioCtrl},
+		{"d2i_X509_bio", &l.d2iX509Bio},
+		{"i2d_X509_bio", &l.i2dX509Bio},
+		{"X509_free", &l.x509Free},
+		{"d2i_PrivateKey_bio", &l.d2iPrivateKeyBio},
+		{"EVP_PKEY_free", &l.pkeyFree},
+		{"OPENSSL_sk_num", &l.skNum},
+		{"OPENSSL_sk_value", &l.skValue},
+		{"TLS_server_method", &l.tlsServerMethod},
+		{"TLS_client_method", &l.tlsClientMethod},
+		{"SSL_CTX_new", &l.ctxNew},
+		{"SSL_CTX_free", &l.ctxFree},
+		{"SSL_CTX_ctrl", &l.ctxCtrl},
+		{"SSL_CTX_set_options", &l.ctxSetOptions},
+		{"SSL_CTX_clear_options", &l.ctxClearOptions},
+		{"SSL_CTX_set_cipher_list", &l.ctxSetCipherList},
+		{"SSL_CTX_set_ciphersuites", &l.ctxSetCiphersuites},
+		{"SSL_CTX_get_ciphers", &l.ctxGetCiphers},
+		{"SSL_CIPHER_get_protocol_id", &l.cipherProtocolID},
+		{"SSL_CTX_get_security_level", &l.ctxGetLevel},
+		{"SSL_CTX_set_security_level", &l.ctxSetLevel},
+		{"SSL_CTX_set_verify", &l.ctxSetVerify},
+		{"SSL_CTX_set_cert_verify_callback", &l.ctxSetVerifyCallback},
+		{"SSL_CTX_use_certificate", &l.ctxUseCertificate},
+		{"SSL_CTX_use_PrivateKey", &l.ctxUseKey},
+		{"SSL_CTX_check_private_key", &l.ctxCheckKey},
+		{"SSL_CTX_add_client_CA", &l.ctxAddClientCA},
+		{"SSL_CTX_set_alpn_protos", &l.ctxSetALPN},
+		{"SSL_CTX_set_alpn_select_cb", &l.ctxSetALPNCallback},
+		{"SSL_new", &l.sslNew},
+		{"SSL_free", &l.sslFree},
+		{"SSL_set_bio", &l.sslSetBio},
+		{"SSL_ctrl", &l.sslCtrl},
+		{"SSL_set_connect_state", &l.sslConnectState},
+		{"SSL_set_accept_state", &l.sslAcceptState},
+		{"SSL_do_handshake", &l.sslDoHandshake},
+		{"SSL_read", &l.sslRead},
+		{"SSL_write", &l.sslWrite},
+		{"SSL_shutdown", &l.sslShutdown},
+		{"SSL_get_error", &l.sslGetError},
+		{"SSL_version", &l.sslVersion},
+		{"SSL_get0_peer_certificate", &l.sslPeerCertificate},
+		{"SSL_get_peer_cert_chain", &l.sslPeerChain},
+		{"SSL_get_current_cipher", &l.sslCurrentCipher},
+		{"SSL_get0_alpn_selected", &l.sslALPN},
+		{"SSL_get_servername", &l.sslServerName},
+	}
+}
+
+// system loads the library once. It is never unloaded.
+var system = sync.OnceValues(func() (*library, error) {
+	l, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("no usable libssl 3: %w", err)
+	}
+	if v := uint64(call(l.versionNum)); v>>28 != 3 {
+		return nil, fmt.Errorf("no usable libssl 3: the library calls itself version %d.%d", v>>28, v>>20&0xff)
+	}
+	if l.version, err = l.text(call(l.versionText, 0)); err != nil {
+		return nil, fmt.Errorf("no usable libssl 3: %w", err)
+	}
+	return l, nil
+})
+
+// protected runs f with one OS thread and that thread's error queue to itself.
+// f returns whether it succeeded; if it did not, what the queue holds becomes
+// the error.
+func (l *library) protected(what string, f func() bool) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	call(l.errClearError)
+	if f() {
+		return nil
+	}
+	return l.queued(what)
+}
+
+// queued turns the thread's error queue into an error and leaves it empty. The
+// first entry is the cause, what follows is who noticed.
+func (l *library) queued(what string) *LibraryError {
+	e := &LibraryError{Call: what}
+	for {
+		code := uint64(call(l.errGetError))
+		if code == 0 {
+			return e
+		}
+		if e.code == 0 {
+			e.code = code
+			var text [256]byte
+			call(l.errErrorStringN, uintptr(code), uintptr(unsafe.Pointer(&text)), uintptr(len(text)))
+			e.Reason = reasonOf(text[:])
+		}
+	}
+}
+
+// scratch runs f with a BIO in memory. It carries bytes between Go and what C
+// gives a pointer to: libcrypto does the copying, Go never follows a C pointer.
+func (l *library) scratch(f func(bio uintptr) error) error {
+	bio := call(l.bioNew, call(l.bioSMem))
+	if bio == 0 {
+		return errNoMemory
+	}
+	l.live.bios.Add(1)
+	defer func() {
+		call(l.bioFree, bio)
+		l.live.bios.Add(-1)
+	}()
+	return f(bio)
+}
+
+// write appends b to a BIO in memory.
+func (l *library) write(bio uintptr, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if n := int32(call(l.bioWrite, bio, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))); int(n) != len(b) {
+		return errNoMemory
+	}
+	return nil
+}
+
+// drain appends all that a BIO in memory holds to b.
+func (l *library) drain(bio uintptr, b []byte) []byte {
+	n := l.pending(bio)
+	if n == 0 {
+		return b
+	}
+	start := len(b)
+	b = append(b, make([]byte, n)...)
+	n = int(int32(call(l.bioRead, bio, uintptr(unsafe.Pointer(unsafe.SliceData(b[start:]))), uintptr(n))))
+	return b[:start+max(n, 0)]
+}
+
+func (l *library) pending(bio uintptr) int {
+	const bioCtrlPending = 10
+	return int(call(l.bioCtrl, bio, bioCtrlPending, 0, 0))
+}
+
+// bytes copies n bytes from C memory.
+func (l *library) bytes(p uintptr, n int) (b []byte, err error) {
+	if p == 0 || n <= 0 {
+		return nil, nil
+	}
+	err = l.scratch(func(bio uintptr) error {
+		if int(int32(call(l.bioWrite, bio, p, uintptr(n)))) != n {
+			return errNoMemory
+		}
+		b = l.drain(bio, nil)
+		return nil
+	})
+	return b, err
+}
+
+// text copies a C string.
+func (l *library) text(p uintptr) (s string, err error) {
+	if p == 0 {
+		return "", nil
+	}
+	err = l.scratch(func(bio uintptr) error {
+		if int32(call(l.bioPuts, bio, p)) < 0 {
+			return errNoMemory
+		}
+		s = string(l.drain(bio, nil))
+		return nil
+	})
+	return s, err
+}
+
+// der encodes an X509.
+func (l *library) der(x509 uintptr) (der []byte, err error) {
+	err = l.scratch(func(bio uintptr) error {
+		if int32(call(l.i2dX509Bio, bio, x509)) != 1 {
+			return errNoMemory
+		}
+		der = l.drain(bio, nil)
+		return nil
+	})
+	return der, err
+}
+
+// withCertificate parses der and runs f with the X509, which lives as long as f
+// unless f makes a reference of its own.
+func (l *library) withCertificate(der []byte, f func(x509 uintptr) error) error {
+	return l.decoded("d2i_X509_bio", l.d2iX509Bio, l.x509Free, &l.live.certificates, der, f)
+}
+
+// withKey does the same for a private key, PKCS #8.
+func (l *library) withKey(der []byte, f func(pkey uintptr) error) error {
+	return l.decoded("d2i_PrivateKey_bio", l.d2iPrivateKeyBio, l.pkeyFree, &l.live.keys, der, f)
+}
+
+func (l *library) decoded(name string, decode, free uintptr, live *atomic.Int64, der []byte, f func(uintptr) error) error {
+	var object uintptr
+	err := l.scratch(func(bio uintptr) error {
+		if err := l.write(bio, der); err != nil {
+			return err
+		}
+		return l.protected(name, func() bool {
+			object = call(decode, bio, 0)
+			return object != 0
+		})
+	})
+	if err != nil {
+		return err
+	}
+	live.Add(1)
+	defer func() {
+		call(free, object)
+		live.Add(-1)
+	}()
+	return f(object)
+}
+
+// cString is s as C wants it.
+func cString(s string) []byte { return append([]byte(s), 0) }
+
+// pointer is for the argument list of call only.
+func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
+
+var errNoMemory = errors.New("libcrypto is out of memory")

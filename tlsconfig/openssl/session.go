@@ -1,0 +1,274 @@
+package openssl
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// session is one SSL over two BIOs in memory: bytes go in and come out, the
+// network is somebody else's. An SSL is not safe for concurrent use; the mutex
+// makes session so, and is held while libssl computes but never longer.
+type session struct {
+	lib    *library
+	server bool
+
+	mu         sync.Mutex
+	ssl        uintptr // 0: freed
+	rbio, wbio uintptr // belong to the SSL
+}
+
+func (c *sslContext) newSession(server bool, name string) (*session, error) {
+	s := &session{lib: c.lib, server: server}
+	err := c.lib.protected("SSL_new", func() bool {
+		s.ssl = call(c.lib.sslNew, c.ctx)
+		return s.ssl != 0
+	})
+	runtime.KeepAlive(c)
+	if err != nil {
+		return nil, err
+	}
+	c.lib.live.sessions.Add(1)
+	if err := s.prepare(name); err != nil {
+		s.free()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) prepare(name string) error {
+	l := s.lib
+	method := call(l.bioSMem)
+	s.rbio, s.wbio = call(l.bioNew, method), call(l.bioNew, method)
+	if s.rbio == 0 || s.wbio == 0 {
+		call(l.bioFree, s.rbio) // which does nothing for 0
+		call(l.bioFree, s.wbio)
+		return errNoMemory
+	}
+	call(l.sslSetBio, s.ssl, s.rbio, s.wbio)
+	if s.server {
+		call(l.sslAcceptState, s.ssl)
+		return nil
+	}
+	call(l.sslConnectState, s.ssl)
+	if net.ParseIP(name) != nil { // RFC 6066 section 3: no addresses
+		return nil
+	}
+	host := cString(name)
+	return l.protected("SSL_set_tlsext_host_name", func() bool {
+		return int64(call(l.sslCtrl, s.ssl, ctrlServerName, nameTypeHost, uintptr(pointer(host)))) == 1
+	})
+}
+
+// free gives everything back to libssl. What comes after it fails with
+// net.ErrClosed. It reports whether there was anything to free.
+func (s *session) free() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return false
+	}
+	call(s.lib.sslFree, s.ssl)
+	s.ssl, s.rbio, s.wbio = 0, 0, 0
+	s.lib.live.sessions.Add(-1)
+	return true
+}
+
+// outcome is what a call of libssl came to.
+type outcome int
+
+const (
+	done     outcome = iota + 1
+	wantRead         // the peer's next bytes are wanted
+	ended            // the peer closed its side
+)
+
+// attempt calls one of libssl's functions that move a connection on, with the
+// error queue that SSL_get_error needs. The caller holds the mutex.
+func (s *session) attempt(what string, f func() int32) (n int, o outcome, err error) {
+	const (
+		errorWantRead   = 2
+		errorZeroReturn = 6
+	)
+	err = s.lib.protected(what, func() bool {
+		r := f()
+		if r > 0 {
+			n, o = int(r), done
+			return true
+		}
+		switch int32(call(s.lib.sslGetError, s.ssl, uintptr(int(r)))) {
+		case errorWantRead:
+			o = wantRead
+			return true
+		case errorZeroReturn:
+			o = ended
+			return true
+		}
+		return false
+	})
+	return n, o, err
+}
+
+// feed hands bytes of the peer to libssl.
+func (s *session) feed(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return net.ErrClosed
+	}
+	return s.lib.write(s.rbio, b)
+}
+
+// drain appends what libssl has for the peer to b.
+func (s *session) drain(b []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return b, net.ErrClosed
+	}
+	return s.lib.drain(s.wbio, b), nil
+}
+
+// steps has a place for each handshake that libssl computes on. A step takes
+// as long as an RSA signature: more at a time than there are processors would
+// only make the runtime start a thread, and libc an arena, for each.
+var steps = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// handshake moves the handshake on as far as the bytes at hand allow. What
+// libssl then has for the peer stays with it: the caller decides whether it may
+// go out. known says whether libssl has a certificate of the peer.
+func (s *session) handshake() (o outcome, known, output bool, err error) {
+	steps <- struct{}{}
+	defer func() { <-steps }()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return 0, false, false, net.ErrClosed
+	}
+	_, o, err = s.attempt("SSL_do_handshake", func() int32 { return int32(call(s.lib.sslDoHandshake, s.ssl)) })
+	return o, call(s.lib.sslPeerCertificate, s.ssl) != 0, s.lib.pending(s.wbio) > 0, err
+}
+
+// read decrypts into b. output says that libssl has something for the peer.
+func (s *session) read(b []byte) (n int, o outcome, output bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return 0, 0, false, net.ErrClosed
+	}
+	n, o, err = s.attempt("SSL_read", func() int32 {
+		return int32(call(s.lib.sslRead, s.ssl, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))))
+	})
+	return n, o, s.lib.pending(s.wbio) > 0, err
+}
+
+// write encrypts b and appends the records to out.
+func (s *session) write(b, out []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return out, net.ErrClosed
+	}
+	n, _, err := s.attempt("SSL_write", func() int32 {
+		return int32(call(s.lib.sslWrite, s.ssl, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))))
+	})
+	if err == nil && n != len(b) {
+		// A BIO in memory takes everything; only a renegotiation would stop libssl here.
+		err = errRenegotiate
+	}
+	if err != nil {
+		return out, err
+	}
+	return s.lib.drain(s.wbio, out), nil
+}
+
+// shutdown appends a close_notify to out.
+func (s *session) shutdown(out []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return out, net.ErrClosed
+	}
+	err := s.lib.protected("SSL_shutdown", func() bool { return int32(call(s.lib.sslShutdown, s.ssl)) >= 0 })
+	return s.lib.drain(s.wbio, out), err
+}
+
+// peer returns what the other end has presented so far.
+func (s *session) peer() (chain []*x509.Certificate, stapled []byte, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ssl == 0 {
+		return nil, nil, net.ErrClosed
+	}
+	l := s.lib
+	leaf := call(l.sslPeerCertificate, s.ssl)
+	if leaf == 0 {
+		return nil, nil, nil
+	}
+	certs := []uintptr{leaf}
+	// A server's SSL keeps the leaf apart from the chain, a client's has it in both.
+	stack := call(l.sslPeerChain, s.ssl)
+	for i := range max(int32(call(l.skNum, stack)), 0) {
+		if i == 0 && !s.server {
+			continue
+		}
+		certs = append(certs, call(l.skValue, stack, uintptr(i)))
+	}
+	for _, cert := range certs {
+		der, err := l.der(cert)
+		if err != nil {
+			return nil, nil, err
+		}
+		parsed, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, nil, err
+		}
+		chain = append(chain, parsed)
+	}
+	if !s.server {
+		var response uintptr
+		n := int64(call(l.sslCtrl, s.ssl, ctrlStatusResponse, 0, uintptr(unsafe.Pointer(&response))))
+		if stapled, err = l.bytes(response, int(n)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return chain, stapled, nil
+}
+
+// state describes a completed handshake, and refuses one outside the profile,
+// which libssl should never have completed.
+func (s *session) state(suites []tlsconfig.Suite) (tls.ConnectionState, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var cs tls.ConnectionState
+	if s.ssl == 0 {
+		return cs, net.ErrClosed
+	}
+	l := s.lib
+	cs.Version = uint16(call(l.sslVersion, s.ssl))
+	cs.CipherSuite = uint16(call(l.cipherProtocolID, call(l.sslCurrentCipher, s.ssl)))
+	if cs.Version != versionTLS12 || !slices.Contains(suites, tlsconfig.Suite(cs.CipherSuite)) {
+		return cs, errOutsideProfile
+	}
+	var protocol uintptr
+	var length uint32
+	call(l.sslALPN, s.ssl, uintptr(unsafe.Pointer(&protocol)), uintptr(unsafe.Pointer(&length)))
+	name, err := l.bytes(protocol, int(length))
+	if err != nil {
+		return cs, err
+	}
+	cs.NegotiatedProtocol = string(name)
+	if s.server {
+		if cs.ServerName, err = l.text(call(l.sslServerName, s.ssl, nameTypeHost)); err != nil {
+			return cs, err
+		}
+	}
+	cs.HandshakeComplete = true
+	return cs, nil
+}
