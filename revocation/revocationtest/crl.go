@@ -42,7 +42,8 @@ type CRL struct {
 
 	SignatureAlgorithm x509.SignatureAlgorithm // zero: the key's with SHA-256
 	InnerAlgorithm     x509.SignatureAlgorithm // what the signed part names; zero: SignatureAlgorithm
-	BrokenSignature    bool
+	BrokenSignature    bool                    // one bit of it is wrong
+	NoSignature        bool                    // it is empty
 
 	// Edit changes the encoded TBSCertList before it is signed, for whatever
 	// no field can do; nil: it stays as it is.
@@ -81,7 +82,8 @@ func (c CRL) DER() []byte {
 	if c.Edit != nil {
 		tbs = c.Edit(tbs)
 	}
-	return signed(tbs, c.Key, c.SignatureAlgorithm, c.BrokenSignature, nil)
+	signature := sign(c.Key, c.SignatureAlgorithm, tbs, c.BrokenSignature, c.NoSignature)
+	return signed(tbs, signature, c.SignatureAlgorithm, nil)
 }
 
 // addTBS writes TBSCertList (RFC 5280 section 5.1.2).
@@ -192,11 +194,7 @@ func addTime(b *cryptobyte.Builder, t time.Time) {
 
 // signed returns SEQUENCE { tbs, algorithm, signature, rest }, the form that
 // CRLs and OCSP responses share.
-func signed(tbs []byte, key crypto.Signer, algorithm x509.SignatureAlgorithm, broken bool, rest cryptobyte.BuilderContinuation) []byte {
-	signature := sign(key, algorithm, tbs)
-	if broken {
-		signature[len(signature)-1] ^= 1
-	}
+func signed(tbs, signature []byte, algorithm x509.SignatureAlgorithm, rest cryptobyte.BuilderContinuation) []byte {
 	return build(func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddBytes(tbs)

@@ -35,7 +35,8 @@ type OCSPResponse struct {
 	Extensions []pkix.Extension // further ones of the response as a whole
 
 	SignatureAlgorithm x509.SignatureAlgorithm // zero: the key's with SHA-256
-	BrokenSignature    bool
+	BrokenSignature    bool                    // one bit of it is wrong
+	NoSignature        bool                    // it is empty
 
 	// Edit changes the encoded ResponseData before it is signed, for whatever
 	// no field can do; nil: it stays as it is.
@@ -105,7 +106,8 @@ func (r OCSPResponse) basic() []byte {
 	if r.Edit != nil {
 		tbs = r.Edit(tbs)
 	}
-	return signed(tbs, r.Key, r.SignatureAlgorithm, r.BrokenSignature, func(b *cryptobyte.Builder) {
+	signature := sign(r.Key, r.SignatureAlgorithm, tbs, r.BrokenSignature, r.NoSignature)
+	return signed(tbs, signature, r.SignatureAlgorithm, func(b *cryptobyte.Builder) {
 		if len(r.Certificates) == 0 {
 			return
 		}

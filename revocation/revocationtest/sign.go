@@ -106,8 +106,11 @@ func addHash(b *cryptobyte.Builder, hash crypto.Hash) {
 	})
 }
 
-// sign returns the signature over tbs.
-func sign(key crypto.Signer, algorithm x509.SignatureAlgorithm, tbs []byte) []byte {
+// sign returns the signature over tbs, or what is asked for in its place.
+func sign(key crypto.Signer, algorithm x509.SignatureAlgorithm, tbs []byte, broken, none bool) []byte {
+	if none {
+		return nil
+	}
 	details := algorithms[algorithm]
 	var opts crypto.SignerOpts = details.hash
 	if details.oid.Equal(oidPSS) {
@@ -116,6 +119,9 @@ func sign(key crypto.Signer, algorithm x509.SignatureAlgorithm, tbs []byte) []by
 	signature, err := crypto.SignMessage(key, rand.Reader, tbs, opts)
 	if err != nil {
 		panic("revocationtest: " + err.Error())
+	}
+	if broken {
+		signature[len(signature)-1] ^= 1
 	}
 	return signature
 }

@@ -1,0 +1,42 @@
+package revocationtest
+
+import "strconv"
+
+// A Fault is one way in which an [Authority] goes wrong.
+type Fault int
+
+// The faults. Each is of one kind; all else about the answer stays right.
+const (
+	None Fault = iota
+
+	// No document comes.
+	Unreachable // the connection is dropped
+	Hanging     // no answer comes until the client gives up
+	Unavailable // HTTP status 503
+	Endless     // a document that does not end
+	Truncated   // half a document, announced as a whole one
+	WebPage     // HTML with status 200, as captive portals send it
+
+	// A document comes that proves nothing.
+	Expired        // nextUpdate lies a day back
+	NotYetValid    // thisUpdate lies a day ahead
+	WrongSignature // one bit of the signature is wrong
+	Unsigned       // the signature is empty
+	WrongIssuer    // issued and signed by another CA
+	WrongScope     // about another partition (CRL) or another serial number (OCSP)
+
+	// OCSP alone; CRLs stay right.
+	UnknownSerial // the certificate's status is "unknown"
+	TryLater      // the error status of a responder that is overloaded
+)
+
+var faultNames = [...]string{"None", "Unreachable", "Hanging", "Unavailable", "Endless", "Truncated", "WebPage",
+	"Expired", "NotYetValid", "WrongSignature", "Unsigned", "WrongIssuer", "WrongScope", "UnknownSerial", "TryLater"}
+
+// String returns the constant's name.
+func (f Fault) String() string {
+	if f < 0 || int(f) >= len(faultNames) {
+		return "Fault(" + strconv.Itoa(int(f)) + ")"
+	}
+	return faultNames[f]
+}
