@@ -1,0 +1,442 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// The differential tests let chance choose chains, CRLs and OCSP responses, and
+// compare what OpenSSL makes of them with what verify makes of them.
+
+// cases is how many of each kind are compared. The seed is fixed, so a
+// difference comes again.
+const cases = 200
+
+// differentialTime is when all is checked: now, since openssl ocsp takes no other
+// time for its answers.
+var differentialTime = time.Now().Truncate(time.Second)
+
+// A generator makes the files of one case.
+type generator struct {
+	*mathrand.Rand
+	t   *testing.T
+	dir string
+
+	rootKey, subCAKey, newSubCAKey, leafKey, responderKey crypto.Signer
+
+	root, subCA, newSubCA *x509.Certificate // newSubCA: the same name, another key
+}
+
+func newGenerator(t *testing.T, seed uint64) *generator {
+	g := &generator{Rand: mathrand.New(mathrand.NewPCG(seed, 0)), t: t, dir: t.TempDir()}
+	for _, key := range []*crypto.Signer{&g.rootKey, &g.subCAKey, &g.newSubCAKey, &g.leafKey, &g.responderKey} {
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		require.NoError(t, err)
+		*key = k
+	}
+	ca := func(cn string, serial int64, id byte) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{Organization: []string{"generated"}, CommonName: cn},
+			NotBefore: differentialTime.AddDate(-5, 0, 0), NotAfter: differentialTime.AddDate(5, 0, 0),
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+			SubjectKeyId: []byte{id},
+		}
+	}
+	root := ca("Root", 1, 1)
+	g.root = g.certificate(root, root, g.rootKey, g.rootKey)
+	g.subCA = g.certificate(ca("SubCA", 2, 2), g.root, g.subCAKey, g.rootKey)
+	g.newSubCA = g.certificate(ca("SubCA", 3, 3), g.root, g.newSubCAKey, g.rootKey)
+	return g
+}
+
+func (g *generator) certificate(template, issuer *x509.Certificate, key, issuerKey crypto.Signer) *x509.Certificate {
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuerKey)
+	require.NoError(g.t, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(g.t, err)
+	return cert
+}
+
+// leaf returns a CN-only leaf of the SubCA.
+func (g *generator) leaf(extensions ...pkix.Extension) *x509.Certificate {
+	return g.certificate(&x509.Certificate{
+		SerialNumber: big.NewInt(g.Int64N(1<<62) + 10), Subject: pkix.Name{CommonName: "leaf.nhs.uk"},
+		NotBefore: differentialTime.AddDate(-1, 0, 0), NotAfter: differentialTime.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true, SubjectKeyId: []byte{9}, ExtraExtensions: extensions,
+	}, g.subCA, g.leafKey, g.subCAKey)
+}
+
+// one says yes in one of n cases.
+func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
+
+func (g *generator) write(name, kind string, ders ...[]byte) string {
+	var out bytes.Buffer
+	for _, der := range ders {
+		require.NoError(g.t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
+	}
+	file := filepath.Join(g.dir, name)
+	require.NoError(g.t, os.WriteFile(file, out.Bytes(), 0o600))
+	return file
+}
+
+// times gives a list its times: mostly in force, some over, some to come.
+func (g *generator) times() (thisUpdate, nextUpdate time.Time) {
+	thisUpdate = differentialTime.Add(-time.Duration(g.IntN(20)+1) * time.Hour)
+	nextUpdate = differentialTime.Add(time.Duration(g.IntN(20)+1) * time.Hour)
+	switch g.IntN(16) {
+	case 0:
+		nextUpdate = thisUpdate.Add(30 * time.Minute)
+	case 1:
+		thisUpdate = differentialTime.Add(time.Hour)
+	}
+	return thisUpdate, nextUpdate
+}
+
+// entries lists other certificates and, one time in four, the leaf.
+func (g *generator) entries(leaf *x509.Certificate, date time.Time) []revocationtest.Entry {
+	var list []revocationtest.Entry
+	for range g.IntN(4) {
+		list = append(list, revocationtest.Entry{Serial: big.NewInt(g.Int64N(1<<62) + 10), Date: date})
+	}
+	if g.one(4) {
+		reasons := []revocation.Reason{revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCertificateHold}
+		list = append(list, revocationtest.Entry{Serial: leaf.SerialNumber, Date: date, Reason: reasons[g.IntN(len(reasons))]})
+	}
+	return list
+}
+
+// The two partitions of the reasons that the generator knows.
+var (
+	someReasons  = []revocation.Reason{revocation.ReasonKeyCompromise, revocation.ReasonCACompromise}
+	otherReasons = []revocation.Reason{
+		revocation.ReasonAffiliationChanged, revocation.ReasonSuperseded, revocation.ReasonCessationOfOperation,
+		revocation.ReasonCertificateHold, revocation.ReasonPrivilegeWithdrawn, revocation.ReasonAACompromise,
+	}
+)
+
+const (
+	ownPartition   = "http://crl.example/c1.crl"
+	otherPartition = "http://crl.example/c2.crl"
+	// OpenSSL takes the first point with a list's name and no other, so points
+	// that part the reasons need names of their own.
+	thirdPartition = "http://crl.example/c3.crl"
+	deltaURL       = "http://crl.example/delta.crl"
+)
+
+// A crlCase is one chain with its lists.
+type crlCase struct {
+	leaf *x509.Certificate
+	crls [][]byte
+	made string // what chance chose
+}
+
+// crlCase makes a leaf and lists that suit it more or less.
+func (g *generator) crlCase() crlCase {
+	var made []string
+	note := func(format string, args ...any) { made = append(made, fmt.Sprintf(format, args...)) }
+
+	byReason := g.one(4)
+	var points []revocationtest.DistributionPoint
+	switch {
+	case byReason:
+		note("two points by reason")
+		points = []revocationtest.DistributionPoint{
+			{PointName: revocationtest.PointName{URLs: []string{ownPartition}}, Reasons: someReasons},
+			{PointName: revocationtest.PointName{URLs: []string{thirdPartition}}, Reasons: otherReasons},
+		}
+	case g.one(5):
+		note("no point")
+	case g.one(6):
+		note("point in the directory")
+		points = []revocationtest.DistributionPoint{{PointName: revocationtest.PointName{Directory: [][]byte{g.directoryName("c1")}}}}
+	default:
+		note("one point")
+		points = []revocationtest.DistributionPoint{{PointName: revocationtest.PointName{URLs: []string{ownPartition}}}}
+	}
+	var extensions []pkix.Extension
+	if len(points) > 0 {
+		extensions = append(extensions, revocationtest.CRLDistributionPoints(points...))
+	}
+	c := crlCase{leaf: g.leaf(extensions...)}
+
+	scopes := []*revocationtest.Scope{g.scope(note)}
+	if byReason {
+		first, second := g.scope(note), g.scope(note)
+		for _, s := range []**revocationtest.Scope{&first, &second} {
+			if *s == nil {
+				*s = &revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{ownPartition}}}
+			}
+		}
+		for i, url := range second.URLs {
+			if url == ownPartition {
+				second.URLs[i] = thirdPartition
+			}
+		}
+		first.OnlySomeReasons, second.OnlySomeReasons = someReasons, otherReasons
+		scopes = []*revocationtest.Scope{first, second}
+		if g.one(4) {
+			note("one partition of the reasons is missing")
+			scopes = scopes[:1]
+		}
+	}
+	for _, scope := range scopes {
+		list := revocationtest.CRL{Issuer: g.subCA, Key: g.subCAKey, Number: 10, Scope: scope}
+		switch g.IntN(12) {
+		case 0:
+			note("signed with the new key")
+			list.Issuer, list.Key = g.newSubCA, g.newSubCAKey
+		case 1:
+			note("forged")
+			list.Key = g.leafKey
+		case 2:
+			note("broken signature")
+			list.BrokenSignature = true
+		case 3:
+			note("of the root")
+			list.Issuer, list.Key = g.root, g.rootKey
+		}
+		list.ThisUpdate, list.NextUpdate = g.times()
+		note("from %s until %s", list.ThisUpdate.Format(time.RFC3339), list.NextUpdate.Format(time.RFC3339))
+		list.Entries = g.entries(c.leaf, list.ThisUpdate.Add(-time.Hour))
+		note("%d entries", len(list.Entries))
+		if g.one(3) && !byReason {
+			list.FreshestCRL = []revocationtest.DistributionPoint{{PointName: revocationtest.PointName{URLs: []string{deltaURL}}}}
+			c.crls = append(c.crls, list.DER(), g.delta(list, c.leaf, note))
+			continue
+		}
+		c.crls = append(c.crls, list.DER())
+	}
+	c.crls = append(c.crls, revocationtest.CRL{Issuer: g.root, Key: g.rootKey,
+		ThisUpdate: differentialTime.Add(-time.Hour), NextUpdate: differentialTime.Add(time.Hour),
+		Scope: &revocationtest.Scope{OnlyCACerts: true}}.DER())
+	c.made = strings.Join(made, ", ")
+	return c
+}
+
+// directoryName is the SubCA's name with cn behind it. crypto/x509 does not
+// read certificates whose points have relative names; lists may.
+func (g *generator) directoryName(cn string) []byte {
+	name := append(g.subCA.Subject.ToRDNSequence(), relativeName(cn))
+	der, err := asn1.Marshal(name)
+	require.NoError(g.t, err)
+	return der
+}
+
+func relativeName(cn string) pkix.RelativeDistinguishedNameSET {
+	return pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: cn}}
+}
+
+func (g *generator) scope(note func(string, ...any)) *revocationtest.Scope {
+	s := &revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{ownPartition}}}
+	switch g.IntN(10) {
+	case 0:
+		note("no scope")
+		return nil
+	case 1:
+		note("scope of another partition")
+		s.URLs = []string{otherPartition}
+	case 2:
+		note("scope of both partitions")
+		s.URLs = []string{otherPartition, ownPartition}
+	case 3:
+		note("relative scope")
+		s.PointName = revocationtest.PointName{Relative: relativeName("c1")}
+	case 4:
+		note("scope of CAs")
+		s.OnlyCACerts = true
+	case 5:
+		note("scope of attribute certificates")
+		s.OnlyAttributeCerts = true
+	case 6, 7:
+		note("scope of users")
+		s.OnlyUserCerts = true
+	default:
+		note("scope of the partition")
+	}
+	return s
+}
+
+// delta makes a delta CRL for the list.
+func (g *generator) delta(list revocationtest.CRL, leaf *x509.Certificate, note func(string, ...any)) []byte {
+	d := list
+	d.FreshestCRL, d.Number, d.BaseNumber, d.BrokenSignature = nil, list.Number+g.Int64N(3), list.Number, false
+	switch g.IntN(6) {
+	case 0:
+		note("delta from a later base")
+		d.BaseNumber++
+	case 1:
+		note("delta of another scope")
+		d.Scope = &revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{otherPartition}}}
+	}
+	d.Entries = g.entries(leaf, d.ThisUpdate.Add(-time.Minute))
+	for i := range d.Entries {
+		if g.one(2) {
+			d.Entries[i].Reason = revocation.ReasonRemoveFromCRL
+		}
+	}
+	note("delta %d of %d with %d entries", d.Number, d.BaseNumber, len(d.Entries))
+	return d.DER()
+}
+
+// ours runs verify and returns whether it accepts, and what it prints.
+func (g *generator) ours(args ...string) (bool, string) {
+	var out bytes.Buffer
+	status := run(append([]string{"-at", differentialTime.Format(time.RFC3339), "-roots", filepath.Join(g.dir, "root.pem"),
+		"-subcas", filepath.Join(g.dir, "subca.pem")}, args...), &out, &out)
+	require.NotEqual(g.t, unusable, status, out.String())
+	return status == accepted, strings.TrimSpace(out.String())
+}
+
+func (g *generator) openssl(args ...string) string {
+	cmd := exec.CommandContext(g.t.Context(), "openssl", args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the status says no more than the text
+	return stderr.String() + stdout.String()
+}
+
+func (g *generator) writeCAs() {
+	g.write("root.pem", "CERTIFICATE", g.root.Raw)
+	g.write("subca.pem", "CERTIFICATE", g.subCA.Raw)
+	g.write("subcas.pem", "CERTIFICATE", g.subCA.Raw, g.newSubCA.Raw)
+	g.write("new.pem", "CERTIFICATE", g.newSubCA.Raw)
+}
+
+func TestOpenSSLAgreesOnCRLs(t *testing.T) {
+	exampletest.Need(t, "openssl", "openssl")
+	g := newGenerator(t, 20261123)
+	g.writeCAs()
+	agreed := map[bool]int{}
+	for i := range cases {
+		c := g.crlCase()
+		leaf := g.write("leaf.pem", "CERTIFICATE", c.leaf.Raw)
+		crls := g.write("crls.pem", "X509 CRL", c.crls...)
+		got, detail := g.ours("-ca", filepath.Join(g.dir, "new.pem"), "-crl", crls, leaf)
+		out := g.openssl("verify", "-crl_check_all", "-extended_crl", "-use_deltas", "-purpose", "sslclient",
+			"-attime", fmt.Sprint(differentialTime.Unix()), "-CAfile", filepath.Join(g.dir, "root.pem"),
+			"-untrusted", filepath.Join(g.dir, "subcas.pem"), "-CRLfile", crls, leaf)
+		want := strings.Contains(out, "leaf.pem: OK")
+		if assert.Equal(t, want, got, "case %d: %s\nverify: %s\nopenssl: %s", i, c.made, detail, out) {
+			agreed[got]++
+		}
+	}
+	t.Logf("agreed on %d accepted and %d rejected chains", agreed[true], agreed[false])
+	assert.Greater(t, agreed[true], cases/10, "chance made next to nothing that is to be accepted")
+	assert.Greater(t, agreed[false], cases/10, "chance made next to nothing that is to be rejected")
+}
+
+// An ocspCase is one leaf with a response.
+type ocspCase struct {
+	leaf     *x509.Certificate
+	response []byte
+	made     string
+}
+
+func (g *generator) ocspCase() ocspCase {
+	var made []string
+	note := func(s string) { made = append(made, s) }
+	c := ocspCase{leaf: g.leaf()}
+	answer := revocationtest.SingleResponse{Serial: c.leaf.SerialNumber, Status: []int{ocsp.Good, ocsp.Good, ocsp.Good, ocsp.Revoked, ocsp.Unknown}[g.IntN(5)]}
+	note(fmt.Sprintf("status %d", answer.Status))
+	answer.ThisUpdate, answer.NextUpdate = g.times()
+	if g.one(2) {
+		answer.Hash = crypto.SHA256
+	}
+	r := revocationtest.OCSPResponse{Issuer: g.subCA, Key: g.subCAKey, ProducedAt: answer.ThisUpdate, ByKey: g.one(2)}
+	switch g.IntN(10) {
+	case 0:
+		note("for another serial")
+		answer.Serial = big.NewInt(g.Int64N(1<<62) + 10)
+	case 1:
+		note("for another issuer")
+		answer.Issuer = g.root
+	case 2:
+		note("broken signature")
+		r.BrokenSignature = true
+	case 3:
+		note("forged")
+		r.Key = g.leafKey
+	case 4, 5:
+		note("delegated")
+		r.Responder, r.Key = g.responder([]x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}, g.subCA, g.subCAKey), g.responderKey
+	case 6:
+		note("delegated without the usage")
+		r.Responder, r.Key = g.responder([]x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, g.subCA, g.subCAKey), g.responderKey
+	case 7:
+		note("delegated by another CA")
+		r.Responder, r.Key = g.responder([]x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}, g.newSubCA, g.newSubCAKey), g.responderKey
+	}
+	r.Answers = []revocationtest.SingleResponse{answer}
+	if g.one(4) {
+		note("among others")
+		other := answer
+		other.Issuer, other.Serial = nil, big.NewInt(g.Int64N(1<<62)+10)
+		other.Status = ocsp.Revoked
+		r.Answers = append([]revocationtest.SingleResponse{other}, r.Answers...)
+	}
+	c.response, c.made = r.DER(), strings.Join(made, ", ")
+	return c
+}
+
+// responder makes a delegated responder's certificate, which needs no check of
+// its own revocation (RFC 6960 section 4.2.2.2.1).
+func (g *generator) responder(usage []x509.ExtKeyUsage, issuer *x509.Certificate, issuerKey crypto.Signer) *x509.Certificate {
+	return g.certificate(&x509.Certificate{
+		SerialNumber: big.NewInt(g.Int64N(1<<62) + 10), Subject: pkix.Name{CommonName: "Responder"},
+		NotBefore: differentialTime.AddDate(-1, 0, 0), NotAfter: differentialTime.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: usage, SubjectKeyId: []byte{8},
+		ExtraExtensions: []pkix.Extension{{Id: []int{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}},
+	}, issuer, g.responderKey, issuerKey)
+}
+
+func TestOpenSSLAgreesOnOCSP(t *testing.T) {
+	exampletest.Need(t, "openssl", "openssl")
+	g := newGenerator(t, 20261124)
+	g.writeCAs()
+	arl := g.write("arl.pem", "X509 CRL", revocationtest.CRL{Issuer: g.root, Key: g.rootKey,
+		ThisUpdate: differentialTime.Add(-time.Hour), NextUpdate: differentialTime.Add(time.Hour),
+		Scope: &revocationtest.Scope{OnlyCACerts: true}}.DER())
+	agreed := map[bool]int{}
+	for i := range cases {
+		c := g.ocspCase()
+		leaf := g.write("leaf.pem", "CERTIFICATE", c.leaf.Raw)
+		response := filepath.Join(g.dir, "response.der")
+		require.NoError(t, os.WriteFile(response, c.response, 0o600))
+		got, detail := g.ours("-crl", arl, "-ocsp", response, leaf)
+		out := g.openssl("ocsp", "-respin", response, "-issuer", filepath.Join(g.dir, "subca.pem"), "-cert", leaf,
+			"-sha256", "-cert", leaf, "-no_nonce", "-attime", fmt.Sprint(differentialTime.Unix()), "-CAfile", filepath.Join(g.dir, "root.pem"),
+			"-verify_other", filepath.Join(g.dir, "subca.pem"))
+		want := strings.Contains(out, "Response verify OK") && strings.Contains(out, "leaf.pem: good") &&
+			!strings.Contains(out, "Status times invalid")
+		if assert.Equal(t, want, got, "case %d: %s\nverify: %s\nopenssl: %s", i, c.made, detail, out) {
+			agreed[got]++
+		}
+	}
+	t.Logf("agreed on %d accepted and %d rejected responses", agreed[true], agreed[false])
+	assert.Greater(t, agreed[true], cases/10, "chance made next to nothing that is to be accepted")
+	assert.Greater(t, agreed[false], cases/10, "chance made next to nothing that is to be rejected")
+}
