@@ -4,16 +4,39 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 )
 
+// Names are the FQDNs that one certificate speaks for. The zero Names are none.
+type Names struct{ fqdns []string }
+
+// NamesOf returns the names of a peer's leaf: its dNSNames, or its only common
+// name if it has no subjectAltName extension at all. That it is a Spine
+// certificate is tlsconfig's to verify. The error is a [*BindingError].
+func NamesOf(cert *x509.Certificate) (Names, error) {
+	if cert == nil {
+		return Names{}, &BindingError{Err: errNoCertificate}
+	}
+	fqdns, err := fqdn.FromCertificate(cert)
+	if err != nil {
+		return Names{}, &BindingError{Err: err}
+	}
+	return Names{fqdns}, nil
+}
+
+var errNoCertificate = errors.New("the connection has no client certificate")
+
+// String returns the names, joined by commas.
+func (n Names) String() string { return strings.Join(n.fqdns, ",") }
+
 // A Claim is what a request says of itself and what was observed about it.
 type Claim struct {
-	From     ID                // the sender's ASID
-	Claimed  InteractionID     // from the header; empty if the request names none
-	Observed InteractionID     // from method and path
-	Cert     *x509.Certificate // the peer's leaf; that it is a Spine certificate is tlsconfig's to verify
+	From     ID            // the sender's ASID
+	Claimed  InteractionID // from the header; empty if the request names none
+	Observed InteractionID // from method and path
+	Names    Names         // of the peer's certificate
 }
 
 // Authorize is the decision itself: no clock, no network, no headers. In this
@@ -28,35 +51,35 @@ func Authorize(sys *System, c Claim) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}
-	if err := bound(sys, c.Cert); err != nil {
-		return err
+	if !sys.owns(c.Names) {
+		return &BindingError{ASID: c.From, FQDNs: slices.Clone(c.Names.fqdns)}
 	}
 	if c.Claimed != "" && c.Claimed != c.Observed {
 		return &InteractionError{ASID: c.From, Interaction: c.Claimed, Err: ErrMismatch}
 	}
-	if c.Observed == "" || !slices.Contains(sys.Interactions, c.Observed) {
+	if c.Observed == "" || !sys.assured(c.Observed) {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotAssociated}
 	}
 	return nil
 }
 
-var errNoCertificate = errors.New("the connection has no client certificate")
-
-// bound checks that the certificate is the system's own.
-func bound(sys *System, cert *x509.Certificate) error {
-	if cert == nil {
-		return &BindingError{ASID: sys.ASID, Err: errNoCertificate}
-	}
-	names, err := fqdn.FromCertificate(cert)
-	if err != nil {
-		return &BindingError{ASID: sys.ASID, Err: err}
-	}
-	for _, name := range names {
-		for _, registered := range sys.FQDNs {
-			if fqdn.Equal(name, registered) {
-				return nil
+// owns reports whether a certificate of these names is the system's.
+func (s *System) owns(names Names) bool {
+	for _, name := range names.fqdns {
+		for _, registered := range s.FQDNs {
+			// Registries that were checked when made have them in lower case too.
+			if name == registered || fqdn.Equal(name, registered) {
+				return true
 			}
 		}
 	}
-	return &BindingError{ASID: sys.ASID, FQDNs: names}
+	return false
+}
+
+// assured reports whether the system may perform the interaction.
+func (s *System) assured(id InteractionID) bool {
+	if s.index != nil {
+		return s.index[id]
+	}
+	return slices.Contains(s.Interactions, id)
 }

@@ -28,20 +28,10 @@ type Authorizer struct {
 	Time         func() time.Time                                // nil: time.Now
 }
 
-// Authorize looks c.From up and applies the package's [Authorize]. The error is
-// a [*BindingError], an [*InteractionError], a [*RegistryError] or a
-// [*ConfigError].
-func (a *Authorizer) Authorize(ctx context.Context, c Claim) (*Caller, error) {
-	// This much is inlined, so that a Caller that stays with whoever asks costs
-	// no allocation.
-	sys, err := a.system(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return &Caller{System: sys, Interaction: c.Observed}, nil
-}
-
-func (a *Authorizer) system(ctx context.Context, c Claim) (*System, error) {
+// Authorize looks c.From up, applies the package's [Authorize] and returns the
+// system that may act. The error is a [*BindingError], an [*InteractionError], a
+// [*RegistryError] or a [*ConfigError].
+func (a *Authorizer) Authorize(ctx context.Context, c Claim) (*System, error) {
 	if a.Registry == nil {
 		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
 	}
@@ -98,7 +88,7 @@ func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.cert, err = peer(r, a.Connection); err != nil {
+	if d.names, err = peer(r, a.Connection); err != nil {
 		return nil, err
 	}
 	if d.claimed, err = headers.read(r.Header); err != nil {
@@ -116,11 +106,11 @@ func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
 		return nil, err
 	}
 	d.observed = observed
-	caller, err := a.Authorize(r.Context(), Claim{From: d.from, Claimed: d.interaction, Observed: observed, Cert: d.cert})
+	sys, err := a.Authorize(r.Context(), Claim{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names})
 	if err != nil {
 		return nil, err
 	}
-	caller.Token = d.token
+	caller := &Caller{System: sys, Interaction: observed, Token: d.token}
 	if a.AllowAnyClaims {
 		return caller, nil
 	}

@@ -89,7 +89,9 @@ func (e *BindingError) Error() string {
 	if e.Err != nil {
 		return "the client certificate speaks for no name: " + e.Err.Error()
 	}
-	return fmt.Sprintf("none of the client certificate's names (%s) is registered for ASID %s", strings.Join(e.FQDNs, ", "), e.ASID)
+	// A certificate may hold any number of names.
+	names := e.FQDNs[:min(len(e.FQDNs), 5)]
+	return fmt.Sprintf("none of the client certificate's names (%s) is registered for ASID %s", strings.Join(names, ", "), e.ASID)
 }
 
 // Unwrap returns why the certificate speaks for no name, or nil.
@@ -118,10 +120,10 @@ func (e *RegistryError) Error() string {
 func (e *RegistryError) Unwrap() error { return e.Err }
 
 // A RedirectError is a redirect that a [Transport] does not follow.
-type RedirectError struct{ URL string }
+type RedirectError struct{ Host string }
 
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("the redirect to %q is not followed: the ASIDs and the token are not meant for it", e.URL)
+	return fmt.Sprintf("the redirect to host %q is not followed: the ASIDs and the token are not meant for it", e.Host)
 }
 
 // A ConfigError is an [Authorizer], [Gate] or [Transport] that lacks what it

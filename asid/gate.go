@@ -64,7 +64,7 @@ func (g *Gate) judge(r *http.Request, d *decision) error {
 	if err != nil {
 		return err
 	}
-	if d.cert, err = peer(r, g.Connection); err != nil {
+	if d.names, err = peer(r, g.Connection); err != nil {
 		return err
 	}
 	if d.claimed, err = headers.read(r.Header); err != nil {

@@ -1,12 +1,9 @@
 package asid
 
 import (
-	"crypto/x509"
 	"log/slog"
 	"net/http"
-	"strings"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
@@ -16,7 +13,7 @@ import (
 type decision struct {
 	claimed
 	observed InteractionID
-	cert     *x509.Certificate
+	names    Names
 }
 
 // log writes the one record of the decision; err is nil if the request may pass.
@@ -44,11 +41,7 @@ func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
 			attrs = append(attrs, slog.String(name, cut(value)))
 		}
 	}
-	if d.cert != nil {
-		if names, err := fqdn.FromCertificate(d.cert); err == nil {
-			add("fqdn", strings.Join(names, ","))
-		}
-	}
+	add("fqdn", d.names.String())
 	add("from", d.from.String())
 	add("to", d.to.String())
 	add("interaction", string(d.observed))

@@ -2,7 +2,9 @@ package asid
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 )
@@ -14,7 +16,13 @@ type System struct {
 	ODS          []ODSCode       // the organisations that the system acts for
 	FQDNs        []string        // the names of which its certificate must speak for one
 	Interactions []InteractionID // what it has been assured for
+
+	index map[InteractionID]bool // of Interactions, if NewMemory found them many
 }
+
+// manyInteractions is from when on an index is faster than a look at each. Some
+// systems of the Spine have several hundred.
+const manyInteractions = 16
 
 // A Registry looks ASIDs up. It must be safe for concurrent use. For an ASID
 // that it does not know it returns an error that wraps [ErrNotFound]; any other
@@ -34,11 +42,18 @@ type Memory struct {
 // whatever a system lists twice.
 func NewMemory(systems ...System) (*Memory, error) {
 	m := &Memory{systems: make(map[ID]*System, len(systems))}
-	// Systems share their interactions, so each is kept once.
-	interactions := make(map[InteractionID]InteractionID)
+	// A look-up misses the processor's caches at every pointer that it follows, so
+	// what a decision reads of a system lies together, and sets of interactions,
+	// which most systems share with others, are kept once.
+	entries := make([]struct {
+		System
+		fqdn [1]string
+	}, len(systems))
+	assured := make(map[string]*interactionSet)
 	for i := range systems {
-		s, err := canonical(&systems[i], interactions)
-		if err != nil {
+		s := &entries[i].System
+		s.FQDNs = entries[i].fqdn[:0]
+		if err := s.copyFrom(&systems[i], assured); err != nil {
 			return nil, err
 		}
 		if m.systems[s.ASID] != nil {
@@ -57,47 +72,74 @@ func (m *Memory) Lookup(_ context.Context, id ID) (*System, error) {
 	return nil, ErrNotFound
 }
 
-// canonical returns a checked copy of s.
-func canonical(s *System, known map[InteractionID]InteractionID) (*System, error) {
-	if s.ASID.IsZero() {
-		return nil, &RegistryError{Detail: "a system has no ASID"}
+// copyFrom makes s a checked copy of what the user gave. Sets of interactions
+// that are in assured are shared, others are added to it.
+func (s *System) copyFrom(given *System, assured map[string]*interactionSet) error {
+	if given.ASID.IsZero() {
+		return &RegistryError{Detail: "a system has no ASID"}
 	}
-	fail := func(detail string, err error) (*System, error) {
-		return nil, &RegistryError{ASID: s.ASID, Detail: detail, Err: err}
+	fail := func(detail string, err error) error {
+		return &RegistryError{ASID: given.ASID, Detail: detail, Err: err}
 	}
-	c := &System{ASID: s.ASID, ODS: slices.Clone(s.ODS)}
-	if len(s.FQDNs) == 0 {
+	s.ASID, s.ODS = given.ASID, slices.Clone(given.ODS)
+	if slices.Contains(s.ODS, ODSCode{}) {
+		return fail("an ODS code is empty", nil)
+	}
+	if repeats(s.ODS) {
+		return fail("an ODS code is there twice", nil)
+	}
+	if len(given.FQDNs) == 0 {
 		return fail("the system has no FQDN, so no certificate could be its own", nil)
 	}
-	for _, name := range s.FQDNs {
+	for _, name := range given.FQDNs {
 		parsed, err := fqdn.Parse(name)
 		if err != nil {
 			return fail("bad FQDN", err)
 		}
-		c.FQDNs = append(c.FQDNs, parsed)
+		s.FQDNs = append(s.FQDNs, parsed)
 	}
-	for _, id := range s.Interactions {
-		if known[id] == "" {
-			parsed, err := ParseInteractionID(string(id))
-			if err != nil {
-				return fail("bad interaction", err)
-			}
-			known[id] = parsed
-		}
-		c.Interactions = append(c.Interactions, known[id])
-	}
-	if slices.Contains(c.ODS, ODSCode{}) {
-		return fail("an ODS code is empty", nil)
-	}
-	switch {
-	case repeats(c.ODS):
-		return fail("an ODS code is there twice", nil)
-	case repeats(c.FQDNs):
+	if repeats(s.FQDNs) {
 		return fail("an FQDN is there twice", nil)
-	case repeats(c.Interactions):
-		return fail("an interaction is there twice", nil)
 	}
-	return c, nil
+	var key strings.Builder
+	for _, id := range given.Interactions {
+		key.WriteString(string(id) + "\n") // which no URN contains
+	}
+	set := assured[key.String()]
+	if set == nil {
+		var err error
+		if set, err = newInteractionSet(given.Interactions); err != nil {
+			return fail("bad interaction", err)
+		}
+		assured[key.String()] = set
+	}
+	s.Interactions, s.index = set.list, set.index
+	return nil
+}
+
+// An interactionSet is what a system, or many, have been assured for.
+type interactionSet struct {
+	list  []InteractionID
+	index map[InteractionID]bool
+}
+
+func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
+	for _, id := range ids {
+		if _, err := ParseInteractionID(string(id)); err != nil {
+			return nil, err
+		}
+	}
+	if repeats(ids) {
+		return nil, errors.New("an interaction is there twice")
+	}
+	set := &interactionSet{list: slices.Clone(ids)}
+	if len(ids) >= manyInteractions {
+		set.index = make(map[InteractionID]bool, len(ids))
+		for _, id := range ids {
+			set.index[id] = true
+		}
+	}
+	return set, nil
 }
 
 func repeats[T comparable](list []T) bool {

@@ -53,7 +53,7 @@ func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
 	case t.To.IsZero():
 		return nil, &ConfigError{Field: "Transport.To", Detail: missing}
 	case r.Response != nil:
-		return nil, &RedirectError{URL: r.URL.Redacted()}
+		return nil, &RedirectError{Host: r.URL.Host}
 	}
 	headers, err := t.Headers.complete()
 	if err != nil {

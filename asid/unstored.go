@@ -12,9 +12,10 @@ import (
 // writer and with it ways to send a header that was not marked.
 type unstored struct {
 	http.ResponseWriter
+	sent bool // the header
 }
 
-// mark sets the header anew; once the header is sent it is without effect.
+// mark sets the header anew.
 func (u *unstored) mark() {
 	h := u.Header()
 	for name := range h {
@@ -25,26 +26,39 @@ func (u *unstored) mark() {
 	h.Set("Cache-Control", "no-store")
 }
 
+// before is mark for what may send the header, and does nothing once it is sent.
+func (u *unstored) before() {
+	if !u.sent {
+		u.mark()
+	}
+}
+
 func (u *unstored) WriteHeader(status int) {
-	u.mark()
+	u.before()
 	u.ResponseWriter.WriteHeader(status)
+	// Informational answers come before the header proper.
+	u.sent = u.sent || status >= 200
 }
 
 func (u *unstored) Write(p []byte) (int, error) {
-	u.mark()
-	return u.ResponseWriter.Write(p)
+	u.before()
+	n, err := u.ResponseWriter.Write(p)
+	u.sent = u.sent || n > 0
+	return n, err
 }
 
 // ReadFrom lets the server send a file without copying it.
 func (u *unstored) ReadFrom(r io.Reader) (int64, error) {
-	u.mark()
-	return io.Copy(u.ResponseWriter, r)
+	u.before()
+	n, err := io.Copy(u.ResponseWriter, r)
+	u.sent = u.sent || n > 0
+	return n, err
 }
 
 // FlushError, SetReadDeadline, SetWriteDeadline and EnableFullDuplex are what an
 // http.ResponseController may do.
 func (u *unstored) FlushError() error {
-	u.mark()
+	u.before()
 	return http.NewResponseController(u.ResponseWriter).Flush()
 }
 
