@@ -1,0 +1,420 @@
+package tlsconfig_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// An outcome is what the two ends make of one handshake.
+type outcome struct {
+	client, server       tls.ConnectionState
+	clientErr, serverErr error
+}
+
+// handshake runs one over loopback; a net.Pipe would have both ends block on
+// writing when one refuses the other.
+func handshake(tb testing.TB, client, server *tls.Config) outcome {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	defer l.Close()
+	return handshakeOver(tb, l, client, server)
+}
+
+func handshakeOver(tb testing.TB, l net.Listener, client, server *tls.Config) (o outcome) {
+	tb.Helper()
+	judged, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(judged)
+		raw, err := l.Accept()
+		if err != nil {
+			o.serverErr = err
+			return
+		}
+		defer raw.Close()
+		raw.SetDeadline(time.Now().Add(time.Minute))
+		conn := tls.Server(raw, server)
+		o.serverErr = conn.Handshake()
+		o.server = conn.ConnectionState()
+		judged <- struct{}{}
+		// To close with something unread would reset the connection, and the
+		// alert might be lost.
+		io.Copy(io.Discard, raw)
+	}()
+	raw, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(tb, err)
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(time.Minute))
+	conn := tls.Client(raw, client)
+	o.clientErr = conn.Handshake()
+	o.client = conn.ConnectionState()
+	<-judged
+	raw.Close()
+	<-done
+	return o
+}
+
+// alert asserts that err is that TLS alert, received from the peer.
+func alert(tb testing.TB, err error, want uint8) {
+	tb.Helper()
+	var op *net.OpError
+	require.ErrorAs(tb, err, &op)
+	require.Equal(tb, "remote error", op.Op, "%v", err)
+	// crypto/tls does not export the type; the text names the alert.
+	require.Equal(tb, tls.AlertError(want).Error(), op.Err.Error())
+}
+
+const (
+	alertHandshakeFailure = 40
+	alertBadCertificate   = 42
+	alertProtocolVersion  = 70
+)
+
+func serverConfig(tb testing.TB, e *tlsconfig.Endpoint) *tls.Config {
+	tb.Helper()
+	cfg, err := e.ServerConfig()
+	require.NoError(tb, err)
+	return cfg
+}
+
+func clientConfig(tb testing.TB, e *tlsconfig.Endpoint) *tls.Config {
+	tb.Helper()
+	cfg, err := e.ClientConfig()
+	require.NoError(tb, err)
+	return cfg
+}
+
+// dialling is a client's config as tls.Dial would complete it.
+func dialling(cfg *tls.Config, name string) *tls.Config {
+	cfg = cfg.Clone()
+	cfg.ServerName = name
+	return cfg
+}
+
+// plainClient is any TLS 1.2 client with the certificate; it takes any server.
+func plainClient(certs ...tls.Certificate) *tls.Config {
+	return &tls.Config{
+		InsecureSkipVerify: true,
+		MaxVersion:         tls.VersionTLS12,
+		Time:               clock,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if len(certs) == 0 {
+				return new(tls.Certificate), nil
+			}
+			return &certs[0], nil
+		},
+	}
+}
+
+func TestTwoEndpointsShakeHands(t *testing.T) {
+	s := newSpine(t)
+	server := serverConfig(t, s.endpoint(t, providerName, sspName))
+	for name, accepted := range map[string][]string{
+		"by the name dialled":    nil,
+		"by the name configured": {providerName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := clientConfig(t, s.endpoint(t, sspName, accepted...))
+			o := handshake(t, dialling(client, providerName), server)
+			require.NoError(t, o.clientErr)
+			require.NoError(t, o.serverErr)
+			for _, end := range []tls.ConnectionState{o.client, o.server} {
+				assert.EqualValues(t, tls.VersionTLS12, end.Version)
+				assert.Equal(t, tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, tlsconfig.Suite(end.CipherSuite))
+				assert.Equal(t, "http/1.1", end.NegotiatedProtocol)
+				assert.Equal(t, providerName, end.ServerName)
+			}
+		})
+	}
+}
+
+func TestAServerRefusesEveryClientThatIsNotTheOneNamed(t *testing.T) {
+	s := newSpine(t)
+	checker := new(revocations)
+	e := s.endpoint(t, providerName, sspName)
+	e.Peer.Revocation = checker
+	server := serverConfig(t, e)
+
+	revoked := s.subCA.issue(t, sspName)
+	checker.revoke(revoked.Leaf)
+	impostor := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "impostor", 2048))
+
+	for _, test := range []struct {
+		name string
+		cert tls.Certificate
+		want tlsconfig.Rule
+	}{
+		{"self-signed", newRoot(t, sspName, "leaf").asClient(), tlsconfig.RuleSubCA},
+		{"of the sibling SubCA", s.sibling.issue(t, sspName), tlsconfig.RuleSubCA},
+		{"of a SubCA with the pinned one's name", impostor.issue(t, sspName), tlsconfig.RuleSubCA},
+		{"expired", s.subCA.issue(t, sspName, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }), tlsconfig.RuleValidity},
+		{"with serverAuth only", s.subCA.issue(t, sspName, func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }), tlsconfig.RuleUsage},
+		{"of another system", s.subCA.issue(t, "other.nhs.uk"), tlsconfig.RuleFQDN},
+		{"revoked", revoked, tlsconfig.RuleRevocation},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := handshake(t, plainClient(test.cert), server)
+			refused(t, o.serverErr, test.want)
+			alert(t, o.clientErr, alertBadCertificate)
+		})
+	}
+	t.Run("without a certificate", func(t *testing.T) {
+		o := handshake(t, plainClient(), server)
+		require.Error(t, o.serverErr)
+		alert(t, o.clientErr, alertHandshakeFailure)
+	})
+	t.Run("and accepts that one", func(t *testing.T) {
+		o := handshake(t, plainClient(s.subCA.issue(t, sspName)), server)
+		require.NoError(t, o.serverErr)
+		require.NoError(t, o.clientErr)
+	})
+	t.Run("and accepts that one without its SubCA", func(t *testing.T) {
+		cert := s.subCA.issue(t, sspName)
+		cert.Certificate = cert.Certificate[:1]
+		o := handshake(t, plainClient(cert), server)
+		require.NoError(t, o.serverErr)
+		require.NoError(t, o.clientErr)
+	})
+}
+
+// asClient presents a CA's own certificate.
+func (a *authority) asClient() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key, Leaf: a.cert}
+}
+
+func TestAClientRefusesEveryServerThatIsNotTheOneDialled(t *testing.T) {
+	s := newSpine(t)
+	checker := new(revocations)
+	e := s.endpoint(t, sspName)
+	e.Peer.Revocation = checker
+	client := dialling(clientConfig(t, e), providerName)
+
+	revoked := s.subCA.issue(t, providerName)
+	checker.revoke(revoked.Leaf)
+	for _, test := range []struct {
+		name string
+		cert tls.Certificate
+		want tlsconfig.Rule
+	}{
+		{"of the sibling SubCA", s.sibling.issue(t, providerName), tlsconfig.RuleSubCA},
+		{"with clientAuth only", s.subCA.issue(t, providerName, func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[1:] }), tlsconfig.RuleUsage},
+		{"of another name", s.subCA.issue(t, sspName), tlsconfig.RuleFQDN},
+		{"revoked", revoked, tlsconfig.RuleRevocation},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := handshake(t, client, &tls.Config{Certificates: []tls.Certificate{test.cert}, ClientAuth: tls.RequireAnyClientCert, Time: clock})
+			refused(t, o.clientErr, test.want)
+			alert(t, o.serverErr, alertBadCertificate)
+		})
+	}
+}
+
+func TestAClientHandsOnTheStapledResponse(t *testing.T) {
+	s := newSpine(t)
+	own := s.subCA.issue(t, providerName)
+	own.OCSPStaple = []byte("a response")
+	server := s.endpoint(t, providerName, sspName)
+	server.Certificate = tlsconfig.StaticCertificate(own)
+
+	var stapled [][]byte
+	e := s.endpoint(t, sspName)
+	e.Peer.Revocation = checkerFunc(func(_ context.Context, _ []*x509.Certificate, response []byte) error {
+		stapled = append(stapled, response)
+		return nil
+	})
+	client := dialling(clientConfig(t, e), providerName)
+	serverCfg := serverConfig(t, server)
+	for range 2 { // the second resumes the first, with the response of then
+		o := handshake(t, client, serverCfg)
+		require.NoError(t, o.clientErr)
+	}
+	require.Equal(t, [][]byte{[]byte("a response"), []byte("a response")}, stapled)
+}
+
+func TestOtherProtocolVersionsGetAnAlert(t *testing.T) {
+	s := newSpine(t)
+	server := serverConfig(t, s.endpoint(t, providerName, sspName))
+	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			client := plainClient(s.subCA.issue(t, sspName))
+			client.MinVersion, client.MaxVersion = version, version
+			o := handshake(t, client, server)
+			require.Error(t, o.serverErr)
+			alert(t, o.clientErr, alertProtocolVersion)
+		})
+	}
+	t.Run("and TLS 1.3 is not chosen beside 1.2", func(t *testing.T) {
+		client := plainClient(s.subCA.issue(t, sspName))
+		client.MaxVersion = tls.VersionTLS13
+		o := handshake(t, client, server)
+		require.NoError(t, o.clientErr)
+		require.EqualValues(t, tls.VersionTLS12, o.client.Version)
+	})
+}
+
+func TestAClientSpeaksOnlyTLS12(t *testing.T) {
+	s := newSpine(t)
+	client := dialling(clientConfig(t, s.endpoint(t, sspName)), providerName)
+	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS13} {
+		o := handshake(t, client, &tls.Config{
+			Certificates: []tls.Certificate{s.subCA.issue(t, providerName)}, MinVersion: version, MaxVersion: version,
+		})
+		require.Error(t, o.clientErr)
+		alert(t, o.clientErr, alertProtocolVersion)
+	}
+}
+
+func TestEachRefusalIsLoggedOnce(t *testing.T) {
+	s := newSpine(t)
+	var log syncBuffer
+	e := s.endpoint(t, providerName, sspName)
+	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	server := serverConfig(t, e)
+	stranger := s.subCA.issue(t, "other.nhs.uk")
+
+	require.NoError(t, handshake(t, plainClient(s.subCA.issue(t, sspName)), server).serverErr)
+	require.Error(t, handshake(t, plainClient(stranger), server).serverErr)
+
+	lines := log.lines()
+	require.Len(t, lines, 1)
+	var record map[string]any
+	require.NoError(t, json.Unmarshal(lines[0], &record))
+	delete(record, "time")
+	require.Equal(t, map[string]any{
+		"level": "WARN", "msg": "peer refused", "rule": "fqdn",
+		"subject": stranger.Leaf.Subject.String(), "serial": stranger.Leaf.SerialNumber.Text(16),
+		"detail": `the certificate is that of "other.nhs.uk", not of "` + sspName + `"`,
+	}, record)
+}
+
+func TestACheckerThatPanicsRefuses(t *testing.T) {
+	s := newSpine(t)
+	var log syncBuffer
+	e := s.endpoint(t, providerName, sspName)
+	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	e.Peer.Revocation = checkerFunc(func(context.Context, []*x509.Certificate, []byte) error { panic("out of order") })
+	o := handshake(t, plainClient(s.subCA.issue(t, sspName)), serverConfig(t, e))
+	refused(t, o.serverErr, tlsconfig.RuleRevocation)
+	alert(t, o.clientErr, alertBadCertificate)
+	require.Len(t, log.lines(), 1)
+}
+
+func TestACheckerIsGivenNoMoreTimeThanTheTimeout(t *testing.T) {
+	s := newSpine(t)
+	e := s.endpoint(t, providerName, sspName)
+	e.Timeout = time.Millisecond
+	e.Peer.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	err := e.VerifyPeer(t.Context(), clientPresents(s.subCA.issue(t, sspName).Leaf))
+	refused(t, err, tlsconfig.RuleRevocation)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
+	s := newSpine(t)
+	loosen := func(edit func(*tls.Config)) *tls.Config {
+		e := s.endpoint(t, providerName, sspName)
+		e.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384}
+		cfg := serverConfig(t, e)
+		cfg.GetConfigForClient = nil
+		edit(cfg)
+		return cfg
+	}
+	for _, test := range []struct {
+		name  string
+		cfg   *tls.Config
+		offer tlsconfig.Suite
+		want  tlsconfig.Rule
+	}{
+		{"it still serves the suite asked for", loosen(func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, 0},
+		{"another suite of the guidance", loosen(func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES128_GCM_SHA256, tlsconfig.RuleProtocol},
+		{"a foreign suite", loosen(func(c *tls.Config) { c.CipherSuites = nil }), tlsconfig.Suite(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256), tlsconfig.RuleProtocol},
+		{"an older protocol", loosen(func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion, c.CipherSuites = tls.VersionTLS11, tls.VersionTLS11, nil
+		}), tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.RuleProtocol},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := plainClient(s.subCA.issue(t, sspName))
+			client.MinVersion = tls.VersionTLS10
+			client.CipherSuites = []uint16{uint16(test.offer)}
+			o := handshake(t, client, test.cfg)
+			if test.want == 0 {
+				require.NoError(t, o.serverErr)
+			} else {
+				refused(t, o.serverErr, test.want)
+			}
+		})
+	}
+}
+
+func TestManyHandshakesAtOnceWhilePinsChange(t *testing.T) {
+	s := newSpine(t)
+	pins := pin(t, []*authority{s.root}, []*authority{s.subCA})
+	e := s.endpoint(t, providerName, sspName)
+	e.Peer.Pins = pins
+	server := serverConfig(t, e)
+	both := pin(t, []*authority{s.root}, []*authority{s.subCA, s.sibling})
+	client := dialling(clientConfig(t, s.endpoint(t, sspName)), providerName)
+	stranger := plainClient(s.subCA.issue(t, "other.nhs.uk"))
+
+	var wg sync.WaitGroup
+	errs := make(chan error, 100)
+	for range 4 {
+		wg.Go(func() {
+			for i := range 8 {
+				pins.Replace(both)
+				if o := handshake(t, client, server); o.clientErr != nil || o.serverErr != nil {
+					errs <- errors.Join(o.clientErr, o.serverErr)
+				}
+				if i%4 == 0 && handshake(t, stranger, server).serverErr == nil {
+					errs <- errors.New("a stranger was let in")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+}
+
+// A syncBuffer is a bytes.Buffer for loggers of several goroutines.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) lines() [][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := bytes.TrimSpace(bytes.Clone(b.buf.Bytes()))
+	if len(all) == 0 {
+		return nil
+	}
+	return bytes.Split(all, []byte("\n"))
+}

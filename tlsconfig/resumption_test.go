@@ -1,0 +1,227 @@
+package tlsconfig_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// resumingClient keeps its sessions, as any plain client may.
+func resumingClient(cert tls.Certificate) *tls.Config {
+	client := plainClient(cert)
+	client.ServerName = providerName
+	client.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	return client
+}
+
+func TestSessionsAreResumedUnderEverySuite(t *testing.T) {
+	s := newSpine(t)
+	e := s.endpoint(t, providerName, sspName)
+	checker := new(revocations)
+	e.Peer.Revocation = checker
+	server := serverConfig(t, e)
+	for _, suite := range native() {
+		t.Run(suite.String(), func(t *testing.T) {
+			client := resumingClient(s.subCA.issue(t, sspName))
+			client.CipherSuites = []uint16{uint16(suite)}
+			for i := range 3 {
+				asked := checker.asked.Load()
+				o := handshake(t, client, server)
+				require.NoError(t, o.clientErr)
+				require.NoError(t, o.serverErr)
+				require.Equal(t, i > 0, o.server.DidResume)
+				require.Equal(t, suite, tlsconfig.Suite(o.server.CipherSuite))
+				require.Equal(t, asked+1, checker.asked.Load(), "the peer is verified in every handshake")
+			}
+		})
+	}
+}
+
+func TestAResumedSessionIsRefusedWhenItsPeerNoLongerPasses(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(t *testing.T, s *spine, checker *revocations, at *time.Time, leaf *x509.Certificate)
+		want   tlsconfig.Rule
+	}{
+		{"since the certificate was revoked", func(_ *testing.T, _ *spine, checker *revocations, _ *time.Time, leaf *x509.Certificate) {
+			checker.revoke(leaf)
+		}, tlsconfig.RuleRevocation},
+		{"since the SubCA was revoked", func(_ *testing.T, s *spine, checker *revocations, _ *time.Time, _ *x509.Certificate) {
+			checker.revoke(s.subCA.cert)
+		}, tlsconfig.RuleRevocation},
+		{"since the pins were replaced", func(t *testing.T, s *spine, _ *revocations, _ *time.Time, _ *x509.Certificate) {
+			s.pins.Replace(pin(t, []*authority{s.root}, []*authority{s.sibling}))
+		}, tlsconfig.RuleSubCA},
+		{"since the SubCA expired", func(_ *testing.T, _ *spine, _ *revocations, at *time.Time, _ *x509.Certificate) {
+			*at = now.AddDate(0, 0, 2)
+		}, tlsconfig.RuleValidity},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSpine(t)
+			s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "subca", 2048),
+				func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 1) })
+			s.pins = pin(t, []*authority{s.root}, []*authority{s.subCA})
+			checker, at := new(revocations), now
+			e := s.endpoint(t, providerName, sspName)
+			e.Peer.Revocation = checker
+			e.Peer.Time = func() time.Time { return at }
+			server := serverConfig(t, e)
+			ssp := s.subCA.issue(t, sspName)
+			client := resumingClient(ssp)
+
+			require.NoError(t, handshake(t, client, server).serverErr)
+			o := handshake(t, client, server)
+			require.NoError(t, o.serverErr)
+			require.True(t, o.server.DidResume)
+
+			test.change(t, s, checker, &at, ssp.Leaf)
+			o = handshake(t, client, server)
+			refused(t, o.serverErr, test.want)
+			alert(t, o.clientErr, alertBadCertificate)
+		})
+	}
+}
+
+func TestAClientRefusesAResumedSessionWhenTheServerWasRevoked(t *testing.T) {
+	s := newSpine(t)
+	own := s.subCA.issue(t, providerName)
+	server := s.endpoint(t, providerName, sspName)
+	server.Certificate = tlsconfig.StaticCertificate(own)
+	serverCfg := serverConfig(t, server)
+	checker := new(revocations)
+	e := s.endpoint(t, sspName)
+	e.Peer.Revocation = checker
+	client := dialling(clientConfig(t, e), providerName)
+
+	require.NoError(t, handshake(t, client, serverCfg).clientErr)
+	o := handshake(t, client, serverCfg)
+	require.NoError(t, o.clientErr)
+	require.True(t, o.client.DidResume)
+
+	checker.revoke(own.Leaf)
+	o = handshake(t, client, serverCfg)
+	refused(t, o.clientErr, tlsconfig.RuleRevocation)
+	require.True(t, o.client.DidResume)
+	alert(t, o.serverErr, alertBadCertificate)
+
+	o = handshake(t, client, serverCfg)
+	refused(t, o.clientErr, tlsconfig.RuleRevocation)
+	require.False(t, o.client.DidResume, "the session was thrown away")
+}
+
+func TestRotatingTheTicketKeysOfTheConfigRotatesThemForEverySuite(t *testing.T) {
+	s := newSpine(t)
+	server := serverConfig(t, s.endpoint(t, providerName, sspName))
+	first, second := [32]byte{1}, [32]byte{2}
+	server.SetSessionTicketKeys([][32]byte{first})
+	for _, suite := range native() {
+		client := resumingClient(s.subCA.issue(t, sspName))
+		client.CipherSuites = []uint16{uint16(suite)}
+		resumes := func(want bool) {
+			t.Helper()
+			o := handshake(t, client, server)
+			require.NoError(t, o.serverErr)
+			require.Equal(t, want, o.server.DidResume, "%v", suite)
+		}
+		server.SetSessionTicketKeys([][32]byte{first})
+		resumes(false)
+		resumes(true)
+		server.SetSessionTicketKeys([][32]byte{second, first})
+		resumes(true) // and gets a ticket under the new key
+		server.SetSessionTicketKeys([][32]byte{second})
+		resumes(true)
+		server.SetSessionTicketKeys([][32]byte{{3}})
+		resumes(false)
+	}
+}
+
+func TestTicketKeysAgeTogetherUnderEverySuite(t *testing.T) {
+	s := newSpine(t)
+	at := now
+	e := s.endpoint(t, providerName, sspName)
+	e.Peer.Time = func() time.Time { return at }
+	server := serverConfig(t, e)
+	for _, suite := range native() {
+		at = at.AddDate(0, 0, 10) // past every key of before
+		client := resumingClient(s.subCA.issue(t, sspName, func(c *x509.Certificate) { c.NotBefore = at.Add(-time.Hour) }))
+		client.Time = e.Peer.Time
+		client.CipherSuites = []uint16{uint16(suite)}
+		for _, step := range []struct {
+			after time.Duration
+			want  bool
+		}{{0, false}, {time.Hour, true}, {25 * time.Hour, true}, {8 * 24 * time.Hour, false}} {
+			at = at.Add(step.after)
+			o := handshake(t, client, server)
+			require.NoError(t, o.serverErr)
+			require.Equal(t, step.want, o.server.DidResume, "%v after %v", suite, step.after)
+		}
+	}
+}
+
+// A stolenCache hands one client's sessions to others.
+type stolenCache struct {
+	mu      sync.Mutex
+	session *tls.ClientSessionState
+}
+
+func (c *stolenCache) Get(string) (*tls.ClientSessionState, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session, c.session != nil
+}
+
+func (c *stolenCache) Put(_ string, session *tls.ClientSessionState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == nil {
+		c.session = session
+	}
+}
+
+func TestASessionOfOneSuiteIsNotResumedUnderAnother(t *testing.T) {
+	s := newSpine(t)
+	server := serverConfig(t, s.endpoint(t, providerName, sspName))
+	stolen := new(stolenCache)
+	client := plainClient(s.subCA.issue(t, sspName))
+	client.ClientSessionCache = stolen
+	client.CipherSuites = []uint16{uint16(tlsconfig.ECDHE_RSA_AES128_GCM_SHA256)}
+	require.NoError(t, handshake(t, client, server).serverErr)
+
+	// Both suites on offer: the session's is still offered, but the server
+	// prefers the other, and may not fall back to what the ticket says.
+	client = client.Clone()
+	client.CipherSuites = []uint16{uint16(tlsconfig.ECDHE_RSA_AES128_GCM_SHA256), uint16(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384)}
+	o := handshake(t, client, server)
+	require.NoError(t, o.serverErr)
+	require.False(t, o.server.DidResume)
+	require.Equal(t, tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, tlsconfig.Suite(o.server.CipherSuite))
+}
+
+func TestATicketOfAnotherServerIsNotResumed(t *testing.T) {
+	s := newSpine(t)
+	lenient := s.endpoint(t, providerName, "other.nhs.uk")
+	strict := s.endpoint(t, providerName, sspName)
+	client := resumingClient(s.subCA.issue(t, "other.nhs.uk"))
+	require.NoError(t, handshake(t, client, serverConfig(t, lenient)).serverErr)
+	o := handshake(t, client, serverConfig(t, strict))
+	refused(t, o.serverErr, tlsconfig.RuleFQDN)
+	require.False(t, o.server.DidResume)
+
+	t.Run("and is verified by its own rules if they share ticket keys", func(t *testing.T) {
+		keys := [][32]byte{{7}}
+		a, b := serverConfig(t, lenient), serverConfig(t, strict)
+		a.SetSessionTicketKeys(keys)
+		b.SetSessionTicketKeys(keys)
+		client := resumingClient(s.subCA.issue(t, "other.nhs.uk"))
+		require.NoError(t, handshake(t, client, a).serverErr)
+		o := handshake(t, client, b)
+		refused(t, o.serverErr, tlsconfig.RuleFQDN)
+		require.True(t, o.server.DidResume)
+	})
+}
