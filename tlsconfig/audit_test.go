@@ -1,0 +1,161 @@
+package tlsconfig_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// departures returns the fields that Audit complains about.
+func departures(tb testing.TB, err error) []string {
+	tb.Helper()
+	if err == nil {
+		return nil
+	}
+	var fields []string
+	joined, ok := err.(interface{ Unwrap() []error })
+	require.True(tb, ok, "%T", err)
+	for _, err := range joined.Unwrap() {
+		var departure *tlsconfig.AuditError
+		require.ErrorAs(tb, err, &departure)
+		require.NotEmpty(tb, departure.Clause)
+		require.NotEmpty(tb, departure.Detail)
+		fields = append(fields, departure.Field)
+	}
+	return fields
+}
+
+func TestAuditFindsNothingInOurOwnConfigs(t *testing.T) {
+	s := newSpine(t)
+	for _, narrowed := range [][]tlsconfig.Suite{nil, {tlsconfig.ECDHE_RSA_AES256_GCM_SHA384}, {tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.DHE_RSA_AES256_SHA}} {
+		e := s.endpoint(t, providerName, sspName)
+		e.Suites = narrowed
+		server, client := serverConfig(t, e), clientConfig(t, e)
+		require.NoError(t, tlsconfig.Audit(client))
+		require.NoError(t, tlsconfig.Audit(client.Clone()))
+		require.NoError(t, tlsconfig.Audit(server))
+		require.NoError(t, tlsconfig.Audit(server.Clone()))
+	}
+}
+
+func TestAuditFindsEveryDeparture(t *testing.T) {
+	s := newSpine(t)
+	cas := x509.NewCertPool()
+	cas.AddCert(s.subCA.cert)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	verify := func(tls.ConnectionState) error { return nil }
+	gcm256, gcm128 := uint16(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384), uint16(tlsconfig.ECDHE_RSA_AES128_GCM_SHA256)
+	own := []tls.Certificate{s.subCA.issue(t, providerName)}
+
+	ourServer := func(edit func(*tls.Config)) *tls.Config {
+		cfg := serverConfig(t, s.endpoint(t, providerName, sspName))
+		edit(cfg)
+		return cfg
+	}
+	plainServer := func(edit func(*tls.Config)) *tls.Config {
+		cfg := &tls.Config{
+			MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{gcm256},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: cas, VerifyConnection: verify, Certificates: own,
+		}
+		edit(cfg)
+		return cfg
+	}
+	ourClient := func(edit func(*tls.Config)) *tls.Config {
+		cfg := clientConfig(t, s.endpoint(t, sspName))
+		edit(cfg)
+		return cfg
+	}
+	for _, test := range []struct {
+		name string
+		cfg  *tls.Config
+		want []string
+	}{
+		{"a plain server with one suite and a hook", plainServer(func(*tls.Config) {}), nil},
+		{"a plain server that verifies full handshakes and has no others", plainServer(func(c *tls.Config) {
+			c.VerifyConnection, c.SessionTicketsDisabled = nil, true
+			c.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return nil }
+		}), nil},
+		{"an empty config", &tls.Config{}, []string{"MinVersion", "MaxVersion", "CipherSuites", "ClientAuth", "VerifyConnection", "CipherSuites"}},
+
+		{"TLS 1.0 allowed", plainServer(func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 }), []string{"MinVersion"}},
+		{"TLS 1.3 allowed", plainServer(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS13 }), []string{"MaxVersion"}},
+		{"a foreign suite", plainServer(func(c *tls.Config) {
+			c.CipherSuites = append(c.CipherSuites, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
+		}), []string{"CipherSuites"}},
+		{"no suite at all", plainServer(func(c *tls.Config) { c.CipherSuites = []uint16{} }), []string{"CipherSuites"}},
+		{"two suites whose order crypto/tls chooses", plainServer(func(c *tls.Config) { c.CipherSuites = []uint16{gcm256, gcm128} }), []string{"CipherSuites"}},
+		{"no client certificate", plainServer(func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.NoClientCert, nil }), []string{"ClientAuth"}},
+		{"a client certificate only if given", plainServer(func(c *tls.Config) { c.ClientAuth = tls.VerifyClientCertIfGiven }), []string{"ClientAuth"}},
+		{"the CAs of the system", plainServer(func(c *tls.Config) { c.ClientCAs = nil }), []string{"ClientCAs"}},
+		{"no hook", plainServer(func(c *tls.Config) { c.VerifyConnection = nil }), []string{"VerifyConnection"}},
+		{"a hook that resumed sessions do not call", plainServer(func(c *tls.Config) {
+			c.VerifyConnection = nil
+			c.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return nil }
+		}), []string{"VerifyConnection"}},
+		{"renegotiation", plainServer(func(c *tls.Config) { c.Renegotiation = tls.RenegotiateOnceAsClient }), []string{"Renegotiation"}},
+		{"a key log", plainServer(func(c *tls.Config) { c.KeyLogWriter = new(bytes.Buffer) }), []string{"KeyLogWriter"}},
+		{"an ECDSA certificate", plainServer(func(c *tls.Config) { c.Certificates = []tls.Certificate{s.subCA.issueFor(t, providerName, ecKey)} }), []string{"Certificates"}},
+		{"a weak certificate, its leaf not parsed", plainServer(func(c *tls.Config) {
+			cert := s.subCA.issueFor(t, providerName, rsaKey(t, "weak", 1024))
+			cert.Leaf = nil
+			c.Certificates = []tls.Certificate{cert}
+		}), []string{"Certificates"}},
+		{"a certificate that is none", plainServer(func(c *tls.Config) { c.Certificates = []tls.Certificate{{}} }), []string{"Certificates"}},
+
+		{"our server with its choice of suite cleared", ourServer(func(c *tls.Config) { c.GetConfigForClient = nil }), []string{"CipherSuites"}},
+		{"our server with its hook cleared", ourServer(func(c *tls.Config) { c.VerifyConnection = nil }), []string{"VerifyConnection"}},
+		{"our server with the hook cleared on what it chooses", ourServer(func(c *tls.Config) {
+			choose := c.GetConfigForClient
+			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				chosen, err := choose(hello)
+				chosen = chosen.Clone()
+				chosen.VerifyConnection = nil
+				return chosen, err
+			}
+		}), []string{"VerifyConnection"}},
+		{"our server with the order turned round", ourServer(func(c *tls.Config) {
+			choose := c.GetConfigForClient
+			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				hello.CipherSuites = hello.CipherSuites[len(hello.CipherSuites)-1:]
+				return choose(hello)
+			}
+		}), []string{"GetConfigForClient"}},
+		{"a hook that falls back to something weaker for strangers", ourServer(func(c *tls.Config) {
+			choose := c.GetConfigForClient
+			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				if hello.SupportedVersions[0] == tls.VersionTLS13 {
+					return plainServer(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS13 }), nil
+				}
+				return choose(hello)
+			}
+		}), []string{"MaxVersion"}},
+		{"a hook that panics", plainServer(func(c *tls.Config) {
+			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { panic("lost") }
+		}), []string{"GetConfigForClient", "CipherSuites"}},
+		{"a hook that leaves it to the config", plainServer(func(c *tls.Config) {
+			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				_ = hello.Conn.RemoteAddr()
+				return nil, nil
+			}
+		}), nil},
+
+		{"our client with its hook cleared", ourClient(func(c *tls.Config) { c.VerifyConnection = nil }), []string{"InsecureSkipVerify", "VerifyConnection"}},
+		{"our client with renegotiation", ourClient(func(c *tls.Config) { c.Renegotiation = tls.RenegotiateFreelyAsClient }), []string{"Renegotiation"}},
+		{"our client without a certificate", ourClient(func(c *tls.Config) { c.GetClientCertificate = nil }), []string{"Certificates"}},
+		{"our client with the system's CAs and no hook", ourClient(func(c *tls.Config) { c.InsecureSkipVerify, c.VerifyConnection = false, nil }), []string{"VerifyConnection", "RootCAs"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			require.Equal(t, test.want, departures(t, tlsconfig.Audit(test.cfg)))
+		})
+	}
+	t.Run("no config", func(t *testing.T) { require.Error(t, tlsconfig.Audit(nil)) })
+}
