@@ -1,0 +1,30 @@
+// Package spinetest is a Spine in memory, for tests.
+//
+// [PKI] has what a system meets on the Spine: a root, the authentication SubCA
+// that issues to systems, a sibling SubCA whose certificates must open nothing,
+// and revocation services on loopback for both CAs. [PKI.Issue] makes
+// certificates as the Spine does, the FQDN in the common name and nowhere else,
+// and, with a [Variation], each kind that must be refused.
+//
+// A provider's unit test:
+//
+//	pki := spinetest.NewPKI()
+//	defer pki.Close()
+//	server := pki.NewServer(pki.Endpoint("provider.nhs.uk", "ssp.nhs.uk"), records)
+//	defer server.Close()
+//
+//	ssp := pki.Issue("ssp.nhs.uk")
+//	response, err := server.Client(ssp).Get(server.URL)
+//	...
+//	pki.Authority.Revoke(ssp.Leaf, revocation.ReasonKeyCompromise, time.Now())
+//	_, err = server.Client(ssp).Get(server.URL) // refused
+//
+// [PKI.NewSSP] starts a Secure Proxy that stands between consumers and
+// providers. [TestServer] and [TestClient] put any [crypto/tls.Config] through
+// the handshakes that the guidance allows and forbids.
+//
+// Nothing here but RunServer needs a testing.TB. What cannot be made panics, as
+// in net/http/httptest. Keys are RSA 2048 and made when first needed, which
+// takes a tenth of a second each; those of leaves are kept for the process, by
+// FQDN, those of CAs are never shared.
+package spinetest

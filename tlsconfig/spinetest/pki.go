@@ -1,0 +1,167 @@
+package spinetest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A PKI is a Spine's certificates and revocation services. It is safe for
+// concurrent use.
+type PKI struct {
+	Root        *x509.Certificate
+	SubCA       *x509.Certificate         // issues to systems; the one that Pins pins
+	OtherSubCA  *x509.Certificate         // of the same root, for another purpose; issues nothing that may open a connection
+	Authority   *revocationtest.Authority // revokes what SubCA issued
+	RootService *revocationtest.Authority // revokes the SubCAs
+
+	// Time is the clock of everything that the PKI makes; nil: time.Now. It
+	// must not change once the PKI is in use.
+	Time func() time.Time
+
+	rootKey, subCAKey, otherKey *rsa.PrivateKey
+
+	namesake func() issuer
+	hosts    hosts
+}
+
+// An issuer is a CA that signs leaves.
+type issuer struct {
+	cert *x509.Certificate
+	key  *rsa.PrivateKey
+}
+
+// NewPKI makes a PKI; the caller should Close it.
+func NewPKI() *PKI {
+	p := new(PKI)
+	var wg sync.WaitGroup
+	for _, key := range []**rsa.PrivateKey{&p.rootKey, &p.subCAKey, &p.otherKey} {
+		wg.Go(func() { *key = newKey(2048) })
+	}
+	wg.Wait()
+
+	root := p.authority("Test Root Authority", "")
+	p.Root = sign(root, root, &p.rootKey.PublicKey, p.rootKey)
+	p.RootService = revocationtest.NewAuthority(p.Root, p.rootKey)
+	p.RootService.Time = p.now
+	p.SubCA = sign(p.authority("Test Authentication", p.RootService.ARLURL()), p.Root, &p.subCAKey.PublicKey, p.rootKey)
+	p.OtherSubCA = sign(p.authority("Test Signing", p.RootService.ARLURL()), p.Root, &p.otherKey.PublicKey, p.rootKey)
+	p.Authority = revocationtest.NewAuthority(p.SubCA, p.subCAKey)
+	p.Authority.Time = p.now
+	p.namesake = sync.OnceValue(func() issuer {
+		key := newKey(2048)
+		ca := p.authority("Test Authentication", "")
+		ca.SubjectKeyId = p.SubCA.SubjectKeyId
+		return issuer{sign(ca, ca, &key.PublicKey, key), key}
+	})
+	return p
+}
+
+// Close ends the revocation services.
+func (p *PKI) Close() {
+	p.Authority.Close()
+	p.RootService.Close()
+}
+
+// Pins returns pins of Root and SubCA.
+func (p *PKI) Pins() *tlsconfig.Pins {
+	pins, err := tlsconfig.NewPins([]*x509.Certificate{p.Root}, []*x509.Certificate{p.SubCA})
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	return pins
+}
+
+// Endpoint returns an end with a certificate for fqdn, which accepts peers with
+// one of the given names and asks Checker about them. A client may leave peers
+// out and is then bound to the name that it dials.
+func (p *PKI) Endpoint(fqdn string, peers ...string) *tlsconfig.Endpoint {
+	return &tlsconfig.Endpoint{
+		Certificate: tlsconfig.StaticCertificate(p.Issue(fqdn)),
+		Peer:        tlsconfig.Verifier{Pins: p.Pins(), FQDNs: peers, Revocation: p.Checker(), Time: p.now},
+	}
+}
+
+// Checker returns a Checker that asks this PKI, by OCSP where the certificate
+// names a responder and by CRL else. It keeps no answer, so that what is revoked
+// is refused from the next handshake on.
+func (p *PKI) Checker() *revocation.Checker {
+	return &revocation.Checker{Sources: []revocation.Source{freshOCSP{p}, freshCRLs{p}}, Time: p.now}
+}
+
+// Fetcher returns a Fetcher that reaches the revocation services of this PKI and
+// nothing else.
+func (p *PKI) Fetcher() revocation.Fetcher { return fetcher{p} }
+
+type fetcher struct{ pki *PKI }
+
+// Fetch implements revocation.Fetcher.
+func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+	service := f.pki.Authority
+	if strings.HasPrefix(r.URL, f.pki.RootService.URL+"/") {
+		service = f.pki.RootService
+	}
+	return service.Fetcher().Fetch(ctx, r)
+}
+
+// freshOCSP and freshCRLs are Sources that forget.
+type (
+	freshOCSP struct{ pki *PKI }
+	freshCRLs struct{ pki *PKI }
+)
+
+// Status implements revocation.Source.
+func (s freshOCSP) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
+	return (&revocation.OCSP{Fetcher: s.pki.Fetcher(), Time: s.pki.now}).Status(ctx, q)
+}
+
+// Status implements revocation.Source.
+func (s freshCRLs) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
+	return (&revocation.CRLs{Fetcher: s.pki.Fetcher(), Time: s.pki.now}).Status(ctx, q)
+}
+
+func (p *PKI) now() time.Time {
+	if p.Time != nil {
+		return p.Time()
+	}
+	return time.Now()
+}
+
+// authority returns the template of a CA; point is where its revocation is
+// published.
+func (p *PKI) authority(name, point string) *x509.Certificate {
+	template := &x509.Certificate{
+		Subject:               pkix.Name{Country: []string{"GB"}, Organization: []string{"nhs"}, OrganizationalUnit: []string{"CA"}, CommonName: name},
+		NotBefore:             time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotAfter:              time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC),
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	if point != "" {
+		template.CRLDistributionPoints = []string{point}
+	}
+	return template
+}
+
+// sign returns the certificate that the template describes.
+func sign(template, parent *x509.Certificate, public, by any) *x509.Certificate {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	return cert
+}

@@ -1,0 +1,108 @@
+package spinetest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A Server is a running test server.
+type Server struct {
+	URL string // https and the address on loopback, no trailing slash
+
+	pki   *PKI
+	name  string
+	close func()
+}
+
+// NewServer serves handler on loopback over mutual TLS for e, as
+// httptest.NewTLSServer does; the caller should Close it. The FQDN of e's
+// certificate becomes the server's name for DialContext.
+func (p *PKI) NewServer(e *tlsconfig.Endpoint, handler http.Handler) *Server {
+	config, err := e.ServerConfig()
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	cert, err := e.Certificate(context.Background())
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	return p.serve(config, nameOf(cert), handler)
+}
+
+// nameOf returns the first name that a certificate speaks for.
+func nameOf(cert *tls.Certificate) string {
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	names, err := tlsconfig.FQDNs(leaf)
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	return names[0]
+}
+
+func (p *PKI) serve(config *tls.Config, name string, handler http.Handler) *Server {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	server := &http.Server{
+		Handler:           handler,
+		TLSConfig:         config,
+		ReadHeaderTimeout: 10 * time.Second,
+		// Refused handshakes are what tests are about; Endpoint.Logger has them.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.ServeTLS(listener, "", "") // ends with Close
+	}()
+	p.SetHost(name, listener.Addr().String())
+	return &Server{
+		URL:  "https://" + listener.Addr().String(),
+		pki:  p,
+		name: name,
+		close: sync.OnceFunc(func() {
+			server.Close()
+			<-served
+		}),
+	}
+}
+
+// Close ends the server and its connections.
+func (s *Server) Close() { s.close() }
+
+// Client returns a client that presents cert, fit or not, and none if cert is
+// zero; it accepts this server only. Each request makes a handshake of its own,
+// resumed if the server allows it, so that each is judged by the rules of its
+// time.
+func (s *Server) Client(cert tls.Certificate) *http.Client {
+	return &http.Client{Transport: s.pki.transport(cert, s.name)}
+}
+
+// transport returns a RoundTripper for a client with the certificate that
+// accepts servers of the given names; without names, of the name dialled.
+func (p *PKI) transport(cert tls.Certificate, servers ...string) *http.Transport {
+	e := &tlsconfig.Endpoint{
+		// Any that the builder accepts: what is presented is set below.
+		Certificate: tlsconfig.StaticCertificate(p.Issue("client.spinetest.nhs.uk")),
+		Peer:        tlsconfig.Verifier{Pins: p.Pins(), FQDNs: servers, Revocation: p.Checker(), Time: p.now},
+	}
+	config, err := e.ClientConfig()
+	if err != nil {
+		panic("spinetest: " + err.Error())
+	}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
+	return &http.Transport{TLSClientConfig: config, DialContext: p.DialContext, DisableKeepAlives: true}
+}
