@@ -182,10 +182,6 @@ func (i *ocspInquiry) answer(v *ocspVerdict, cached bool) Answer {
 // hearStapled verifies the stapled response, or finds that it is the one that
 // was verified before.
 func (i *ocspInquiry) hearStapled(ctx context.Context) {
-	if len(i.q.Stapled) > maxOCSPBytes {
-		i.errs = append(i.errs, &OCSPError{Source: "stapled", Err: ErrTooLarge})
-		return
-	}
 	sum := sha256.Sum256(i.q.Stapled)
 	known := i.subject.stapled.Load()
 	if known == nil || known.sum != sum {
@@ -209,7 +205,7 @@ func (i *ocspInquiry) hearAdded(ctx context.Context, added *ocspAdded) {
 	judged := i.subject.added.Load()
 	if judged == nil || judged.of != added {
 		judged = &ocspJudged{of: added}
-		for _, r := range added.bySerial[i.subject.serial] {
+		for _, r := range added.bySerial[string(i.subject.serial)] {
 			own := *r // the verdict is about one certificate, r may speak of several
 			if err := i.subject.judge(&own); err != nil {
 				judged.errs = append(judged.errs, err)

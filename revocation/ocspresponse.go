@@ -137,7 +137,7 @@ func (r *ocspResponse) readBasic(input cryptobyte.String) error {
 func (r *ocspResponse) readData(input cryptobyte.String) error {
 	var data, id, list cryptobyte.String
 	var tag cbasn1.Tag
-	if !input.ReadASN1(&data, cbasn1.SEQUENCE) || !input.Empty() {
+	if !input.ReadASN1(&data, cbasn1.SEQUENCE) {
 		return r.error(ErrMalformed, "ResponseData")
 	}
 	if data.PeekASN1Tag(cbasn1.Tag(0).ContextSpecific().Constructed()) {

@@ -1,41 +1,34 @@
 package revocation
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/hex"
-	"maps"
+	"math/big"
+	"math/rand/v2"
 	"net/url"
-	"sync"
 	"sync/atomic"
 )
 
-// Bounds on what is remembered; whatever goes beyond starts the memory over.
-// Only certificates whose chain has been verified get here, so it is a CA that
-// would have to issue more.
-const (
-	ocspShards          = 256
-	maxSubjectsPerShard = 64
-	maxOCSPIssuers      = 64
-)
-
-// ocspSubjects remembers, for each certificate asked about, what does not
-// change about it, so that a question that is answered in memory neither
-// hashes nor allocates. Readers take no lock: each shard is an immutable map.
+// ocspSubjects remembers, for each of a bounded number of certificates, what
+// does not change about it, so that a question that is answered in memory
+// neither hashes nor allocates. Each certificate has a few places that follow
+// from its serial number; where they are taken, one is given up at random.
+// Readers take no lock.
 type ocspSubjects struct {
-	adding  sync.Mutex
-	issuers atomic.Pointer[map[*x509.Certificate]*ocspIssuer]
-	shards  [ocspShards]atomic.Pointer[map[ocspSubjectKey]*ocspSubject]
+	slots atomic.Pointer[[ocspSlots]atomic.Pointer[ocspSubject]]
 }
 
-type ocspSubjectKey struct {
-	issuer *ocspIssuer
-	serial [20]byte // big-endian, right-aligned
-}
+const (
+	ocspSlots = 1 << 16
+	ocspWays  = 8
+)
 
 // An ocspSubject is a certificate as the OCSP source knows it.
 type ocspSubject struct {
+	number     *big.Int
 	issuer     *ocspIssuer
-	serial     string // big-endian, no leading zeros
+	serial     []byte // big-endian, no leading zeros
 	judge      func(*ocspResponse) error
 	questions  []ocspQuestion
 	noQuestion error // why there are none
@@ -81,63 +74,62 @@ func (s *ocspSubjects) get(source *OCSP, path []*x509.Certificate) (*ocspSubject
 	if len(path) < 2 || path[0] == nil || path[1] == nil || path[0].SerialNumber == nil {
 		return nil, &OCSPError{Err: ErrScope, Detail: "the certificate is asked about without its issuer"}
 	}
-	cert := path[0]
-	if cert.SerialNumber.Sign() <= 0 || cert.SerialNumber.BitLen() > 8*20 {
-		return nil, &OCSPError{Err: ErrMalformed, Detail: "the certificate's serial number is not positive or is longer than 20 octets"}
+	slots := s.slots.Load()
+	if slots == nil {
+		s.slots.CompareAndSwap(nil, new([ocspSlots]atomic.Pointer[ocspSubject]))
+		slots = s.slots.Load()
 	}
-	var key ocspSubjectKey
-	cert.SerialNumber.FillBytes(key.serial[:])
-	shard := &s.shards[key.serial[18]^key.serial[19]]
-	if issuers := s.issuers.Load(); issuers != nil {
-		if key.issuer = (*issuers)[path[1]]; key.issuer != nil {
-			if subjects := shard.Load(); subjects != nil {
-				if subject := (*subjects)[key]; subject != nil {
-					return subject, nil
-				}
+	number := path[0].SerialNumber
+	var low uint64
+	if words := number.Bits(); len(words) > 0 {
+		low = uint64(words[0])
+	}
+	const fibonacci = 0x9e3779b97f4a7c15 // spreads numbers that follow each other
+	first := low * fibonacci >> 32 % (ocspSlots / ocspWays) * ocspWays
+	ways := slots[first : first+ocspWays]
+	var free *atomic.Pointer[ocspSubject]
+	for i := range ways {
+		switch subject := ways[i].Load(); {
+		case subject == nil:
+			if free == nil {
+				free = &ways[i]
 			}
-		}
-	}
-	return s.add(source, path, key, shard)
-}
-
-func (s *ocspSubjects) add(source *OCSP, path []*x509.Certificate, key ocspSubjectKey, shard *atomic.Pointer[map[ocspSubjectKey]*ocspSubject]) (*ocspSubject, error) {
-	s.adding.Lock()
-	defer s.adding.Unlock()
-	if issuers := s.issuers.Load(); issuers != nil {
-		key.issuer = (*issuers)[path[1]]
-	}
-	if key.issuer == nil {
-		issuer, ok := newOCSPIssuer(path[1])
-		if !ok {
-			return nil, &OCSPError{Err: ErrMalformed, Detail: "the issuer's public key"}
-		}
-		key.issuer = issuer
-		remember(&s.issuers, path[1], issuer, maxOCSPIssuers)
-	}
-	if subjects := shard.Load(); subjects != nil {
-		if subject := (*subjects)[key]; subject != nil {
+		case subject.is(number, path[1]):
 			return subject, nil
 		}
 	}
-	subject := newOCSPSubject(source, path[0], key.issuer)
-	remember(shard, key, subject, maxSubjectsPerShard)
+	if free == nil {
+		free = &ways[rand.IntN(ocspWays)]
+	}
+	old := free.Load()
+	subject, err := newOCSPSubject(source, path[0], path[1])
+	if err != nil {
+		return nil, err
+	}
+	if !free.CompareAndSwap(old, subject) {
+		// Whoever was quicker most likely had the same certificate in mind.
+		if other := free.Load(); other.is(number, path[1]) {
+			return other, nil
+		}
+	}
 	return subject, nil
 }
 
-// remember replaces a map by one with the entry added, or by one with nothing
-// but the entry if it is full.
-func remember[K comparable, V any](p *atomic.Pointer[map[K]V], key K, value V, most int) {
-	next := map[K]V{}
-	if old := p.Load(); old != nil && len(*old) < most {
-		next = maps.Clone(*old)
-	}
-	next[key] = value
-	p.Store(&next)
+// is says whether the subject is the certificate of that number and issuer.
+func (s *ocspSubject) is(number *big.Int, issuer *x509.Certificate) bool {
+	return s.number.Cmp(number) == 0 && (s.issuer.cert == issuer || bytes.Equal(s.issuer.cert.Raw, issuer.Raw))
 }
 
-func newOCSPSubject(source *OCSP, cert *x509.Certificate, issuer *ocspIssuer) *ocspSubject {
+func newOCSPSubject(source *OCSP, cert, issuedBy *x509.Certificate) (*ocspSubject, error) {
+	if cert.SerialNumber.Sign() <= 0 || cert.SerialNumber.BitLen() > 8*20 { // RFC 5280 section 4.1.2.2
+		return nil, &OCSPError{Err: ErrMalformed, Detail: "the certificate's serial number is not positive or is longer than 20 octets"}
+	}
+	issuer, ok := newOCSPIssuer(issuedBy)
+	if !ok {
+		return nil, &OCSPError{Err: ErrMalformed, Detail: "the issuer's public key"}
+	}
 	serial := cert.SerialNumber.Bytes()
-	subject := &ocspSubject{issuer: issuer, serial: string(serial), noQuestion: errOCSPNoURL}
+	subject := &ocspSubject{number: cert.SerialNumber, issuer: issuer, serial: serial, noQuestion: errOCSPNoURL}
 	subject.judge = func(r *ocspResponse) error { return r.judge(issuer, serial) }
 	responders := cert.OCSPServer
 	if source.Responder != "" {
@@ -156,5 +148,5 @@ func newOCSPSubject(source *OCSP, cert *x509.Certificate, issuer *ocspIssuer) *o
 		}
 		subject.questions = append(subject.questions, ocspQuestion{key: "ocsp " + responder + id, request: request})
 	}
-	return subject
+	return subject, nil
 }

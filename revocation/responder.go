@@ -211,8 +211,8 @@ func (r *ocspResponse) delegated(cert *x509.Certificate, issuer *ocspIssuer) err
 			return r.error(ErrUnhandledCritical, "the responder's certificate: "+oid.String())
 		}
 	}
-	if !bytes.Equal(cert.RawIssuer, issuer.cert.RawSubject) || !acceptedSignature(cert.SignatureAlgorithm) ||
-		cert.CheckSignatureFrom(issuer.cert) != nil {
+	// CheckSignatureFrom takes no SHA-1 and no issuer that is not a CA.
+	if !bytes.Equal(cert.RawIssuer, issuer.cert.RawSubject) || cert.CheckSignatureFrom(issuer.cert) != nil {
 		return r.error(ErrResponder, "its certificate was not issued by the CA that issued the certificate in question")
 	}
 	return nil
@@ -235,17 +235,6 @@ func hasNoCheck(cert *x509.Certificate) bool {
 		if extension.Id.Equal(oidNoCheck) {
 			return bytes.Equal(extension.Value, []byte{0x05, 0x00})
 		}
-	}
-	return false
-}
-
-// acceptedSignature says whether a responder's certificate may be signed so.
-func acceptedSignature(algorithm x509.SignatureAlgorithm) bool {
-	switch algorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
-		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
-		return true
 	}
 	return false
 }

@@ -28,6 +28,7 @@ func TestOCSPResponse(t *testing.T) {
 	p := newOCSPPKI(t)
 	otherRoot := ocspIssue(t, ocspCA("Other Root"), ocspRSA("other"), nil)
 	sibling := ocspIssue(t, ocspCA("Sibling"), ocspRSA("other"), p.root)
+	renamed := ocspIssue(t, ocspCA("Renamed"), ocspRSA("ca"), p.root)     // the CA's key, another name
 	rolledOver := ocspIssue(t, ocspCA("SubCA"), ocspRSA("other"), p.root) // the CA's name, another key
 	critical := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 	harmless := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: []byte{5, 0}}}
@@ -73,6 +74,9 @@ func TestOCSPResponse(t *testing.T) {
 		{"signature changed", func(m *message) { m.BrokenSignature = true }, 0, revocation.ErrSignature},
 		{"signed by another key in the CA's name", func(m *message) { m.Key = rolledOver.key }, 0, revocation.ErrSignature},
 		{"signed by another CA, in the CA's name", func(m *message) { m.Key, m.Certificates = sibling.key, []*x509.Certificate{sibling.cert} }, 0, revocation.ErrSignature},
+		{"signed by the CA in another's name", func(m *message) {
+			m.Responder, m.Certificates = p.responder.cert, []*x509.Certificate{}
+		}, 0, revocation.ErrSignature},
 		{"signed by a responder without its certificate", func(m *message) {
 			by(p.responder)(m)
 			m.Certificates = []*x509.Certificate{}
@@ -117,6 +121,7 @@ func TestOCSPResponse(t *testing.T) {
 		{"delegated by the sibling CA", by(responder(nil, sibling, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the root", by(responder(nil, p.root, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the CA's name with another key", by(responder(nil, rolledOver, "responder")), 0, revocation.ErrResponder},
+		{"delegated by the CA's key with another name", by(responder(nil, renamed, "responder")), 0, revocation.ErrResponder},
 		{"delegated by a stranger", by(responder(nil, otherRoot, "responder")), 0, revocation.ErrResponder},
 		{"delegated over a further CA", func(m *message) {
 			between := ocspIssue(t, ocspCA("Between"), ocspRSA("between"), p.ca)
@@ -361,23 +366,27 @@ func TestOCSPNothingLeftOver(t *testing.T) {
 		_, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: p.path(), At: ocspNow, Stapled: der})
 		return err
 	}
-	tree := parseDER(fullOCSP(p).DER())
-	require.NoError(t, ask(tree.resigned(p.responder.key)))
-	tampered := 0
-	tree.walk(func(n *derNode) {
-		n.children = append(n.children, &derNode{tag: 5})
-		err := ask(tree.resigned(p.responder.key))
-		n.children = n.children[:len(n.children)-1]
-		require.Error(t, err, "element %x", n.bytes())
-		kind := slices.IndexFunc([]error{
-			revocation.ErrMalformed,
-			revocation.ErrSignature, // in the signature's algorithm and the responder's name
-			revocation.ErrResponder, // in the responder's certificate
-		}, func(kind error) bool { return errors.Is(err, kind) })
-		require.GreaterOrEqual(t, kind, 0, "element %x: %v", n.bytes(), err)
-		tampered++
-	})
-	require.Greater(t, tampered, 40)
+	for _, byKey := range []bool{false, true} {
+		m := fullOCSP(p)
+		m.ByKey = byKey
+		tree := parseDER(m.DER())
+		require.NoError(t, ask(tree.resigned(p.responder.key)))
+		tampered := 0
+		tree.walk(func(n *derNode) {
+			n.children = append(n.children, &derNode{tag: 5})
+			err := ask(tree.resigned(p.responder.key))
+			n.children = n.children[:len(n.children)-1]
+			require.Error(t, err, "element %x", n.bytes())
+			kind := slices.IndexFunc([]error{
+				revocation.ErrMalformed,
+				revocation.ErrSignature, // in the signature's algorithm and the responder's name
+				revocation.ErrResponder, // in the responder's certificate
+			}, func(kind error) bool { return errors.Is(err, kind) })
+			require.GreaterOrEqual(t, kind, 0, "element %x: %v", n.bytes(), err)
+			tampered++
+		})
+		require.Greater(t, tampered, 40)
+	}
 }
 
 // TestOCSPEncoding: what is signed well, but not strict DER of the type.
