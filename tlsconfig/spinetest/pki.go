@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -121,12 +123,37 @@ type (
 
 // Status implements revocation.Source.
 func (s freshOCSP) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	return (&revocation.OCSP{Fetcher: s.pki.Fetcher(), Time: s.pki.now}).Status(ctx, q)
+	source := &revocation.OCSP{Time: s.pki.now}
+	if len(q.Path) > 1 && len(q.Path[0].OCSPServer) > 0 {
+		question, err := ocsp.CreateRequest(q.Path[0], q.Path[1], nil)
+		if err != nil {
+			return revocation.Answer{}, err
+		}
+		r := revocation.Request{URL: q.Path[0].OCSPServer[0], Body: question, ContentType: "application/ocsp-request", MaxBytes: 1 << 20}
+		if err := s.pki.fetchInto(ctx, r, source.Add); err != nil {
+			return revocation.Answer{}, err
+		}
+	}
+	return source.Status(ctx, q)
 }
 
 // Status implements revocation.Source.
 func (s freshCRLs) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	return (&revocation.CRLs{Fetcher: s.pki.Fetcher(), Time: s.pki.now}).Status(ctx, q)
+	source := &revocation.CRLs{Time: s.pki.now}
+	for _, url := range q.Path[0].CRLDistributionPoints {
+		if err := s.pki.fetchInto(ctx, revocation.Request{URL: url, MaxBytes: 1 << 20}, source.Add); err != nil {
+			return revocation.Answer{}, err
+		}
+	}
+	return source.Status(ctx, q)
+}
+
+func (p *PKI) fetchInto(ctx context.Context, r revocation.Request, add func([]byte) error) error {
+	response, err := p.Fetcher().Fetch(ctx, r)
+	if err != nil {
+		return err
+	}
+	return add(response.Body)
 }
 
 func (p *PKI) now() time.Time {
