@@ -2,6 +2,8 @@ package tlsconfig_test
 
 import (
 	"crypto/tls"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -146,7 +148,7 @@ func TestHTTPServersServeByTheConfig(t *testing.T) {
 			cfg := serverConfig(t, e)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			srv := &http.Server{TLSConfig: cfg, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			srv := &http.Server{TLSConfig: cfg, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Write([]byte(r.TLS.PeerCertificates[0].Subject.CommonName))
 			})}
 			served := make(chan error, 1)
