@@ -1,0 +1,119 @@
+package pointer
+
+// update checks that body holds the one update that the NRL allows: a
+// Parameters resource with a single operation, which replaces
+// DocumentReference.status with entered-in-error (FHIRPath Patch). The NRL reads
+// the first of several operations; another reader might read all of them, so
+// there must not be several.
+func update(contentType string, body []byte) error {
+	return read(contentType, body, func(c cursor) error {
+		if err := c.resource("Parameters"); err != nil {
+			return err
+		}
+		operations := 0
+		for {
+			f, err := c.next(parametersLevel)
+			if err != nil {
+				return err
+			}
+			if f == done {
+				if operations != 1 {
+					return &ResourceError{Element: "parameter", Detail: "is not there exactly once"}
+				}
+				return nil
+			}
+			err = in("parameter", c.each(func() error {
+				operations++
+				return operation(c)
+			}))
+			if err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func operation(c cursor) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	named := ""
+	parts := make(map[string]string)
+	for {
+		f, err := c.next(parameterLevel)
+		if err != nil {
+			return err
+		}
+		switch f {
+		case done:
+			return allowed(named, parts)
+		case name:
+			named, err = c.text()
+			err = in("name", err)
+		case part:
+			err = in("part", c.each(func() error { return readPart(c, parts) }))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// allowed is the rule; the parts' types are in their names.
+func allowed(named string, parts map[string]string) error {
+	const element = "parameter"
+	if named != "operation" {
+		return &ResourceError{Element: element, Detail: "is not named operation"}
+	}
+	if parts["type:code"] != "replace" {
+		return &ResourceError{Element: element, Detail: "has a type other than the code replace"}
+	}
+	if parts["path:string"] != "DocumentReference.status" {
+		return &ResourceError{Element: element, Detail: "has a path other than the string DocumentReference.status"}
+	}
+	const withdrawn = "entered-in-error"
+	if parts["value:string"] != withdrawn && parts["value:code"] != withdrawn {
+		return &ResourceError{Element: element, Detail: "has a value other than " + withdrawn}
+	}
+	if len(parts) != 3 {
+		return &ResourceError{Element: element, Detail: "has other parts than type, path and value"}
+	}
+	return nil
+}
+
+func readPart(c cursor, parts map[string]string) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	var named, typed, text string
+	for {
+		f, err := c.next(partLevel)
+		if err != nil {
+			return err
+		}
+		switch f {
+		case done:
+			key := named + ":" + typed
+			if _, twice := parts[key]; twice {
+				return &BodyError{Element: clip(named), Detail: "is there twice"}
+			}
+			parts[key] = text
+			return nil
+		case name:
+			named, err = c.text()
+			err = in("name", err)
+		case valueCode, valueString:
+			if typed != "" {
+				return &BodyError{Element: clip(named), Detail: "has two values"}
+			}
+			if typed = "string"; f == valueCode {
+				typed = "code"
+			}
+			text, err = c.text()
+			err = in("value", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package pointer
+
+import "context"
+
+// A Query says which stored pointer is meant: by logical id, or by patient and
+// master identifier. A query with both wants one pointer that has both.
+type Query struct {
+	ID         string
+	Subject    string
+	Identifier Identifier
+}
+
+// Matches reports whether p is a pointer that q means. A query without an id and
+// without a whole pair of subject and identifier means none.
+func (q Query) Matches(p *Pointer) bool {
+	if p == nil || q.ID == "" && (q.Subject == "" || q.Identifier.IsZero()) {
+		return false
+	}
+	return (q.ID == "" || q.ID == p.ID) &&
+		(q.Subject == "" || q.Subject == p.Subject) &&
+		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier)
+}
+
+// A Resolver finds stored pointers. It must be safe for concurrent use. Where
+// there is no such pointer it returns an error that wraps [ErrNotFound], where
+// there are several one that wraps [ErrAmbiguous]; any other error means that it
+// could not tell, and the change is refused. It finds pointers whatever their
+// status. The Pointer that it returns is not changed by anyone.
+type Resolver interface {
+	Resolve(ctx context.Context, q Query) (*Pointer, error)
+}
