@@ -1,17 +1,96 @@
 package asid_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
 )
+
+// The systems of these tests: a provider of two organisations that maintains
+// its pointers and reads, and a consumer at another host.
+var (
+	nrl      = asid.MustParse("999999999999")
+	provider = asid.System{
+		ASID:  asid.MustParse("200000000205"),
+		ODS:   []asid.ODSCode{ods("RR8"), ods("RGD")},
+		FQDNs: []string{"nrl-rr8.supplier.thirdparty.nhs.uk", "standby.supplier.thirdparty.nhs.uk"},
+		Interactions: []asid.InteractionID{
+			asid.DocumentReferenceRead, asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate, asid.DocumentReferenceDelete,
+		},
+	}
+	consumer = asid.System{
+		ASID:         asid.MustParse("928942012545"),
+		ODS:          []asid.ODSCode{ods("AMS01")},
+		FQDNs:        []string{"consumer.thirdparty.nhs.uk"},
+		Interactions: []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceSearch, asid.DocumentReferenceContentRead},
+	}
+)
+
+func ods(s string) asid.ODSCode {
+	code, err := asid.ParseODSCode(s)
+	if err != nil {
+		panic(err)
+	}
+	return code
+}
+
+func registry(t testing.TB) *asid.Memory {
+	t.Helper()
+	m, err := asid.NewMemory(provider, consumer)
+	require.NoError(t, err)
+	return m
+}
 
 // certificate returns what a parsed certificate of the Spine's has to say about
 // names: the FQDN in the common name and no subjectAltName. What a certificate's
 // bytes can do to its names is tested with tlsconfig and internal/fqdn.
-func certificate(fqdn string) *x509.Certificate {
-	return &x509.Certificate{Subject: pkix.Name{
-		CommonName: fqdn,
-		Names:      []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: fqdn}},
-	}}
+func certificate(commonNames ...string) *x509.Certificate {
+	c := &x509.Certificate{}
+	for _, name := range commonNames {
+		c.Subject.Names = append(c.Subject.Names, pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: name})
+	}
+	return c
+}
+
+// withSAN returns a certificate with dNSNames.
+func withSAN(names ...string) *x509.Certificate {
+	c := certificate("the-common-name.does-not-count.nhs.uk")
+	c.DNSNames = names
+	c.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}}}
+	return c
+}
+
+func names(t testing.TB, cert *x509.Certificate) asid.Names {
+	t.Helper()
+	n, err := asid.NamesOf(cert)
+	require.NoError(t, err)
+	return n
+}
+
+func connection(cert *x509.Certificate) *tls.ConnectionState {
+	return &tls.ConnectionState{
+		Version:           tls.VersionTLS12,
+		HandshakeComplete: true,
+		CipherSuite:       tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		PeerCertificates:  []*x509.Certificate{cert},
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// serve returns what handler answers.
+func serve(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
 }

@@ -1,0 +1,105 @@
+package asidtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+)
+
+// TestRegistry checks that r knows each of want, with exactly what want says in
+// whatever order; that it tells an unknown ASID, and none at all, by
+// [asid.ErrNotFound]; that it hands out nothing together with an error; and that
+// it bears being asked by many at once, which tells most under the race
+// detector. It joins what r gets wrong.
+func TestRegistry(r asid.Registry, want ...asid.System) error {
+	t := &tester{registry: r}
+	unknown := asid.MustParse("999999999999")
+	for i := 0; slices.ContainsFunc(want, func(s asid.System) bool { return s.ASID == unknown }); i++ {
+		unknown = asid.MustParse(fmt.Sprintf("%012d", i))
+	}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			for i := range want {
+				t.known(&want[i])
+			}
+			t.unknown(unknown, "an unknown ASID")
+			t.unknown(asid.ID{}, "the zero ID")
+		})
+	}
+	asking.Wait()
+	return errors.Join(t.faults...)
+}
+
+type tester struct {
+	registry asid.Registry
+
+	mu     sync.Mutex
+	faults []error
+}
+
+// fault notes what is wrong, once however often it was seen.
+func (t *tester) fault(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if !slices.ContainsFunc(t.faults, func(err error) bool { return err.Error() == text }) {
+		t.faults = append(t.faults, errors.New(text))
+	}
+}
+
+func (t *tester) known(want *asid.System) {
+	got, err := t.registry.Lookup(context.Background(), want.ASID)
+	switch {
+	case err != nil:
+		t.fault("ASID %s: look-up failed: %v", want.ASID, err)
+		return
+	case got == nil:
+		t.fault("ASID %s: look-up gave neither a system nor an error", want.ASID)
+		return
+	case got.ASID != want.ASID:
+		t.fault("ASID %s: look-up gave the system of ASID %s", want.ASID, got.ASID)
+	}
+	if !same(got.ODS, want.ODS, asid.ODSCode.String) {
+		t.fault("ASID %s: ODS codes are %v, not %v", want.ASID, got.ODS, want.ODS)
+	}
+	if !same(got.FQDNs, want.FQDNs, strings.ToLower) {
+		t.fault("ASID %s: FQDNs are %v, not %v", want.ASID, got.FQDNs, want.FQDNs)
+	}
+	if !same(got.Interactions, want.Interactions, func(id asid.InteractionID) string { return string(id) }) {
+		t.fault("ASID %s: interactions are %v, not %v", want.ASID, got.Interactions, want.Interactions)
+	}
+}
+
+func (t *tester) unknown(id asid.ID, what string) {
+	got, err := t.registry.Lookup(context.Background(), id)
+	switch {
+	case err == nil:
+		t.fault("look-up of %s did not fail", what)
+	case !errors.Is(err, asid.ErrNotFound):
+		t.fault("look-up of %s failed with an error that is not asid.ErrNotFound: %v", what, err)
+	}
+	if got != nil {
+		t.fault("look-up of %s gave a system", what)
+	}
+}
+
+// same compares two lists without regard to their order.
+func same[T any](a, b []T, key func(T) string) bool {
+	return slices.Equal(sorted(a, key), sorted(b, key))
+}
+
+func sorted[T any](list []T, key func(T) string) []string {
+	keys := make([]string, len(list))
+	for i, v := range list {
+		keys[i] = key(v)
+	}
+	slices.SortFunc(keys, cmp.Compare[string])
+	return keys
+}

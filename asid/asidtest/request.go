@@ -1,0 +1,78 @@
+package asidtest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+)
+
+// User is the SDS role profile ID of the professional in whose name the requests
+// of this package are made.
+const User = "555021935107"
+
+// NewRequest returns a request to an NRL-like server whose ASID is self, as an
+// [asid.Authorizer] gets it: the headers and the token that an [asid.Transport]
+// of sys adds, and the TLS state of a connection with a certificate for the
+// first of its FQDNs. target is a path or an https URL. NewRequest panics if sys
+// has no ODS code or no FQDN, and if the request amounts to no interaction.
+func NewRequest(method, target string, sys asid.System, self asid.ID) *http.Request {
+	return newRequest(method, target, &sys, &asid.Transport{To: self})
+}
+
+// NewSSPRequest returns a request for a record as an [asid.Gate] gets it from
+// the SSP: sent by sys to the provider self, over a connection with the SSP's
+// certificate, whose name is ssp. It panics if sys has no ODS code.
+func NewSSPRequest(target string, sys asid.System, self asid.ID, ssp string) *http.Request {
+	sys.FQDNs = []string{ssp}
+	return newRequest(http.MethodGet, target, &sys, &asid.Transport{
+		To: self, Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
+	})
+}
+
+func newRequest(method, target string, sys *asid.System, t *asid.Transport) *http.Request {
+	if len(sys.ODS) == 0 || len(sys.FQDNs) == 0 {
+		panic("asidtest: the system needs an ODS code and an FQDN")
+	}
+	if strings.HasPrefix(target, "/") {
+		target = "https://nrl.test" + target
+	}
+	var sent *http.Request
+	t.From = sys.ASID
+	t.Claims = asid.Claims{Organization: sys.ODS[0], User: User}
+	t.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+	})
+	resp, err := t.RoundTrip(httptest.NewRequest(method, target, nil))
+	if err != nil {
+		panic("asidtest: " + err.Error())
+	}
+	resp.Body.Close()
+	sent.TLS = &tls.ConnectionState{
+		Version:           tls.VersionTLS12,
+		HandshakeComplete: true,
+		CipherSuite:       tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		PeerCertificates:  []*x509.Certificate{certificate(sys.FQDNs[0])},
+	}
+	return sent
+}
+
+// certificate is not signed by anybody: who signed it is judged in handshakes,
+// which these requests never had.
+func certificate(fqdn string) *x509.Certificate {
+	commonName := asn1.ObjectIdentifier{2, 5, 4, 3}
+	return &x509.Certificate{Subject: pkix.Name{
+		CommonName: fqdn,
+		Names:      []pkix.AttributeTypeAndValue{{Type: commonName, Value: fqdn}},
+	}}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
