@@ -1,10 +1,10 @@
 package spinetest_test
 
 import (
-	"testing"
-	"net/http"
-	"time"
 	"fmt"
+	"net/http"
+	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

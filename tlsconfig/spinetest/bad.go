@@ -1,0 +1,86 @@
+package spinetest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A badPeer is a certificate that must not pass for the peer's, and the rule
+// that it breaks.
+type badPeer struct {
+	name  string
+	issue func(p *PKI, peer string) tls.Certificate
+	rule  tlsconfig.Rule
+}
+
+// badPeers returns the certificates that must be refused whoever presents them.
+// All share the key of the peer's good one, where the key is not what is wrong.
+func badPeers() []badPeer {
+	with := func(variations ...Variation) func(*PKI, string) tls.Certificate {
+		return func(p *PKI, peer string) tls.Certificate { return p.Issue(peer, variations...) }
+	}
+	named := func(name func(peer string) string, variations ...Variation) func(*PKI, string) tls.Certificate {
+		return func(p *PKI, peer string) tls.Certificate {
+			return p.Issue(name(peer), append(variations, keyOf(peer))...)
+		}
+	}
+	parent := func(peer string) string {
+		_, domain, _ := strings.Cut(peer, ".")
+		return domain
+	}
+	return []badPeer{
+		{"self-signed", with(SelfSigned()), tlsconfig.RuleSubCA},
+		{"issued by the sibling SubCA", with(FromOtherSubCA()), tlsconfig.RuleSubCA},
+		{"issued by the root", with(FromRoot()), tlsconfig.RuleSubCA},
+		{"issued by another CA with the SubCA's name", with(FromNamesake()), tlsconfig.RuleSubCA},
+		{"expired", with(Expired()), tlsconfig.RuleValidity},
+		{"not yet valid", with(NotYetValid()), tlsconfig.RuleValidity},
+		{"with an RSA key of 1024 bits", with(Bits(1024)), tlsconfig.RuleKey},
+		{"signed with SHA-1", with(SHA1()), tlsconfig.RuleKey},
+		{"with the CA bit", with(AsCA()), tlsconfig.RuleUsage},
+		{"for code signing only", with(Usages(x509.ExtKeyUsageCodeSigning)), tlsconfig.RuleUsage},
+		{"without extKeyUsage", with(Usages()), tlsconfig.RuleUsage},
+		{"without digitalSignature", with(Template(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), tlsconfig.RuleUsage},
+		{"of another FQDN", named(func(peer string) string { return "not-" + peer }), tlsconfig.RuleFQDN},
+		{"of a subdomain", named(func(peer string) string { return "sub." + peer }), tlsconfig.RuleFQDN},
+		{"of a wildcard", named(func(peer string) string { return "*." + parent(peer) }), tlsconfig.RuleFQDN},
+		{"with a trailing dot", named(func(peer string) string { return peer + "." }), tlsconfig.RuleFQDN},
+		{"with a NUL after the name", named(func(peer string) string { return peer + "\x00.example.org" }), tlsconfig.RuleFQDN},
+		{"with two common names, the peer's first", with(CommonNames("not-the-peer.example.org")), tlsconfig.RuleFQDN},
+		{"with two common names, the peer's last", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue("not-the-peer.example.org", CommonNames(peer), keyOf(peer))
+		}, tlsconfig.RuleFQDN},
+		{"without a common name", named(func(string) string { return "" }), tlsconfig.RuleFQDN},
+		{"with the name in the CN, beside a subjectAltName of another", with(WithSAN("not-the-peer.example.org")), tlsconfig.RuleFQDN},
+		{"with the name in the CN, beside a subjectAltName without any", with(Template(func(c *x509.Certificate) {
+			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		})), tlsconfig.RuleFQDN},
+		{"with a wildcard in the subjectAltName", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue(peer, WithSAN("*."+parent(peer)))
+		}, tlsconfig.RuleFQDN},
+	}
+}
+
+// badClients are those that only a server meets.
+func badClients() []badPeer {
+	return append(badPeers(),
+		badPeer{"for servers only", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue(peer, Usages(x509.ExtKeyUsageServerAuth))
+		}, tlsconfig.RuleUsage},
+		badPeer{"with an ECDSA key", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue(peer, ECDSA())
+		}, tlsconfig.RuleKey},
+	)
+}
+
+// badServers are those that only a client meets. An ECDSA key is not among them:
+// no suite of the guidance could present it.
+func badServers() []badPeer {
+	return append(badPeers(), badPeer{"for clients only", func(p *PKI, peer string) tls.Certificate {
+		return p.Issue(peer, Usages(x509.ExtKeyUsageClientAuth))
+	}, tlsconfig.RuleUsage})
+}
