@@ -2,7 +2,6 @@ package asid_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -119,6 +118,3 @@ func BenchmarkDecision(b *testing.B) {
 		}
 	})
 }
-
-// suite is one of the guidance's that crypto/tls has.
-const suite = tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384

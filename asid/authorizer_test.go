@@ -1,0 +1,510 @@
+package asid_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A refusal is what ErrorHandler and the client get to see.
+type refusal struct {
+	err    error
+	status int
+	body   string
+}
+
+// judge sends r through the authorizer; the caller is nil if it was refused.
+func judge(t *testing.T, a *asid.Authorizer, r *http.Request) (*asid.Caller, refusal) {
+	t.Helper()
+	var got refusal
+	copied := *a
+	copied.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+		got.err = err
+		asid.WriteError(w, r, err)
+	}
+	var caller *asid.Caller
+	w := serve(copied.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c, ok := asid.CallerFrom(r.Context())
+		require.True(t, ok)
+		caller = c
+	})), r)
+	got.status, got.body = w.Code, w.Body.String()
+	require.Equal(t, caller == nil, got.err != nil, "the handler is called if and only if nothing is refused")
+	return caller, got
+}
+
+// code returns the Spine's code of an OperationOutcome in XML.
+func code(body string) string {
+	_, rest, _ := strings.Cut(body, "<code value=\"")
+	_, rest, _ = strings.Cut(rest, "<code value=\"")
+	code, _, _ := strings.Cut(rest, "\"")
+	return code
+}
+
+func authorizer(t *testing.T) *asid.Authorizer {
+	return &asid.Authorizer{Registry: registry(t), Self: nrl}
+}
+
+func create() *http.Request {
+	return asidtest.NewRequest(http.MethodPost, "/STU3/DocumentReference", provider, nrl)
+}
+
+func TestARequestThatIsRightReachesTheHandler(t *testing.T) {
+	caller, refused := judge(t, authorizer(t), create())
+	require.NotNil(t, caller, refused.body)
+	assert.Equal(t, provider.ASID, caller.System.ASID)
+	assert.Equal(t, asid.DocumentReferenceCreate, caller.Interaction)
+	assert.Equal(t, "https://fhir.nhs.uk/Id/ods-organization-code|RR8", caller.Token.Organization)
+}
+
+func TestEachRuleRefusesByItsOwnRowOfTheErrorTable(t *testing.T) {
+	const (
+		header      = "400 MISSING_OR_INVALID_HEADER"
+		asidFailed  = "403 ASID_CHECK_FAILED"
+		denied      = "403 ACCESS_DENIED"
+		deniedSSL   = "403 ACCESS_DENIED_SSL"
+		bad         = "400 BAD_REQUEST"
+		twelve      = "200000000205"
+		interaction = string(asid.DocumentReferenceCreate)
+	)
+	set := func(name string, values ...string) func(*http.Request) {
+		return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
+	}
+	add := func(key, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header[key] = []string{value} }
+	}
+	for name, c := range map[string]struct {
+		change func(*http.Request)
+		want   string
+		text   string // in the diagnostics
+	}{
+		"fromASID missing":            {set("fromASID"), header, "fromASID HTTP Header is missing"},
+		"fromASID empty":              {set("fromASID", ""), header, "fromASID HTTP Header is empty"},
+		"fromASID twice":              {set("fromASID", twelve, twelve), header, "fromASID HTTP Header is there 2 times"},
+		"fromASID joined":             {set("fromASID", twelve+", "+twelve), header, "fromASID"},
+		"fromASID of 11 digits":       {set("fromASID", twelve[1:]), header, "12 digits"},
+		"fromASID of 13 digits":       {set("fromASID", twelve+"0"), header, "12 digits"},
+		"fromASID with letters":       {set("fromASID", "20000000020O"), header, "decimal digits only"},
+		"fromASID with a blank":       {set("fromASID", " "+twelve), header, "fromASID"},
+		"fromASID in raw lower case":  {add("fromasid", twelve), header, "another spelling"},
+		"fromASID in raw mixed case":  {add("fromASID", twelve), header, "another spelling"},
+		"toASID missing":              {set("toASID"), header, "toASID HTTP Header is missing"},
+		"toASID twice":                {set("toASID", nrl.String(), nrl.String()), header, "toASID HTTP Header is there 2 times"},
+		"toASID malformed":            {set("toASID", "nrl"), header, "toASID"},
+		"toASID of another system":    {set("toASID", twelve), header, "toASID HTTP Header is not the ASID of this system"},
+		"InteractionID malformed":     {set("InteractionID", "create"), header, "InteractionID HTTP Header is invalid"},
+		"InteractionID empty":         {set("InteractionID", ""), header, "InteractionID HTTP Header is empty"},
+		"InteractionID twice":         {set("InteractionID", interaction, interaction), header, "InteractionID HTTP Header is there 2 times"},
+		"InteractionID joined":        {set("InteractionID", interaction+","+interaction), header, "holds a list"},
+		"InteractionID under_score":   {add("Interactionid_", "x"), "200 ", ""},
+		"InteractionID unknown":       {set("InteractionID", "urn:nhs:names:services:nrl:DocumentReference.drop"), header, "not that of the request"},
+		"InteractionID of another":    {set("InteractionID", string(asid.DocumentReferenceRead)), header, "not that of the request"},
+		"Authorization missing":       {set("Authorization"), header, "The Authorisation header must be supplied"},
+		"Authorization twice":         {set("Authorization", "Bearer a.b.", "Bearer a.b."), header, "Authorization HTTP Header is there 2 times"},
+		"Authorization basic":         {set("Authorization", "Basic dTpw"), header, "not of the scheme Bearer"},
+		"Authorization without token": {set("Authorization", "Bearer"), header, "must have the 3 sections"},
+		"Authorization no token":      {set("Authorization", "Bearer x"), header, "must have the 3 sections"},
+		"ASID unknown":                {set("fromASID", "200000000206"), asidFailed, "unknown"},
+		"ASID of another system":      {set("fromASID", consumer.ASID.String()), denied, "none of the client certificate"},
+		"another certificate":         {func(r *http.Request) { r.TLS = connection(certificate(consumer.FQDNs[0])) }, denied, consumer.FQDNs[0]},
+		"no certificate":              {func(r *http.Request) { r.TLS.PeerCertificates = nil }, denied, "no client certificate"},
+		"two common names": {func(r *http.Request) {
+			r.TLS = connection(certificate(provider.FQDNs[0], consumer.FQDNs[0]))
+		}, denied, "speaks for no name"},
+		"no TLS":              {func(r *http.Request) { r.TLS = nil }, deniedSSL, "has no TLS"},
+		"TLS 1.1":             {func(r *http.Request) { r.TLS.Version = tls.VersionTLS11 }, deniedSSL, "TLS 1.1"},
+		"TLS 1.3":             {func(r *http.Request) { r.TLS.Version = tls.VersionTLS13 }, deniedSSL, "TLS 1.3"},
+		"a foreign suite":     {func(r *http.Request) { r.TLS.CipherSuite = tls.TLS_RSA_WITH_AES_128_CBC_SHA }, deniedSSL, "not one of the guidance's"},
+		"handshake not over":  {func(r *http.Request) { r.TLS.HandshakeComplete = false }, deniedSSL, "handshake"},
+		"a method of no use":  {func(r *http.Request) { r.Method = http.MethodPut }, bad, "method"},
+		"a path of no use":    {func(r *http.Request) { r.URL.Path = "/STU3/Patient" }, bad, "path"},
+		"interaction refused": {func(r *http.Request) { r.Method = http.MethodGet; r.Header.Del("InteractionID") }, asidFailed, "not associated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := create()
+			c.change(r)
+			_, refused := judge(t, authorizer(t), r)
+			status, wantCode, _ := strings.Cut(c.want, " ")
+			assert.Equal(t, status, map[int]string{200: "200", 400: "400", 403: "403"}[refused.status])
+			assert.Equal(t, wantCode, code(refused.body), "%v", refused.err)
+			diagnostics := strings.NewReplacer("&#39;", "'", "&#34;", `"`).Replace(refused.body)
+			assert.Contains(t, diagnostics, c.text)
+		})
+	}
+}
+
+func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
+	r := create()
+	r.Header.Del("InteractionID")
+	a := authorizer(t)
+	caller, refused := judge(t, a, r)
+	require.NotNil(t, caller, refused.body)
+	assert.Equal(t, asid.DocumentReferenceCreate, caller.Interaction)
+
+	a.Headers.RequireInteraction = true
+	_, refused = judge(t, a, r)
+	var header *asid.HeaderError
+	require.ErrorAs(t, refused.err, &header)
+	assert.Equal(t, asid.HeaderError{Header: "InteractionID", Detail: "is missing"}, *header)
+}
+
+func TestHeadersOfTheSSPAreAllRequired(t *testing.T) {
+	a := authorizer(t)
+	a.Headers = asid.SSPHeaders()
+	a.Interaction = func(*http.Request) (asid.InteractionID, error) { return asid.DocumentReferenceContentRead, nil }
+	request := func() *http.Request {
+		return asidtest.NewSSPRequest("/records/1", consumer, nrl, consumer.FQDNs[0])
+	}
+	caller, refused := judge(t, a, request())
+	require.NotNil(t, caller, refused.body)
+	assert.Equal(t, asid.DocumentReferenceContentRead, caller.Interaction)
+
+	for _, name := range []string{"Ssp-From", "Ssp-To", "Ssp-InteractionID", "Ssp-TraceID", "Authorization"} {
+		r := request()
+		r.Header.Del(name)
+		_, refused := judge(t, a, r)
+		var header *asid.HeaderError
+		require.ErrorAs(t, refused.err, &header, name)
+		assert.Equal(t, asid.HeaderError{Header: name, Detail: "is missing"}, *header)
+	}
+	for name, spelling := range map[string]string{"Ssp-From": "Ssp_From", "Ssp-InteractionID": "SSP_INTERACTIONID", "Authorization": "AUTHORIZATION"} {
+		r := request()
+		r.Header[spelling] = r.Header.Values(name)
+		_, refused := judge(t, a, r)
+		var header *asid.HeaderError
+		require.ErrorAs(t, refused.err, &header, spelling)
+		assert.Equal(t, name, header.Header)
+	}
+	for _, trace := range []string{
+		"", "1", "3fa85f64-5717-4562-b3fc-2c963f66afa", "3fa85f64-5717-4562-b3fc-2c963f66afa6a", "{3fa85f64-5717-4562-b3fc-2c963f66afa6}",
+		"3fa85f6405717-4562-b3fc-2c963f66afa6", "3fa85f64-5717-4562-b3fc-2c963f66afg6", "urn:uuid:3fa85f64-5717-4562-b3fc-2c963f66afa6",
+	} {
+		r := request()
+		r.Header.Set("Ssp-TraceID", trace)
+		_, refused := judge(t, a, r)
+		var header *asid.HeaderError
+		require.ErrorAs(t, refused.err, &header, "%q", trace)
+		assert.Equal(t, "Ssp-TraceID", header.Header)
+	}
+}
+
+func TestTheTwoFormsOfHeadersAreNotMixed(t *testing.T) {
+	r := asidtest.NewSSPRequest("/STU3/DocumentReference/1", provider, nrl, provider.FQDNs[0])
+	_, refused := judge(t, authorizer(t), r)
+	var header *asid.HeaderError
+	require.ErrorAs(t, refused.err, &header)
+	assert.Equal(t, "fromASID", header.Header)
+}
+
+func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
+	short, err := asid.ParseTest("205")
+	require.NoError(t, err)
+	sys := provider
+	sys.ASID = short
+	m, err := asid.NewMemory(sys)
+	require.NoError(t, err)
+	r := func() *http.Request { return asidtest.NewRequest(http.MethodPost, "/STU3/DocumentReference", sys, nrl) }
+	a := &asid.Authorizer{Registry: m, Self: nrl}
+	_, refused := judge(t, a, r())
+	var header *asid.HeaderError
+	assert.ErrorAs(t, refused.err, &header)
+
+	a.Headers.ParseID = asid.ParseTest
+	caller, refused := judge(t, a, r())
+	assert.NotNil(t, caller, refused.body)
+
+	a.Headers.ParseID = func(string) (asid.ID, error) { return asid.ID{}, nil }
+	_, refused = judge(t, a, r())
+	assert.ErrorAs(t, refused.err, &header, "the zero ID is nobody's, whoever parsed it")
+}
+
+func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
+	for name, a := range map[string]*asid.Authorizer{
+		"zero":           {},
+		"no registry":    {Self: nrl},
+		"no ASID":        {Registry: registry(t)},
+		"half a header":  {Registry: registry(t), Self: nrl, Headers: asid.Headers{From: "fromASID"}},
+		"required, none": {Registry: registry(t), Self: nrl, Headers: asid.Headers{From: "a", To: "b", RequireInteraction: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, refused := judge(t, a, create())
+			var config *asid.ConfigError
+			require.ErrorAs(t, refused.err, &config)
+			assert.Equal(t, http.StatusInternalServerError, refused.status)
+			assert.NotContains(t, refused.body, config.Field, "the fault is not the sender's to know")
+		})
+	}
+}
+
+func TestARegistryThatFailsIsTheServersOwnFault(t *testing.T) {
+	a := authorizer(t)
+	a.Registry = lookup(func(asid.ID) (*asid.System, error) { return nil, errors.New("ldaps://10.0.0.1: refused") })
+	_, refused := judge(t, a, create())
+	assert.Equal(t, http.StatusInternalServerError, refused.status)
+	assert.Equal(t, "INTERNAL_SERVER_ERROR", code(refused.body))
+	assert.NotContains(t, refused.body, "10.0.0.1")
+}
+
+func TestExactlyTheSuitesOfTheGuidanceAreAccepted(t *testing.T) {
+	allowed := make(map[uint16]bool)
+	for _, s := range tlsconfig.Suites() {
+		allowed[uint16(s)] = true
+	}
+	require.Len(t, allowed, 8)
+	for id := range 0x10000 {
+		if !allowed[uint16(id)] && id>>8 != 0x00 && id>>8 != 0x13 && id>>8 != 0xC0 && id>>8 != 0xCC {
+			continue // no suite of TLS
+		}
+		r := create()
+		r.TLS.CipherSuite = uint16(id)
+		caller, _ := judge(t, authorizer(t), r)
+		assert.Equal(t, allowed[uint16(id)], caller != nil, "%#04x", id)
+	}
+}
+
+func TestAProxysWordTakesThePlaceOfTheConnection(t *testing.T) {
+	a := authorizer(t)
+	a.Connection = func(r *http.Request) (*tls.ConnectionState, error) {
+		state := connection(certificate(r.Header.Get("X-Client-Name")))
+		if r.Header.Get("X-Protocol") != "TLSv1.2" {
+			state.Version = tls.VersionTLS10
+		}
+		if r.RemoteAddr != "10.0.0.2:443" {
+			return nil, errors.New("not our proxy at 10.0.0.2")
+		}
+		return state, nil
+	}
+	request := func() *http.Request {
+		r := create()
+		r.TLS, r.RemoteAddr = nil, "10.0.0.2:443"
+		r.Header.Set("X-Client-Name", provider.FQDNs[0])
+		r.Header.Set("X-Protocol", "TLSv1.2")
+		return r
+	}
+	caller, refused := judge(t, a, request())
+	require.NotNil(t, caller, refused.body)
+
+	r := request()
+	r.Header.Set("X-Client-Name", consumer.FQDNs[0])
+	_, refused = judge(t, a, r)
+	assert.Equal(t, "ACCESS_DENIED", code(refused.body))
+
+	r = request()
+	r.Header.Set("X-Protocol", "TLSv1")
+	_, refused = judge(t, a, r)
+	assert.Equal(t, "ACCESS_DENIED_SSL", code(refused.body))
+
+	r = request()
+	r.RemoteAddr = "192.0.2.1:1"
+	_, refused = judge(t, a, r)
+	assert.Equal(t, "ACCESS_DENIED_SSL", code(refused.body))
+	assert.ErrorContains(t, refused.err, "not our proxy at 10.0.0.2")
+	assert.NotContains(t, refused.body, "10.0.0.2")
+
+	a.Connection = func(*http.Request) (*tls.ConnectionState, error) { return nil, nil }
+	_, refused = judge(t, a, request())
+	assert.Equal(t, "ACCESS_DENIED_SSL", code(refused.body))
+}
+
+func TestEachDecisionIsOneRecord(t *testing.T) {
+	var log bytes.Buffer
+	a := authorizer(t)
+	a.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	record := func(r *http.Request) map[string]any {
+		log.Reset()
+		judge(t, a, r)
+		require.Equal(t, 1, strings.Count(log.String(), "\n"))
+		var m map[string]any
+		require.NoError(t, json.Unmarshal(log.Bytes(), &m))
+		return m
+	}
+	r := asidtest.NewRequest(http.MethodDelete, "/STU3/DocumentReference?subject=9876543210", provider, nrl)
+	m := record(r)
+	assert.Equal(t, "INFO", m["level"])
+	assert.Equal(t, "request authorised", m["msg"])
+	assert.Equal(t, provider.ASID.String(), m["from"])
+	assert.Equal(t, nrl.String(), m["to"])
+	assert.Equal(t, provider.FQDNs[0], m["fqdn"])
+	assert.Equal(t, string(asid.DocumentReferenceDelete), m["interaction"])
+	assert.NotContains(t, m, "claimed")
+	assert.NotContains(t, log.String(), "9876543210", "a query names patients")
+	assert.NotContains(t, log.String(), strings.Fields(r.Header.Get("Authorization"))[1])
+
+	r = create()
+	r.Header.Set("InteractionID", string(asid.DocumentReferenceSearch))
+	m = record(r)
+	assert.Equal(t, "WARN", m["level"])
+	assert.Equal(t, "request refused", m["msg"])
+	assert.Equal(t, "header", m["rule"])
+	assert.Equal(t, string(asid.DocumentReferenceSearch), m["claimed"])
+	assert.Contains(t, m["error"], "not that of the request")
+
+	for rule, change := range map[string]func(*http.Request){
+		"connection":  func(r *http.Request) { r.TLS = nil },
+		"header":      func(r *http.Request) { r.Header.Del("toASID") },
+		"token":       func(r *http.Request) { r.Header.Del("Authorization") },
+		"request":     func(r *http.Request) { r.Method = strings.Repeat("X", 10_000) },
+		"binding":     func(r *http.Request) { r.TLS.PeerCertificates[0] = certificate("x.nhs.uk") },
+		"interaction": func(r *http.Request) { r.Header.Set("fromASID", "000000000000") },
+	} {
+		r := create()
+		change(r)
+		assert.Equal(t, rule, record(r)["rule"])
+		assert.Less(t, log.Len(), 2000, "a stranger cannot fill the log with one request")
+	}
+	a.Registry = nil
+	m = record(create())
+	assert.Equal(t, "ERROR", m["level"])
+	assert.Equal(t, "internal", m["rule"])
+}
+
+func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	issuedFor := func(sys asid.System, method, target string, c asid.Claims) *http.Request {
+		r := asidtest.NewRequest(method, target, sys, nrl)
+		r.Header.Set("Authorization", "Bearer "+tokenOf(t, sys.ASID, method, target, c, now))
+		return r
+	}
+	a := authorizer(t)
+	a.Time = func() time.Time { return now }
+	right := asid.Claims{Organization: ods("RGD"), User: "1"}
+
+	for name, c := range map[string]struct {
+		method, target string
+		claims         asid.Claims
+		claim          string // that is wrong; empty: none
+	}{
+		"a professional":           {"GET", "/STU3/DocumentReference/1", right, ""},
+		"a system that maintains":  {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("RR8")}, ""},
+		"a system that reads":      {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8")}, "requesting_user"},
+		"a citizen":                {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210"}, ""},
+		"a citizen for another":    {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210", Actor: "x"}, ""},
+		"another organisation":     {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), User: "1"}, "requesting_organization"},
+		"another reason":           {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("RR8"), User: "1", Reason: "research"}, "reason_for_request"},
+		"a citizen's other reason": {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210", Reason: "directcare"}, "reason_for_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			caller, refused := judge(t, a, issuedFor(provider, c.method, c.target, c.claims))
+			if c.claim == "" {
+				require.NotNil(t, caller, refused.body)
+				return
+			}
+			var token *asid.TokenError
+			require.ErrorAs(t, refused.err, &token)
+			assert.Equal(t, c.claim, token.Claim)
+			assert.Equal(t, "MISSING_OR_INVALID_HEADER", code(refused.body))
+			assert.Contains(t, refused.body, `<code value="structure">`)
+		})
+	}
+
+	t.Run("another system's token", func(t *testing.T) {
+		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
+		r.Header.Set("Authorization", issuedFor(consumer, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
+		_, refused := judge(t, a, r)
+		var token *asid.TokenError
+		require.ErrorAs(t, refused.err, &token)
+		assert.Equal(t, "requesting_system", token.Claim)
+	})
+	t.Run("a token for reading", func(t *testing.T) {
+		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
+		r.Header.Set("Authorization", issuedFor(provider, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
+		_, refused := judge(t, a, r)
+		var token *asid.TokenError
+		require.ErrorAs(t, refused.err, &token)
+		assert.Equal(t, "scope", token.Claim)
+	})
+
+	for name, c := range map[string]struct {
+		now  time.Time
+		skew time.Duration
+		want string
+	}{
+		"just issued":                      {now, 0, ""},
+		"a second before it was issued":    {now.Add(-time.Second), 0, "iat"},
+		"a second before, and clocks vary": {now.Add(-time.Second), time.Second, ""},
+		"a moment before it expires":       {now.Add(5*time.Minute - 1), 0, ""},
+		"when it expires":                  {now.Add(5 * time.Minute), 0, "exp"},
+		"when it expires, and clocks vary": {now.Add(5 * time.Minute), time.Second, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := *a
+			a.Time, a.MaxSkew = func() time.Time { return c.now }, c.skew
+			caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
+			if c.want == "" {
+				assert.NotNil(t, caller, refused.body)
+				return
+			}
+			var token *asid.TokenError
+			require.ErrorAs(t, refused.err, &token)
+			assert.Equal(t, c.want, token.Claim)
+		})
+	}
+
+	t.Run("an audience", func(t *testing.T) {
+		a := *a
+		a.Audience = "https://nrl.test"
+		caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
+		require.NotNil(t, caller, refused.body)
+		a.Audience = "https://other.test"
+		_, refused = judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
+		var token *asid.TokenError
+		require.ErrorAs(t, refused.err, &token)
+		assert.Equal(t, "aud", token.Claim)
+	})
+	t.Run("any claims, if it is allowed", func(t *testing.T) {
+		a := *a
+		a.AllowAnyClaims = true
+		caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), Reason: "research"}))
+		require.NotNil(t, caller, refused.body)
+	})
+}
+
+// tokenOf returns the token that a Transport makes for the request.
+func tokenOf(t *testing.T, from asid.ID, method, target string, c asid.Claims, now time.Time) string {
+	t.Helper()
+	var token string
+	transport := &asid.Transport{
+		From: from, To: nrl, Claims: c, Time: func() time.Time { return now },
+		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			return &http.Response{Body: http.NoBody}, nil
+		}),
+	}
+	r, err := http.NewRequest(method, "https://nrl.test"+target, nil)
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(r)
+	require.NoError(t, err)
+	return token
+}
+
+func TestDecisionsMayBeAskedForByManyAtOnce(t *testing.T) {
+	a := authorizer(t)
+	a.Logger = slog.New(slog.DiscardHandler)
+	handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			for range 50 {
+				assert.Equal(t, http.StatusOK, serve(handler, create()).Code)
+				bad := create()
+				bad.Header.Set("fromASID", consumer.ASID.String())
+				assert.Equal(t, http.StatusForbidden, serve(handler, bad).Code)
+			}
+		})
+	}
+	asking.Wait()
+}
