@@ -186,7 +186,7 @@ func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
 		}
 		return worthGood, nil
 	}
-	if p.Unknown == Allow && !at.After(end.Add(p.MaxStale)) {
+	if !at.After(end.Add(p.MaxStale)) { // zero but for Allow, see Policy.validate
 		return worthStale, nil
 	}
 	if err == nil {
