@@ -1,0 +1,79 @@
+package exampletest
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
+)
+
+// Files is a Spine in memory whose certificates and lists are in files.
+type Files struct {
+	PKI    *spinetest.PKI
+	Roots  string
+	SubCAs string
+	CRL    string // of the batch that leaves are in unless a variation says otherwise
+	ARL    string // of the SubCAs
+
+	dir    string
+	leaves atomic.Int64
+}
+
+// NewFiles makes a Spine and its files until the test ends.
+func NewFiles(t testing.TB) *Files {
+	f := &Files{PKI: spinetest.NewPKI(), dir: t.TempDir()}
+	t.Cleanup(f.PKI.Close)
+	f.Roots = f.Write(t, "roots.pem", "CERTIFICATE", f.PKI.Root.Raw)
+	f.SubCAs = f.Write(t, "subcas.pem", "CERTIFICATE", f.PKI.SubCA.Raw)
+	f.WriteCRLs(t)
+	return f
+}
+
+// WriteCRLs writes the lists as they are now.
+func (f *Files) WriteCRLs(t testing.TB) {
+	f.CRL = f.Write(t, "crl.pem", "X509 CRL", f.PKI.Authority.CRL(7))
+	f.ARL = f.Write(t, "arl.pem", "X509 CRL", f.PKI.RootService.ARL())
+}
+
+// Write writes PEM objects of one kind to a file and returns its path.
+func (f *Files) Write(t testing.TB, name, kind string, ders ...[]byte) string {
+	var out bytes.Buffer
+	for _, der := range ders {
+		require.NoError(t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
+	}
+	path := filepath.Join(f.dir, name)
+	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
+	return path
+}
+
+// A Pair is a certificate with its chain, and its key, in files.
+type Pair struct {
+	Cert, Key string
+	Leaf      *x509.Certificate
+}
+
+// Leaf issues a certificate and writes it.
+func (f *Files) Leaf(t testing.TB, fqdn string, variations ...spinetest.Variation) Pair {
+	return f.WritePair(t, f.PKI.Issue(fqdn, variations...))
+}
+
+// WritePair writes a certificate and its key.
+func (f *Files) WritePair(t testing.TB, cert tls.Certificate) Pair {
+	n := f.leaves.Add(1)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	require.NoError(t, err)
+	return Pair{
+		Cert: f.Write(t, fmt.Sprintf("leaf%d.pem", n), "CERTIFICATE", cert.Certificate...),
+		Key:  f.Write(t, fmt.Sprintf("leaf%d.key", n), "PRIVATE KEY", key),
+		Leaf: cert.Leaf,
+	}
+}
