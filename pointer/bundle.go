@@ -20,7 +20,7 @@ type bundleEntry struct {
 
 func (r reader) bundle(contentType string, body []byte) (*bundle, error) {
 	b := new(bundle)
-	if err := read(contentType, body, func(c cursor) error { return r.readBundle(c, b) }); err != nil {
+	if err := read(contentType, body, r, reader.readBundle, b); err != nil {
 		return nil, err
 	}
 	return b, nil

@@ -12,12 +12,11 @@ import (
 // twice in any object, invalid UTF-8, halves of surrogate pairs, byte order marks
 // and data after the end (RFC 7493 sections 2.1 and 2.3); the cursor does the
 // rest.
-func readJSON(body []byte, read func(cursor) error) error {
+func readJSON(body []byte, document json.UnmarshalerFrom) error {
 	if tooDeep(body) {
 		return &BodyError{Detail: "is nested too deeply"}
 	}
-	doc := jsonDocument{read: read}
-	err := json.Unmarshal(body, &doc)
+	err := json.Unmarshal(body, document)
 	switch {
 	case err == nil:
 		return nil
@@ -31,16 +30,18 @@ func readJSON(body []byte, read func(cursor) error) error {
 	}
 }
 
-// jsonDocument lets the parser, with its pools, call the cursor.
-type jsonDocument struct {
-	read   func(cursor) error
+// jsonDocument lets the parser, with its pools, call the rules.
+type jsonDocument[T any] struct {
+	reader reader
+	rules  func(reader, cursor, *T) error
+	into   *T
 	cursor jsonCursor
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
-func (d *jsonDocument) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (d *jsonDocument[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	d.cursor.dec = dec
-	return d.read(&d.cursor)
+	return d.rules(d.reader, &d.cursor, d.into)
 }
 
 // jsonCursor implements cursor.
@@ -155,16 +156,22 @@ func (c *jsonCursor) text() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := ""
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		s = string(quoted[1 : len(quoted)-1])
-	} else {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
 		unquoted, err := jsontext.AppendUnquote(nil, quoted)
 		if err != nil {
 			return "", err
 		}
-		s = string(unquoted)
+		s := string(unquoted)
+		return s, plain(s)
 	}
+	raw := quoted[1 : len(quoted)-1]
+	switch string(raw) { // what almost every resource has costs no allocation
+	case documentReference:
+		return documentReference, nil
+	case statusCurrent:
+		return statusCurrent, nil
+	}
+	s := string(raw)
 	return s, plain(s)
 }
 

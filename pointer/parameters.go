@@ -6,31 +6,32 @@ package pointer
 // the first of several operations; another reader might read all of them, so
 // there must not be several.
 func update(contentType string, body []byte) error {
-	return read(contentType, body, func(c cursor) error {
-		if err := c.resource("Parameters"); err != nil {
+	return read(contentType, body, reader{}, reader.operations, new(int))
+}
+
+func (r reader) operations(c cursor, count *int) error {
+	if err := c.resource("Parameters"); err != nil {
+		return err
+	}
+	for {
+		f, err := c.next(parametersLevel)
+		if err != nil {
 			return err
 		}
-		operations := 0
-		for {
-			f, err := c.next(parametersLevel)
-			if err != nil {
-				return err
+		if f == done {
+			if *count != 1 {
+				return &ResourceError{Element: "parameter", Detail: "is not there exactly once"}
 			}
-			if f == done {
-				if operations != 1 {
-					return &ResourceError{Element: "parameter", Detail: "is not there exactly once"}
-				}
-				return nil
-			}
-			err = in("parameter", c.each(func() error {
-				operations++
-				return operation(c)
-			}))
-			if err != nil {
-				return err
-			}
+			return nil
 		}
-	})
+		err = in("parameter", c.each(func() error {
+			*count++
+			return operation(c)
+		}))
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func operation(c cursor) error {

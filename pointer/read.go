@@ -28,23 +28,22 @@ type reader struct {
 
 func (r reader) documentReference(contentType string, body []byte) (*Pointer, error) {
 	p := new(Pointer)
-	err := read(contentType, body, func(c cursor) error { return r.pointer(c, p) })
-	if err != nil {
+	if err := read(contentType, body, r, reader.pointer, p); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// read reads body, whatever it is written in.
-func read(contentType string, body []byte, rules func(cursor) error) error {
+// read reads body by the rules into what they fill, whatever it is written in.
+func read[T any](contentType string, body []byte, r reader, rules func(reader, cursor, *T) error, into *T) error {
 	f, err := formatOf(contentType)
 	if err != nil {
 		return err
 	}
 	if f == xmlFormat {
-		return readXML(body, rules)
+		return readXML(body, func(c cursor) error { return rules(r, c, into) })
 	}
-	return readJSON(body, rules)
+	return readJSON(body, &jsonDocument[T]{reader: r, rules: rules, into: into})
 }
 
 // formatOf reads a Content-Type. The media types are those that the NRL takes;

@@ -1,7 +1,6 @@
 package pointer
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -140,15 +139,24 @@ func cutLast(s string) (before, after string, found bool) {
 	return s[:i], s[i+1:], true
 }
 
-// isAbsolute reports whether s is an https URL that everyone reads alike: no
-// user, query or fragment, nothing encoded, no dot segments.
+// isAbsolute reports whether s is an https URL that everyone reads alike: a host
+// and a path, no user, query or fragment, nothing encoded, no segment
+// that begins with a dot.
 func isAbsolute(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.String() != s {
+	rest, found := strings.CutPrefix(s, "https://")
+	if !found || strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, ":") {
 		return false
 	}
-	return u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && !strings.ContainsAny(s, "%#?\\") &&
-		!strings.Contains(u.Path, "//") && !strings.Contains(u.Path+"/", "/./") && !strings.Contains(u.Path+"/", "/../")
+	for i := 0; i < len(rest); i++ {
+		if c := rest[i]; !letterOrDigit(c) && strings.IndexByte("-._~:/", c) < 0 {
+			return false
+		}
+	}
+	return !strings.Contains(rest, "//") && !strings.Contains(rest, "/.")
+}
+
+func letterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // isID reports whether s has the form of a FHIR id: [A-Za-z0-9\-\.]{1,64}. One of
@@ -158,8 +166,7 @@ func isID(s string) bool {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
+		if c := s[i]; !letterOrDigit(c) && c != '-' && c != '.' {
 			return false
 		}
 	}
