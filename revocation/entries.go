@@ -1,6 +1,8 @@
 package revocation
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -25,14 +27,19 @@ type entryReader struct {
 // leaves the fault set if an entry is not as it must be.
 func (r *entryReader) read(der []byte) *index {
 	builder := newIndexBuilder(r.indirect)
+	marks := make([]mark, 0, 16+len(der)/r.typicalSize(der))
 	group := uint32(0)
-	for rest := der; len(rest) > 0; {
-		if serial, size, _, ok := shortEntry(rest); ok && size > 0 {
-			builder.add(rest[shortSerial:], serial, group)
-			rest = rest[size:]
-			continue
+	for at := 0; at < len(der); {
+		if len(der)-at >= shortWindow {
+			window := (*[shortWindow]byte)(der[at:])
+			if m := readShort(window); m != 0 {
+				builder.add(window[shortSerial:], m.serial(), group)
+				marks = append(marks, m)
+				at += 2 + int(window[1])
+				continue
+			}
 		}
-		e, size := r.entry(rest)
+		e, size := r.entry(der[at:])
 		if size == 0 {
 			return nil
 		}
@@ -40,67 +47,91 @@ func (r *entryReader) read(der []byte) *index {
 			group = r.groups.add(e.issuer)
 		}
 		builder.add(padded(e.serial), len(e.serial), group)
-		rest = rest[size:]
+		marks = append(marks, 0)
+		at += size
 	}
 	builder.layOut()
 	group = 0
-	for rest := der; len(rest) > 0; {
-		if serial, size, w, ok := shortEntry(rest); ok {
-			builder.place(rest[shortSerial:], serial, group, w)
-			rest = rest[size:]
+	at := 0
+	for _, m := range marks {
+		if m != 0 {
+			builder.place(der[at+shortSerial:], m.serial(), group, m.when())
+			at += m.size()
 			continue
 		}
-		e, size := r.entry(rest)
+		e, size := r.entry(der[at:])
 		if e.issuer != "" {
 			group = r.groups.add(e.issuer)
 		}
 		builder.place(padded(e.serial), len(e.serial), group, e.when)
-		rest = rest[size:]
+		at += size
 	}
 	return builder.finish()
+}
+
+// typicalSize guesses how long most entries are: as the shortest of the first.
+func (r *entryReader) typicalSize(der []byte) int {
+	least := shortWindow
+	list := cryptobyte.String(der)
+	for range 64 {
+		var entry cryptobyte.String
+		if !list.ReadASN1Element(&entry, asn1.SEQUENCE) {
+			break
+		}
+		least = min(least, len(entry))
+	}
+	return least
 }
 
 const (
 	// shortSerial is where the serial starts in an entry with one-octet
 	// lengths.
 	shortSerial = 4
-	// shortWindow is how much of the list shortEntry looks at: more than an
+	// shortWindow is how much of the list readShort looks at: more than an
 	// entry with the longest serial and a reason.
 	shortWindow = 72
 )
 
-// shortEntry reads an entry with one-octet lengths, a UTCTime, and no extension
-// but a reason that is not removeFromCRL, at the start of b. It is not ok for
-// any other, good or bad, and near the end of the list.
-func shortEntry(b []byte) (serial, size int, w when, ok bool) {
-	if len(b) < shortWindow {
-		return 0, 0, 0, false
+// A mark is what the first walk finds of a short entry and the second needs: the
+// when, and the lengths of the serial and of the entry. That of a long entry is
+// zero; it is read again.
+type mark uint64
+
+func (m mark) when() when  { return when(m & (1<<40 - 1)) }
+func (m mark) serial() int { return int(m >> 40 & 0xff) }
+func (m mark) size() int   { return int(m >> 48) }
+
+// readShort reads an entry with one-octet lengths, a UTCTime, and no extension
+// but a reason that is not removeFromCRL, at the start of a window. It returns
+// zero for any other, good or bad.
+func readShort(window *[shortWindow]byte) mark {
+	header := binary.LittleEndian.Uint32(window[:])
+	serial := header >> 24
+	// SEQUENCE and INTEGER, the latter of 1 to maxSerialLength octets.
+	if header&0x00ff00ff != 0x00020030 || serial-1 >= maxSerialLength {
+		return 0
 	}
-	b = b[:shortWindow]
-	serial = int(b[3])
-	if b[0] != 0x30 || b[2] != 0x02 || serial-1 >= maxSerialLength || serial == 0 {
-		return 0, 0, 0, false
+	if window[shortSerial]-1 >= 0xfe && serial > 1 && !minimalInteger(window[shortSerial], window[shortSerial+1]) {
+		return 0
 	}
-	if b[4]-1 >= 0xfe && serial > 1 && !minimalInteger(b[4], b[5]) {
-		return 0, 0, 0, false
+	date := window[shortSerial+serial:][:32]
+	tail := binary.LittleEndian.Uint64(date[10:])
+	seconds, ok := utcTime(binary.LittleEndian.Uint64(date[2:]), tail)
+	if !ok || binary.LittleEndian.Uint16(date) != utcTimeLength<<8|0x17 {
+		return 0
 	}
-	date := b[shortSerial+serial:]
-	seconds, ok := parseUTCTime(date[2:])
-	if !ok || date[0] != 0x17 || date[1] != utcTimeLength {
-		return 0, 0, 0, false
-	}
-	size = shortSerial + serial + 2 + utcTimeLength
-	switch int(b[1]) + 2 {
-	case size:
-		return serial, size, packWhen(seconds, ReasonUnspecified), true
-	case size + len(reasonPrefix) + 1:
-		extensions := date[2+utcTimeLength:]
-		reason := extensions[len(reasonPrefix)]
-		if string(extensions[:len(reasonPrefix)]) == reasonPrefix && plainReasons>>reason&1 != 0 {
-			return serial, size + len(reasonPrefix) + 1, packWhen(seconds, Reason(reason)), true
+	size := header>>8&0xff + 2
+	m := mark(seconds<<4) | mark(serial)<<40 | mark(size)<<48
+	switch int(size - serial) {
+	case shortSerial + 2 + utcTimeLength:
+		return m
+	case shortSerial + 2 + utcTimeLength + len(reasonPrefix) + 1:
+		reason := date[2+utcTimeLength+len(reasonPrefix)]
+		if string(date[2+utcTimeLength:2+utcTimeLength+len(reasonPrefix)]) == reasonPrefix && plainReasons>>reason&1 != 0 {
+			return m | mark(reason)
 		}
 	}
-	return 0, 0, 0, false
+	return 0
 }
 
 // reasonPrefix is the DER of crlEntryExtensions with nothing in it but a reason

@@ -1,0 +1,202 @@
+package revocation_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	mathrand "math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// A largeCRL is a CRL with many entries of random serials, one in ten of them
+// with a reason, and a chain that it is about.
+type largeCRL struct {
+	der     []byte
+	serials [][]byte // content octets
+	chain   []*x509.Certificate
+	key     *rsa.PrivateKey
+}
+
+type largeSize struct{ entries, width int }
+
+var largeCRLs sync.Map // largeSize to func() *largeCRL
+
+func makeLargeCRL(entries, width int) *largeCRL {
+	made, _ := largeCRLs.LoadOrStore(largeSize{entries, width}, sync.OnceValue(func() *largeCRL {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		ca := benchCertificate(&x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Benchmark CA"}, SubjectKeyId: []byte{1},
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		}, nil, key)
+		leaf := benchCertificate(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}}, ca, key)
+		l := &largeCRL{chain: []*x509.Certificate{leaf, ca}, key: key}
+		random := mathrand.NewChaCha8([32]byte{byte(width), byte(entries)})
+		now := time.Now().Truncate(time.Second)
+		crl := revocationtest.CRL{Issuer: ca, Key: key}
+		for i := range entries {
+			serial := make([]byte, width)
+			_, _ = random.Read(serial)
+			serial[0] = serial[0]&0x7f | 0x40 // as many octets as asked for
+			l.serials = append(l.serials, serial)
+			entry := revocationtest.Entry{
+				Serial: new(big.Int).SetBytes(serial),
+				Date:   now.Add(-time.Duration(random.Uint64()%100_000_000) * time.Second),
+			}
+			if i%10 == 0 {
+				entry.Reason = revocation.ReasonSuperseded
+			}
+			crl.Entries = append(crl.Entries, entry)
+		}
+		l.der = crl.DER()
+		return l
+	}))
+	return made.(func() *largeCRL)()
+}
+
+func benchCertificate(template, issuer *x509.Certificate, key *rsa.PrivateKey) *x509.Certificate {
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if issuer == nil {
+		issuer = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return cert
+}
+
+func perEntry(b *testing.B, entries int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(entries), "ns/entry")
+	b.ReportMetric(0, "ns/op")
+}
+
+var benchSizes = []largeSize{{1_000, 8}, {100_000, 8}, {1_000_000, 8}, {1_000_000, 16}, {1_000_000, 20}}
+
+// BenchmarkLoad loads a CRL: read, indexed, hashed, its signature verified and
+// one certificate looked up. The floor is SHA-256 of the bytes and one RSA
+// verification; crypto/x509 reads and verifies, and finds nothing.
+func BenchmarkLoad(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeCRL(size.entries, size.width)
+		name := fmt.Sprintf("entries=%d/serial=%d/", size.entries, size.width)
+		b.Run(name+"floor", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				digest := sha256.Sum256(l.der)
+				_ = rsa.VerifyPKCS1v15(&l.key.PublicKey, crypto.SHA256, digest[:], l.der[len(l.der)-256:])
+			}
+			perEntry(b, size.entries)
+		})
+		b.Run(name+"CRLs", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var crls revocation.CRLs
+				if err := crls.Add(l.der); err != nil {
+					b.Fatal(err)
+				}
+				answer, err := crls.Status(b.Context(), revocation.Query{Path: l.chain, At: time.Now()})
+				if err != nil || answer.Status != revocation.Good {
+					b.Fatal(answer, err)
+				}
+			}
+			perEntry(b, size.entries)
+		})
+		b.Run(name+"x509", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				list, err := x509.ParseRevocationList(l.der)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := list.CheckSignatureFrom(l.chain[1]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perEntry(b, size.entries)
+		})
+	}
+}
+
+// BenchmarkLookUp looks up serials, half of them listed, against a Go map of the
+// serials.
+func BenchmarkLookUp(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeCRL(size.entries, size.width)
+		name := fmt.Sprintf("entries=%d/serial=%d/", size.entries, size.width)
+		queries := make([][]byte, 1<<18)
+		for i := range queries {
+			serial := make([]byte, size.width)
+			copy(serial, l.serials[mathrand.IntN(len(l.serials))])
+			if i%2 == 0 {
+				binary.LittleEndian.PutUint32(serial[size.width-4:], mathrand.Uint32())
+			}
+			queries[i] = serial
+		}
+		parsed, err := revocation.ParseCRL(l.der)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name+"index", func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				parsed.Find(queries[i&(1<<18-1)])
+				i++
+			}
+		})
+		b.Run(name+"map", func(b *testing.B) {
+			m := make(map[string]int32, len(l.serials))
+			for i, serial := range l.serials {
+				m[string(serial)] = int32(i)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				_ = m[string(queries[i&(1<<18-1)])]
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkRetained reports what a CRL holds on to, for each of its entries.
+func BenchmarkRetained(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeCRL(size.entries, size.width)
+		b.Run(fmt.Sprintf("entries=%d/serial=%d", size.entries, size.width), func(b *testing.B) {
+			var before, after runtime.MemStats
+			for b.Loop() {
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				parsed, err := revocation.ParseCRL(l.der)
+				if err != nil {
+					b.Fatal(err)
+				}
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				runtime.KeepAlive(parsed)
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(size.entries), "B/entry")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
