@@ -58,7 +58,7 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 		if i == 0 {
 			q.Stapled = stapled
 		}
-		if err := c.check(ctx, q); err != nil {
+		if err := c.check(ctx, &q); err != nil {
 			return err
 		}
 	}
@@ -88,18 +88,18 @@ func refuseMisuse(ctx context.Context, c *Checker, chain []*x509.Certificate) er
 }
 
 // check asks the sources about one certificate.
-func (c *Checker) check(ctx context.Context, q Query) error {
+func (c *Checker) check(ctx context.Context, q *Query) error {
 	// Sources that pass do not make the common case allocate.
 	var room [4]error
 	errs := room[:0]
 	var statements []Statement
-	var stale Answer
+	var stale *Answer
 	vouched := 0
 	for _, source := range c.Sources {
 		var a Answer
 		err := error(ErrNoSource)
 		if source != nil {
-			a, err = source.Status(ctx, q)
+			a, err = source.Status(ctx, *q)
 		}
 		if c.Record != nil {
 			statements = append(statements, Statement{Source: source, Answer: a, Err: err})
@@ -107,14 +107,15 @@ func (c *Checker) check(ctx context.Context, q Query) error {
 		value, err := weigh(&c.Policy, q.At, &a, err)
 		switch value {
 		case worthRevoked:
-			return c.decide(ctx, q, statements, Answer{}, revokedError(q.Path[0], &a))
+			return c.decide(ctx, q, statements, nil, revokedError(q.Path[0], &a))
 		case worthGood:
 			if c.Policy.Agreement == FirstAnswer {
-				return c.decide(ctx, q, statements, Answer{}, nil)
+				return c.decide(ctx, q, statements, nil, nil)
 			}
 			vouched++
 		case worthStale: // the sources after it may know better
-			stale = a
+			accepted := a
+			stale = &accepted
 			vouched++
 		default:
 			errs = append(errs, err)
@@ -127,13 +128,12 @@ func (c *Checker) check(ctx context.Context, q Query) error {
 	if err := ctx.Err(); err != nil && !errors.Is(unknown, err) {
 		unknown.Errs = append(unknown.Errs, err)
 	}
-	return c.decide(ctx, q, statements, Answer{}, unknown)
+	return c.decide(ctx, q, statements, nil, unknown)
 }
 
 // decide records the decision and, where it rests on a stale answer, warns.
-func (c *Checker) decide(ctx context.Context, q Query, statements []Statement, stale Answer, err error) error {
-	accepted := stale.Status == Good
-	if accepted && c.Logger != nil {
+func (c *Checker) decide(ctx context.Context, q *Query, statements []Statement, stale *Answer, err error) error {
+	if stale != nil && c.Logger != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
 			slog.String("serial", q.Path[0].SerialNumber.Text(16)),
 			slog.String("issuer", q.Path[0].Issuer.String()),
@@ -142,7 +142,7 @@ func (c *Checker) decide(ctx context.Context, q Query, statements []Statement, s
 			slog.Duration("max_stale", c.Policy.MaxStale))
 	}
 	if c.Record != nil {
-		c.Record(ctx, Decision{Cert: q.Path[0], At: q.At, Statements: statements, Stale: accepted, Err: err})
+		c.Record(ctx, Decision{Cert: q.Path[0], At: q.At, Statements: statements, Stale: stale != nil, Err: err})
 	}
 	return err
 }
