@@ -22,7 +22,7 @@ const (
 )
 
 // alertFor tells a refused peer which kind of rule refused it.
-func alertFor(err error) tls.AlertError {
+func alertFor(err error, now time.Time) tls.AlertError {
 	refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
 	if !ok {
 		return alertInternalError
@@ -33,7 +33,7 @@ func alertFor(err error) tls.AlertError {
 	case tlsconfig.RuleSubCA, tlsconfig.RuleRoot:
 		return alertUnknownCA
 	case tlsconfig.RuleValidity:
-		if refusal.Cert != nil && time.Now().Before(refusal.Cert.NotBefore) {
+		if refusal.Cert != nil && now.Before(refusal.Cert.NotBefore) {
 			return alertBadCertificate
 		}
 		return alertCertificateExpired

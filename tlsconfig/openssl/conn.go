@@ -3,7 +3,6 @@ package openssl
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -99,6 +98,13 @@ func (d *end) checkTimeout() time.Duration {
 	return handshakeTimeout
 }
 
+func (d *end) now() time.Time {
+	if d.endpoint.Peer.Time != nil {
+		return d.endpoint.Peer.Time()
+	}
+	return time.Now()
+}
+
 // handshake runs libssl's state machine between the network and the verifier.
 func (c *Conn) handshake(ctx context.Context) error {
 	var received []byte
@@ -131,7 +137,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 		// waits outside of libssl, and holds neither lock nor thread.
 		if !judged && (o == done || known && output) {
 			if err := c.verify(ctx, s); err != nil {
-				c.alert(alertFor(err))
+				c.alert(alertFor(err, c.end.now()))
 				return err
 			}
 			judged = true
@@ -181,10 +187,7 @@ func (c *Conn) verify(ctx context.Context, s *session) error {
 	if err != nil {
 		return &tlsconfig.PeerError{Rule: tlsconfig.RuleKey, Detail: "the certificate cannot be read", Err: err}
 	}
-	p := tlsconfig.Presented{Certificates: chain, Usage: x509.ExtKeyUsageServerAuth, ServerName: c.name, OCSPResponse: stapled}
-	if c.end.server {
-		p.Usage = x509.ExtKeyUsageClientAuth
-	}
+	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.peerUsage(), ServerName: c.name, OCSPResponse: stapled}
 	if err := c.end.endpoint.VerifyPeer(ctx, p); err != nil {
 		return err
 	}
@@ -202,7 +205,7 @@ func (c *Conn) failed(ctx context.Context, s *session, err error) error {
 	_ = c.flush(s)
 	if refusal.noCertificate() {
 		// libssl has refused already; the verifier gives the error its rule and makes the log record.
-		if err := c.end.endpoint.VerifyPeer(ctx, tlsconfig.Presented{Usage: x509.ExtKeyUsageClientAuth}); err != nil {
+		if err := c.end.endpoint.VerifyPeer(ctx, tlsconfig.Presented{Usage: c.end.peerUsage()}); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,8 @@ type end struct {
 	suites   []tlsconfig.Suite
 
 	mu      sync.Mutex
-	current *sslContext
+	asked   *tls.Certificate // what the source gave last
+	current *sslContext      // presents that, or the last one that was fit
 
 	lastNote atomic.Pointer[string]
 }
@@ -36,17 +37,13 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := x509.ExtKeyUsageClientAuth
-	if server {
-		own = x509.ExtKeyUsageServerAuth
-	}
 	if e == nil {
 		return nil, errors.New("no endpoint")
 	}
-	if err := e.Validate(own); err != nil {
+	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites()}
+	if err := e.Validate(d.ownUsage()); err != nil {
 		return nil, err
 	}
-	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites()}
 	if e.Suites != nil {
 		d.suites = slices.DeleteFunc(d.suites, func(s tlsconfig.Suite) bool { return !slices.Contains(e.Suites, s) })
 	}
@@ -56,43 +53,83 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	return d, nil
 }
 
-// context returns the context for the certificate and the pins of now.
+func (d *end) ownUsage() x509.ExtKeyUsage {
+	if d.server {
+		return x509.ExtKeyUsageServerAuth
+	}
+	return x509.ExtKeyUsageClientAuth
+}
+
+func (d *end) peerUsage() x509.ExtKeyUsage {
+	if d.server {
+		return x509.ExtKeyUsageClientAuth
+	}
+	return x509.ExtKeyUsageServerAuth
+}
+
+// context returns the context for the certificate and the pins of now. A new
+// certificate that is not fit to be presented leaves the one before in use.
 func (d *end) context(ctx context.Context) (*sslContext, error) {
 	cert, err := d.endpoint.Certificate(ctx)
 	if cert == nil {
 		if err == nil {
-			err = errors.New("the certificate source gave none")
+			err = errors.New("the source returned neither a certificate nor an error")
 		}
 		return nil, fmt.Errorf("own certificate: %w", err)
 	}
-	d.noteCertificate(ctx, err)
 	var subCAs []*x509.Certificate
 	if d.server {
 		subCAs = d.endpoint.Peer.Pins.SubCAs()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if c := d.current; c != nil && c.cert == cert && slices.EqualFunc(c.subCAs, subCAs, (*x509.Certificate).Equal) {
-		return c, nil
+	if cert != d.asked {
+		if d.current == nil {
+			d.current, err = d.newContext(cert, subCAs)
+			if err != nil {
+				return nil, err
+			}
+			d.asked = cert
+			return d.current, nil
+		}
+		d.asked = cert
+		renewed, unfit := (*sslContext)(nil), d.examine(cert)
+		if unfit == nil {
+			renewed, unfit = d.newContext(cert, subCAs)
+		}
+		if unfit == nil {
+			// Connections that were made from the one before keep it alive.
+			d.current = renewed
+		} else {
+			err = unfit
+		}
 	}
-	c, err := d.newContext(cert, subCAs)
-	if err != nil {
-		return nil, err
+	d.note(ctx, err)
+	if !slices.EqualFunc(d.current.subCAs, subCAs, (*x509.Certificate).Equal) {
+		renewed, err := d.newContext(d.current.cert, subCAs)
+		if err != nil {
+			return nil, err
+		}
+		d.current = renewed
 	}
-	// Connections that were made from the one before keep it alive.
-	d.current = c
-	return c, nil
+	return d.current, nil
 }
 
-// noteCertificate logs why there is no newer certificate than the one in use,
-// once for each reason.
-func (d *end) noteCertificate(ctx context.Context, err error) {
+// examine holds a certificate to what Validate asked of the first one.
+func (d *end) examine(cert *tls.Certificate) error {
+	e := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(*cert), Peer: d.endpoint.Peer}
+	return e.Validate(d.ownUsage())
+}
+
+// note logs why there is no newer certificate than the one in use, each reason
+// once and not once a handshake.
+func (d *end) note(ctx context.Context, err error) {
 	if err == nil || d.endpoint.Logger == nil {
 		return
 	}
 	text := err.Error()
 	if last := d.lastNote.Swap(&text); last == nil || *last != text {
-		d.endpoint.Logger.LogAttrs(ctx, slog.LevelWarn, "own certificate not renewed", slog.String("detail", text))
+		d.endpoint.Logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
 	}
 }
 

@@ -29,32 +29,34 @@ func (e *LibraryError) Error() string {
 // A packed error code has the library in 8 bits above 23 bits of reason
 // (openssl/err.h). libssl's reasons from 1000 on are alerts of the peer.
 const (
-	reasonBits      = 23
-	librarySSL      = 20
-	firstAlert      = 1000
-	lastAlert       = firstAlert + 255
-	reasonNoPeer    = 199 // SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
-	reasonUnexpEOF  = 294 // SSL_R_UNEXPECTED_EOF_WHILE_READING
-	codeLibraryMask = 0xff
+	reasonBits   = 23
+	libraryMask  = 0xff
+	librarySSL   = 20
+	firstAlert   = 1000
+	lastAlert    = firstAlert + 255
+	reasonNoPeer = 199 // SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
 )
 
-func (e *LibraryError) reason() (reason uint64, ofSSL bool) {
-	return e.code & (1<<reasonBits - 1), e.code>>reasonBits&codeLibraryMask == librarySSL
+func ofSSL(code uint64) bool { return code>>reasonBits&libraryMask == librarySSL }
+
+// reason is libssl's, 0 if the error is not its own.
+func (e *LibraryError) reason() uint64 {
+	if !ofSSL(e.code) {
+		return 0
+	}
+	return e.code & (1<<reasonBits - 1)
 }
 
 // orAlert is e, or the alert of the peer that e stands for.
 func (e *LibraryError) orAlert() error {
-	if reason, ofSSL := e.reason(); ofSSL && reason >= firstAlert && reason <= lastAlert {
-		return &net.OpError{Op: "remote error", Err: tls.AlertError(reason - firstAlert)}
+	if r := e.reason(); r >= firstAlert && r <= lastAlert {
+		return &net.OpError{Op: "remote error", Err: tls.AlertError(r - firstAlert)}
 	}
 	return e
 }
 
 // noCertificate reports whether e says that the peer presented none.
-func (e *LibraryError) noCertificate() bool {
-	reason, ofSSL := e.reason()
-	return ofSSL && reason == reasonNoPeer
-}
+func (e *LibraryError) noCertificate() bool { return e.reason() == reasonNoPeer }
 
 // reasonOf takes the reason out of "error:0A0000C1:SSL routines::no shared cipher".
 func reasonOf(text []byte) string {

@@ -32,3 +32,9 @@ func NewServer(e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
 	}
 	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, nil
 }
+
+// Inner is the network connection.
+func Inner(c *Conn) net.Conn { return c.inner }
+
+// SetInner replaces it before the handshake.
+func SetInner(c *Conn, inner net.Conn) { c.inner = inner }

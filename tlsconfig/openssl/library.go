@@ -148,22 +148,26 @@ func (l *library) protected(what string, f func() bool) error {
 	return l.queued(what)
 }
 
-// queued turns the thread's error queue into an error and leaves it empty. The
-// first entry is the cause, what follows is who noticed.
+// queued turns the thread's error queue into an error and leaves it empty. Of
+// its entries the first of libssl's own says what happened in terms of TLS; the
+// others are of the layers below.
 func (l *library) queued(what string) *LibraryError {
 	e := &LibraryError{Call: what}
 	for {
 		code := uint64(call(l.errGetError))
 		if code == 0 {
-			return e
+			break
 		}
-		if e.code == 0 {
+		if e.code == 0 || !ofSSL(e.code) && ofSSL(code) {
 			e.code = code
-			var text [256]byte
-			call(l.errErrorStringN, uintptr(code), uintptr(unsafe.Pointer(&text)), uintptr(len(text)))
-			e.Reason = reasonOf(text[:])
 		}
 	}
+	if e.code != 0 {
+		var text [256]byte
+		call(l.errErrorStringN, uintptr(e.code), uintptr(unsafe.Pointer(&text)), uintptr(len(text)))
+		e.Reason = reasonOf(text[:])
+	}
+	return e
 }
 
 // scratch runs f with a BIO in memory. It carries bytes between Go and what C
