@@ -1,0 +1,222 @@
+package asid_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+const unsigned = `{"alg":"none","typ":"JWT"}`
+
+func jwt(header, payload string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + "."
+}
+
+func TestATokenIsReadAsItIsWritten(t *testing.T) {
+	token, err := asid.ParseToken(jwt(unsigned, `{
+		"iss": "https://consumer.example", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543210", "aud": "https://nrl.nhs.uk",
+		"iat": 1795435200, "exp": 1795435500, "reason_for_request": "patientaccess", "scope": "patient/DocumentReference.read",
+		"requesting_system": "https://fhir.nhs.uk/Id/accredited-system|928942012545",
+		"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01",
+		"requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "act": {"sub": "proxy"},
+		"jti": "not one of the Spine's, which is no fault"}`))
+	require.NoError(t, err)
+	assert.Equal(t, &asid.Token{
+		Issuer:       "https://consumer.example",
+		Subject:      "https://fhir.nhs.net/Id/nhs-number|9876543210",
+		Audience:     "https://nrl.nhs.uk",
+		IssuedAt:     time.Unix(1795435200, 0),
+		Expires:      time.Unix(1795435500, 0),
+		Reason:       "patientaccess",
+		Scope:        "patient/DocumentReference.read",
+		System:       "https://fhir.nhs.uk/Id/accredited-system|928942012545",
+		Organization: "https://fhir.nhs.uk/Id/ods-organization-code|AMS01",
+		Patient:      "https://fhir.nhs.net/Id/nhs-number|9876543210",
+		Actor:        "proxy",
+	}, token)
+}
+
+func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
+	good := jwt(unsigned, `{"iss":"x"}`)
+	_, err := asid.ParseToken(good)
+	require.NoError(t, err)
+	_, err = asid.ParseToken(jwt(`{"alg":"none"}`, `{}`))
+	require.NoError(t, err, "typ is optional in a JWT")
+	header, payload, _ := strings.Cut(strings.TrimSuffix(good, "."), ".")
+
+	for name, token := range map[string]string{
+		"empty":                       "",
+		"one section":                 header,
+		"two sections":                header + "." + payload,
+		"four sections":               good + ".",
+		"a signature":                 good + "c2ln",
+		"signed by name":              jwt(`{"alg":"RS256","typ":"JWT"}`, `{}`),
+		"no algorithm":                jwt(`{"typ":"JWT"}`, `{}`),
+		"None":                        jwt(`{"alg":"None","typ":"JWT"}`, `{}`),
+		"another type":                jwt(`{"alg":"none","typ":"JWE"}`, `{}`),
+		"the algorithm twice":         jwt(`{"alg":"none","alg":"RS256"}`, `{}`),
+		"the algorithm in two cases":  jwt(`{"alg":"none","ALG":"RS256"}`, `{}`),
+		"a critical extension":        jwt(`{"alg":"none","crit":["b64"],"b64":false}`, `{}`),
+		"a header that is no object":  jwt(`"none"`, `{}`),
+		"a payload that is no object": jwt(unsigned, `["iss"]`),
+		"a payload that is no JSON":   jwt(unsigned, `iss=x`),
+		"an empty payload":            jwt(unsigned, ``),
+		"something after it":          jwt(unsigned, `{}{}`),
+		"a claim twice":               jwt(unsigned, `{"sub":"a","sub":"b"}`),
+		"a claim twice, escaped":      jwt(unsigned, `{"sub":"a","s\u0075b":"b"}`),
+		"a claim in other case":       jwt(unsigned, `{"Requesting_System":"a"}`),
+		"an actor twice":              jwt(unsigned, `{"act":{"sub":"a","sub":"b"}}`),
+		"an actor in other case":      jwt(unsigned, `{"act":{"SUB":"a"}}`),
+		"null":                        jwt(unsigned, `{"sub":null}`),
+		"a number for text":           jwt(unsigned, `{"sub":1}`),
+		"text for a number":           jwt(unsigned, `{"exp":"1795435500"}`),
+		"a fraction":                  jwt(unsigned, `{"exp":1795435500.5}`),
+		"a time before all times":     jwt(unsigned, `{"iat":-1}`),
+		"a time after all times":      jwt(unsigned, `{"exp":99999999999999}`),
+		"a number out of range":       jwt(unsigned, `{"exp":99999999999999999999}`),
+		"a list of audiences":         jwt(unsigned, `{"aud":["a","b"]}`),
+		"an object for text":          jwt(unsigned, `{"requesting_organization":{"id":"1"}}`),
+		"invalid UTF-8":               jwt(unsigned, "{\"sub\":\"\xff\"}"),
+		"a byte order mark":           jwt(unsigned, "\ufeff{}"),
+		"padding":                     strings.Replace(good, ".", "=.", 1),
+		"plain base64":                strings.ReplaceAll(jwt(unsigned, `{"sub":"???>>>"}`), "_", "/"),
+		"bits beyond the last byte":   header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{}`))[:2] + "1.",
+		"a line break":                header + "\n." + payload + ".",
+		"a blank":                     header + " ." + payload + ".",
+		"more than 8 KiB":             jwt(unsigned, `{"sub":"`+strings.Repeat("x", 8<<10)+`"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := asid.ParseToken(token)
+			var refused *asid.TokenError
+			require.ErrorAs(t, err, &refused)
+			assert.Nil(t, got)
+		})
+	}
+}
+
+func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
+	claims := map[string]string{
+		"iss": `"https://x"`, "sub": `"https://fhir.nhs.uk/Id/accredited-system|200000000205"`, "aud": `"https://nrl.test"`,
+		"iat": `1795435200`, "exp": `1795435500`, "reason_for_request": `"directcare"`, "scope": `"patient/DocumentReference.write"`,
+		"requesting_system":       `"https://fhir.nhs.uk/Id/accredited-system|200000000205"`,
+		"requesting_organization": `"https://fhir.nhs.uk/Id/ods-organization-code|RR8"`,
+	}
+	with := func(change map[string]string) *asid.TokenError {
+		t.Helper()
+		var pairs []string
+		for name, value := range claims {
+			if changed, ok := change[name]; ok {
+				value = changed
+			}
+			if value != "" {
+				pairs = append(pairs, `"`+name+`":`+value)
+			}
+		}
+		for name, value := range change {
+			if _, known := claims[name]; !known {
+				pairs = append(pairs, `"`+name+`":`+value)
+			}
+		}
+		r := create()
+		r.Header.Set("Authorization", "Bearer "+jwt(unsigned, "{"+strings.Join(pairs, ",")+"}"))
+		a := authorizer(t)
+		a.Time = func() time.Time { return time.Unix(1795435200, 0) }
+		caller, refused := judge(t, a, r)
+		if caller != nil {
+			return nil
+		}
+		var token *asid.TokenError
+		require.ErrorAs(t, refused.err, &token)
+		return token
+	}
+	require.Nil(t, with(nil))
+	for name := range claims {
+		assert.Equal(t, &asid.TokenError{Claim: name, Detail: "is missing"}, with(map[string]string{name: ""}))
+		if claims[name][0] == '"' {
+			assert.Equal(t, &asid.TokenError{Claim: name, Detail: "is missing"}, with(map[string]string{name: `""`}))
+		}
+	}
+	const user = `"https://fhir.nhs.uk/Id/sds-role-profile-id|1"`
+	const patient = `"https://fhir.nhs.net/Id/nhs-number|9876543210"`
+	for name, c := range map[string]struct {
+		change map[string]string
+		claim  string
+	}{
+		"longer than five minutes":         {map[string]string{"exp": "1795435501"}, "exp"},
+		"expired before it was issued":     {map[string]string{"iat": "1795435200", "exp": "1795435199"}, "exp"},
+		"of another form of ASID":          {map[string]string{"requesting_system": `"https://fhir.nhs.uk/Id/accredited-system/200000000205"`}, "requesting_system"},
+		"an organisation of another form":  {map[string]string{"requesting_organization": `"RR8"`}, "requesting_organization"},
+		"an organisation malformed":        {map[string]string{"requesting_organization": `"https://fhir.nhs.uk/Id/ods-organization-code|RR8 "`}, "requesting_organization"},
+		"a scope for all of them":          {map[string]string{"scope": `"patient/*.write"`}, "scope"},
+		"two scopes":                       {map[string]string{"scope": `"patient/DocumentReference.read patient/DocumentReference.write"`}, "scope"},
+		"a user who is not the subject":    {map[string]string{"requesting_user": user}, "sub"},
+		"a subject who is not the user":    {map[string]string{"sub": user}, "sub"},
+		"a user of another form":           {map[string]string{"requesting_user": `"1"`, "sub": `"1"`}, "requesting_user"},
+		"a user without number":            {map[string]string{"requesting_user": `"https://fhir.nhs.uk/Id/sds-role-profile-id|"`}, "requesting_user"},
+		"a patient of another form":        {map[string]string{"requesting_patient": `"9876543210"`}, "requesting_patient"},
+		"a patient with a short number":    {map[string]string{"requesting_patient": `"https://fhir.nhs.net/Id/nhs-number|987654321"`}, "requesting_patient"},
+		"a user and a patient":             {map[string]string{"requesting_user": user, "requesting_patient": patient, "sub": user}, "requesting_patient"},
+		"an actor without patient":         {map[string]string{"act": `{"sub":"x"}`}, "act"},
+		"a patient with directcare":        {map[string]string{"requesting_patient": patient, "sub": patient}, "reason_for_request"},
+		"a professional with patientacces": {map[string]string{"requesting_user": user, "sub": user, "reason_for_request": `"patientaccess"`}, "reason_for_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused := with(c.change)
+			require.NotNil(t, refused)
+			assert.Equal(t, c.claim, refused.Claim)
+		})
+	}
+	assert.Nil(t, with(map[string]string{"requesting_user": user, "sub": user}))
+	assert.Nil(t, with(map[string]string{"requesting_patient": patient, "sub": patient, "reason_for_request": `"patientaccess"`}))
+}
+
+func FuzzParseToken(f *testing.F) {
+	f.Add(strings.TrimPrefix(asidtest.NewRequest("GET", "/STU3/DocumentReference/1", provider, nrl).Header.Get("Authorization"), "Bearer "))
+	f.Add(jwt(unsigned, `{"sub":"a","act":{"sub":"b"},"exp":1}`))
+	f.Add(jwt(unsigned, `{"sub":"a","Sub":"b"}`))
+	f.Fuzz(func(t *testing.T, s string) {
+		token, err := asid.ParseToken(s)
+		if err != nil {
+			assert.Nil(t, token)
+			return
+		}
+		assert.LessOrEqual(t, len(s), 8<<10)
+		// The standard library's reader, which folds case and takes the last of
+		// several, sees the same.
+		same(t, s, token)
+	})
+}
+
+// same checks that another reader finds the same claims in the token.
+func same(t *testing.T, s string, token *asid.Token) {
+	t.Helper()
+	part, err := base64.RawURLEncoding.DecodeString(strings.Split(s, ".")[1])
+	require.NoError(t, err)
+	var other struct {
+		Iss, Sub, Aud, Scope string
+		Iat, Exp             int64
+		Reason               string `json:"reason_for_request"`
+		System               string `json:"requesting_system"`
+		Organization         string `json:"requesting_organization"`
+		User                 string `json:"requesting_user"`
+		Patient              string `json:"requesting_patient"`
+		Act                  struct{ Sub string }
+	}
+	require.NoError(t, json.Unmarshal(part, &other))
+	assert.Equal(t, []string{other.Iss, other.Sub, other.Aud, other.Scope, other.Reason, other.System, other.Organization, other.User, other.Patient, other.Act.Sub},
+		[]string{token.Issuer, token.Subject, token.Audience, token.Scope, token.Reason, token.System, token.Organization, token.User, token.Patient, token.Actor})
+	if other.Iat != 0 {
+		assert.Equal(t, other.Iat, token.IssuedAt.Unix())
+	}
+	if other.Exp != 0 {
+		assert.Equal(t, other.Exp, token.Expires.Unix())
+	}
+}
