@@ -1,0 +1,573 @@
+package pointer_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+)
+
+func TestExamplesAreRead(t *testing.T) {
+	base := pointer.Pointer{Version: "1", Custodian: ods(t, "A81001"), Status: "current", Subject: patient}
+	replaces := func(q pointer.Query) []pointer.Relation {
+		return []pointer.Relation{{Code: "replaces", Target: q}}
+	}
+	for _, c := range []struct {
+		name string
+		want func(p *pointer.Pointer)
+	}{
+		{"create", func(p *pointer.Pointer) { p.MasterIdentifier = newIdentifier }},
+		{"supersede-reference", func(p *pointer.Pointer) {
+			p.RelatesTo = replaces(pointer.Query{ID: oldID})
+		}},
+		{"supersede-identifier", func(p *pointer.Pointer) {
+			p.MasterIdentifier = newIdentifier
+			p.RelatesTo = replaces(pointer.Query{Identifier: oldIdentifier})
+		}},
+		{"supersede-both", func(p *pointer.Pointer) {
+			p.ID, p.MasterIdentifier = newID, newIdentifier
+			p.RelatesTo = replaces(pointer.Query{ID: oldID, Identifier: oldIdentifier})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			everyForm(t, c.name, func(t *testing.T, d document) {
+				want := base
+				c.want(&want)
+				got, err := d.parse()
+				require.NoError(t, err)
+				assert.Equal(t, &want, got)
+			})
+		})
+	}
+}
+
+// The NHS's own example is not part of this repository.
+func TestPublishedExampleIsRead(t *testing.T) {
+	for _, format := range []string{"json", "xml"} {
+		body, err := os.ReadFile("../../shared/data/fhir/create_documentreference_resource." + format)
+		if err != nil {
+			t.Skip("the published example is not here")
+		}
+		p, err := pointer.Parse("application/fhir+"+format, body)
+		require.NoError(t, err)
+		assert.Equal(t, ods(t, "RR8"), p.Custodian)
+		assert.Equal(t, "https://demographics.spineservices.nhs.uk/STU3/Patient/9876543210", p.Subject)
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	for format, types := range map[string][]string{
+		"json": {"application/fhir+json", "application/json+fhir", "application/json", "text/json",
+			"application/fhir+json; charset=utf-8", "Application/FHIR+JSON;charset=\"UTF-8\"", "application/fhir+json; fhirVersion=4.0"},
+		"xml": {"application/fhir+xml", "application/xml+fhir", "application/xml", "application/xml; charset=UTF-8"},
+	} {
+		body := []byte(load(t, "create", "stu3", format).text)
+		for _, contentType := range types {
+			_, err := pointer.Parse(contentType, body)
+			assert.NoError(t, err, contentType)
+		}
+	}
+	body := []byte(load(t, "create", "stu3", "json").text)
+	for _, contentType := range []string{
+		"", "application", "text/plain", "text/xml", "application/json, application/xml", "application/json-patch+json",
+		"application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/fhir+json; charset=utf-16",
+		"application/fhir+json; charset=iso-8859-1", "application/fhir+json; charset=utf-8; charset=utf-7",
+		"application/fhir+json; fhirVersion=5.0", "application/fhir+json; q=1",
+	} {
+		_, err := pointer.Parse(contentType, body)
+		assert.IsType(t, &pointer.MediaTypeError{}, err, contentType)
+	}
+}
+
+// Everything here is a way to make two readers see different pointers, or what
+// the specification does not allow.
+func TestBodiesAreRefused(t *testing.T) {
+	const (
+		otherOwner = odsURL + "RX1"
+		junkJSON   = `{"reference":"` + otherOwner + `"}`
+		junkXML    = `<reference value="` + otherOwner + `"/>`
+	)
+	body, res := &pointer.BodyError{}, &pointer.ResourceError{}
+	for _, c := range []struct {
+		name    string
+		change  func(t *testing.T, d document) document
+		want    error
+		element string
+	}{
+		{"a custodian twice", func(t *testing.T, d document) document { return d.twice(t, "custodian") }, body, "custodian"},
+		{"another custodian before the own one", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>")
+		}, body, "custodian"},
+		{"another custodian at the end", func(t *testing.T, d document) document {
+			return d.before(t, "context", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>")
+		}, body, "custodian"},
+		{"a custodian with a capital", func(t *testing.T, d document) document { return d.rename(t, "custodian", "Custodian") }, body, "Custodian"},
+		{"a second custodian in capitals", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"CUSTODIAN":`+junkJSON, "<CUSTODIAN>"+junkXML+"</CUSTODIAN>")
+		}, body, "CUSTODIAN"},
+		{"a second custodian with a long s", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"cuſtodian":`+junkJSON, "<cuſtodian>"+junkXML+"</cuſtodian>")
+		}, body, ""}, // to encoding/xml it is no name at all
+		{"a second custodian with an underscore", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"_custodian":`+junkJSON, "<_custodian>"+junkXML+"</_custodian>")
+		}, body, "_custodian"},
+		{"a second custodian with a hyphen", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"custo-dian":`+junkJSON, "<custo-dian>"+junkXML+"</custo-dian>")
+		}, body, "custo-dian"},
+		{"an element that FHIR does not have", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"owner":`+junkJSON, "<owner>"+junkXML+"</owner>")
+		}, body, "owner"},
+		{"a prototype", func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"__proto__":{"custodian":`+junkJSON+`}`, "<__proto__/>")
+		}, body, "__proto__"},
+		{"a modifier extension on the resource", func(t *testing.T, d document) document {
+			return d.before(t, "status", `"modifierExtension":[{"url":"https://x.example/not"}]`, `<modifierExtension url="https://x.example/not"/>`)
+		}, body, "modifierExtension"},
+		{"a modifier extension on the custodian", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"modifierExtension":[{"url":"https://x.example/not"}],"reference":"`+odsURL+`A81001"}`,
+				`<modifierExtension url="https://x.example/not"/><reference value="`+odsURL+`A81001"/>`)
+		}, body, "custodian.modifierExtension"},
+		{"implicit rules", func(t *testing.T, d document) document {
+			return d.before(t, "status", `"implicitRules":"https://x.example/rules"`, `<implicitRules value="https://x.example/rules"/>`)
+		}, body, "implicitRules"},
+		{"a contained resource", func(t *testing.T, d document) document {
+			return d.before(t, "status", `"contained":[{"resourceType":"Organization","id":"x"}]`,
+				`<contained><Organization><id value="x"/></Organization></contained>`)
+		}, body, "contained"},
+		{"a custodian that is contained", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"#x"}`, `<reference value="#x"/>`)
+		}, res, "custodian"},
+		{"a custodian on another host", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"https://directory.example.nhs.uk/STU3/Organization/A81001"}`,
+				`<reference value="https://directory.example.nhs.uk/STU3/Organization/A81001"/>`)
+		}, res, "custodian"},
+		{"a custodian that is relative", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"Organization/A81001"}`, `<reference value="Organization/A81001"/>`)
+		}, res, "custodian"},
+		{"a custodian with a query", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001?x=RX1"}`, `<reference value="`+odsURL+`A81001?x=RX1"/>`)
+		}, res, "custodian"},
+		{"a custodian with a version", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001/_history/1"}`, `<reference value="`+odsURL+`A81001/_history/1"/>`)
+		}, res, "custodian"},
+		{"a custodian with dot segments", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`../Organization/A81001"}`, `<reference value="`+odsURL+`../Organization/A81001"/>`)
+		}, res, "custodian"},
+		{"a custodian without a code", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`"}`, `<reference value="`+odsURL+`"/>`)
+		}, res, "custodian"},
+		{"a custodian of another identifier system", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-site-code","value":"A81001"}}`,
+				`<identifier><system value="https://fhir.nhs.uk/Id/ods-site-code"/><value value="A81001"/></identifier>`)
+		}, res, "custodian"},
+		{"a custodian whose reference and identifier disagree", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001","identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RX1"}}`,
+				`<reference value="`+odsURL+`A81001"/><identifier><system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="RX1"/></identifier>`)
+		}, res, "custodian"},
+		{"a custodian with two references", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001","reference":"`+otherOwner+`"}`,
+				`<reference value="`+odsURL+`A81001"/><reference value="`+otherOwner+`"/>`)
+		}, body, ""},
+		{"a custodian with a reference in capitals", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001","Reference":"`+otherOwner+`"}`,
+				`<reference value="`+odsURL+`A81001"/><Reference value="`+otherOwner+`"/>`)
+		}, body, "custodian.Reference"},
+		{"a custodian that is empty", func(t *testing.T, d document) document { return d.custodian(t, `{}`, ``) }, res, "custodian"},
+		{"a custodian whose reference is empty", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":""}`, `<reference value=""/>`)
+		}, body, "custodian.reference"},
+		{"a custodian with white space", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001 "}`, `<reference value="`+odsURL+`A81001 "/>`)
+		}, body, "custodian.reference"},
+		{"a custodian with a line feed", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81\n001"}`, "<reference value=\""+odsURL+"A81\n001\"/>")
+		}, body, "custodian.reference"},
+		{"a custodian with a no-break space", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001\u00a0"}`, `<reference value="`+odsURL+`A81001&#xA0;"/>`)
+		}, body, "custodian.reference"},
+		{"a custodian with a replacement character", func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001`+"\uFFFD"+`"}`, `<reference value="`+odsURL+`A81001`+"\uFFFD"+`"/>`)
+		}, body, "custodian.reference"},
+		{"invalid UTF-8", func(t *testing.T, d document) document {
+			return d.replace(t, "Care plan", "Care \xff plan", "Care plan", "Care \xff plan")
+		}, body, ""},
+		{"overlong UTF-8", func(t *testing.T, d document) document {
+			return d.replace(t, "Care plan", "Care\xc0\xafplan", "Care plan", "Care\xc0\xafplan")
+		}, body, ""},
+		{"a byte order mark", func(t *testing.T, d document) document {
+			d.text = "\uFEFF" + d.text
+			return d
+		}, body, ""},
+		{"data after the end", func(t *testing.T, d document) document {
+			d.text += d.pick("{}", "<x/>")
+			return d
+		}, body, ""},
+		{"the whole twice", func(t *testing.T, d document) document {
+			d.text += d.text
+			return d
+		}, body, ""},
+		{"a body cut short", func(t *testing.T, d document) document {
+			d.text = strings.TrimRight(d.text, "\n")
+			d.text = d.text[:len(d.text)-1]
+			return d
+		}, body, ""},
+		{"an empty body", func(t *testing.T, d document) document { d.text = ""; return d }, body, ""},
+		{"white space alone", func(t *testing.T, d document) document { d.text = " \n"; return d }, body, ""},
+		{"the other format", func(t *testing.T, d document) document {
+			other := map[string]string{"json": "xml", "xml": "json"}[d.format]
+			d.text = load(t, "supersede-both", d.version, other).text
+			return d
+		}, body, ""},
+		{"a resource of another type", func(t *testing.T, d document) document {
+			d.text = strings.ReplaceAll(d.text, "DocumentReference", "DocumentManifest")
+			return d
+		}, body, ""},
+		{"a resource type that is not alone", func(t *testing.T, d document) document {
+			return d.before(t, "status", `"resourceType":"DocumentReference"`, `<resourceType value="DocumentReference"/>`)
+		}, body, "resourceType"},
+		{"nesting beyond all bounds", func(t *testing.T, d document) document {
+			return d.before(t, "status", `"text":`+strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100),
+				"<text>"+strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"</text>")
+		}, body, ""},
+		{"a status that is no text", func(t *testing.T, d document) document {
+			return d.with(t, "status", `  "status": 1`, "  <status>current</status>")
+		}, body, "status"},
+		{"a status twice", func(t *testing.T, d document) document { return d.twice(t, "status") }, body, "status"},
+		{"a status with an extension", func(t *testing.T, d document) document {
+			return d.with(t, "status", `"_status":{"extension":[]},"status":"current"`, `<status value="current"><extension url="https://x.example"/></status>`)
+		}, body, ""},
+		{"an id twice", func(t *testing.T, d document) document { return d.twice(t, "id") }, body, "id"},
+		{"an id with a slash", func(t *testing.T, d document) document {
+			return d.with(t, "id", `  "id": "../x"`, `  <id value="../x"/>`)
+		}, body, "id"},
+		{"an id of dots", func(t *testing.T, d document) document { return d.with(t, "id", `  "id": ".."`, `  <id value=".."/>`) }, body, "id"},
+		{"a subject twice", func(t *testing.T, d document) document { return d.twice(t, "subject") }, body, "subject"},
+		{"a subject that is relative", func(t *testing.T, d document) document {
+			return d.with(t, "subject", `  "subject": {"reference":"Patient/9000000009"}`, `  <subject><reference value="Patient/9000000009"/></subject>`)
+		}, res, "subject"},
+		{"a subject of another identifier system", func(t *testing.T, d document) document {
+			return d.with(t, "subject", `  "subject": {"identifier":{"system":"urn:x","value":"9000000009"}}`,
+				`  <subject><identifier><system value="urn:x"/><value value="9000000009"/></identifier></subject>`)
+		}, res, "subject"},
+		{"a subject whose reference and identifier disagree", func(t *testing.T, d document) document {
+			return d.with(t, "subject", `  "subject": {"reference":"`+otherPatient+`","identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"}}`,
+				`  <subject><reference value="`+otherPatient+`"/><identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9000000009"/></identifier></subject>`)
+		}, res, "subject"},
+		{"a subject that is empty", func(t *testing.T, d document) document {
+			return d.with(t, "subject", `  "subject": {}`, `  <subject/>`)
+		}, res, "subject"},
+		{"a master identifier twice", func(t *testing.T, d document) document { return d.twice(t, "masterIdentifier") }, body, "masterIdentifier"},
+		{"a master identifier without a system", func(t *testing.T, d document) document {
+			return d.with(t, "masterIdentifier", `  "masterIdentifier": {"value":"x"}`, `  <masterIdentifier><value value="x"/></masterIdentifier>`)
+		}, body, "masterIdentifier"},
+		{"a version twice", func(t *testing.T, d document) document {
+			return d.with(t, "meta", `  "meta": {"versionId":"1","versionId":"2"}`, `  <meta><versionId value="1"/><versionId value="2"/></meta>`)
+		}, body, ""},
+		{"a relation to what is no DocumentReference", func(t *testing.T, d document) document {
+			return d.replace(t, "nrl.example.nhs.uk/STU3/DocumentReference", "nrl.example.nhs.uk/STU3/Binary",
+				"nrl.example.nhs.uk/STU3/DocumentReference", "nrl.example.nhs.uk/STU3/Binary")
+		}, res, "relatesTo"},
+		{"a relation to what is contained", func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"#x"}}]`,
+				`<relatesTo><code value="replaces"/><target><reference value="#x"/></target></relatesTo>`)
+		}, res, "relatesTo"},
+		{"a relation to a version", func(t *testing.T, d document) document {
+			return d.replace(t, oldID, oldID+"/_history/1", oldID, oldID+"/_history/1")
+		}, res, "relatesTo"},
+		{"a relation to a URN", func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"}}]`,
+				`<relatesTo><code value="replaces"/><target><reference value="urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"/></target></relatesTo>`)
+		}, res, "relatesTo"},
+		{"a relation to nothing", func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{}}]`, `<relatesTo><code value="replaces"/><target/></relatesTo>`)
+		}, res, "relatesTo"},
+		{"a relation with a modifier extension", func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": [{"modifierExtension":[],"code":"replaces"}]`,
+				`<relatesTo><modifierExtension url="https://x.example"/><code value="replaces"/></relatesTo>`)
+		}, body, "relatesTo.modifierExtension"},
+		{"a relation with two codes", func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","code":"appends"}]`,
+				`<relatesTo><code value="replaces"/><code value="appends"/></relatesTo>`)
+		}, body, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			everyForm(t, "supersede-both", func(t *testing.T, d document) {
+				_, err := d.parse()
+				require.NoError(t, err, "the example itself")
+				d = c.change(t, d)
+				p, err := d.parse()
+				require.IsType(t, c.want, err, "%v\n%s", err, d.text)
+				assert.Nil(t, p)
+				switch e := err.(type) {
+				case *pointer.BodyError:
+					if c.element != "" {
+						assert.Equal(t, c.element, e.Element)
+					}
+				case *pointer.ResourceError:
+					assert.Equal(t, c.element, e.Element)
+				}
+			})
+		})
+	}
+}
+
+func TestBodiesAreRefusedInJSON(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, d document) document{
+		"a name with an escape": func(t *testing.T, d document) document { return d.rename(t, "custodian", `\u0063ustodian`) },
+		"the same name, once with an escape": func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"\u0063ustodian":{"reference":"`+odsURL+`RX1"}`, "")
+		},
+		"a name twice, far from the custodian": func(t *testing.T, d document) document {
+			return d.replace(t, `"display": "Care plan"`, `"display": "Care plan","display": "Other plan"`, "", "")
+		},
+		"a name twice, once with an escape, far from the custodian": func(t *testing.T, d document) document {
+			return d.replace(t, `"display": "Care plan"`, `"display": "Care plan","d\u0069splay": "Other plan"`, "", "")
+		},
+		"a custodian that is null":   func(t *testing.T, d document) document { return d.custodian(t, `null`, "") },
+		"a custodian that is a text": func(t *testing.T, d document) document { return d.custodian(t, `"`+odsURL+`A81001"`, "") },
+		"a custodian that is an array": func(t *testing.T, d document) document {
+			return d.custodian(t, `[{"reference":"`+odsURL+`A81001"}]`, "")
+		},
+		"a reference that is a number": func(t *testing.T, d document) document { return d.custodian(t, `{"reference":81001}`, "") },
+		"a reference that is null":     func(t *testing.T, d document) document { return d.custodian(t, `{"reference":null}`, "") },
+		"a reference that is an array": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":["`+odsURL+`A81001"]}`, "")
+		},
+		"half a surrogate pair": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001\ud800"}`, "")
+		},
+		"half a surrogate pair elsewhere": func(t *testing.T, d document) document { return d.replace(t, "Care plan", `Care \udfff plan`, "", "") },
+		"a NUL in the code": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001\u0000"}`, "")
+		},
+		"a relatesTo that is an object": func(t *testing.T, d document) document {
+			return d.with(t, "relatesTo", `"relatesTo": {"code":"replaces"}`, "")
+		},
+		"a relatesTo that is an empty array": func(t *testing.T, d document) document { return d.with(t, "relatesTo", `"relatesTo": []`, "") },
+		"a relatesTo with a null":            func(t *testing.T, d document) document { return d.with(t, "relatesTo", `"relatesTo": [null]`, "") },
+		"a comment":                          func(t *testing.T, d document) document { d.text = "/* x */" + d.text; return d },
+		"a trailing comma":                   func(t *testing.T, d document) document { return d.replace(t, "\n}", ",\n}", "", "") },
+		"an array around it":                 func(t *testing.T, d document) document { d.text = "[" + d.text + "]"; return d },
+		"no resource type": func(t *testing.T, d document) document {
+			return d.replace(t, `"resourceType": "DocumentReference",`, "", "", "")
+		},
+		"a resource type in capitals": func(t *testing.T, d document) document {
+			return d.replace(t, `"resourceType"`, `"ResourceType"`, "", "")
+		},
+		"UTF-16": func(t *testing.T, d document) document {
+			var wide strings.Builder
+			for _, b := range []byte(d.text) {
+				wide.Write([]byte{b, 0})
+			}
+			d.text = wide.String()
+			return d
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, version := range []string{"stu3", "r4"} {
+				d := change(t, load(t, "supersede-both", version, "json"))
+				_, err := d.parse()
+				assert.IsType(t, &pointer.BodyError{}, err, "%s\n%s", version, d.text)
+			}
+		})
+	}
+}
+
+func TestBodiesAreRefusedInXML(t *testing.T) {
+	const own = `<reference value="` + odsURL + `A81001"/>`
+	head := `<?xml version="1.0" encoding="UTF-8"?>`
+	for name, change := range map[string]func(t *testing.T, d document) document{
+		"a document type": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", head, head+`<!DOCTYPE DocumentReference>`)
+		},
+		"an entity of its own": func(t *testing.T, d document) document {
+			d = d.custodian(t, "", `<reference value="&own;"/>`)
+			return d.replace(t, "", "", head, head+`<!DOCTYPE DocumentReference [<!ENTITY own "`+odsURL+`A81001">]>`)
+		},
+		"an unknown entity": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001&nbsp;"/>`)
+		},
+		"a processing instruction": func(t *testing.T, d document) document { return d.custodian(t, "", `<?x y?>`+own) },
+		"a second XML declaration": func(t *testing.T, d document) document { return d.replace(t, "", "", head, head+head) },
+		"a late XML declaration":   func(t *testing.T, d document) document { d.text = "\n" + d.text; return d },
+		"another version of XML":   func(t *testing.T, d document) document { return d.replace(t, "", "", `version="1.0"`, `version="1.1"`) },
+		"another encoding":         func(t *testing.T, d document) document { return d.replace(t, "", "", `UTF-8`, `UTF-16`) },
+		"another encoding in hiding": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", ` encoding="UTF-8"`, ` xencoding="UTF-8" encoding="UTF-7"`)
+		},
+		"a CDATA section":       func(t *testing.T, d document) document { return d.custodian(t, "", `<![CDATA[ ]]>`+own) },
+		"text in the custodian": func(t *testing.T, d document) document { return d.custodian(t, "", `RX1`+own) },
+		"text in the root":      func(t *testing.T, d document) document { return d.before(t, "custodian", "", "RX1") },
+		"a prefix on the root": func(t *testing.T, d document) document {
+			d.text = strings.NewReplacer("<DocumentReference xmlns=", "<f:DocumentReference xmlns:f=", "</D", "</f:D").Replace(d.text)
+			return d
+		},
+		"a prefix on the custodian": func(t *testing.T, d document) document {
+			d = d.rename(t, "custodian", "f:custodian")
+			return d.replace(t, "", "", "xmlns=", `xmlns:f="http://hl7.org/fhir" xmlns=`)
+		},
+		"a prefix that is declared nowhere": func(t *testing.T, d document) document { return d.rename(t, "custodian", "f:custodian") },
+		"a prefix that is empty":            func(t *testing.T, d document) document { return d.rename(t, "custodian", ":custodian") },
+		"a custodian of another namespace besides": func(t *testing.T, d document) document {
+			return d.before(t, "custodian", "", `<custodian xmlns="https://x.example"><reference value="`+odsURL+`RX1"/></custodian>`)
+		},
+		"a custodian without a namespace": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", "<custodian>", `<custodian xmlns="">`)
+		},
+		"a root of another namespace": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", "http://hl7.org/fhir", "http://hl7.org/v3")
+		},
+		"a root without a namespace, and one with": func(t *testing.T, d document) document {
+			d = d.replace(t, "", "", ` xmlns="http://hl7.org/fhir"`, "")
+			return d.replace(t, "", "", "<custodian>", `<custodian xmlns="http://hl7.org/fhir">`)
+		},
+		"a prefix that is never used": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", "xmlns=", `xmlns:x="urn:x" xmlns=`)
+		},
+		"an attribute with a prefix": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference xml:base="https://x.example/" value="`+odsURL+`A81001"/>`)
+		},
+		"a value twice": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001" value="`+odsURL+`RX1"/>`)
+		},
+		"a value in capitals besides": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001" Value="`+odsURL+`RX1"/>`)
+		},
+		"a value on the custodian": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", "<custodian>", `<custodian value="RX1">`)
+		},
+		"a value as text": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference>`+odsURL+`A81001</reference>`)
+		},
+		"a value and text": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001">`+odsURL+`RX1</reference>`)
+		},
+		"a value and a child": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001"><id value="x"/></reference>`)
+		},
+		"a value with a NUL": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001&#0;"/>`)
+		},
+		"a value with half a surrogate": func(t *testing.T, d document) document {
+			return d.custodian(t, "", `<reference value="`+odsURL+`A81001&#xD800;"/>`)
+		},
+		"a value with a tab": func(t *testing.T, d document) document {
+			return d.custodian(t, "", "<reference value=\"\t"+odsURL+"A81001\"/>")
+		},
+		"elements that overlap":      func(t *testing.T, d document) document { return d.custodian(t, "", own+`</custodian><custodian>`) },
+		"elements that do not match": func(t *testing.T, d document) document { return d.replace(t, "", "", "</custodian>", "</Custodian>") },
+		"a custodian inside the author": func(t *testing.T, d document) document {
+			return d.with(t, "author", "", `<author><custodian>`+own+`</custodian></author>`)
+		},
+		"a custodian inside the content": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", "<attachment>", `<custodian>`+own+`</custodian><attachment>`)
+		},
+		"a custodian inside the narrative": func(t *testing.T, d document) document {
+			return d.before(t, "status", "", `<text><div xmlns="http://www.w3.org/1999/xhtml"><custodian/></div></text>`)
+		},
+		"a narrative of another namespace": func(t *testing.T, d document) document {
+			return d.before(t, "status", "", `<text><div xmlns="http://www.w3.org/1999/html"/></text>`)
+		},
+		"FHIR again inside the narrative": func(t *testing.T, d document) document {
+			return d.before(t, "status", "", `<text><div xmlns="http://www.w3.org/1999/xhtml"><p xmlns="http://hl7.org/fhir"/></div></text>`)
+		},
+		"a narrative outside the text": func(t *testing.T, d document) document {
+			return d.before(t, "status", "", `<description><div xmlns="http://www.w3.org/1999/xhtml"/></description>`)
+		},
+		"an attribute twice, far from the custodian": func(t *testing.T, d document) document {
+			return d.replace(t, "", "", `<display value="Care plan"/>`, `<display value="Care plan" value="Other plan"/>`)
+		},
+		"more attributes than anyone needs": func(t *testing.T, d document) document {
+			many := ""
+			for _, c := range "abcdefghijklmnopq" {
+				many += " " + string(c) + `="x"`
+			}
+			return d.replace(t, "", "", `<display value="Care plan"/>`, `<display`+many+`/>`)
+		},
+		"an element after the root": func(t *testing.T, d document) document { d.text += "<!-- --><custodian/>"; return d },
+		"text after the root":       func(t *testing.T, d document) document { d.text += "x"; return d },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, version := range []string{"stu3", "r4"} {
+				d := change(t, load(t, "supersede-both", version, "xml"))
+				_, err := d.parse()
+				assert.IsType(t, &pointer.BodyError{}, err, "%s\n%s", version, d.text)
+			}
+		})
+	}
+}
+
+// What looks odd but means the same to every reader.
+func TestBodiesAreTaken(t *testing.T) {
+	want, err := load(t, "supersede-both", "stu3", "json").parse()
+	require.NoError(t, err)
+	for name, change := range map[string]func(t *testing.T, d document) document{
+		"escapes in a value": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+strings.ReplaceAll(odsURL, "/", `\/`)+`\u0041\u00381001"}`,
+				`<reference value="`+odsURL+`&#65;&#x38;1001"/>`)
+		},
+		"a code in small letters": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`a81001"}`, `<reference value="`+odsURL+`a81001"/>`)
+		},
+		"reference and identifier that agree": func(t *testing.T, d document) document {
+			return d.custodian(t, `{"reference":"`+odsURL+`A81001","identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"a81001"},"display":"The surgery"}`,
+				`<reference value="`+odsURL+`A81001"/><identifier><system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="a81001"/></identifier><display value="The surgery"/>`)
+		},
+		"an extension": func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"extension":[{"url":"https://x.example","valueString":"custodian"}]`, `<extension url="https://x.example"><valueString value="custodian"/></extension>`)
+		},
+		"an extension of a primitive": func(t *testing.T, d document) document {
+			return d.before(t, "custodian", `"_description":{"id":"x"}`, `<description id="x" value="A plan"/>`)
+		},
+		"a narrative": func(t *testing.T, d document) document {
+			return d.before(t, "status", `"text":{"status":"generated","div":"<div>x</div>"}`,
+				`<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml" lang="en"><p>Not &amp; owned</p></div></text>`)
+		},
+		"another author": func(t *testing.T, d document) document {
+			return d.with(t, "author", `"author":[{"reference":"#x"}]`, `<author><reference value="#x"/></author>`)
+		},
+		"a subject in both forms": func(t *testing.T, d document) document {
+			return d.with(t, "subject", `  "subject": {"reference":"`+patient+`","identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"}}`,
+				`  <subject><reference value="`+patient+`"/><identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9000000009"/></identifier></subject>`)
+		},
+		"a relation by logical id alone": func(t *testing.T, d document) document {
+			return d.replace(t, "https://nrl.example.nhs.uk/STU3/DocumentReference/"+oldID, oldID, "https://nrl.example.nhs.uk/STU3/DocumentReference/"+oldID, oldID)
+		},
+		"a relation by relative reference": func(t *testing.T, d document) document {
+			return d.replace(t, "https://nrl.example.nhs.uk/STU3/", "", "https://nrl.example.nhs.uk/STU3/", "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyForm(t, "supersede-both", func(t *testing.T, d document) {
+				d = change(t, d)
+				got, err := d.parse()
+				require.NoError(t, err, d.text)
+				assert.Equal(t, want, got)
+			})
+		})
+	}
+	t.Run("XML without any namespace, as the specification prints its examples", func(t *testing.T) {
+		d := load(t, "supersede-both", "stu3", "xml")
+		d = d.replace(t, "", "", ` xmlns="http://hl7.org/fhir"`, "").replace(t, "", "", `<?xml version="1.0" encoding="UTF-8"?>`, "<!-- -->")
+		got, err := d.parse()
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	})
+}
+
+func TestNobodyOwnsAPointerWithoutACustodian(t *testing.T) {
+	everyForm(t, "create", func(t *testing.T, d document) {
+		if d.format == "json" {
+			d = d.replace(t, d.element(t, "custodian")+",", "", "", "")
+		} else {
+			d = d.with(t, "custodian", "", "")
+		}
+		p, err := d.parse()
+		require.NoError(t, err)
+		assert.IsType(t, &pointer.OwnerError{}, pointer.Owns(callerOf(t, "A81001"), p))
+	})
+}
