@@ -28,6 +28,16 @@ type draft struct {
 	key      leafKey
 	issuer   issuer
 	self     bool // self-signed, whatever issuer says
+	batch    int
+	ocsp     bool
+}
+
+// locate says in the template where the revocation is published.
+func (d *draft) locate() {
+	d.template.CRLDistributionPoints = []string{d.issuer.service.CRLURL(d.batch)}
+	if d.ocsp {
+		d.template.OCSPServer = []string{d.issuer.service.OCSPURL()}
+	}
 }
 
 // Issue returns a certificate for fqdn as the Spine issues them, with its SubCA:
@@ -40,7 +50,8 @@ func (p *PKI) Issue(fqdn string, variations ...Variation) tls.Certificate {
 	d := &draft{
 		pki:    p,
 		key:    leafKey{strings.ToLower(fqdn), 2048},
-		issuer: issuer{p.SubCA, p.subCAKey},
+		issuer: p.subCA,
+		batch:  defaultBatch,
 		template: &x509.Certificate{
 			Subject:               pkix.Name{Organization: []string{"nhs"}, OrganizationalUnit: []string{"Devices"}, CommonName: fqdn},
 			NotBefore:             now.Add(-time.Hour),
@@ -49,9 +60,9 @@ func (p *PKI) Issue(fqdn string, variations ...Variation) tls.Certificate {
 			ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 			BasicConstraintsValid: true,
 			Policies:              []x509.OID{policy},
-			CRLDistributionPoints: []string{p.Authority.CRLURL(defaultBatch)},
 		},
 	}
+	d.locate()
 	for _, v := range variations {
 		if v.change != nil {
 			v.change(d)
@@ -96,12 +107,12 @@ func NotYetValid() Variation {
 // Batch puts the certificate into another batch, whose CRL is a partition of its
 // own.
 func Batch(n int) Variation {
-	return Variation{func(d *draft) { d.template.CRLDistributionPoints = []string{d.pki.Authority.CRLURL(n)} }}
+	return Variation{func(d *draft) { d.batch = n; d.locate() }}
 }
 
 // WithOCSP names the responder in the certificate, beside the CRL.
 func WithOCSP() Variation {
-	return Variation{func(d *draft) { d.template.OCSPServer = []string{d.pki.Authority.OCSPURL()} }}
+	return Variation{func(d *draft) { d.ocsp = true; d.locate() }}
 }
 
 // WithSAN adds a subjectAltName with the given dNSNames, as newer certificates
@@ -155,20 +166,22 @@ func SelfSigned() Variation {
 	return Variation{func(d *draft) { d.self = true }}
 }
 
-// FromOtherSubCA has the certificate issued by OtherSubCA.
+// FromOtherSubCA has the certificate issued by OtherSubCA, which also publishes
+// whether it is revoked.
 func FromOtherSubCA() Variation {
-	return Variation{func(d *draft) { d.issuer = issuer{d.pki.OtherSubCA, d.pki.otherKey} }}
+	return Variation{func(d *draft) { d.issuer = d.pki.other; d.locate() }}
 }
 
-// FromRoot has the certificate issued by the root, without a SubCA.
+// FromRoot has the certificate issued by the root, without a SubCA; the root
+// also publishes whether it is revoked.
 func FromRoot() Variation {
-	return Variation{func(d *draft) { d.issuer = issuer{d.pki.Root, d.pki.rootKey} }}
+	return Variation{func(d *draft) { d.issuer = d.pki.root; d.locate() }}
 }
 
 // FromNamesake has the certificate issued by a CA that calls itself as SubCA
 // does, but has another key.
 func FromNamesake() Variation {
-	return Variation{func(d *draft) { d.issuer = d.pki.namesake() }}
+	return Variation{func(d *draft) { d.issuer = d.pki.namesake(); d.locate() }}
 }
 
 // keyOf lets certificates of one system share its key, whatever their names.

@@ -30,48 +30,58 @@ type PKI struct {
 	// must not change once the PKI is in use.
 	Time func() time.Time
 
-	rootKey, subCAKey, otherKey *rsa.PrivateKey
-
-	namesake func() issuer
-	hosts    hosts
+	root, subCA, other issuer
+	namesake           func() issuer
+	hosts              hosts
 }
 
 // An issuer is a CA that signs leaves.
 type issuer struct {
-	cert *x509.Certificate
-	key  *rsa.PrivateKey
+	cert    *x509.Certificate
+	key     *rsa.PrivateKey
+	service *revocationtest.Authority // where its leaves' revocation is published
 }
 
 // NewPKI makes a PKI; the caller should Close it.
 func NewPKI() *PKI {
 	p := new(PKI)
 	var wg sync.WaitGroup
-	for _, key := range []**rsa.PrivateKey{&p.rootKey, &p.subCAKey, &p.otherKey} {
-		wg.Go(func() { *key = newKey(2048) })
+	for _, ca := range []*issuer{&p.root, &p.subCA, &p.other} {
+		wg.Go(func() { ca.key = newKey(2048) })
 	}
 	wg.Wait()
 
-	root := p.authority("Test Root Authority", "")
-	p.Root = sign(root, root, &p.rootKey.PublicKey, p.rootKey)
-	p.RootService = revocationtest.NewAuthority(p.Root, p.rootKey)
-	p.RootService.Time = p.now
-	p.SubCA = sign(p.authority("Test Authentication", p.RootService.ARLURL()), p.Root, &p.subCAKey.PublicKey, p.rootKey)
-	p.OtherSubCA = sign(p.authority("Test Signing", p.RootService.ARLURL()), p.Root, &p.otherKey.PublicKey, p.rootKey)
-	p.Authority = revocationtest.NewAuthority(p.SubCA, p.subCAKey)
-	p.Authority.Time = p.now
+	root := authority("Test Root Authority")
+	p.root.cert = sign(root, root, &p.root.key.PublicKey, p.root.key)
+	p.root.serve(p)
+	for name, ca := range map[string]*issuer{"Test Authentication": &p.subCA, "Test Signing": &p.other} {
+		template := authority(name)
+		template.CRLDistributionPoints = []string{p.root.service.ARLURL()}
+		ca.cert = sign(template, p.root.cert, &ca.key.PublicKey, p.root.key)
+		ca.serve(p)
+	}
 	p.namesake = sync.OnceValue(func() issuer {
 		key := newKey(2048)
-		ca := p.authority("Test Authentication", "")
-		ca.SubjectKeyId = p.SubCA.SubjectKeyId
-		return issuer{sign(ca, ca, &key.PublicKey, key), key}
+		template := authority("Test Authentication")
+		template.SubjectKeyId = p.SubCA.SubjectKeyId
+		// Its leaves name the CRLs of the real one: that is what a forger would do.
+		return issuer{sign(template, template, &key.PublicKey, key), key, p.Authority}
 	})
+	p.Root, p.SubCA, p.OtherSubCA = p.root.cert, p.subCA.cert, p.other.cert
+	p.Authority, p.RootService = p.subCA.service, p.root.service
 	return p
+}
+
+func (i *issuer) serve(p *PKI) {
+	i.service = revocationtest.NewAuthority(i.cert, i.key)
+	i.service.Time = p.now
 }
 
 // Close ends the revocation services.
 func (p *PKI) Close() {
-	p.Authority.Close()
-	p.RootService.Close()
+	for _, ca := range []issuer{p.root, p.subCA, p.other} {
+		ca.service.Close()
+	}
 }
 
 // Pins returns pins of Root and SubCA.
@@ -109,8 +119,10 @@ type fetcher struct{ pki *PKI }
 // Fetch implements revocation.Fetcher.
 func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
 	service := f.pki.Authority
-	if strings.HasPrefix(r.URL, f.pki.RootService.URL+"/") {
-		service = f.pki.RootService
+	for _, ca := range []issuer{f.pki.root, f.pki.other} {
+		if strings.HasPrefix(r.URL, ca.service.URL+"/") {
+			service = ca.service
+		}
 	}
 	return service.Fetcher().Fetch(ctx, r)
 }
@@ -163,10 +175,9 @@ func (p *PKI) now() time.Time {
 	return time.Now()
 }
 
-// authority returns the template of a CA; point is where its revocation is
-// published.
-func (p *PKI) authority(name, point string) *x509.Certificate {
-	template := &x509.Certificate{
+// authority returns the template of a CA.
+func authority(name string) *x509.Certificate {
+	return &x509.Certificate{
 		Subject:               pkix.Name{Country: []string{"GB"}, Organization: []string{"nhs"}, OrganizationalUnit: []string{"CA"}, CommonName: name},
 		NotBefore:             time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:              time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -174,10 +185,6 @@ func (p *PKI) authority(name, point string) *x509.Certificate {
 		IsCA:                  true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	if point != "" {
-		template.CRLDistributionPoints = []string{point}
-	}
-	return template
 }
 
 // sign returns the certificate that the template describes.
