@@ -67,11 +67,17 @@ func (s *CRLs) Status(ctx context.Context, q Query) (Answer, error) {
 	return answer, err
 }
 
-// whyNone says why nothing was consulted about the certificate.
-func (s *CRLs) whyNone(subject *subject) error {
+// whyNone says why none of the CRLs that were added is about the certificate,
+// nil if there are none and something else is wrong already.
+func (s *CRLs) whyNone(subject *subject, otherwise bool) error {
 	crls, any := s.added.some(subject.issuer)
-	if !any {
+	switch {
+	case !any && otherwise:
+		return nil
+	case !any:
 		return ErrNoSource
+	case len(crls) == 0:
+		return &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"}
 	}
 	var errs []error
 	for _, c := range crls {
@@ -80,9 +86,6 @@ func (s *CRLs) whyNone(subject *subject) error {
 			detail = deltaAlone
 		}
 		errs = append(errs, &CRLError{Source: c.source, Err: ErrScope, Detail: detail})
-	}
-	if len(errs) == 0 {
-		errs = append(errs, &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"})
 	}
 	return errors.Join(errs...)
 }

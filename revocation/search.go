@@ -28,6 +28,7 @@ type tally struct {
 	stale   reasons // covered by CRLs whose time is over
 	answer  Answer  // with the least of the times of the CRLs that count
 	errs    []error // of those that do not
+	added   bool    // one that was added has been consulted
 }
 
 // status answers for path[0].
@@ -75,8 +76,8 @@ func (s *search) conclude(t *tally) (Answer, error) {
 	case t.covered|t.stale != 0:
 		t.errs = append(t.errs, &CRLError{Source: t.answer.Source, Err: ErrScope,
 			Detail: fmt.Sprintf("no CRL covers the reasons %s", allReasons&^(t.covered|t.stale))})
-	case len(t.errs) == 0:
-		t.errs = append(t.errs, s.source.whyNone(t.subject))
+	case !t.added:
+		t.errs = append(t.errs, s.source.whyNone(t.subject, len(t.errs) > 0))
 	}
 	return Answer{}, errors.Join(t.errs...)
 }
@@ -89,6 +90,7 @@ func (s *search) consultAdded(ctx context.Context, p *distributionPoint, t *tall
 			continue
 		}
 		for _, c := range s.source.added.newestFirst(series) {
+			t.added = true
 			err := s.consult(ctx, c, p, t)
 			if t.answer.Status == Revoked {
 				return
@@ -161,8 +163,7 @@ func (s *search) consult(ctx context.Context, c *crl, p *distributionPoint, t *t
 			t.revoke(delta, w)
 			return nil
 		} else if listed && deltaCurrent {
-			t.count(c, delta, covers, true)
-			return nil
+			return t.count(c, delta, covers, true)
 		}
 	}
 	if w, listed := c.lookUp(t.subject); listed {
@@ -174,17 +175,15 @@ func (s *search) consult(ctx context.Context, c *crl, p *distributionPoint, t *t
 	if !deltaCurrent {
 		delta = nil
 	}
-	t.count(c, delta, covers, current || deltaCurrent)
-	if !current && !deltaCurrent {
-		return &CRLError{Source: c.source, Err: ErrExpired,
-			Detail: "its nextUpdate was " + c.nextUpdate.Format(time.RFC3339)}
-	}
-	return nil
+	return t.count(c, delta, covers, current || deltaCurrent)
 }
 
 // count takes a CRL, brought up to date by a delta CRL unless that is nil, into
 // the tally as one that does not list the certificate.
-func (t *tally) count(c, delta *crl, covers reasons, current bool) {
+func (t *tally) count(c, delta *crl, covers reasons, current bool) error {
+	if covers == 0 {
+		return &CRLError{Source: c.source, Err: ErrScope, Detail: "it is for none of the reasons of the distribution point"}
+	}
 	thisUpdate, nextUpdate := c.lifetime()
 	if delta != nil {
 		thisUpdate, nextUpdate = delta.lifetime()
@@ -203,6 +202,11 @@ func (t *tally) count(c, delta *crl, covers reasons, current bool) {
 	if t.answer.Source == "" {
 		t.answer.Source = c.source
 	}
+	if !current {
+		return &CRLError{Source: c.source, Err: ErrExpired,
+			Detail: "its nextUpdate was " + nextUpdate.Format(time.RFC3339)}
+	}
+	return nil
 }
 
 // revoke makes the answer that the CRL's entry gives.

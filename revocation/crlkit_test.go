@@ -1,0 +1,143 @@
+package revocation_test
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// A crlPKI is a root, a CA below it whose CRLs are asked, and another CA, which
+// issues indirect CRLs.
+type crlPKI struct {
+	root, ca, other *ocspParty
+}
+
+func newCRLPKI(t testing.TB) *crlPKI {
+	root := ocspIssue(t, crlCA("Root", 1), ocspRSA("root"), nil)
+	return &crlPKI{
+		root:  root,
+		ca:    ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("ca"), root),
+		other: ocspIssue(t, crlCA("CRL Issuer", 3), ocspRSA("other"), root),
+	}
+}
+
+func crlCA(name string, serial int64) *x509.Certificate {
+	template := ocspCA(name)
+	template.SerialNumber = big.NewInt(serial)
+	template.SubjectKeyId = []byte(name)
+	return template
+}
+
+const leafSerial = 0x4711
+
+// leaf returns the path of a leaf with the given extensions.
+//
+// crypto/x509 does not parse a distribution point with a relative name, so the
+// extensions are added to what has been parsed.
+func (p *crlPKI) leaf(t testing.TB, extensions ...pkix.Extension) []*x509.Certificate {
+	leaf := ocspIssue(t, &x509.Certificate{
+		SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"},
+	}, ocspRSA("leaf"), p.ca)
+	leaf.cert.Extensions = append(leaf.cert.Extensions, extensions...)
+	return []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}
+}
+
+// by returns an ordinary CRL, an hour old, that the given certificates' serials
+// are on.
+func (p *ocspParty) crl(serials ...int64) revocationtest.CRL {
+	crl := revocationtest.CRL{
+		Issuer: p.cert, Key: p.key, ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour),
+	}
+	for _, serial := range serials {
+		crl.Entries = append(crl.Entries, revocationtest.Entry{Serial: big.NewInt(serial)})
+	}
+	return crl
+}
+
+// crlVerdict is what is expected of an answer: good, or revoked for a reason, or
+// an error of a kind.
+type crlVerdict struct {
+	good   bool
+	reason revocation.Reason
+	kind   error
+}
+
+var good = crlVerdict{good: true}
+
+func revokedFor(reason revocation.Reason) crlVerdict { return crlVerdict{reason: reason} }
+func unknown(kind error) crlVerdict                  { return crlVerdict{kind: kind} }
+
+func (v crlVerdict) require(t *testing.T, crls *revocation.CRLs, path []*x509.Certificate, at time.Time) {
+	t.Helper()
+	// The second answer may be one that was kept.
+	for range 2 {
+		answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: at})
+		switch {
+		case v.kind != nil:
+			require.ErrorIs(t, err, v.kind)
+			require.NotEqual(t, revocation.Revoked, answer.Status)
+			if !errors.Is(v.kind, revocation.ErrExpired) {
+				require.Equal(t, revocation.Answer{}, answer)
+			}
+		case v.good:
+			require.NoError(t, err)
+			require.Equal(t, revocation.Good, answer.Status)
+			assert.Nil(t, answer.Revocation)
+			assert.NotEmpty(t, answer.Source)
+			assert.False(t, answer.NextUpdate.Before(at))
+		default:
+			require.NoError(t, err)
+			require.Equal(t, revocation.Revoked, answer.Status)
+			require.Equal(t, v.reason, answer.Revocation.Reason)
+			require.Equal(t, path[0], answer.Revocation.Cert)
+			require.Equal(t, path[0].SerialNumber, answer.Revocation.Serial)
+		}
+	}
+}
+
+// crlsOf returns a source with the CRLs.
+func crlsOf(t testing.TB, lists ...revocationtest.CRL) *revocation.CRLs {
+	crls := &revocation.CRLs{}
+	for _, list := range lists {
+		require.NoError(t, crls.Add(list.DER()))
+	}
+	return crls
+}
+
+func with(crl revocationtest.CRL, change func(*revocationtest.CRL)) revocationtest.CRL {
+	crl.Entries = slices.Clone(crl.Entries)
+	change(&crl)
+	return crl
+}
+
+func inScope(crl revocationtest.CRL, scope revocationtest.Scope) revocationtest.CRL {
+	return with(crl, func(c *revocationtest.CRL) { c.Scope = &scope })
+}
+
+func urls(urls ...string) revocationtest.PointName { return revocationtest.PointName{URLs: urls} }
+
+func directory(names ...[]byte) revocationtest.PointName {
+	return revocationtest.PointName{Directory: names}
+}
+
+func relative(value string) revocationtest.PointName {
+	return revocationtest.PointName{Relative: pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: value}}}
+}
+
+func points(points ...revocationtest.DistributionPoint) pkix.Extension {
+	return revocationtest.CRLDistributionPoints(points...)
+}
+
+func at(name revocationtest.PointName) revocationtest.DistributionPoint {
+	return revocationtest.DistributionPoint{PointName: name}
+}

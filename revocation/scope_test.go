@@ -1,0 +1,161 @@
+package revocation_test
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// name returns the DER of a Name of one common name, of the given string type.
+func name(t testing.TB, tag int, value string) []byte {
+	der, err := asn1.Marshal(pkix.RDNSequence{{{
+		Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: asn1.RawValue{Tag: tag, Bytes: []byte(value)},
+	}}})
+	require.NoError(t, err)
+	return der
+}
+
+func TestCRLScope(t *testing.T) {
+	p := newCRLPKI(t)
+	const one, two = "http://crl.example/1.crl", "http://crl.example/2.crl"
+	type (
+		point = revocationtest.DistributionPoint
+		scope = revocationtest.Scope
+		list  = revocationtest.CRL
+		entry = revocationtest.Entry
+	)
+	ca, other := p.ca.crl(), p.other.crl()
+	listed := p.ca.crl(leafSerial)
+	some := []revocation.Reason{revocation.ReasonKeyCompromise, revocation.ReasonCACompromise}
+	rest := []revocation.Reason{
+		revocation.ReasonAffiliationChanged, revocation.ReasonSuperseded, revocation.ReasonCessationOfOperation,
+		revocation.ReasonCertificateHold, revocation.ReasonPrivilegeWithdrawn, revocation.ReasonAACompromise,
+	}
+	byOther := []pkix.Extension{points(point{PointName: urls(one), CRLIssuers: [][]byte{p.other.cert.RawSubject}})}
+	indirect := scope{PointName: urls(one), Indirect: true}
+	entries := func(entries ...entry) list {
+		return with(inScope(other, indirect), func(c *list) { c.Entries = entries })
+	}
+	serial, otherSerial := big.NewInt(leafSerial), big.NewInt(leafSerial+1)
+	caName := p.ca.cert.RawSubject
+	shouted := name(t, asn1.TagUTF8String, "  SUB  ca ")
+
+	for _, c := range []struct {
+		name       string
+		extensions []pkix.Extension // of the leaf
+		crls       []list
+		want       crlVerdict
+	}{
+		{"a complete CRL without a scope", nil, []list{ca}, good},
+		{"a complete CRL that lists the certificate", nil, []list{listed}, revokedFor(revocation.ReasonUnspecified)},
+		{"a CRL of another issuer", nil, []list{other}, unknown(revocation.ErrScope)},
+		{"no CRL", nil, nil, unknown(revocation.ErrNoSource)},
+
+		{"the partition that the certificate names", []pkix.Extension{points(at(urls(one)))}, []list{inScope(ca, scope{PointName: urls(one)})}, good},
+		{"the partition that the certificate names, listing it", []pkix.Extension{points(at(urls(one)))}, []list{inScope(listed, scope{PointName: urls(one)})}, revokedFor(revocation.ReasonUnspecified)},
+		{"another partition", []pkix.Extension{points(at(urls(one)))}, []list{inScope(ca, scope{PointName: urls(two)})}, unknown(revocation.ErrScope)},
+		{"two partitions side by side", []pkix.Extension{points(at(urls(one)))}, []list{inScope(ca, scope{PointName: urls(one)}), inScope(listed, scope{PointName: urls(two)})}, good},
+		{"a partition known by several names, one of them the certificate's", []pkix.Extension{points(at(urls("ldap://x", two)))}, []list{inScope(ca, scope{PointName: urls(one, two)})}, good},
+		{"a partition of the certificate's second distribution point", []pkix.Extension{points(at(urls(one)), at(urls(two)))}, []list{inScope(ca, scope{PointName: urls(two)})}, good},
+		{"a distribution point and a CRL without a scope", []pkix.Extension{points(at(urls(one)))}, []list{ca}, good},
+		{"a partition for a certificate without distribution points", nil, []list{inScope(ca, scope{PointName: urls(one)})}, unknown(revocation.ErrScope)},
+		{"a partition named like the issuer, for a certificate without distribution points", nil, []list{inScope(ca, scope{PointName: directory(caName)})}, good},
+		{"a directory name in other letters and another string type", []pkix.Extension{points(at(directory(name(t, asn1.TagPrintableString, "Point one"))))}, []list{inScope(ca, scope{PointName: directory(name(t, asn1.TagUTF8String, " POINT  One "))})}, good},
+		{"another directory name", []pkix.Extension{points(at(directory(name(t, asn1.TagUTF8String, "point one"))))}, []list{inScope(ca, scope{PointName: directory(name(t, asn1.TagUTF8String, "pointone"))})}, unknown(revocation.ErrScope)},
+		{"a URL in other letters", []pkix.Extension{points(at(urls("http://crl.example/a")))}, []list{inScope(ca, scope{PointName: urls("http://crl.example/A")})}, unknown(revocation.ErrScope)},
+
+		{"a relative name on both sides", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: relative("one")})}, good},
+		{"another relative name", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: relative("two")})}, unknown(revocation.ErrScope)},
+		{"a relative name in the certificate, the full one in the CRL", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: directory(below(t, caName, "one"))})}, good},
+		{"the full name in the certificate, a relative one in the CRL", []pkix.Extension{points(at(directory(below(t, caName, "one"))))}, []list{inScope(ca, scope{PointName: relative("one")})}, good},
+		{"a relative name behind the CRL issuer's", []pkix.Extension{points(point{PointName: relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: relative("one"), Indirect: true})}, good},
+		{"a relative name with two CRL issuers", []pkix.Extension{points(point{PointName: relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject, caName}})}, []list{inScope(other, scope{PointName: relative("one"), Indirect: true})}, unknown(revocation.ErrScope)},
+
+		{"end entity certificates only", nil, []list{inScope(ca, scope{OnlyUserCerts: true})}, good},
+		{"CA certificates only", nil, []list{inScope(ca, scope{OnlyCACerts: true})}, unknown(revocation.ErrScope)},
+		{"attribute certificates only", nil, []list{inScope(ca, scope{OnlyAttributeCerts: true})}, unknown(revocation.ErrScope)},
+
+		{"some reasons only", nil, []list{inScope(ca, scope{OnlySomeReasons: some})}, unknown(revocation.ErrScope)},
+		{"all reasons in two CRLs", nil, []list{inScope(ca, scope{OnlySomeReasons: some}), inScope(ca, scope{OnlySomeReasons: rest})}, good},
+		{"all reasons but one in two CRLs", nil, []list{inScope(ca, scope{OnlySomeReasons: some}), inScope(ca, scope{OnlySomeReasons: rest[1:]})}, unknown(revocation.ErrScope)},
+		{"all reasons in two CRLs, the second listing it", nil, []list{inScope(ca, scope{OnlySomeReasons: some}), inScope(listed, scope{OnlySomeReasons: rest})}, revokedFor(revocation.ReasonUnspecified)},
+		{"a distribution point for some reasons", []pkix.Extension{points(point{PointName: urls(one), Reasons: some})}, []list{inScope(ca, scope{PointName: urls(one)})}, unknown(revocation.ErrScope)},
+		{"two distribution points for all reasons", []pkix.Extension{points(point{PointName: urls(one), Reasons: some}, point{PointName: urls(two), Reasons: rest})}, []list{inScope(ca, scope{PointName: urls(one)}), inScope(ca, scope{PointName: urls(two)})}, good},
+		{"reasons of point and CRL that do not meet", []pkix.Extension{points(point{PointName: urls(one), Reasons: some}, point{PointName: urls(two), Reasons: rest})}, []list{inScope(ca, scope{PointName: urls(one), OnlySomeReasons: rest}), inScope(ca, scope{PointName: urls(two), OnlySomeReasons: some})}, unknown(revocation.ErrScope)},
+
+		{"an indirect CRL by the issuer that the point names", byOther, []list{entries()}, good},
+		{"an indirect CRL with the certificate's issuer and serial", byOther, []list{entries(entry{Serial: serial, CertificateIssuer: caName})}, revokedFor(revocation.ReasonUnspecified)},
+		{"an indirect CRL with the serial of another issuer", byOther, []list{entries(entry{Serial: serial})}, good},
+		{"an indirect CRL whose entry follows one of the certificate's issuer", byOther, []list{entries(entry{Serial: otherSerial, CertificateIssuer: caName}, entry{Serial: serial, Reason: revocation.ReasonKeyCompromise})}, revokedFor(revocation.ReasonKeyCompromise)},
+		{"an indirect CRL whose entry follows one of yet another issuer", byOther, []list{entries(entry{Serial: otherSerial, CertificateIssuer: caName}, entry{Serial: serial, CertificateIssuer: p.root.cert.RawSubject})}, good},
+		{"an indirect CRL that writes the issuer in other letters", byOther, []list{entries(entry{Serial: serial, CertificateIssuer: shouted})}, revokedFor(revocation.ReasonUnspecified)},
+		{"a CRL by the issuer that the point names, but not indirect", byOther, []list{inScope(other, scope{PointName: urls(one)})}, unknown(revocation.ErrScope)},
+		{"an indirect CRL by another than the issuer that the point names", byOther, []list{inScope(p.root.crl(), indirect)}, unknown(revocation.ErrScope)},
+		{"an indirect CRL that the point does not name", []pkix.Extension{points(at(urls(one)))}, []list{inScope(other, indirect)}, unknown(revocation.ErrScope)},
+		{"an indirect CRL of the certificate's own issuer", []pkix.Extension{points(at(urls(one)))}, []list{with(inScope(listed, indirect), func(c *list) { c.Entries[0].Reason = revocation.ReasonSuperseded })}, revokedFor(revocation.ReasonSuperseded)},
+		{"a point of a CRL issuer only, and a CRL of that name", []pkix.Extension{points(point{CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: directory(p.other.cert.RawSubject), Indirect: true})}, good},
+		{"a point of a CRL issuer only, and a CRL of another name", []pkix.Extension{points(point{CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, indirect)}, unknown(revocation.ErrScope)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			crls := crlsOf(t, c.crls...)
+			if len(c.crls) > 0 { // the other issuer is vouched for too
+				require.NoError(t, crls.Add(p.root.crl().DER()))
+			}
+			crls.Issuers = []*x509.Certificate{p.other.cert}
+			c.want.require(t, crls, p.leaf(t, c.extensions...), ocspNow)
+		})
+	}
+}
+
+// below returns the Name that has one more common name.
+func below(t testing.TB, parent []byte, value string) []byte {
+	var rdns pkix.RDNSequence
+	_, err := asn1.Unmarshal(parent, &rdns)
+	require.NoError(t, err)
+	der, err := asn1.Marshal(append(rdns, pkix.RelativeDistinguishedNameSET{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: value}}))
+	require.NoError(t, err)
+	return der
+}
+
+func TestCRLScopeOfCACertificates(t *testing.T) {
+	p := newCRLPKI(t)
+	path := []*x509.Certificate{p.ca.cert, p.root.cert}
+	scope := func(s revocationtest.Scope) *revocation.CRLs { return crlsOf(t, inScope(p.root.crl(), s)) }
+	good.require(t, scope(revocationtest.Scope{OnlyCACerts: true}), path, ocspNow)
+	unknown(revocation.ErrScope).require(t, scope(revocationtest.Scope{OnlyUserCerts: true}), path, ocspNow)
+	unknown(revocation.ErrScope).require(t, scope(revocationtest.Scope{OnlyAttributeCerts: true}), path, ocspNow)
+	revokedFor(revocation.ReasonUnspecified).require(t, crlsOf(t, p.root.crl(p.ca.cert.SerialNumber.Int64())), path, ocspNow)
+}
+
+// A certificate's own extensions may be what is wrong.
+func TestCRLDistributionPointsMalformed(t *testing.T) {
+	p := newCRLPKI(t)
+	good.require(t, crlsOf(t, p.ca.crl()), p.leaf(t), ocspNow)
+	for _, value := range []string{
+		"",
+		"\x30\x00",                         // no point
+		"\x30\x02\x30\x00",                 // an empty point
+		"\x30\x06\x30\x04\x81\x02\x06\x40", // reasons only
+		"\x30\x06\x30\x04\xa0\x02\xa0\x00", // no name
+		"\x30\x09\x30\x07\xa0\x05\xa0\x03\xa6\x01a", // a URL that is constructed
+		"\x30\x0a\x30\x08\xa0\x06\xa0\x03\x86\x01a\x00",
+		"\x30\x09\x30\x07\xa0\x05\xa0\x03\x86\x01a\x00",             // something behind
+		"\x30\x0d\x30\x0b\xa0\x05\xa0\x03\x86\x01a\x81\x02\x05\x40", // reasons with a trailing zero bit
+	} {
+		for _, id := range []asn1.ObjectIdentifier{{2, 5, 29, 31}, {2, 5, 29, 46}} {
+			t.Run(fmt.Sprintf("%x as %v", value, id), func(t *testing.T) {
+				path := p.leaf(t, pkix.Extension{Id: id, Value: []byte(value)})
+				unknown(revocation.ErrMalformed).require(t, crlsOf(t, p.ca.crl()), path, ocspNow)
+			})
+		}
+	}
+	good.require(t, crlsOf(t, p.ca.crl()), p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte("\x30\x09\x30\x07\xa0\x05\xa0\x03\x86\x01a")}), ocspNow)
+}
