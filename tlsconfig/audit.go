@@ -44,7 +44,7 @@ const (
 // server's.
 func Audit(cfg *tls.Config) error {
 	if cfg == nil {
-		return &AuditError{Field: "", Clause: clauseProtocol, Detail: "there is no config"}
+		return errors.New("there is no config to audit")
 	}
 	a := new(audit)
 	client := looksLikeClient(cfg)

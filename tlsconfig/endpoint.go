@@ -34,8 +34,10 @@ type Endpoint struct {
 	// no context; zero: 10 s.
 	Timeout time.Duration
 
-	// Logger gets one record for each peer that is refused, and one for each
-	// reason why the own certificate is not renewed; nil: none.
+	// Logger gets one record for each peer that the Verifier refuses, and one
+	// for each reason why the own certificate is not renewed; nil: none. Who
+	// gets no further than crypto/tls, having no shared suite or no
+	// certificate, is in http.Server's ErrorLog alone.
 	Logger *slog.Logger
 }
 
@@ -74,11 +76,11 @@ func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	}
 	cfg := e.config(suites)
 	cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return own.get(contextOf(request.Context()))
+		return own.present(request.Context())
 	}
 	cfg.InsecureSkipVerify = true
 	cfg.VerifyConnection = e.verifyConnection(x509.ExtKeyUsageServerAuth, suites)
-	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	cfg.ClientSessionCache = &sessions{own: own, cache: tls.NewLRUClientSessionCache(0)}
 	return cfg, nil
 }
 
@@ -179,12 +181,4 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 		refuse(errors.New("the endpoint's Timeout is negative"))
 	}
 	return errors.Join(errs...)
-}
-
-// contextOf is for a hook that is called outside a handshake.
-func contextOf(ctx context.Context) context.Context {
-	if ctx == nil {
-		return context.Background()
-	}
-	return ctx
 }

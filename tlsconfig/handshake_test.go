@@ -12,6 +12,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -317,22 +318,29 @@ func TestACheckerThatPanicsRefuses(t *testing.T) {
 
 func TestACheckerIsGivenNoMoreTimeThanTheTimeout(t *testing.T) {
 	s := newSpine(t)
-	e := s.endpoint(t, providerName, sspName)
-	e.Timeout = time.Millisecond
-	e.Peer.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
-		<-ctx.Done()
-		return ctx.Err()
-	})
-	err := e.VerifyPeer(t.Context(), clientPresents(s.subCA.issue(t, sspName).Leaf))
-	refused(t, err, tlsconfig.RuleRevocation)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	leaf := s.subCA.issue(t, sspName).Leaf
+	for timeout, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Minute: time.Minute} {
+		e := s.endpoint(t, providerName, sspName)
+		e.Timeout = timeout
+		e.Peer.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			err := e.VerifyPeer(context.Background(), clientPresents(leaf))
+			refused(t, err, tlsconfig.RuleRevocation)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, want, time.Since(start)) // the bubble's time
+		})
+	}
 }
 
 func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
 	s := newSpine(t)
-	loosen := func(edit func(*tls.Config)) *tls.Config {
+	loosen := func(suite tlsconfig.Suite, edit func(*tls.Config)) *tls.Config {
 		e := s.endpoint(t, providerName, sspName)
-		e.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384}
+		e.Suites = []tlsconfig.Suite{suite}
 		cfg := serverConfig(t, e)
 		cfg.GetConfigForClient = nil
 		edit(cfg)
@@ -344,11 +352,11 @@ func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
 		offer tlsconfig.Suite
 		want  tlsconfig.Rule
 	}{
-		{"it still serves the suite asked for", loosen(func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, 0},
-		{"another suite of the guidance", loosen(func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES128_GCM_SHA256, tlsconfig.RuleProtocol},
-		{"a foreign suite", loosen(func(c *tls.Config) { c.CipherSuites = nil }), tlsconfig.Suite(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256), tlsconfig.RuleProtocol},
-		{"an older protocol", loosen(func(c *tls.Config) {
-			c.MinVersion, c.MaxVersion, c.CipherSuites = tls.VersionTLS11, tls.VersionTLS11, nil
+		{"it still serves the suite asked for", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, 0},
+		{"another suite of the guidance", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES128_GCM_SHA256, tlsconfig.RuleProtocol},
+		{"a foreign suite", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(c *tls.Config) { c.CipherSuites = nil }), tlsconfig.Suite(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256), tlsconfig.RuleProtocol},
+		{"an older protocol", loosen(tlsconfig.ECDHE_RSA_AES256_SHA, func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
 		}), tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.RuleProtocol},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -28,6 +29,11 @@ type ownCertificate struct {
 // An examined pairs what the source returned with what is presented for it.
 type examined struct {
 	from, present *tls.Certificate
+	sum           [sha256.Size]byte // of the leaf
+}
+
+func newExamined(from, present *tls.Certificate) *examined {
+	return &examined{from: from, present: present, sum: sha256.Sum256(present.Leaf.Raw)}
 }
 
 // newOwn asks the source once.
@@ -36,7 +42,9 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 		return nil, errors.New("the endpoint's Certificate is nil, so there is none to present")
 	}
 	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Peer.now, logger: e.Logger}
-	cert, err := o.ask(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
+	defer cancel()
+	cert, err := o.ask(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
@@ -44,7 +52,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
-	o.current.Store(&examined{from: cert, present: present})
+	o.current.Store(newExamined(cert, present))
 	return o, nil
 }
 
@@ -56,8 +64,19 @@ func (o *ownCertificate) ask(ctx context.Context) (*tls.Certificate, error) {
 	return cert, err
 }
 
-// get returns what to present now.
-func (o *ownCertificate) get(ctx context.Context) (*tls.Certificate, error) {
+// present returns the certificate to present now.
+func (o *ownCertificate) present(ctx context.Context) (*tls.Certificate, error) {
+	now, err := o.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return now.present, nil
+}
+
+func (o *ownCertificate) get(ctx context.Context) (*examined, error) {
+	if ctx == nil { // a hook that is called outside a handshake
+		ctx = context.Background()
+	}
 	cert, err := o.ask(ctx)
 	if cert == nil {
 		return nil, err
@@ -66,14 +85,14 @@ func (o *ownCertificate) get(ctx context.Context) (*tls.Certificate, error) {
 	if cert != current.from {
 		present, unfit := examine(cert, o.usage, o.now())
 		if unfit == nil {
-			current = &examined{from: cert, present: present}
+			current = newExamined(cert, present)
 			o.current.Store(current)
 		} else if err == nil {
 			err = unfit
 		}
 	}
 	o.log(ctx, err)
-	return current.present, nil
+	return current, nil
 }
 
 // log tells of each error once, not once per handshake.

@@ -68,7 +68,7 @@ func (s *server) config(pins *pinned, suites ...Suite) *tls.Config {
 	}
 	cfg := s.endpoint.config(suites)
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return s.own.get(contextOf(hello.Context()))
+		return s.own.present(hello.Context())
 	}
 	cfg.ClientAuth = tls.RequireAnyClientCert
 	cfg.ClientCAs = subCAs

@@ -1,9 +1,11 @@
 package tlsconfig_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +115,27 @@ func TestAClientRefusesAResumedSessionWhenTheServerWasRevoked(t *testing.T) {
 	o = handshake(t, client, serverCfg)
 	refused(t, o.clientErr, tlsconfig.RuleRevocation)
 	require.False(t, o.client.DidResume, "the session was thrown away")
+}
+
+func TestAClientWithANewCertificateResumesNoSessionOfTheOldOne(t *testing.T) {
+	s := newSpine(t)
+	server := serverConfig(t, s.endpoint(t, providerName, sspName))
+	older, newer := s.subCA.issue(t, sspName), s.subCA.issue(t, sspName)
+	var current atomic.Pointer[tls.Certificate]
+	e := s.endpoint(t, sspName, providerName)
+	e.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
+	current.Store(&older)
+	client := dialling(clientConfig(t, e), providerName)
+	for _, step := range []struct {
+		present *tls.Certificate
+		resumed bool
+	}{{&older, false}, {&older, true}, {&newer, false}, {&newer, true}, {&older, true}} {
+		current.Store(step.present)
+		o := handshake(t, client, server)
+		require.NoError(t, o.clientErr)
+		require.Equal(t, step.resumed, o.client.DidResume)
+		require.Equal(t, step.present.Leaf.Raw, o.server.PeerCertificates[0].Raw)
+	}
 }
 
 func TestRotatingTheTicketKeysOfTheConfigRotatesThemForEverySuite(t *testing.T) {

@@ -27,6 +27,7 @@ func (s *spine) verifier(fqdns ...string) *tlsconfig.Verifier {
 }
 
 func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
+	type edit = func(*x509.Certificate)
 	s := newSpine(t)
 	impostor := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "impostor", 2048))
 	belowSubCA := s.subCA.issueCA(t, "NHS INT Sub-SubCA", rsaKey(t, "sibling", 2048))
@@ -42,7 +43,18 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	type edit = func(*x509.Certificate)
+	encoded := func(tag int, name []byte) edit {
+		return func(c *x509.Certificate) {
+			var err error
+			c.RawSubject, err = asn1.Marshal(pkix.RDNSequence{{{
+				Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: asn1.RawValue{Tag: tag, Bytes: name}}}})
+			require.NoError(t, err)
+		}
+	}
+	var twoBytes []byte // each character as in a BMPString
+	for _, c := range []byte(sspName) {
+		twoBytes = append(twoBytes, 0, c)
+	}
 	cn := func(names ...string) edit {
 		return func(c *x509.Certificate) {
 			c.Subject.CommonName = ""
@@ -69,6 +81,11 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 		{"in capitals", s.subCA, cn("MSG.int.Spine2.NCRS.nhs.uk"), none},
 		{"in capitals in the SAN", s.subCA, san("MSG.INT.SPINE2.NCRS.NHS.UK"), none},
 		{"with the CN in a relative distinguished name of two", s.subCA, func(c *x509.Certificate) { c.RawSubject = oneMultiValued }, none},
+		{"with the CN in a UTF8String", s.subCA, encoded(asn1.TagUTF8String, []byte(sspName)), none},
+		{"with the CN in an IA5String", s.subCA, encoded(asn1.TagIA5String, []byte(sspName)), none},
+		{"with the CN in a T61String", s.subCA, encoded(asn1.TagT61String, []byte(sspName)), none},
+		{"with the CN in a BMPString", s.subCA, encoded(asn1.TagBMPString, twoBytes), none},
+		{"with the bytes of a BMPString in a UTF8String", s.subCA, encoded(asn1.TagUTF8String, twoBytes), tlsconfig.RuleFQDN},
 		{"without basicConstraints", s.subCA, func(c *x509.Certificate) { c.BasicConstraintsValid = false }, none},
 		{"signed with SHA-512", s.subCA, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA512WithRSA }, none},
 		{"signed with RSA-PSS", s.subCA, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA256WithRSAPSS }, none},
