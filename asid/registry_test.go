@@ -1,0 +1,95 @@
+package asid_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+func TestAMemoryKnowsWhatItWasGiven(t *testing.T) {
+	many := consumer
+	many.ASID = asid.MustParse("000000000001")
+	many.Interactions = nil
+	for i := range 400 {
+		many.Interactions = append(many.Interactions, asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i)))
+	}
+	none := asid.System{ASID: asid.MustParse("000000000002"), FQDNs: []string{"x.nhs.uk"}}
+	m, err := asid.NewMemory(provider, consumer, many, none)
+	require.NoError(t, err)
+	assert.NoError(t, asidtest.TestRegistry(m, provider, consumer, many, none))
+
+	for _, id := range many.Interactions {
+		assert.NoError(t, authorize(t, m, many, id))
+	}
+	assert.ErrorIs(t, authorize(t, m, many, "urn:nhs:names:services:test:400"), asid.ErrNotAssociated)
+	assert.ErrorIs(t, authorize(t, m, none, asid.DocumentReferenceRead), asid.ErrNotAssociated)
+}
+
+func authorize(t *testing.T, r asid.Registry, sys asid.System, id asid.InteractionID) error {
+	t.Helper()
+	_, err := (&asid.Authorizer{Registry: r}).Authorize(t.Context(), asid.Claim{
+		From: sys.ASID, Observed: id, Names: names(t, certificate(sys.FQDNs[0])),
+	})
+	return err
+}
+
+func TestAMemoryDoesNotChangeWithWhatItWasGiven(t *testing.T) {
+	given := asid.System{
+		ASID: provider.ASID, ODS: []asid.ODSCode{ods("RR8")},
+		FQDNs: []string{"A.nhs.uk"}, Interactions: []asid.InteractionID{asid.DocumentReferenceRead},
+	}
+	m, err := asid.NewMemory(given)
+	require.NoError(t, err)
+	given.ODS[0], given.FQDNs[0], given.Interactions[0] = ods("X"), "evil.example", "urn:x1:y"
+	got, err := m.Lookup(t.Context(), provider.ASID)
+	require.NoError(t, err)
+	assert.Equal(t, []asid.ODSCode{ods("RR8")}, got.ODS)
+	assert.Equal(t, []string{"a.nhs.uk"}, got.FQDNs)
+	assert.Equal(t, []asid.InteractionID{asid.DocumentReferenceRead}, got.Interactions)
+}
+
+func TestTheZeroMemoryKnowsNobody(t *testing.T) {
+	assert.NoError(t, asidtest.TestRegistry(&asid.Memory{}))
+}
+
+func TestASystemThatCannotBeRightIsRefused(t *testing.T) {
+	with := func(change func(*asid.System)) asid.System {
+		s := asid.System{ASID: provider.ASID, ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{"a.nhs.uk"}, Interactions: []asid.InteractionID{asid.DocumentReferenceRead}}
+		change(&s)
+		return s
+	}
+	_, err := asid.NewMemory(with(func(*asid.System) {}))
+	require.NoError(t, err)
+	for name, systems := range map[string][]asid.System{
+		"no ASID":                {with(func(s *asid.System) { s.ASID = asid.ID{} })},
+		"an ASID twice":          {provider, consumer, with(func(*asid.System) {})},
+		"no FQDN":                {with(func(s *asid.System) { s.FQDNs = nil })},
+		"an empty FQDN":          {with(func(s *asid.System) { s.FQDNs = []string{""} })},
+		"a wildcard":             {with(func(s *asid.System) { s.FQDNs = []string{"*.nhs.uk"} })},
+		"a trailing dot":         {with(func(s *asid.System) { s.FQDNs = []string{"a.nhs.uk."} })},
+		"an address":             {with(func(s *asid.System) { s.FQDNs = []string{"192.0.2.1"} })},
+		"a URL":                  {with(func(s *asid.System) { s.FQDNs = []string{"https://a.nhs.uk"} })},
+		"an FQDN twice":          {with(func(s *asid.System) { s.FQDNs = []string{"a.nhs.uk", "A.NHS.UK"} })},
+		"an empty ODS code":      {with(func(s *asid.System) { s.ODS = []asid.ODSCode{{}} })},
+		"an ODS code twice":      {with(func(s *asid.System) { s.ODS = []asid.ODSCode{ods("rr8"), ods("RR8")} })},
+		"an interaction, no URN": {with(func(s *asid.System) { s.Interactions = []asid.InteractionID{"read"} })},
+		"an interaction twice": {with(func(s *asid.System) {
+			s.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceRead}
+		})},
+		"two interactions in one": {with(func(s *asid.System) {
+			s.Interactions = []asid.InteractionID{asid.DocumentReferenceRead + "\n" + asid.DocumentReferenceCreate}
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := asid.NewMemory(systems...)
+			var refused *asid.RegistryError
+			require.ErrorAs(t, err, &refused)
+			assert.Nil(t, m)
+		})
+	}
+}
