@@ -85,7 +85,8 @@ func describe(what, source string, kind error, detail string) string {
 // A FetchError is a request that brought no answer.
 type FetchError struct {
 	URL        string
-	StatusCode int // zero: no response
+	StatusCode int           // zero: no response
+	RetryAfter time.Duration // as the server asked for; zero: it did not
 	Err        error
 }
 

@@ -1,0 +1,244 @@
+package revocation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// HTTPFetcher is the Fetcher for http and https URLs. It follows no redirect,
+// decodes no Content-Encoding, sends no cookie and reads at most as much as it
+// was asked for; what comes must come in full. It does not mind the
+// Content-Type: what a document is shows when it is parsed, and its signature
+// says the rest. The zero value reaches crl.nhs.uk only. An HTTPFetcher is safe
+// for concurrent use; its fields must not change once it is used.
+type HTTPFetcher struct {
+	// Client makes the requests; nil: one of its own, with the proxy that the
+	// environment names and 10 s for each request, which connects to no
+	// address of loopback, link-local or multicast unless Hosts allowed that
+	// very address. With a client of the user's, connecting is its business.
+	Client *http.Client
+
+	// Hosts judges the URL in the certificate; nil: AllowHosts("crl.nhs.uk").
+	Hosts HostPolicy
+
+	// Rewrite says where to go instead, after Hosts has agreed; nil: as the URL
+	// stands. What it returns, and a proxy, is the operator's word: addresses
+	// are not checked then.
+	Rewrite func(*url.URL) (*url.URL, error)
+
+	once sync.Once
+	own  *http.Client
+}
+
+const (
+	requestTimeout   = 10 * time.Second
+	maxHeaderBytes   = 64 << 10
+	maxRetryAfter    = 24 * time.Hour
+	identityEncoding = "identity"
+)
+
+var defaultHosts = AllowHosts("crl.nhs.uk")
+
+// Fetch implements Fetcher. The error is a *FetchError; errors.Is finds
+// ErrHostNotAllowed and ErrTooLarge in it.
+func (f *HTTPFetcher) Fetch(ctx context.Context, r Request) (*Response, error) {
+	response, err := f.fetch(ctx, r)
+	if err == nil {
+		return response, nil
+	}
+	if already, ok := errors.AsType[*FetchError](err); ok {
+		return nil, already
+	}
+	return nil, &FetchError{URL: r.URL, Err: err}
+}
+
+func (f *HTTPFetcher) fetch(ctx context.Context, r Request) (*Response, error) {
+	if r.MaxBytes <= 0 {
+		return nil, errors.New("the request has no limit")
+	}
+	request, err := f.request(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := f.client().Do(request)
+	if err != nil {
+		// Its text repeats the method and the URL.
+		if inner, ok := errors.AsType[*url.Error](err); ok {
+			err = inner.Err
+		}
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return read(answer, r)
+}
+
+// request makes the HTTP request and decides whether it may be made.
+func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Opaque != "" {
+		return nil, fmt.Errorf("%w: only http and https are fetched", ErrHostNotAllowed)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("%w: the URL has user information", ErrHostNotAllowed)
+	}
+	hosts := f.Hosts
+	if hosts == nil {
+		hosts = defaultHosts
+	}
+	if err := hosts(ctx, hostOf(u)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrHostNotAllowed, err)
+	}
+	_, notAddress := netip.ParseAddr(u.Hostname())
+	if f.Rewrite == nil && notAddress != nil {
+		ctx = context.WithValue(ctx, checkedHost{}, net.JoinHostPort(u.Hostname(), portOf(u)))
+	}
+	if f.Rewrite != nil {
+		if u, err = f.Rewrite(u); err != nil {
+			return nil, err
+		}
+		if u == nil {
+			return nil, errors.New("Rewrite returned neither a URL nor an error")
+		}
+	}
+	to := *u
+	to.Fragment, to.RawFragment = "", ""
+	method, body := http.MethodGet, io.Reader(http.NoBody)
+	if r.Body != nil {
+		method, body = http.MethodPost, bytes.NewReader(r.Body)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, to.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	// Named outright, it keeps net/http from decoding by itself.
+	request.Header.Set("Accept-Encoding", identityEncoding)
+	for name, value := range map[string]string{
+		"Content-Type": r.ContentType, "If-None-Match": r.ETag, "If-Modified-Since": r.LastModified,
+	} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
+	}
+	return request, nil
+}
+
+// read judges the answer and reads its body.
+func read(answer *http.Response, r Request) (*Response, error) {
+	fail := &FetchError{URL: r.URL, StatusCode: answer.StatusCode, RetryAfter: retryAfter(answer)}
+	switch {
+	case answer.StatusCode == http.StatusNotModified:
+		if r.ETag == "" && r.LastModified == "" {
+			fail.Err = errors.New("not modified, but the request was not conditional")
+			return nil, fail
+		}
+		return &Response{NotModified: true, ETag: r.ETag, LastModified: r.LastModified}, nil
+	case answer.StatusCode != http.StatusOK:
+		return nil, fail
+	case answer.Uncompressed || !plain(answer.Header.Values("Content-Encoding")):
+		fail.Err = errors.New("the answer is encoded, though that was not allowed")
+		return nil, fail
+	case answer.ContentLength > r.MaxBytes:
+		fail.Err = fmt.Errorf("%w: %d bytes, of at most %d", ErrTooLarge, answer.ContentLength, r.MaxBytes)
+		return nil, fail
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, r.MaxBytes+1))
+	if err != nil {
+		fail.Err = err
+		return nil, fail
+	}
+	if int64(len(body)) > r.MaxBytes {
+		fail.Err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, r.MaxBytes)
+		return nil, fail
+	}
+	return &Response{
+		Body:         body,
+		ETag:         answer.Header.Get("ETag"),
+		LastModified: answer.Header.Get("Last-Modified"),
+	}, nil
+}
+
+func plain(encodings []string) bool {
+	for _, encoding := range encodings {
+		if !strings.EqualFold(encoding, identityEncoding) {
+			return false
+		}
+	}
+	return true
+}
+
+// retryAfter reads Retry-After, a number of seconds or a date (RFC 9110 section
+// 10.2.3).
+func retryAfter(answer *http.Response) time.Duration {
+	value := answer.Header.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(date), 0), maxRetryAfter)
+}
+
+// client returns the client that makes the requests.
+func (f *HTTPFetcher) client() *http.Client {
+	f.once.Do(func() {
+		client := http.Client{Timeout: requestTimeout, Transport: newTransport()}
+		if f.Client != nil {
+			client = *f.Client
+			client.Jar = nil
+		}
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		f.own = &client
+	})
+	return f.own
+}
+
+// checkedHost is the key, in a request's context, of the host and port whose
+// address must be an ordinary one.
+type checkedHost struct{}
+
+func newTransport() *http.Transport {
+	checked, plain := net.Dialer{Control: refuseSpecial}, net.Dialer{}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			// A proxy's address is another than that of the host asked for.
+			if host, ok := ctx.Value(checkedHost{}).(string); ok && strings.EqualFold(host, address) {
+				return checked.DialContext(ctx, network, address)
+			}
+			return plain.DialContext(ctx, network, address)
+		},
+		DisableCompression:     true,
+		DisableKeepAlives:      true, // documents are fetched hours apart
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		TLSHandshakeTimeout:    requestTimeout,
+	}
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}

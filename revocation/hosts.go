@@ -1,0 +1,76 @@
+package revocation
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// A HostPolicy returns an error for a host that must not be asked. Host is that
+// of the URL in the certificate, in lower case, with its port unless that is the
+// scheme's own. It must be safe for concurrent use.
+type HostPolicy func(ctx context.Context, host string) error
+
+// AllowHosts allows exactly the hosts given, each host or host:port. A host
+// without a port is allowed on port 80 for http and 443 for https only. An IP
+// address that is listed is allowed whatever it is; a name is never asked at an
+// address of loopback, link-local or multicast, whatever it resolves to.
+func AllowHosts(hosts ...string) HostPolicy {
+	allowed := make(map[string]bool, len(hosts))
+	for _, host := range hosts {
+		allowed[strings.ToLower(host)] = true
+	}
+	return func(_ context.Context, host string) error {
+		if !allowed[host] {
+			return fmt.Errorf("%q is not on the list", host)
+		}
+		return nil
+	}
+}
+
+// RewriteHost returns a Rewrite for HTTPFetcher that sends every request to the
+// scheme and host of base, a mirror for instance, with the path and the query as
+// they are.
+func RewriteHost(base string) func(*url.URL) (*url.URL, error) {
+	to, err := url.Parse(base)
+	if err == nil && (to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || to.User != nil ||
+		to.Path != "" && to.Path != "/" || to.RawQuery != "" || to.Fragment != "") {
+		err = fmt.Errorf("%q is not a scheme, http or https, and a host", base)
+	}
+	return func(from *url.URL) (*url.URL, error) {
+		if err != nil {
+			return nil, err
+		}
+		rewritten := *from
+		rewritten.Scheme, rewritten.Host = to.Scheme, to.Host
+		return &rewritten, nil
+	}
+}
+
+// hostOf returns what a HostPolicy is asked about.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch port := u.Port(); {
+	case port == "80" && u.Scheme == "http", port == "443" && u.Scheme == "https":
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return host
+}
+
+// refuseSpecial is a net.Dialer's Control: it sees the address that a name has
+// resolved to, so that a name cannot change between check and use.
+func refuseSpecial(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHostNotAllowed, err)
+	}
+	ip := at.Addr().Unmap()
+	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() ||
+		ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return fmt.Errorf("%w: the name resolves to the address %s", ErrHostNotAllowed, ip)
+	}
+	return nil
+}

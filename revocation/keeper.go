@@ -1,0 +1,400 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxKept bounds how many documents a keeper knows of. URLs come from
+	// certificates that a pinned CA signed, so this is a matter of memory, not
+	// of strangers.
+	maxKept = 10_000
+
+	// fetchTimeout bounds one fetch, whoever waits for it.
+	fetchTimeout = 20 * time.Second
+
+	keptBuckets = 256
+)
+
+// A document is a CRL or an OCSP response.
+type document interface {
+	// lifetime returns the times between which the document counts; nextUpdate
+	// is not zero.
+	lifetime() (thisUpdate, nextUpdate time.Time)
+}
+
+// A keeper gets documents and keeps them: in memory, where they are read without
+// a lock, and in a Cache, whose bytes are trusted no more than those of the
+// network. The fields must not change once it is used.
+type keeper[T document] struct {
+	fetcher Fetcher // nil: only the Cache
+	cache   Cache   // nil: memory only
+
+	// parse reads a document; source is its URL.
+	parse func(raw []byte, source string) (T, error)
+
+	// replaces says why newer must not take the place of older, which has been
+	// believed before; nil: if its thisUpdate is earlier.
+	replaces func(newer, older T) error
+
+	now    func() time.Time // nil: time.Now
+	logger *slog.Logger     // nil: none
+
+	seed    maphash.Seed
+	seeding sync.Once
+	buckets [keptBuckets]atomic.Pointer[map[string]*kept[T]]
+	writing sync.Mutex // held to replace a bucket
+	count   int        // of keys, under writing
+	wake    chan struct{}
+}
+
+// A kept is what a keeper knows under one key.
+type kept[T document] struct {
+	key     string
+	current atomic.Pointer[held[T]]
+	used    atomic.Bool // since it was fetched or last refreshed
+
+	mu      sync.Mutex
+	request Request       // of the last get, for refreshes
+	judge   func(T) error // of the last get
+	flight  *flight[T]    // nil: nothing is under way
+	failure failure
+}
+
+// A held is a document that has been believed.
+type held[T document] struct {
+	doc      T
+	end      time.Time // nextUpdate
+	refresh  time.Time // when to ask for a newer one
+	etag     string
+	modified string
+}
+
+// A flight is one fetch and those who wait for it.
+type flight[T document] struct {
+	done    chan struct{}
+	cancel  context.CancelFunc
+	waiting int
+
+	// Set before done is closed.
+	held    *held[T]
+	fetched bool
+	err     error
+}
+
+// get returns the document under key, which request asks for, and whether it was
+// at hand.
+//
+// A document that is at hand and counts at the given time is returned at once.
+// If there is none, it is read from the Cache or fetched, once however many
+// callers wait; a caller whose ctx ends leaves the others waiting, and with the
+// last one the fetch is called off. judge, which must not depend on the time, is
+// asked before a document is believed: until it and parse have passed, nothing
+// is kept, nothing goes into the Cache, and what was believed before stays.
+//
+// With an error of the kind ErrExpired comes the last document that was
+// believed, if its time is over and there is no newer one. Failures are
+// remembered for a moment, so that a source that is down does not hold up every
+// caller.
+func (k *keeper[T]) get(ctx context.Context, key string, request Request, at time.Time, judge func(T) error) (doc T, atHand bool, err error) {
+	e := k.find(key)
+	if e == nil {
+		if k.fetcher == nil && k.cache == nil {
+			return doc, false, &FetchError{URL: request.URL, Err: ErrNoSource}
+		}
+		e = k.add(key)
+	}
+	if h := e.current.Load(); h != nil && !at.After(h.end) {
+		if !e.used.Load() {
+			e.used.Store(true)
+		}
+		return h.doc, true, nil
+	}
+	f, err := k.join(ctx, e, request, at, judge)
+	if err != nil {
+		return e.stale(err)
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		e.mu.Lock()
+		if f.waiting--; f.waiting == 0 && e.flight == f {
+			// Whoever comes next wants a fetch that goes on.
+			e.flight = nil
+			f.cancel()
+		}
+		e.mu.Unlock()
+		return e.stale(&FetchError{URL: request.URL, Err: ctx.Err()})
+	}
+	if f.err != nil {
+		return e.stale(f.err)
+	}
+	e.used.Store(true)
+	if at.After(f.held.end) {
+		return f.held.doc, !f.fetched, &FetchError{URL: request.URL, Err: ErrExpired}
+	}
+	return f.held.doc, !f.fetched, nil
+}
+
+// stale returns the last document beside an error, if there is one.
+func (e *kept[T]) stale(err error) (doc T, atHand bool, _ error) {
+	if h := e.current.Load(); h != nil {
+		return h.doc, true, errors.Join(err, &FetchError{URL: e.key, Err: ErrExpired})
+	}
+	return doc, false, err
+}
+
+// join joins the fetch that is under way, or starts one, unless the last one
+// failed a moment ago.
+func (k *keeper[T]) join(ctx context.Context, e *kept[T], request Request, at time.Time, judge func(T) error) (*flight[T], error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.request, e.judge = request, judge
+	if e.flight == nil {
+		if err := e.failure.remembered(k.clock()); err != nil {
+			return nil, err
+		}
+		k.start(context.WithoutCancel(ctx), e, at)
+	}
+	e.flight.waiting++
+	return e.flight, nil
+}
+
+// start starts a fetch; e.mu is held. The goroutine ends with the fetch, which
+// ends when nobody waits any more, or after fetchTimeout.
+func (k *keeper[T]) start(ctx context.Context, e *kept[T], at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	f := &flight[T]{done: make(chan struct{}), cancel: cancel}
+	e.flight = f
+	request, judge := e.request, e.judge
+	go func() {
+		defer cancel()
+		f.held, f.fetched, f.err = k.attempt(ctx, e, request, judge, at)
+		e.mu.Lock()
+		if f.held != nil {
+			e.current.Store(f.held)
+		}
+		switch {
+		case f.err == nil && !at.After(f.held.end):
+			e.failure = failure{}
+		case f.err == nil:
+			e.failure.again(k.clock(), &FetchError{URL: request.URL, Err: ErrExpired})
+		case e.flight == f: // not called off
+			e.failure.again(k.clock(), f.err)
+		}
+		if e.flight == f {
+			e.flight = nil
+		}
+		e.mu.Unlock()
+		close(f.done)
+		k.reschedule()
+	}()
+}
+
+// attempt is obtain, with a panic of the Fetcher or the Cache for an error: the
+// goroutine has no caller who could recover.
+func (k *keeper[T]) attempt(ctx context.Context, e *kept[T], request Request, judge func(T) error, at time.Time) (h *held[T], fetched bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			h, err = nil, &FetchError{URL: request.URL, Err: fmt.Errorf("the fetch panicked: %v", r)}
+		}
+	}()
+	return k.obtain(ctx, e, request, judge, at)
+}
+
+// obtain gets a document that counts at the given time: from the Cache, if there
+// is none in memory, or by fetching it.
+func (k *keeper[T]) obtain(ctx context.Context, e *kept[T], request Request, judge func(T) error, at time.Time) (_ *held[T], fetched bool, _ error) {
+	old := e.current.Load()
+	if old == nil && k.cache != nil {
+		if old = k.recall(ctx, e.key, request.URL, judge); old != nil && !at.After(old.end) {
+			return old, false, nil
+		}
+	}
+	h, err := k.fetch(ctx, e.key, request, judge, old)
+	if err != nil && old != nil && e.current.Load() == nil {
+		e.current.Store(old) // expired, but all there is
+	}
+	return h, true, err
+}
+
+// recall reads a document from the Cache. Whatever is wrong with it, it is as if
+// it were not there.
+func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) error) *held[T] {
+	raw, err := k.cache.Get(ctx, key)
+	if err != nil {
+		if !errors.Is(err, ErrCacheMiss) {
+			k.log(ctx, "cache not readable", url, err)
+		}
+		return nil
+	}
+	doc, err := k.believe(raw, url, judge)
+	if err != nil {
+		k.log(ctx, "cached document not believed", url, err)
+		return nil
+	}
+	return k.hold(doc)
+}
+
+func (k *keeper[T]) believe(raw []byte, url string, judge func(T) error) (doc T, err error) {
+	doc, err = k.parse(raw, url)
+	if err == nil && judge != nil {
+		err = judge(doc)
+	}
+	return doc, err
+}
+
+// fetch fetches a document that may take the place of old, nil if there is none.
+func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judge func(T) error, old *held[T]) (*held[T], error) {
+	if k.fetcher == nil {
+		return nil, &FetchError{URL: request.URL, Err: ErrNoSource}
+	}
+	if old != nil {
+		request.ETag, request.LastModified = old.etag, old.modified
+	}
+	response, err := k.fetcher.Fetch(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if response == nil {
+		return nil, &FetchError{URL: request.URL, Err: errors.New("the Fetcher returned neither an answer nor an error")}
+	}
+	if response.NotModified {
+		if old == nil || request.ETag == "" && request.LastModified == "" {
+			return nil, &FetchError{URL: request.URL, Err: errors.New("not modified, but nothing was at hand")}
+		}
+		again := k.hold(old.doc)
+		again.etag, again.modified = old.etag, old.modified
+		return again, nil
+	}
+	if request.MaxBytes > 0 && int64(len(response.Body)) > request.MaxBytes {
+		return nil, &FetchError{URL: request.URL, Err: ErrTooLarge}
+	}
+	doc, err := k.believe(response.Body, request.URL, judge)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		if err := k.mayReplace(doc, old.doc); err != nil {
+			return nil, err
+		}
+	}
+	h := k.hold(doc)
+	h.etag, h.modified = response.ETag, response.LastModified
+	if k.cache != nil && h.end.After(k.clock()) {
+		// A disk that is full is no reason to refuse a certificate.
+		if err := k.cache.Put(ctx, key, response.Body, h.end); err != nil {
+			k.log(ctx, "document not cached", request.URL, err)
+		}
+	}
+	return h, nil
+}
+
+func (k *keeper[T]) mayReplace(newer, older T) error {
+	if k.replaces != nil {
+		return k.replaces(newer, older)
+	}
+	is, _ := newer.lifetime()
+	was, _ := older.lifetime()
+	if is.Before(was) {
+		return errors.New("older than the one that was believed before")
+	}
+	return nil
+}
+
+// hold makes a document ready to be kept.
+func (k *keeper[T]) hold(doc T) *held[T] {
+	_, end := doc.lifetime()
+	now := k.clock()
+	// Somewhere in the second half of what is left, so that a fleet that started
+	// together does not ask together.
+	left := max(end.Sub(now), 0)
+	wait := left/2 + time.Duration(rand.Float64()*0.3*float64(left))
+	return &held[T]{doc: doc, end: end, refresh: now.Add(max(wait, minRefresh))}
+}
+
+func (k *keeper[T]) clock() time.Time {
+	if k.now != nil {
+		return k.now()
+	}
+	return time.Now()
+}
+
+func (k *keeper[T]) log(ctx context.Context, message, url string, err error) {
+	if k.logger != nil {
+		k.logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("url", url), slog.Any("error", err))
+	}
+}
+
+func (k *keeper[T]) bucket(key string) *atomic.Pointer[map[string]*kept[T]] {
+	k.seeding.Do(func() { k.seed = maphash.MakeSeed() })
+	return &k.buckets[maphash.String(k.seed, key)%keptBuckets]
+}
+
+// find returns what is kept under key, nil if the key is new.
+func (k *keeper[T]) find(key string) *kept[T] {
+	if m := k.bucket(key).Load(); m != nil {
+		return (*m)[key]
+	}
+	return nil
+}
+
+// add returns what is kept under key, and makes room for it first.
+func (k *keeper[T]) add(key string) *kept[T] {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	if e := k.find(key); e != nil {
+		return e
+	}
+	if k.count >= maxKept {
+		k.evict()
+	}
+	e := &kept[T]{key: key}
+	e.used.Store(true)
+	k.replaceBucket(key, func(m map[string]*kept[T]) { m[key] = e })
+	k.count++
+	return e
+}
+
+// evict gives up one key: of a few taken at random, one that is not in use if
+// there is one. What is given up is fetched anew when it is asked for.
+func (k *keeper[T]) evict() {
+	var victim *kept[T]
+	start := rand.IntN(keptBuckets)
+	seen := 0
+	for i := 0; i < keptBuckets && seen < 16; i++ {
+		m := k.buckets[(start+i)%keptBuckets].Load()
+		if m == nil {
+			continue
+		}
+		for _, e := range *m {
+			seen++
+			if victim == nil || victim.used.Load() && !e.used.Load() {
+				victim = e
+			}
+		}
+	}
+	if victim != nil {
+		k.replaceBucket(victim.key, func(m map[string]*kept[T]) { delete(m, victim.key) })
+		k.count--
+	}
+}
+
+func (k *keeper[T]) replaceBucket(key string, change func(map[string]*kept[T])) {
+	bucket := k.bucket(key)
+	next := make(map[string]*kept[T])
+	if m := bucket.Load(); m != nil {
+		maps.Copy(next, *m)
+	}
+	change(next)
+	bucket.Store(&next)
+}
