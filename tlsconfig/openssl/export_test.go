@@ -38,3 +38,14 @@ func Inner(c *Conn) net.Conn { return c.inner }
 
 // SetInner replaces it before the handshake.
 func SetInner(c *Conn, inner net.Conn) { c.inner = inner }
+
+// NewDialerOffering is a dialler that offers the suites in an order of its own.
+func NewDialerOffering(e *tlsconfig.Endpoint, offer []tlsconfig.Suite) (*Dialer, error) {
+	d, err := NewDialer(e)
+	if err != nil {
+		return nil, err
+	}
+	d.end.suites = offer
+	d.end.asked, d.end.current = nil, nil
+	return d, nil
+}

@@ -1,0 +1,144 @@
+package openssl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
+)
+
+// serve runs handler behind the engine's listener until the test ends and
+// returns its address.
+func serve(t testing.TB, e *tlsconfig.Endpoint, handler http.Handler) string {
+	t.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l, err := openssl.NewListener(inner, e)
+	require.NoError(t, err)
+	srv := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = srv.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		<-ended
+	})
+	return inner.Addr().String()
+}
+
+// httpClient dials addr whatever the URL says, as a resolver would.
+func httpClient(t testing.TB, e *tlsconfig.Endpoint, addr string) *http.Client {
+	t.Helper()
+	d, err := openssl.NewDialer(e)
+	require.NoError(t, err)
+	transport := &http.Transport{
+		DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, network, addr)
+		},
+		MaxIdleConnsPerHost: 64,
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func TestHTTPServerAndTransport(t *testing.T) {
+	needLibrary(t)
+	addr := serve(t, spine().serverEndpoint(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		case r.TLS == nil || !r.TLS.HandshakeComplete || len(r.TLS.PeerCertificates) == 0:
+			http.Error(w, "r.TLS is not filled", http.StatusInternalServerError)
+		default:
+			fmt.Fprintf(w, "%s %s %s", r.TLS.PeerCertificates[0].Subject.CommonName, tlsconfig.Suite(r.TLS.CipherSuite), body)
+		}
+	}))
+	client := httpClient(t, spine().clientEndpoint(), addr)
+	clients, requests := 50, 20
+	var wg sync.WaitGroup
+	failures := make(chan error, clients)
+	for i := range clients {
+		wg.Go(func() {
+			for j := range requests {
+				body := strings.Repeat(fmt.Sprintf("%d/%d ", i, j), 2000)
+				resp, err := client.Post("https://"+serverName+"/", "text/plain", strings.NewReader(body))
+				if err != nil {
+					failures <- err
+					return
+				}
+				got, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if want := clientName + " ECDHE-RSA-AES256-GCM-SHA384 " + body; err != nil || resp.StatusCode != 200 || string(got) != want {
+					failures <- fmt.Errorf("%v %v %.100q", err, resp.Status, got)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failures)
+	for err := range failures {
+		t.Error(err)
+	}
+}
+
+func TestAHandlerNeverSeesARefusedClient(t *testing.T) {
+	needLibrary(t)
+	addr := serve(t, spine().serverEndpoint(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request of a refused client was handled")
+	}))
+	cert := spine().leaf("other.nhs.uk")
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: loose(&cert)}}
+	defer client.CloseIdleConnections()
+	_, err := client.Get("https://" + addr)
+	requireAlert(t, 42, err)
+}
+
+func TestARefusalReachesTheCallerOfAnHTTPClient(t *testing.T) {
+	needLibrary(t)
+	addr := serve(t, spine().serverEndpoint(), http.NotFoundHandler())
+	e := spine().clientEndpoint()
+	e.Peer.FQDNs = []string{"other.nhs.uk"}
+	_, err := httpClient(t, e, addr).Get("https://" + serverName)
+	requireRule(t, tlsconfig.RuleFQDN, err)
+}
+
+func TestDialContextGivesUpWithItsContext(t *testing.T) {
+	needLibrary(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	d, err := openssl.NewDialer(spine().clientEndpoint())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		conn, err := silent.Accept()
+		if err == nil {
+			// The hello has come: the dialler waits for the answer.
+			_, _ = conn.Read(make([]byte, 1))
+			cancel()
+			_, _ = io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}()
+	_, err = d.DialContext(ctx, "tcp", silent.Addr().String())
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = d.DialContext(t.Context(), "tcp", "no port")
+	_, ok := errors.AsType[*net.AddrError](err)
+	assert.True(t, ok, "%v", err)
+}

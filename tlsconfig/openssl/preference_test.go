@@ -1,0 +1,93 @@
+package openssl_test
+
+import (
+	"crypto/tls"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
+)
+
+// offers are random non-empty selections of the eight suites in random order.
+func offers(n int) [][]tlsconfig.Suite {
+	random := rand.New(rand.NewPCG(1, 2))
+	offers := make([][]tlsconfig.Suite, n)
+	for i := range offers {
+		all := tlsconfig.Suites()
+		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		offers[i] = all[:1+random.IntN(len(all))]
+	}
+	return offers
+}
+
+// best is the suite of the guidance's order that an offer leads to.
+func best(offer []tlsconfig.Suite, has func(tlsconfig.Suite) bool) (tlsconfig.Suite, bool) {
+	for _, s := range tlsconfig.Suites() {
+		if has(s) && slices.Contains(offer, s) {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
+	needLibrary(t)
+	newServer, err := openssl.NewServer(spine().serverEndpoint())
+	require.NoError(t, err)
+	native, err := spine().serverEndpoint().ServerConfig()
+	require.NoError(t, err)
+	engines := map[string]struct {
+		has   func(tlsconfig.Suite) bool
+		serve func(t *testing.T, d *openssl.Dialer) (c *openssl.Conn, clientErr error)
+	}{
+		"libssl": {func(tlsconfig.Suite) bool { return true }, func(t *testing.T, d *openssl.Dialer) (*openssl.Conn, error) {
+			a, b := tcpPipe(t)
+			c, s := d.Client(a, serverName), newServer(b)
+			defer s.Close()
+			err, _ := shake(c, s)
+			return c, err
+		}},
+		"crypto/tls": {tlsconfig.Suite.Native, func(t *testing.T, d *openssl.Dialer) (*openssl.Conn, error) {
+			a, b := tcpPipe(t)
+			c, s := d.Client(a, serverName), tls.Server(b, native)
+			defer s.Close()
+			err, _ := shake(c, s)
+			return c, err
+		}},
+	}
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			agreed := 0
+			for _, offer := range offers(250) {
+				d, err := openssl.NewDialerOffering(spine().clientEndpoint(), offer)
+				require.NoError(t, err)
+				c, err := engine.serve(t, d)
+				if want, ok := best(offer, engine.has); ok {
+					require.NoError(t, err, "%v", offer)
+					require.Equal(t, want, tlsconfig.Suite(c.ConnectionState().CipherSuite), "offer %v", offer)
+					agreed++
+				} else {
+					requireAlert(t, 40, err)
+				}
+				c.Close()
+			}
+			assert.Greater(t, agreed, 100)
+		})
+	}
+}
+
+func TestAnEndpointMayNarrowTheSuites(t *testing.T) {
+	needLibrary(t)
+	server := spine().serverEndpoint()
+	server.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.DHE_RSA_AES256_SHA256}
+	c, s := pair(t, spine().clientEndpoint(), server)
+	clientErr, serverErr := shake(c, s)
+	require.NoError(t, clientErr)
+	require.NoError(t, serverErr)
+	assert.Equal(t, uint16(tlsconfig.DHE_RSA_AES256_SHA256), c.ConnectionState().CipherSuite, "and not reorder them")
+}
