@@ -30,6 +30,7 @@ import (
 type OCSP struct {
 	Fetcher   Fetcher // nil: only stapled and added responses
 	Responder string  // URL asked instead of the certificate's own; empty: the certificate's, in their order
+	Cache     Cache   // nil: memory only; bytes read from it are verified again
 
 	// NoNonce leaves the nonce (RFC 9654) out of requests, for responders that
 	// sign in advance (RFC 5019); small requests are then sent by GET. Without
@@ -46,6 +47,8 @@ type OCSP struct {
 	Time   func() time.Time // the clock of Run; nil: time.Now
 	Logger *slog.Logger     // nil: none
 
+	once     sync.Once
+	kept     keeper[*ocspResponse]
 	subjects ocspSubjects
 	adding   sync.Mutex // held to replace added
 	added    atomic.Pointer[ocspAdded]
@@ -82,8 +85,20 @@ func (s *OCSP) Add(response []byte) error {
 // Run refreshes the responses that are in use before their nextUpdate, with
 // jitter, until ctx ends, and returns ctx.Err().
 func (s *OCSP) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	s.setUp()
+	return s.kept.run(ctx)
+}
+
+// setUp makes the keeper of the responses that are asked for.
+func (s *OCSP) setUp() {
+	s.once.Do(func() {
+		s.kept.fetcher = s.Fetcher
+		if !s.NoNonce {
+			s.kept.fetcher = ocspNonceFetcher{s.Fetcher}
+		}
+		s.kept.cache, s.kept.now, s.kept.logger = s.Cache, s.Time, s.Logger
+		s.kept.parse = readOCSP
+	})
 }
 
 // Status implements Source.
@@ -104,6 +119,20 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 	}
 	if s.Fetcher == nil {
 		return i.undecided(errOCSPNoFetcher)
+	}
+	s.setUp()
+	for n := range subject.questions {
+		question := &subject.questions[n]
+		r, cached, err := s.kept.get(ctx, question.key, question.request, q.At, question.judge)
+		if err != nil {
+			i.errs = append(i.errs, err)
+		}
+		if r != nil {
+			i.hear(ctx, &r.verdict)
+		}
+		if a, ok := i.decision(cached); ok {
+			return a, nil
+		}
 	}
 	return i.undecided(subject.noQuestion)
 }
@@ -221,7 +250,12 @@ func (i *ocspInquiry) hearAdded(ctx context.Context, added *ocspAdded) {
 	}
 }
 
-// lifetime implements document.
+// lifetime implements document: the times between which the verdict counts.
 func (r *ocspResponse) lifetime() (thisUpdate, nextUpdate time.Time) {
-	return r.verdict.thisUpdate, expiry(r.verdict.thisUpdate, r.verdict.nextUpdate)
+	v := &r.verdict
+	nextUpdate = expiry(v.thisUpdate, v.nextUpdate)
+	if v.responder != nil && v.responder.NotAfter.Before(nextUpdate) {
+		nextUpdate = v.responder.NotAfter
+	}
+	return v.thisUpdate, nextUpdate
 }

@@ -166,6 +166,12 @@ func (s *ocspServer) Fetch(ctx context.Context, r revocation.Request) (*revocati
 	return &revocation.Response{Body: body}, nil
 }
 
+func (s *ocspServer) setAnswer(answer func(r revocation.Request) ([]byte, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
 func (s *ocspServer) asked() []revocation.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,11 +2,13 @@ package revocation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
+	"encoding/base64"
 	"math/big"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync/atomic"
 )
 
@@ -43,6 +45,7 @@ type ocspSubject struct {
 type ocspQuestion struct {
 	key     string
 	request Request
+	judge   func(*ocspResponse) error
 }
 
 // An ocspStapled is the last stapled response that was believed.
@@ -135,7 +138,8 @@ func newOCSPSubject(source *OCSP, cert, issuedBy *x509.Certificate) (*ocspSubjec
 	if source.Responder != "" {
 		responders = []string{source.Responder}
 	}
-	id := " " + hex.EncodeToString(issuer.names[0]) + " " + hex.EncodeToString(issuer.keys[0]) + " " + hex.EncodeToString(serial)
+	// What a CertID says, in few bytes: the key is hashed for every answer.
+	id := sha256.Sum256(slices.Concat(issuer.names[1], issuer.keys[1], serial))
 	for _, responder := range responders {
 		if u, err := url.Parse(responder); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			subject.noQuestion = &OCSPError{Source: responder, Err: ErrNoSource, Detail: "passed over: not an http or https URL"}
@@ -146,7 +150,14 @@ func newOCSPSubject(source *OCSP, cert, issuedBy *x509.Certificate) (*ocspSubjec
 			subject.noQuestion = err
 			continue
 		}
-		subject.questions = append(subject.questions, ocspQuestion{key: "ocsp " + responder + id, request: request})
+		subject.questions = append(subject.questions, ocspQuestion{
+			key:     "ocsp " + responder + " " + base64.RawURLEncoding.EncodeToString(id[:]),
+			request: request,
+			judge: func(r *ocspResponse) error {
+				r.source = responder // and not the URL of a GET
+				return r.judge(issuer, serial)
+			},
+		})
 	}
 	return subject, nil
 }
