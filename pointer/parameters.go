@@ -39,7 +39,7 @@ func operation(c cursor) error {
 		return err
 	}
 	named := ""
-	parts := make(map[string]string)
+	parts := make(map[string]typed)
 	for {
 		f, err := c.next(parameterLevel)
 		if err != nil {
@@ -60,20 +60,26 @@ func operation(c cursor) error {
 	}
 }
 
-// allowed is the rule; the parts' types are in their names.
-func allowed(named string, parts map[string]string) error {
+// typed is the value of a part, in its type.
+type typed struct {
+	field
+	text string
+}
+
+// allowed is the rule.
+func allowed(named string, parts map[string]typed) error {
 	const element = "parameter"
 	if named != "operation" {
 		return &ResourceError{Element: element, Detail: "is not named operation"}
 	}
-	if parts["type:code"] != "replace" {
+	if parts["type"] != (typed{valueCode, "replace"}) {
 		return &ResourceError{Element: element, Detail: "has a type other than the code replace"}
 	}
-	if parts["path:string"] != "DocumentReference.status" {
+	if parts["path"] != (typed{valueString, "DocumentReference.status"}) {
 		return &ResourceError{Element: element, Detail: "has a path other than the string DocumentReference.status"}
 	}
 	const withdrawn = "entered-in-error"
-	if parts["value:string"] != withdrawn && parts["value:code"] != withdrawn {
+	if v := parts["value"]; v != (typed{valueString, withdrawn}) && v != (typed{valueCode, withdrawn}) {
 		return &ResourceError{Element: element, Detail: "has a value other than " + withdrawn}
 	}
 	if len(parts) != 3 {
@@ -82,11 +88,11 @@ func allowed(named string, parts map[string]string) error {
 	return nil
 }
 
-func readPart(c cursor, parts map[string]string) error {
+func readPart(c cursor, parts map[string]typed) error {
 	if err := c.enter(); err != nil {
 		return err
 	}
-	var named, typed, text string
+	named, v := "", typed{}
 	for {
 		f, err := c.next(partLevel)
 		if err != nil {
@@ -94,23 +100,20 @@ func readPart(c cursor, parts map[string]string) error {
 		}
 		switch f {
 		case done:
-			key := named + ":" + typed
-			if _, twice := parts[key]; twice {
+			if _, twice := parts[named]; twice {
 				return &BodyError{Element: clip(named), Detail: "is there twice"}
 			}
-			parts[key] = text
+			parts[named] = v
 			return nil
 		case name:
 			named, err = c.text()
 			err = in("name", err)
 		case valueCode, valueString:
-			if typed != "" {
+			if v.field != ignored {
 				return &BodyError{Element: clip(named), Detail: "has two values"}
 			}
-			if typed = "string"; f == valueCode {
-				typed = "code"
-			}
-			text, err = c.text()
+			v.field = f
+			v.text, err = c.text()
 			err = in("value", err)
 		}
 		if err != nil {
