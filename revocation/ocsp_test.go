@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -477,6 +478,78 @@ func TestOCSPResponderExpires(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, revocation.Good, a.Status)
 	require.False(t, a.Cached)
+}
+
+// TestOCSPConditional: a request with a nonce is never conditional, since what
+// answered another does not answer it; one without may be.
+func TestOCSPConditional(t *testing.T) {
+	p := newOCSPPKI(t)
+	for _, noNonce := range []bool{false, true} {
+		var etags []string
+		fetcher := fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+			etags = append(etags, r.ETag+r.LastModified)
+			body, err := answering(p.good())(r)
+			return &revocation.Response{Body: body, ETag: "etag", LastModified: "date"}, err
+		})
+		s := &revocation.OCSP{Fetcher: fetcher, NoNonce: noNonce}
+		_, err := s.Status(t.Context(), p.query())
+		require.NoError(t, err)
+		q := p.query()
+		q.At = ocspNow.Add(2 * time.Hour)
+		_, err = s.Status(t.Context(), q)
+		require.ErrorIs(t, err, revocation.ErrExpired)
+		if noNonce {
+			require.Equal(t, []string{"", "etagdate"}, etags)
+		} else {
+			require.Equal(t, []string{"", ""}, etags)
+		}
+	}
+	t.Run("not modified, to a request that was not conditional", func(t *testing.T) {
+		fetcher := fetcherFunc(func(context.Context, revocation.Request) (*revocation.Response, error) {
+			return &revocation.Response{NotModified: true}, nil
+		})
+		_, err := (&revocation.OCSP{Fetcher: fetcher}).Status(t.Context(), p.query())
+		require.ErrorIs(t, err, revocation.ErrResponder)
+	})
+}
+
+// TestOCSPRun: while Run runs, a response that is in use never runs out; each
+// that is fetched has a nonce of its own.
+func TestOCSPRun(t *testing.T) {
+	p := newOCSPPKI(t)
+	synctest.Test(t, func(t *testing.T) {
+		server := &ocspServer{answer: func(r revocation.Request) ([]byte, error) {
+			m := p.good()
+			m.ProducedAt = time.Now()
+			m.Answers[0].ThisUpdate, m.Answers[0].NextUpdate = time.Now(), time.Now().Add(time.Hour)
+			return answering(m)(r)
+		}}
+		s := &revocation.OCSP{Fetcher: server}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+
+		cached := 0
+		for range 20 {
+			a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
+			require.NoError(t, err)
+			if a.Cached {
+				cached++
+			}
+			time.Sleep(10 * time.Minute) // of the bubble's clock
+			synctest.Wait()
+		}
+		require.Equal(t, 19, cached)
+		nonces := map[string]bool{}
+		for _, r := range server.asked() {
+			nonces[string(requestNonce(r.Body))] = true
+		}
+		require.Greater(t, len(nonces), 3)
+		require.Len(t, server.asked(), len(nonces))
+
+		cancel()
+		require.ErrorIs(t, <-done, context.Canceled)
+	})
 }
 
 // TestOCSPCache: what is in the Cache is verified again, and serves without

@@ -78,17 +78,17 @@ var errPolicy = errors.New("the policy contradicts itself")
 func (p *Policy) validate() error {
 	switch {
 	case p.Depth != Chain && p.Depth != EndEntity:
-		return errors.Join(errPolicy, errors.New("Depth is neither Chain nor EndEntity"))
+		return errors.Join(errPolicy, errors.New("neither Chain nor EndEntity for Depth"))
 	case p.Agreement != FirstAnswer && p.Agreement != EverySource:
-		return errors.Join(errPolicy, errors.New("Agreement is neither FirstAnswer nor EverySource"))
+		return errors.Join(errPolicy, errors.New("neither FirstAnswer nor EverySource for Agreement"))
 	case p.Unknown != Deny && p.Unknown != Allow:
-		return errors.Join(errPolicy, errors.New("Unknown is neither Deny nor Allow"))
+		return errors.Join(errPolicy, errors.New("neither Deny nor Allow for Unknown"))
 	case p.MaxStale < 0:
-		return errors.Join(errPolicy, errors.New("MaxStale is negative"))
+		return errors.Join(errPolicy, errors.New("a negative MaxStale"))
 	case p.Unknown == Allow && p.MaxStale == 0:
-		return errors.Join(errPolicy, errors.New("Allow without MaxStale"))
+		return errors.Join(errPolicy, errors.New("there is Allow without MaxStale"))
 	case p.Unknown == Deny && p.MaxStale > 0:
-		return errors.Join(errPolicy, errors.New("MaxStale without Allow"))
+		return errors.Join(errPolicy, errors.New("there is MaxStale without Allow"))
 	}
 	return nil
 }
