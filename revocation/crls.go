@@ -2,9 +2,12 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,7 +18,8 @@ import (
 // knows none and vouches for nothing. A CRLs is safe for concurrent use; its
 // fields must not change once it is used.
 type CRLs struct {
-	Fetcher Fetcher // nil: only what Add was given
+	Fetcher Fetcher // nil: only what Add was given, and what the Cache has
+	Cache   Cache   // nil: memory only; what is read from it is verified again
 
 	// Issuers are further certificates that may have signed a CRL: CRL issuers
 	// apart from the CA, and CAs with a new key. Each needs a path to the root
@@ -30,6 +34,8 @@ type CRLs struct {
 
 	added   addedCRLs
 	answers atomic.Pointer[keptAnswers]
+	keeping sync.Once
+	fetched *keeper[*crl] // from keeper only
 }
 
 // Add reads a CRL, in DER or in a PEM block, and keeps it beside those that are
@@ -90,34 +96,64 @@ func (s *CRLs) whyNone(subject *subject, otherwise bool) error {
 	return errors.Join(errs...)
 }
 
-// fetch gets the CRL behind a URL. fits says why a CRL that is new there is not
-// one that belongs there.
-func (s *search) fetch(ctx context.Context, url string, path []*x509.Certificate, fits func(*crl) string) (*crl, error) {
-	judge := func(c *crl) error {
-		if why := fits(c); why != "" {
-			return &CRLError{Source: c.source, Err: ErrScope, Detail: why}
-		}
-		return nil
+// fetch gets the CRL behind a URL. With an error of the kind ErrExpired it may
+// return one whose time is over. role says what the CRL is to be, and fits why a
+// new one there is not that; fits must not depend on the time.
+func (s *search) fetch(ctx context.Context, url, role string, fits func(*crl) error) (*crl, error) {
+	u := use{
+		// Whoever may sign for one role must not decide what is kept for another.
+		key:   fmt.Sprintf("%s#%x", url, sha256.Sum256([]byte(role))),
+		url:   url,
+		judge: fits,
 	}
-	c, fromCache, err := s.source.get(ctx, url, s.at, judge)
-	s.fetched = s.fetched || !fromCache
-	if err != nil {
-		c = nil
-	}
-	s.rests.uses = append(s.rests.uses, use{url: url, judge: judge, crl: c})
+	c, atHand, err := s.source.get(ctx, &u, s.at)
+	s.fetched = s.fetched || !atHand
+	u.crl = c
+	s.rests.uses = append(s.rests.uses, u)
 	return c, err
 }
 
-// get gets the CRL behind a URL from the keeper.
-func (s *CRLs) get(ctx context.Context, url string, at time.Time, judge func(*crl) error) (c *crl, fromCache bool, err error) {
-	return nil, true, &FetchError{URL: url, Err: errors.New("there is no Fetcher")}
+// get gets the CRL of a use from the keeper.
+func (s *CRLs) get(ctx context.Context, u *use, at time.Time) (c *crl, atHand bool, err error) {
+	if s.Fetcher == nil && s.Cache == nil {
+		return nil, true, &FetchError{URL: u.url, Err: errNoFetcher}
+	}
+	request := Request{URL: u.url, MaxBytes: s.MaxBytes}
+	if request.MaxBytes <= 0 {
+		request.MaxBytes = maxCRLBytes
+	}
+	return s.keeper().get(ctx, u.key, request, at, u.judge)
 }
 
-// Run refreshes every CRL in use before its nextUpdate, until ctx ends.
-func (s *CRLs) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+var errNoFetcher = errors.New("there is no Fetcher")
+
+// maxCRLBytes is the default of CRLs.MaxBytes: two million entries.
+const maxCRLBytes = 64 << 20
+
+// keeper returns the keeper of the CRLs that are fetched.
+func (s *CRLs) keeper() *keeper[*crl] {
+	s.keeping.Do(func() {
+		s.fetched = &keeper[*crl]{
+			fetcher: s.Fetcher, cache: s.Cache, parse: parseCRL, replaces: mayReplace, now: s.Time, logger: s.Logger,
+		}
+	})
+	return s.fetched
 }
+
+// mayReplace says why a CRL must not take the place of one that is older, or
+// rather is not: its number or, between scopes, its thisUpdate goes backwards.
+func mayReplace(newer, older *crl) error {
+	if newer.scope.raw == older.scope.raw && older.newer(newer) ||
+		newer.scope.raw != older.scope.raw && newer.thisUpdate.Before(older.thisUpdate) {
+		return &CRLError{Source: newer.source, Err: ErrExpired, Detail: "it is older than the one that is kept"}
+	}
+	return nil
+}
+
+// Run refreshes the CRLs that are in use before their nextUpdate, with jitter,
+// until ctx ends, and returns ctx.Err(). Without it, whoever first asks after a
+// nextUpdate waits for the new CRL.
+func (s *CRLs) Run(ctx context.Context) error { return s.keeper().run(ctx) }
 
 func (s *CRLs) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
 	if s.Logger != nil {

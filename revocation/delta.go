@@ -1,6 +1,9 @@
 package revocation
 
-const deltaAlone = "a delta CRL says nothing without a complete one"
+const (
+	deltaAlone = "a delta CRL says nothing without a complete one"
+	deltaKey   = "the delta CRL does not verify with the key of the complete one"
+)
 
 // updates returns why the delta CRL d cannot be combined with the complete CRL
 // c, or "" if it can (RFC 5280 sections 5.2.4 and 6.3.3 (c)): both are of one

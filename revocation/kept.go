@@ -30,9 +30,9 @@ type evidence struct {
 
 // A use is a CRL that was asked for.
 type use struct {
-	url   string
-	judge func(*crl) error
-	crl   *crl // nil: it was not to be had
+	key, url string
+	judge    func(*crl) error
+	crl      *crl // nil: it was not to be had
 }
 
 // before says whether at is before t, and narrows the evidence to the times of
@@ -151,11 +151,7 @@ func (s *CRLs) kept(ctx context.Context, q *Query) (*Answer, bool) {
 	}
 	for i := range kept.rests.uses {
 		use := &kept.rests.uses[i]
-		c, _, err := s.get(ctx, use.url, q.At, use.judge)
-		if err != nil {
-			c = nil
-		}
-		if c != use.crl {
+		if c, _, _ := s.get(ctx, use, q.At); c != use.crl {
 			return nil, false
 		}
 	}

@@ -116,15 +116,22 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 	for _, name := range passedOver {
 		t.errs = append(t.errs, passOver(name))
 	}
-	for _, url := range urls {
-		c, err := s.fetch(ctx, url, t.path, func(c *crl) string {
-			_, why := c.covers(t.subject, p)
-			return why
-		})
-		if err == nil {
-			err = s.consult(ctx, c, p, t)
+	source, subject, path := s.source, t.subject, t.path
+	fits := func(c *crl) error {
+		if _, why := c.covers(subject, p); why != "" {
+			return &CRLError{Source: c.source, Err: ErrScope, Detail: why}
 		}
-		if err == nil || t.answer.Status == Revoked {
+		return source.signed(c, path)
+	}
+	for _, url := range urls {
+		c, err := s.fetch(ctx, url, fmt.Sprintf("complete %q %v", subject.issuer, p.crlIssuer), fits)
+		if c != nil {
+			err = errors.Join(err, s.consult(ctx, c, p, t))
+			if t.answer.Status == Revoked {
+				return
+			}
+		}
+		if err == nil {
 			return
 		}
 		t.errs = append(t.errs, err)
@@ -237,7 +244,7 @@ func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certi
 			return "the delta CRL is not yet valid"
 		}
 		if !d.verifiedBy(signer) {
-			return "the delta CRL does not verify with the key of the complete one"
+			return deltaKey
 		}
 		if newest == nil || d.newer(newest) {
 			newest = d
@@ -259,14 +266,16 @@ func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certi
 		for _, point := range points {
 			urls, _ := point.urls()
 			for _, url := range urls {
-				d, err := s.fetch(ctx, url, t.path, func(d *crl) string {
-					why := d.updates(c)
-					if why == "" && !d.verifiedBy(signer) {
-						why = "the delta CRL does not verify with the key of the complete one"
+				d, err := s.fetch(ctx, url, fmt.Sprintf("delta %q", c.issuer), func(d *crl) error {
+					switch {
+					case !d.delta || d.issuer != c.issuer || d.scope.raw != c.scope.raw:
+						return &CRLError{Source: d.source, Err: ErrScope, Detail: "it is no delta CRL for the complete one"}
+					case !d.verifiedBy(signer):
+						return &CRLError{Source: d.source, Err: ErrSignature, Detail: deltaKey}
 					}
-					return why
+					return nil
 				})
-				if err == nil {
+				if d != nil {
 					if why := consider(d); why != "" {
 						err = &CRLError{Source: url, Err: ErrScope, Detail: why}
 					}

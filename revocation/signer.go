@@ -129,6 +129,15 @@ func (s *search) signer(ctx context.Context, c *crl, path []*x509.Certificate) (
 	return nil, &CRLError{Source: c.source, Err: ErrSignature, Detail: detail}
 }
 
+// signed says whether the CRL verifies with a key that may have signed it,
+// whether or not that key's certificate is valid now.
+func (s *CRLs) signed(c *crl, path []*x509.Certificate) error {
+	if slices.ContainsFunc(s.candidates(c, path), c.verifiedBy) {
+		return nil
+	}
+	return &CRLError{Source: c.source, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
+}
+
 // vouch returns nil for a certificate of the path, which the caller has
 // verified, and whose own revocation the caller asks about as far as his policy
 // goes. Any other needs a path of its own to the same trust anchor, on which
