@@ -1,9 +1,11 @@
 package tlsconfig_test
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"math/big"
 	"net"
 	"slices"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -73,8 +76,25 @@ func (l *lane) shake(b *testing.B) time.Duration {
 	return took
 }
 
-// BenchmarkHandshake compares mutual TLS with the whole Verifier, warm, at both
-// ends, with mutual TLS as crypto/tls verifies it. The lanes take turns, since
+// checker holds a CRL of each CA, of an ordinary size.
+func (s *spine) checker(b *testing.B) *revocation.Checker {
+	b.Helper()
+	crls := new(revocation.CRLs)
+	for _, ca := range []*authority{s.root, s.subCA} {
+		list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.AddDate(0, 0, 7)}
+		for n := range int64(1000) {
+			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
+				x509.RevocationListEntry{SerialNumber: big.NewInt(1e9 + n), RevocationTime: now.Add(-time.Hour)})
+		}
+		crl, err := x509.CreateRevocationList(rand.Reader, list, ca.cert, ca.key)
+		require.NoError(b, err)
+		require.NoError(b, crls.Add(crl))
+	}
+	return &revocation.Checker{Sources: []revocation.Source{crls}, Time: clock}
+}
+
+// BenchmarkHandshake compares mutual TLS with the whole Verifier, revocation by
+// CRL included, warm, at both ends, with mutual TLS as crypto/tls verifies it. The lanes take turns, since
 // the machine changes its speed by more than what is to be seen; x-plain is the
 // ratio of the medians, and x-control that of two plain lanes, for the error.
 func BenchmarkHandshake(b *testing.B) {
@@ -86,6 +106,7 @@ func BenchmarkHandshake(b *testing.B) {
 	endpoint := func(own tls.Certificate, peer string) *tlsconfig.Endpoint {
 		e := s.endpoint(b, providerName, peer)
 		e.Certificate = tlsconfig.StaticCertificate(own)
+		e.Peer.Revocation = s.checker(b)
 		e.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384}
 		return e
 	}
@@ -155,8 +176,9 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		}
 	})
-	b.Run("by an endpoint", func(b *testing.B) {
+	b.Run("warm, with CRLs and by an endpoint", func(b *testing.B) {
 		e := s.endpoint(b, providerName, sspName)
+		e.Peer.Revocation = s.checker(b)
 		b.ReportAllocs()
 		for b.Loop() {
 			if err := e.VerifyPeer(b.Context(), p); err != nil {
