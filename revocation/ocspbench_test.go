@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // BenchmarkOCSPResponse reads and believes a response that was never seen
@@ -104,8 +105,8 @@ func BenchmarkOCSPKept(b *testing.B) {
 	}
 }
 
-// BenchmarkCheckerWarm checks a chain of which everything is known: a leaf by
-// OCSP and a SubCA by OCSP, both kept.
+// BenchmarkCheckerWarm checks a leaf and a SubCA of which everything is known:
+// by responses that are kept, or by CRLs.
 func BenchmarkCheckerWarm(b *testing.B) {
 	p := newOCSPPKI(b)
 	leaf, ca := p.good(), p.good()
@@ -120,17 +121,26 @@ func BenchmarkCheckerWarm(b *testing.B) {
 	_, err = source.Status(b.Context(), revocation.Query{Path: p.path()[1:], At: ocspNow})
 	require.NoError(b, err)
 
+	crls := &revocation.CRLs{}
+	for _, issuer := range []*ocspParty{p.root, p.ca} {
+		require.NoError(b, crls.Add(revocationtest.CRL{
+			Issuer: issuer.cert, Key: issuer.key, ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour),
+		}.DER()))
+	}
 	none := &revocation.OCSP{}
 	for _, test := range []struct {
-		name    string
-		sources []revocation.Source
+		name      string
+		agreement revocation.Agreement
+		sources   []revocation.Source
 	}{
-		{"OCSP", []revocation.Source{source}},
-		{"nothing, then OCSP", []revocation.Source{none, source}},
-		{"floor", []revocation.Source{alwaysGood{}}},
+		{"OCSP", revocation.FirstAnswer, []revocation.Source{source}},
+		{"OCSP and CRLs", revocation.EverySource, []revocation.Source{source, crls}},
+		{"CRLs", revocation.FirstAnswer, []revocation.Source{crls}},
+		{"no OCSP, so CRLs", revocation.FirstAnswer, []revocation.Source{none, crls}},
+		{"floor: a source that answers at once", revocation.FirstAnswer, []revocation.Source{alwaysGood{}}},
 	} {
 		b.Run(test.name, func(b *testing.B) {
-			c := &revocation.Checker{Sources: test.sources, Time: clock}
+			c := &revocation.Checker{Sources: test.sources, Policy: revocation.Policy{Agreement: test.agreement}, Time: clock}
 			chain := p.path()
 			b.ReportAllocs()
 			for b.Loop() {
