@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
@@ -58,7 +59,7 @@ type publication struct {
 // CA's key signs everything.
 func NewAuthority(ca *x509.Certificate, key crypto.Signer) *Authority {
 	a := &Authority{ca: ca, key: key, closing: make(chan struct{}), lists: make(map[string]publication)}
-	a.server = httptest.NewServer(a)
+	a.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, a.closing) }))
 	a.URL = a.server.URL
 	a.close = sync.OnceFunc(func() {
 		close(a.closing)
@@ -90,7 +91,7 @@ func (a *Authority) Revoke(cert *x509.Certificate, reason revocation.Reason, at 
 	if at.IsZero() {
 		at = a.now()
 	}
-	a.revoked = slices.DeleteFunc(a.revoked, func(r revoked) bool { return r.cert.Equal(cert) })
+	a.revoked = slices.DeleteFunc(a.revoked, func(r revoked) bool { return r.cert.SerialNumber.Cmp(cert.SerialNumber) == 0 })
 	a.revoked = append(a.revoked, revoked{cert, reason, at})
 	clear(a.lists)
 }

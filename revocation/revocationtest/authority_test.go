@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -402,4 +403,29 @@ func TestDocumentsAreMadeByTheAuthoritysClock(t *testing.T) {
 
 	now = now.Add(13 * time.Hour)
 	assert.Equal(t, now, list(t, a.CRL(7)).ThisUpdate, "a list is made anew when half of its time is over")
+}
+
+func TestAnAuthorityServesManyAtOnce(t *testing.T) {
+	a, ca, leaf := start(t)
+	ask := question(t, leaf, ca, nil)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			cert := *leaf
+			cert.SerialNumber = big.NewInt(int64(1000 + i))
+			a.Revoke(&cert, revocation.ReasonSuperseded, time.Time{})
+		})
+		wg.Go(func() {
+			_, err := fetch(a, revocation.Request{URL: a.CRLURL(7)})
+			assert.NoError(t, err)
+		})
+		wg.Go(func() {
+			_, err := overHTTP(t.Context(), revocation.Request{URL: a.OCSPURL(), Body: ask})
+			assert.NoError(t, err)
+		})
+		wg.Go(func() { a.Fail(revocationtest.None) })
+	}
+	wg.Wait()
+	assert.Len(t, serials(list(t, a.CRL(7))), 8)
+	assert.Equal(t, 16, a.Requests())
 }

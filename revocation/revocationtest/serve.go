@@ -25,12 +25,9 @@ const maxRequest = 64 << 10
 
 var crlPath = regexp.MustCompile(`^/crlc[0-9]+\.crl$`)
 
-// ServeHTTP implements http.Handler: GET for lists, GET and POST for OCSP (RFC
-// 6960 appendix A.1), conditional requests for both kinds of list.
-func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.serve(w, r, a.closing) }
-
-// serve serves one request; what hangs ends with the request's context, or when
-// stop is closed.
+// serve serves one request: GET for lists, conditional or not, GET and POST for
+// OCSP (RFC 6960 appendix A.1). What hangs ends with the request's context, or
+// when stop is closed.
 func (a *Authority) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}) {
 	a.mu.Lock()
 	a.requests++
