@@ -1,0 +1,233 @@
+package pointer_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+)
+
+// A custodianSeen is what some reader finds in a body: the reference, and the
+// system and value of the identifier, of each custodian that it finds.
+type custodianSeen struct{ Reference, System, Value string }
+
+// code is the ODS code that a reader would take it for.
+func (c custodianSeen) code() string {
+	if c.Reference != "" {
+		return strings.ToUpper(strings.TrimPrefix(c.Reference, odsURL))
+	}
+	return strings.ToUpper(c.Value)
+}
+
+// A reading is what one reader makes of one body. It is of no interest if the
+// reader refuses the body.
+type reading struct {
+	OK         bool
+	Custodians []custodianSeen
+}
+
+// accepted returns the mutants that the guard accepts with a custodian, and who
+// that is.
+func accepted(t *testing.T, format string, n int) (bodies, owners []string) {
+	for _, body := range mutants(t, format, n) {
+		p, err := pointer.Parse("application/fhir+"+format, []byte(body))
+		if err == nil && !p.Custodian.IsZero() {
+			bodies = append(bodies, body)
+			owners = append(owners, p.Custodian.String())
+		}
+	}
+	t.Logf("the guard accepts %d of %d mutants", len(bodies), n)
+	require.Greater(t, len(bodies), n/10, "a test with hardly anything to compare")
+	require.Less(t, len(bodies), n*9/10, "mutations that are all harmless")
+	return bodies, owners
+}
+
+func agree(t *testing.T, reader string, bodies, owners []string, readings []reading) {
+	t.Helper()
+	require.Len(t, readings, len(bodies))
+	read := 0
+	for i, r := range readings {
+		if !r.OK {
+			continue
+		}
+		read++
+		assert.NotEmpty(t, r.Custodians, "%s sees no custodian in\n%s", reader, bodies[i])
+		for _, c := range r.Custodians {
+			require.Equal(t, owners[i], c.code(), "%s sees another custodian in\n%s", reader, bodies[i])
+		}
+	}
+	t.Logf("%s accepts %d of them and agrees", reader, read)
+	assert.Greater(t, read, len(bodies)/2, "%s refuses most of what the guard accepts", reader)
+}
+
+// program returns the path of a program that a Debian package has, or skips.
+func program(t *testing.T, name, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("no %s: install the package %s", name, pkg)
+		}
+		t.Skipf("no %s: install the package %s", name, pkg)
+	}
+	return path
+}
+
+// ask lets a program read all bodies, one in base64 on each line, and answer
+// with one reading on each line.
+func ask(t *testing.T, bodies []string, path string, args ...string) []reading {
+	t.Helper()
+	var in bytes.Buffer
+	for _, b := range bodies {
+		fmt.Fprintln(&in, base64.StdEncoding.EncodeToString([]byte(b)))
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Stdin = &in
+	out, err := cmd.Output()
+	if exit, ok := err.(*exec.ExitError); ok {
+		t.Fatalf("%v: %s", err, exit.Stderr)
+	}
+	require.NoError(t, err)
+	var readings []reading
+	for line := range strings.Lines(string(out)) {
+		var r reading
+		require.NoError(t, json.Unmarshal([]byte(line), &r))
+		readings = append(readings, r)
+	}
+	return readings
+}
+
+const nodeReader = `
+for (const line of require('fs').readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
+  let out = {OK: false, Custodians: []};
+  try {
+    const c = JSON.parse(Buffer.from(line, 'base64').toString('utf8')).custodian;
+    out = {OK: true, Custodians: [{Reference: c.reference || '', System: (c.identifier || {}).system || '', Value: (c.identifier || {}).value || ''}]};
+  } catch (e) { if (!(e instanceof SyntaxError)) throw e; }
+  console.log(JSON.stringify(out));
+}`
+
+// The reader of ElementTree is as lenient as can be: it finds custodians at any
+// depth, in any namespace, and looks at their children likewise.
+const elementTreeReader = `
+import base64, json, sys
+import xml.etree.ElementTree as E
+local = lambda e: e.tag.rsplit('}', 1)[-1]
+for line in sys.stdin:
+    out = {'OK': False, 'Custodians': []}
+    try:
+        for c in E.fromstring(base64.b64decode(line)).iter():
+            if local(c) != 'custodian':
+                continue
+            seen = {'Reference': '', 'System': '', 'Value': ''}
+            for e in c.iter():
+                name = {'reference': 'Reference', 'system': 'System', 'value': 'Value'}.get(local(e))
+                if name:
+                    seen[name] = e.get('value')
+            out['Custodians'].append(seen)
+        out['OK'] = True
+    except E.ParseError:
+        pass
+    print(json.dumps(out))`
+
+func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
+	bodies, owners := accepted(t, "json", 6000)
+	t.Run("encoding/json", func(t *testing.T) {
+		readings := make([]reading, len(bodies))
+		for i, b := range bodies {
+			var doc struct {
+				Custodian struct {
+					Reference  string
+					Identifier struct{ System, Value string }
+				}
+			}
+			readings[i].OK = json.Unmarshal([]byte(b), &doc) == nil
+			readings[i].Custodians = []custodianSeen{{doc.Custodian.Reference, doc.Custodian.Identifier.System, doc.Custodian.Identifier.Value}}
+		}
+		agree(t, "encoding/json", bodies, owners, readings)
+	})
+	t.Run("golang-fhir-models", func(t *testing.T) {
+		text := func(s *string) string {
+			if s == nil {
+				return ""
+			}
+			return *s
+		}
+		readings := make([]reading, len(bodies))
+		for i, b := range bodies {
+			doc, err := fhir.UnmarshalDocumentReference([]byte(b))
+			if err != nil || doc.Custodian == nil {
+				readings[i].OK = err == nil
+				continue
+			}
+			seen := custodianSeen{Reference: text(doc.Custodian.Reference)}
+			if id := doc.Custodian.Identifier; id != nil {
+				seen.System, seen.Value = text(id.System), text(id.Value)
+			}
+			readings[i] = reading{OK: true, Custodians: []custodianSeen{seen}}
+		}
+		agree(t, "golang-fhir-models", bodies, owners, readings)
+	})
+	t.Run("JSON.parse", func(t *testing.T) {
+		agree(t, "JSON.parse", bodies, owners, ask(t, bodies, program(t, "node", "nodejs"), "-e", nodeReader))
+	})
+}
+
+func TestXMLReadersSeeTheSameCustodian(t *testing.T) {
+	bodies, owners := accepted(t, "xml", 6000)
+	t.Run("encoding/xml", func(t *testing.T) {
+		readings := make([]reading, len(bodies))
+		for i, b := range bodies {
+			var doc struct {
+				Custodians []struct {
+					Reference struct {
+						Value string `xml:"value,attr"`
+					} `xml:"reference"`
+					Identifier struct {
+						Value string `xml:"value,attr"`
+					} `xml:"identifier>value"`
+				} `xml:"custodian"`
+			}
+			readings[i].OK = xml.Unmarshal([]byte(b), &doc) == nil
+			for _, c := range doc.Custodians {
+				readings[i].Custodians = append(readings[i].Custodians, custodianSeen{Reference: c.Reference.Value, Value: c.Identifier.Value})
+			}
+		}
+		agree(t, "encoding/xml", bodies, owners, readings)
+	})
+	t.Run("ElementTree", func(t *testing.T) {
+		agree(t, "ElementTree", bodies, owners, ask(t, bodies, program(t, "python3", "python3"), "-c", elementTreeReader))
+	})
+	t.Run("xmllint", func(t *testing.T) {
+		xmllint := program(t, "xmllint", "libxml2-utils")
+		// It is started once for each body.
+		const most = 300
+		dir := t.TempDir()
+		readings := make([]reading, len(bodies))
+		for i, b := range bodies[:min(most, len(bodies))] {
+			file := filepath.Join(dir, "body.xml")
+			require.NoError(t, os.WriteFile(file, []byte(b), 0o600))
+			const expression = `concat(string(//*[local-name()="custodian"]/*[local-name()="reference"]/@value),"|",` +
+				`string(//*[local-name()="custodian"]/*[local-name()="identifier"]/*[local-name()="value"]/@value))`
+			out, err := exec.CommandContext(t.Context(), xmllint, "--noent", "--xpath", expression, file).Output()
+			if err != nil {
+				continue // not well-formed to libxml2
+			}
+			reference, value, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), "|")
+			readings[i] = reading{OK: true, Custodians: []custodianSeen{{Reference: reference, Value: value}}}
+		}
+		agree(t, "xmllint", bodies[:min(most, len(bodies))], owners[:min(most, len(bodies))], readings[:min(most, len(bodies))])
+	})
+}
