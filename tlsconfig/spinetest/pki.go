@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ocsp"
-
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -32,6 +30,7 @@ type PKI struct {
 
 	root, subCA, other issuer
 	namesake           func() issuer
+	fetcher            *revocation.HTTPFetcher
 	hosts              hosts
 }
 
@@ -67,6 +66,11 @@ func NewPKI() *PKI {
 		// Its leaves name the CRLs of the real one: that is what a forger would do.
 		return issuer{sign(template, template, &key.PublicKey, key), key, p.Authority}
 	})
+	var addresses []string
+	for _, ca := range []issuer{p.root, p.subCA, p.other} {
+		addresses = append(addresses, strings.TrimPrefix(ca.service.URL, "http://"))
+	}
+	p.fetcher = &revocation.HTTPFetcher{Hosts: revocation.AllowHosts(addresses...)}
 	p.Root, p.SubCA, p.OtherSubCA = p.root.cert, p.subCA.cert, p.other.cert
 	p.Authority, p.RootService = p.subCA.service, p.root.service
 	return p
@@ -110,22 +114,9 @@ func (p *PKI) Checker() *revocation.Checker {
 	return &revocation.Checker{Sources: []revocation.Source{freshOCSP{p}, freshCRLs{p}}, Time: p.now}
 }
 
-// Fetcher returns a Fetcher that reaches the revocation services of this PKI and
-// nothing else.
-func (p *PKI) Fetcher() revocation.Fetcher { return fetcher{p} }
-
-type fetcher struct{ pki *PKI }
-
-// Fetch implements revocation.Fetcher.
-func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
-	service := f.pki.Authority
-	for _, ca := range []issuer{f.pki.root, f.pki.other} {
-		if strings.HasPrefix(r.URL, ca.service.URL+"/") {
-			service = ca.service
-		}
-	}
-	return service.Fetcher().Fetch(ctx, r)
-}
+// Fetcher returns a Fetcher that reaches the revocation services of this PKI,
+// over HTTP, and nothing else.
+func (p *PKI) Fetcher() revocation.Fetcher { return p.fetcher }
 
 // freshOCSP and freshCRLs are Sources that forget.
 type (
@@ -135,37 +126,12 @@ type (
 
 // Status implements revocation.Source.
 func (s freshOCSP) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	source := &revocation.OCSP{Time: s.pki.now}
-	if len(q.Path) > 1 && len(q.Path[0].OCSPServer) > 0 {
-		question, err := ocsp.CreateRequest(q.Path[0], q.Path[1], nil)
-		if err != nil {
-			return revocation.Answer{}, err
-		}
-		r := revocation.Request{URL: q.Path[0].OCSPServer[0], Body: question, ContentType: "application/ocsp-request", MaxBytes: 1 << 20}
-		if err := s.pki.fetchInto(ctx, r, source.Add); err != nil {
-			return revocation.Answer{}, err
-		}
-	}
-	return source.Status(ctx, q)
+	return (&revocation.OCSP{Fetcher: s.pki.fetcher, Time: s.pki.now}).Status(ctx, q)
 }
 
 // Status implements revocation.Source.
 func (s freshCRLs) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	source := &revocation.CRLs{Time: s.pki.now}
-	for _, url := range q.Path[0].CRLDistributionPoints {
-		if err := s.pki.fetchInto(ctx, revocation.Request{URL: url, MaxBytes: 1 << 20}, source.Add); err != nil {
-			return revocation.Answer{}, err
-		}
-	}
-	return source.Status(ctx, q)
-}
-
-func (p *PKI) fetchInto(ctx context.Context, r revocation.Request, add func([]byte) error) error {
-	response, err := p.Fetcher().Fetch(ctx, r)
-	if err != nil {
-		return err
-	}
-	return add(response.Body)
+	return (&revocation.CRLs{Fetcher: s.pki.fetcher, Time: s.pki.now}).Status(ctx, q)
 }
 
 func (p *PKI) now() time.Time {

@@ -66,7 +66,7 @@ func (p *PKI) NewSSP(fqdn string, registry asid.Registry) *SSP {
 	if err != nil {
 		panic("spinetest: " + err.Error())
 	}
-	s.server = p.serve(admitAll(config), fqdn, s)
+	s.server = p.serve(admitAll(config), fqdn, http.HandlerFunc(s.answer))
 	s.URL = s.server.URL
 	return s
 }
@@ -113,8 +113,8 @@ func (s *SSP) Client(cert tls.Certificate, from, to asid.ID) *http.Client {
 	}}
 }
 
-// ServeHTTP implements http.Handler.
-func (s *SSP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// answer answers a consumer.
+func (s *SSP) answer(w http.ResponseWriter, r *http.Request) {
 	if len(r.TLS.PeerCertificates) == 0 {
 		http.Error(w, "a client certificate is required", statusNoCertificate)
 		return
