@@ -47,11 +47,13 @@ type Claim struct {
 // A certificate is a system's own if one of the names it speaks for is one of
 // the system's FQDNs, without regard to case. One name of several is enough: the
 // Spine's CA vouched for each.
-func Authorize(sys *System, c Claim) error {
+func Authorize(sys *System, c Claim) error { return c.authorize(sys) }
+
+func (c *Claim) authorize(sys *System) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}
-	if !sys.owns(c.Names) {
+	if !sys.owns(c.Names.fqdns) {
 		return &BindingError{ASID: c.From, FQDNs: slices.Clone(c.Names.fqdns)}
 	}
 	if c.Claimed != "" && c.Claimed != c.Observed {
@@ -64,8 +66,8 @@ func Authorize(sys *System, c Claim) error {
 }
 
 // owns reports whether a certificate of these names is the system's.
-func (s *System) owns(names Names) bool {
-	for _, name := range names.fqdns {
+func (s *System) owns(names []string) bool {
+	for _, name := range names {
 		for _, registered := range s.FQDNs {
 			// Registries that were checked when made have them in lower case too.
 			if name == registered || fqdn.Equal(name, registered) {

@@ -45,7 +45,7 @@ func (a *Authorizer) Authorize(ctx context.Context, c Claim) (*System, error) {
 	if sys == nil || sys.ASID != c.From {
 		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
 	}
-	if err := Authorize(sys, c); err != nil {
+	if err := c.authorize(sys); err != nil {
 		return nil, err
 	}
 	return sys, nil

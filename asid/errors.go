@@ -126,8 +126,8 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("the redirect to host %q is not followed: the ASIDs and the token are not meant for it", e.Host)
 }
 
-// A ConfigError is an [Authorizer], [Gate] or [Transport] that lacks what it
-// cannot do without. On a server it is answered with 500: the fault is not the
+// A ConfigError is an [Authorizer], [Gate], [Transport] or other part of a
+// program that lacks what it cannot do without, or is told what cannot be. On a server it is answered with 500: the fault is not the
 // sender's.
 type ConfigError struct {
 	Field  string // such as "Authorizer.Registry"

@@ -138,6 +138,6 @@ func (f *File) log(s *fileState) {
 	case s.err != nil:
 		f.Logger.Error("registry file refused", "file", f.Name, "error", s.err)
 	default:
-		f.Logger.Info("registry file loaded", "file", f.Name, "systems", len(s.systems.systems))
+		f.Logger.Info("registry file loaded", "file", f.Name, "systems", s.systems.systems.size)
 	}
 }

@@ -130,10 +130,10 @@ func TestRunReadsTheFileUntilItsContextEnds(t *testing.T) {
 			assert.NoError(t, asidtest.TestRegistry(f, one), "Run loads what was not loaded")
 
 			replace(t, name, second)
-			time.Sleep(c.wait - 1)
+			time.Sleep(c.wait - time.Nanosecond)
 			synctest.Wait()
 			assert.NoError(t, asidtest.TestRegistry(f, one))
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			assert.NoError(t, asidtest.TestRegistry(f, two))
 

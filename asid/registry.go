@@ -13,11 +13,12 @@ import (
 // registry hands the same System to everyone who asks.
 type System struct {
 	ASID         ID
-	ODS          []ODSCode       // the organisations that the system acts for
 	FQDNs        []string        // the names of which its certificate must speak for one
 	Interactions []InteractionID // what it has been assured for
 
 	index map[InteractionID]bool // of Interactions, if NewMemory found them many
+
+	ODS []ODSCode // the organisations that the system acts for
 }
 
 // manyInteractions is from when on an index is faster than a look at each. Some
@@ -33,7 +34,7 @@ type Registry interface {
 
 // A Memory is a Registry that never changes. The zero Memory knows no system.
 type Memory struct {
-	systems map[ID]*System
+	systems table
 }
 
 // NewMemory returns a registry of copies of the systems. It refuses, with a
@@ -41,13 +42,13 @@ type Memory struct {
 // that is not a plain host name, an interaction ID that is not a URN, and
 // whatever a system lists twice.
 func NewMemory(systems ...System) (*Memory, error) {
-	m := &Memory{systems: make(map[ID]*System, len(systems))}
+	m := &Memory{systems: newTable(len(systems))}
 	// A look-up misses the processor's caches at every pointer that it follows, so
 	// what a decision reads of a system lies together, and sets of interactions,
 	// which most systems share with others, are kept once.
 	entries := make([]struct {
-		System
 		fqdn [1]string
+		System
 	}, len(systems))
 	assured := make(map[string]*interactionSet)
 	for i := range systems {
@@ -56,17 +57,16 @@ func NewMemory(systems ...System) (*Memory, error) {
 		if err := s.copyFrom(&systems[i], assured); err != nil {
 			return nil, err
 		}
-		if m.systems[s.ASID] != nil {
+		if !m.systems.add(s) {
 			return nil, &RegistryError{ASID: s.ASID, Detail: "the ASID is there twice"}
 		}
-		m.systems[s.ASID] = s
 	}
 	return m, nil
 }
 
 // Lookup implements [Registry].
 func (m *Memory) Lookup(_ context.Context, id ID) (*System, error) {
-	if s := m.systems[id]; s != nil {
+	if s := m.systems.find(id); s != nil {
 		return s, nil
 	}
 	return nil, ErrNotFound
