@@ -78,7 +78,8 @@ func (s Suite) IANA() string {
 }
 
 // Native reports whether crypto/tls implements the suite. It has three of the
-// eight, the two most preferred among them; tlsconfig/openssl has all.
+// eight, the two most preferred among them, and in FIPS 140-3 mode it has only
+// those two; tlsconfig/openssl has all.
 func (s Suite) Native() bool {
 	i := s.rank()
 	return i >= 0 && profile[i].native
