@@ -79,7 +79,7 @@ func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.T
 	if err := d.usable(ctx); err != nil {
 		return err
 	}
-	if err := d.prune(); err != nil {
+	if err := d.prune(maxCacheFiles); err != nil {
 		return err
 	}
 	file, err := os.CreateTemp(string(d), cacheTemporary)
@@ -132,8 +132,9 @@ func (d DirCache) usable(ctx context.Context) error {
 	return nil
 }
 
-// prune removes what dead processes left, and makes room for one more file.
-func (d DirCache) prune() error {
+// prune removes what dead processes left, and makes room for one more document,
+// of at most the given number.
+func (d DirCache) prune(most int) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (d DirCache) prune() error {
 		if isDocument {
 			documents++
 		}
-		if !isDocument && !strings.HasPrefix(entry.Name(), cacheTemporary) || isDocument && len(entries) < maxCacheFiles {
+		if !isDocument && !strings.HasPrefix(entry.Name(), cacheTemporary) || isDocument && len(entries) < most {
 			continue
 		}
 		info, err := entry.Info()
@@ -157,7 +158,7 @@ func (d DirCache) prune() error {
 			_ = os.Remove(filepath.Join(string(d), entry.Name())) // as above
 		}
 	}
-	if documents >= maxCacheFiles && oldest != nil {
+	if documents >= most && oldest != nil {
 		_ = os.Remove(filepath.Join(string(d), oldest.Name())) // as above
 	}
 	return nil

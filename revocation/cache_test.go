@@ -1,0 +1,175 @@
+package revocation
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var tomorrow = time.Now().Add(24 * time.Hour)
+
+func onlyFile(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	return filepath.Join(dir, entries[0].Name())
+}
+
+func TestDirCache(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "crls")
+	cache := DirCache(dir)
+	_, err := cache.Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrCacheMiss, "the directory is not there yet")
+
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("one"), tomorrow))
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("two"), tomorrow))
+	data, err := cache.Get(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(data))
+	_, err = cache.Get(t.Context(), "b")
+	assert.ErrorIs(t, err, ErrCacheMiss)
+	onlyFile(t, dir)
+	if runtime.GOOS != "windows" {
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	}
+
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("old"), time.Now().Add(-time.Second)))
+	_, err = cache.Get(t.Context(), "a")
+	assert.ErrorIs(t, err, ErrCacheMiss, "its time is over")
+}
+
+func TestCacheFileCutOrFlippedAnywhere(t *testing.T) {
+	whole := sealCacheFile("a", []byte("a document"), tomorrow)
+	data, err := openCacheFile(whole, "a", time.Now())
+	require.NoError(t, err)
+	assert.Equal(t, "a document", string(data))
+	damaged := func(content []byte) {
+		t.Helper()
+		_, err := openCacheFile(content, "a", time.Now())
+		assert.ErrorIs(t, err, ErrCacheMiss)
+	}
+	for i := range whole {
+		damaged(whole[:i])
+		flipped := append([]byte(nil), whole...)
+		flipped[i] ^= 1
+		damaged(flipped)
+	}
+	damaged(append(whole, 0))
+	damaged(sealCacheFile("b", []byte("another's"), tomorrow))
+}
+
+func TestDirCacheReplacesADamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	cache := DirCache(dir)
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("a document"), tomorrow))
+	require.NoError(t, os.Truncate(onlyFile(t, dir), 20))
+	_, err := cache.Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrCacheMiss)
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("anew"), tomorrow))
+	data, err := cache.Get(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, "anew", string(data))
+}
+
+func TestDirCacheRefusesADirectoryOfOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes do not say on Windows who may write")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777))
+	assert.ErrorContains(t, DirCache(dir).Put(t.Context(), "a", nil, tomorrow), "others may write")
+	_, err := DirCache(dir).Get(t.Context(), "a")
+	assert.ErrorContains(t, err, "others may write")
+	assert.NotErrorIs(t, err, ErrCacheMiss)
+	assert.Error(t, DirCache("").Put(t.Context(), "a", nil, tomorrow))
+}
+
+func TestDirCacheCleansUpAfterTheDead(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	left, fresh := filepath.Join(dir, cacheTemporary+"1"), filepath.Join(dir, cacheTemporary+"2")
+	for _, file := range []string{left, fresh} {
+		require.NoError(t, os.WriteFile(file, []byte("half"), 0o600))
+	}
+	long := time.Now().Add(-2 * abandonedAfter)
+	require.NoError(t, os.Chtimes(left, long, long))
+	require.NoError(t, DirCache(dir).Put(t.Context(), "a", []byte("x"), tomorrow))
+	assert.NoFileExists(t, left)
+	assert.FileExists(t, fresh, "another process may be at work on it")
+}
+
+func TestDirCacheIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	cache := DirCache(dir)
+	for i, key := range []string{"second", "oldest", "third"} {
+		require.NoError(t, cache.Put(t.Context(), key, []byte(key), tomorrow))
+		age := time.Now().Add(-[]time.Duration{2, 3, 1}[i] * time.Hour)
+		require.NoError(t, os.Chtimes(cache.path(key), age, age))
+	}
+	require.NoError(t, cache.prune(4))
+	assert.FileExists(t, cache.path("oldest"), "there is room for one more")
+	require.NoError(t, cache.prune(3))
+	assert.NoFileExists(t, cache.path("oldest"))
+	assert.FileExists(t, cache.path("second"))
+}
+
+func TestDirCacheConcurrently(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shared")
+	documents := []string{strings.Repeat("a", 10_000), strings.Repeat("b", 20_000)}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			cache := DirCache(dir)
+			for range 20 {
+				assert.NoError(t, cache.Put(t.Context(), "k", []byte(documents[i%2]), tomorrow))
+				data, err := cache.Get(t.Context(), "k")
+				if assert.NoError(t, err) {
+					assert.Contains(t, documents, string(data))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	onlyFile(t, dir)
+}
+
+func TestDirCacheWithoutRoom(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	// A directory where the file should go fails the last step, as a full disk
+	// fails one of those before it: nothing may be left behind.
+	cache := DirCache(dir)
+	require.NoError(t, os.MkdirAll(filepath.Join(cache.path("a"), "in the way"), 0o700))
+	assert.Error(t, cache.Put(t.Context(), "a", []byte("x"), tomorrow))
+	onlyFile(t, dir)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, cache.Put(ctx, "b", nil, tomorrow), context.Canceled)
+}
+
+func FuzzCacheFile(f *testing.F) {
+	f.Add(sealCacheFile("a", []byte("a document"), tomorrow))
+	f.Add([]byte(cacheMagic))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		data, err := openCacheFile(file, "a", time.Now())
+		if err != nil {
+			assert.ErrorIs(t, err, ErrCacheMiss)
+			return
+		}
+		assert.Len(t, data, len(file)-cacheHeader)
+	})
+}
