@@ -296,7 +296,11 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 			assert.True(t, b.closed, "a RoundTripper closes the body, on errors too")
 		})
 	}
-	_, err := (&asid.Transport{}).RoundTrip(newRequest(t, http.MethodGet, "https://nrl.nhs.uk/STU3/DocumentReference"))
+	_, err := (&asid.Transport{
+		From: provider.ASID, To: nrl, Base: http.DefaultTransport, Claims: asid.Claims{Organization: ods("RR8"), User: "\xff"},
+	}).RoundTrip(newRequest(t, http.MethodPost, "https://nrl.test/STU3/DocumentReference"))
+	assert.ErrorContains(t, err, "UTF-8")
+	_, err = (&asid.Transport{}).RoundTrip(newRequest(t, http.MethodGet, "https://nrl.nhs.uk/STU3/DocumentReference"))
 	var config *asid.ConfigError
 	assert.ErrorAs(t, err, &config)
 }
