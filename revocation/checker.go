@@ -29,7 +29,8 @@ type Checker struct {
 
 // Check returns nil if every certificate of the chain is vouched for, and
 // otherwise *RevokedError or *UnknownError. An UnknownError wraps ctx.Err() if
-// ctx ended before there was an answer.
+// ctx ended before there was an answer; under Allow, what the sources still had
+// is an answer, so a responder that hangs is as one that is down.
 //
 // The chain leads from the leaf to the root and has been verified: signatures,
 // names and validity. It is asked about from the root down, since whoever a

@@ -317,6 +317,17 @@ func TestCheckerContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "it hung up")
 	require.ErrorAs(t, err, new(*revocation.UnknownError))
+
+	t.Run("with what was known before it hung", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := &revocation.Checker{Time: clock, Policy: revocation.Policy{Unknown: revocation.Allow, MaxStale: time.Hour}, Sources: []revocation.Source{
+			statusFunc(func(context.Context, revocation.Query) (revocation.Answer, error) {
+				cancel()
+				return answered(revocation.Good, -time.Hour, -time.Minute), errors.Join(ctx.Err(), revocation.ErrExpired)
+			}),
+		}}
+		require.NoError(t, c.Check(ctx, p.path(), nil))
+	})
 }
 
 // TestDecisionLogValue: a decision says in a log what was asked and answered.

@@ -66,8 +66,9 @@ func TestOCSPRequest(t *testing.T) {
 	})
 	get := func(responder string) revocation.Request {
 		server := &ocspServer{answer: answering(p.good())}
-		_, err := (&revocation.OCSP{Fetcher: server, NoNonce: true, Responder: responder}).Status(t.Context(), p.query())
+		a, err := (&revocation.OCSP{Fetcher: server, NoNonce: true, Responder: responder}).Status(t.Context(), p.query())
 		require.NoError(t, err)
+		require.Equal(t, responder, a.Source)
 		require.Len(t, server.asked(), 1)
 		return server.asked()[0]
 	}

@@ -51,7 +51,6 @@ func (f ocspNonceFetcher) Fetch(ctx context.Context, r Request) (*Response, erro
 		return nil, &OCSPError{Source: r.URL, Err: ErrMalformed, Detail: err.Error()}
 	}
 	r.Body = body
-	r.ETag, r.LastModified = "", "" // what answered another nonce does not answer this one
 	response, err := f.fetcher.Fetch(ctx, r)
 	if err != nil {
 		return nil, err
@@ -69,6 +68,7 @@ func (f ocspNonceFetcher) Fetch(ctx context.Context, r Request) (*Response, erro
 	case !bytes.Equal(read.nonce, value):
 		return nil, read.error(ErrResponder, "it brings back another nonce than was sent")
 	}
+	// Without validators, since no later request is answered by this response.
 	return &Response{Body: response.Body}, nil
 }
 
