@@ -3,6 +3,7 @@ package revocationtest_test
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"math/big"
 	"testing"
 	"time"
@@ -48,25 +49,29 @@ func (l *ledger) status(ctx context.Context, q revocation.Query) (revocation.Ans
 }
 
 func TestTheSourcesOfRevocationPass(t *testing.T) {
-	a, ca, good := start(t)
+	a, ca, _ := start(t)
 	leaf := func(serial int64, template x509.Certificate) []*x509.Certificate {
 		template.SerialNumber = big.NewInt(serial)
 		return []*x509.Certificate{issue(t, &template, rsaKey(), ca, rsaKey()), ca}
 	}
-	revoked := leaf(101, x509.Certificate{CRLDistributionPoints: []string{a.CRLURL(7)}, OCSPServer: []string{a.OCSPURL()}})
-	a.Revoke(revoked[0], revocation.ReasonKeyCompromise, time.Now().Add(-time.Hour))
-	unknown := leaf(102, x509.Certificate{})
+	located := x509.Certificate{CRLDistributionPoints: []string{a.CRLURL(7)}, OCSPServer: []string{a.OCSPURL()}}
+	known := revocationtest.Known{Good: leaf(101, located), Revoked: leaf(102, located), Unknown: leaf(103, x509.Certificate{})}
+	a.Revoke(known.Revoked[0], revocation.ReasonKeyCompromise, time.Now().Add(-time.Hour))
 
-	crls := &revocation.CRLs{}
-	require.NoError(t, crls.Add(a.CRL(7)))
-	assert.NoError(t, revocationtest.TestSource(crls,
-		revocationtest.Known{Good: []*x509.Certificate{good, ca}, Revoked: revoked, Unknown: unknown}))
-
-	responses := &revocation.OCSP{}
-	require.NoError(t, responses.Add(a.OCSP(good)))
-	require.NoError(t, responses.Add(a.OCSP(revoked[0])))
-	assert.NoError(t, revocationtest.TestSource(responses,
-		revocationtest.Known{Good: []*x509.Certificate{good, ca}, Revoked: revoked, Unknown: unknown}))
+	given := &revocation.CRLs{}
+	require.NoError(t, given.Add(a.CRL(7)))
+	told := &revocation.OCSP{}
+	require.NoError(t, told.Add(a.OCSP(known.Good[0])))
+	require.NoError(t, told.Add(a.OCSP(known.Revoked[0])))
+	for name, source := range map[string]revocation.Source{
+		"CRLs, given":        given,
+		"CRLs, fetched":      &revocation.CRLs{Fetcher: a.Fetcher()},
+		"OCSP, given":        told,
+		"OCSP, asked":        &revocation.OCSP{Fetcher: a.Fetcher()},
+		"OCSP, asked by GET": &revocation.OCSP{Fetcher: a.Fetcher(), NoNonce: true},
+	} {
+		t.Run(name, func(t *testing.T) { assert.NoError(t, revocationtest.TestSource(source, known)) })
+	}
 }
 
 func TestTestSource(t *testing.T) {
@@ -136,6 +141,37 @@ func TestTestSource(t *testing.T) {
 			source := newLedger()
 			source.spoil = c.spoil
 			assert.ErrorContains(t, revocationtest.TestSource(source, known), c.want)
+		})
+	}
+}
+
+func TestTheSourcesOfRevocationSeeEachFaultForWhatItIs(t *testing.T) {
+	a, ca, _ := start(t)
+	cert := issue(t, &x509.Certificate{SerialNumber: big.NewInt(101),
+		CRLDistributionPoints: []string{a.CRLURL(7)}, OCSPServer: []string{a.OCSPURL()}}, rsaKey(), ca, rsaKey())
+	q := revocation.Query{Path: []*x509.Certificate{cert, ca}, At: time.Now()}
+	for fault, want := range map[revocationtest.Fault]struct{ crl, ocsp error }{
+		revocationtest.None:           {nil, nil},
+		revocationtest.Unreachable:    {io.ErrUnexpectedEOF, io.ErrUnexpectedEOF},
+		revocationtest.Endless:        {revocation.ErrTooLarge, revocation.ErrTooLarge},
+		revocationtest.Truncated:      {revocation.ErrMalformed, revocation.ErrMalformed},
+		revocationtest.WebPage:        {revocation.ErrMalformed, revocation.ErrMalformed},
+		revocationtest.Expired:        {revocation.ErrExpired, revocation.ErrExpired},
+		revocationtest.NotYetValid:    {revocation.ErrNotYetValid, revocation.ErrNotYetValid},
+		revocationtest.WrongSignature: {revocation.ErrSignature, revocation.ErrSignature},
+		revocationtest.Unsigned:       {revocation.ErrSignature, revocation.ErrSignature},
+		revocationtest.WrongIssuer:    {revocation.ErrScope, revocation.ErrResponder},
+		revocationtest.WrongScope:     {revocation.ErrScope, revocation.ErrScope},
+		revocationtest.UnknownSerial:  {nil, revocation.ErrResponder},
+		revocationtest.TryLater:       {nil, revocation.ErrResponder},
+	} {
+		t.Run(fault.String(), func(t *testing.T) {
+			a.Fail(fault)
+			// Fresh ones: neither has an answer of before.
+			_, err := (&revocation.CRLs{Fetcher: a.Fetcher(), MaxBytes: 1 << 20}).Status(t.Context(), q)
+			assert.ErrorIs(t, err, want.crl, "%v", err)
+			_, err = (&revocation.OCSP{Fetcher: a.Fetcher()}).Status(t.Context(), q)
+			assert.ErrorIs(t, err, want.ocsp, "%v", err)
 		})
 	}
 }
