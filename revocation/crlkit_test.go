@@ -1,11 +1,13 @@
 package revocation_test
 
 import (
+	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -140,4 +142,45 @@ func points(points ...revocationtest.DistributionPoint) pkix.Extension {
 
 func at(name revocationtest.PointName) revocationtest.DistributionPoint {
 	return revocationtest.DistributionPoint{PointName: name}
+}
+
+// A crlServer is a Fetcher of the CRLs under their URLs.
+type crlServer struct {
+	mu    sync.Mutex
+	lists map[string][]byte
+	asked []string
+}
+
+func (s *crlServer) publish(url string, list revocationtest.CRL) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lists == nil {
+		s.lists = map[string][]byte{}
+	}
+	s.lists[url] = list.DER()
+}
+
+func (s *crlServer) withdraw(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.lists, url)
+}
+
+func (s *crlServer) Fetch(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.URL)
+	if s.lists[r.URL] == nil {
+		return nil, &revocation.FetchError{URL: r.URL, StatusCode: 404}
+	}
+	return &revocation.Response{Body: s.lists[r.URL]}, nil
+}
+
+// requests returns the URLs that have been asked for since the last time.
+func (s *crlServer) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
 }

@@ -1,0 +1,166 @@
+package revocation_test
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+func TestDeltaCRL(t *testing.T) {
+	p := newCRLPKI(t)
+	type list = revocationtest.CRL
+	// A delta CRL goes from number 5 to 7, the complete CRL is number 5.
+	number := func(n int64, crl list, changes ...func(*list)) list {
+		return with(crl, func(c *list) {
+			c.Number = n
+			for _, change := range changes {
+				change(c)
+			}
+		})
+	}
+	since := func(base int64) func(*list) { return func(c *list) { c.BaseNumber = base } }
+	reason := func(r revocation.Reason) func(*list) { return func(c *list) { c.Entries[0].Reason = r } }
+	over := func(c *list) { c.ThisUpdate, c.NextUpdate = ocspNow.Add(-2*time.Hour), ocspNow.Add(-time.Minute) }
+	ahead := func(c *list) { c.ThisUpdate = ocspNow.Add(time.Hour / 2) }
+	scoped := func(c *list) { c.Scope = &revocationtest.Scope{OnlyUserCerts: true} }
+	byOther := func(c *list) { c.Key = p.other.key }
+	indirect := func(c *list) { c.Scope = &revocationtest.Scope{Indirect: true} }
+
+	complete := number(5, p.ca.crl())
+	held := number(5, p.ca.crl(leafSerial), reason(revocation.ReasonCertificateHold))
+	delta, listing := number(7, p.ca.crl(), since(5)), number(7, p.ca.crl(leafSerial), since(5))
+	removing := number(7, p.ca.crl(leafSerial), since(5), reason(revocation.ReasonRemoveFromCRL))
+	compromised := reason(revocation.ReasonKeyCompromise)
+
+	for _, c := range []struct {
+		name string
+		crls []list
+		want crlVerdict
+	}{
+		{"a delta CRL alone", []list{delta}, unknown(revocation.ErrScope)},
+		{"a delta CRL that lists nothing", []list{complete, delta}, good},
+		{"a delta CRL that lists the certificate", []list{complete, listing}, revokedFor(revocation.ReasonUnspecified)},
+		{"a delta CRL that leaves a revocation as it is", []list{held, delta}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL that changes the reason", []list{held, number(7, p.ca.crl(leafSerial), since(5), compromised)}, revokedFor(revocation.ReasonKeyCompromise)},
+		{"a delta CRL that takes the certificate off", []list{held, removing}, good},
+		{"a delta CRL that takes off what was not on", []list{complete, removing}, good},
+		{"a delta CRL that takes off and lists it", []list{held, with(removing, func(c *list) {
+			c.Entries = append(c.Entries, revocationtest.Entry{Serial: c.Entries[0].Serial, Reason: revocation.ReasonSuperseded})
+		})}, revokedFor(revocation.ReasonSuperseded)},
+		{"the newer of two delta CRLs", []list{held, removing, number(8, p.ca.crl(), since(5))}, revokedFor(revocation.ReasonCertificateHold)},
+		{"the newer of two delta CRLs, added first", []list{number(8, p.ca.crl(), since(5)), held, removing}, revokedFor(revocation.ReasonCertificateHold)},
+
+		{"a delta CRL from an earlier complete CRL", []list{held, number(7, p.ca.crl(leafSerial), since(4), reason(revocation.ReasonRemoveFromCRL))}, good},
+		{"a delta CRL from a later complete CRL", []list{held, number(7, p.ca.crl(leafSerial), since(6), reason(revocation.ReasonRemoveFromCRL))}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL as old as the complete CRL", []list{held, number(5, p.ca.crl(leafSerial), since(4), reason(revocation.ReasonRemoveFromCRL))}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a complete CRL without a number", []list{with(held, func(c *list) { c.NoNumber = true }), removing}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL of another scope", []list{held, number(7, p.ca.crl(leafSerial), since(5), scoped, reason(revocation.ReasonRemoveFromCRL))}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL without a scope, to a complete CRL with one", []list{number(5, held, scoped), removing}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL of the same scope", []list{number(5, held, scoped), number(7, removing, scoped)}, good},
+		{"a delta CRL of another authority key", []list{held, number(7, removing, func(c *list) { c.AuthorityKeyID = []byte("other") })}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL signed with another key", []list{held, number(7, removing, byOther)}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL that has not begun", []list{held, number(7, removing, ahead)}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL whose time is over, taking the certificate off", []list{held, number(7, removing, over)}, revokedFor(revocation.ReasonCertificateHold)},
+		{"a delta CRL whose time is over, listing the certificate", []list{complete, number(7, listing, over)}, revokedFor(revocation.ReasonUnspecified)},
+		{"a delta CRL whose time is over, listing nothing", []list{complete, number(7, delta, over)}, good},
+		{"a complete CRL whose time is over, brought up to date", []list{number(5, complete, over), delta}, good},
+		{"a complete CRL whose time is over, and a delta CRL that is not for it", []list{number(5, complete, over), number(7, p.ca.crl(), since(6))}, unknown(revocation.ErrExpired)},
+		{"both of whose time is over", []list{number(5, complete, over), number(7, delta, over)}, unknown(revocation.ErrExpired)},
+		{"indirect ones, the delta CRL listing another issuer's certificate", []list{number(5, complete, indirect), number(7, listing, indirect, func(c *list) { c.Entries[0].CertificateIssuer = p.root.cert.RawSubject })}, good},
+		{"indirect ones, the delta CRL listing the certificate", []list{number(5, complete, indirect), number(7, listing, indirect, func(c *list) { c.Entries[0].CertificateIssuer = p.ca.cert.RawSubject })}, revokedFor(revocation.ReasonUnspecified)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.require(t, crlsOf(t, c.crls...), p.leaf(t), ocspNow)
+		})
+	}
+}
+
+// The times of an answer are those of the CRL that brought it up to date.
+func TestDeltaCRLAnswerTimes(t *testing.T) {
+	p := newCRLPKI(t)
+	delta := with(p.ca.crl(), func(c *revocationtest.CRL) {
+		c.Number, c.BaseNumber, c.ThisUpdate, c.NextUpdate = 2, 1, ocspNow.Add(-time.Minute), ocspNow.Add(time.Minute)
+	})
+	answer, err := crlsOf(t, p.ca.crl(), delta).Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
+	require.NoError(t, err)
+	require.Equal(t, delta.ThisUpdate, answer.ThisUpdate)
+	require.Equal(t, delta.NextUpdate, answer.NextUpdate)
+}
+
+func TestFreshestCRL(t *testing.T) {
+	p := newCRLPKI(t)
+	const base, fresh = "http://crl.example/base.crl", "http://crl.example/delta.crl"
+	delta := with(p.ca.crl(leafSerial), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = 2, 1 })
+	named := with(p.ca.crl(), func(c *revocationtest.CRL) {
+		c.FreshestCRL = []revocationtest.DistributionPoint{at(urls("ldap://crl.example/", fresh))}
+	})
+	for _, c := range []struct {
+		name       string
+		extensions []pkix.Extension
+		complete   revocationtest.CRL
+		delta      *revocationtest.CRL // nil: it cannot be had
+		want       crlVerdict
+		asked      []string
+	}{
+		{"named nowhere", nil, p.ca.crl(), &delta, good, []string{base}},
+		{"named in the CRL", nil, named, &delta, revokedFor(revocation.ReasonUnspecified), []string{base, fresh}},
+		{"named in the certificate", []pkix.Extension{revocationtest.FreshestCRL(at(urls(fresh)))}, p.ca.crl(), &delta, revokedFor(revocation.ReasonUnspecified), []string{base, fresh}},
+		{"not to be had", nil, named, nil, good, []string{base, fresh}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := &crlServer{}
+			server.publish(base, c.complete)
+			if c.delta != nil {
+				server.publish(fresh, *c.delta)
+			}
+			crls := &revocation.CRLs{Fetcher: server, Time: clock}
+			path := p.leaf(t, append(c.extensions, points(at(urls(base))))...)
+			c.want.require(t, crls, path, ocspNow)
+			require.Equal(t, c.asked, server.requests())
+		})
+	}
+
+	t.Run("only what fits the complete CRL is kept", func(t *testing.T) {
+		for name, change := range map[string]func(*revocationtest.CRL){
+			"signed with another key": func(c *revocationtest.CRL) { c.Key = p.other.key },
+			"a complete CRL":          func(c *revocationtest.CRL) { c.BaseNumber = 0 },
+			"of another scope":        func(c *revocationtest.CRL) { c.Scope = &revocationtest.Scope{OnlyUserCerts: true} },
+			"of another issuer":       func(c *revocationtest.CRL) { c.Issuer = p.other.cert },
+		} {
+			t.Run(name, func(t *testing.T) {
+				server := &crlServer{}
+				server.publish(base, named)
+				server.publish(fresh, with(delta, change))
+				crls := &revocation.CRLs{Fetcher: server, Time: clock}
+				good.require(t, crls, p.leaf(t, points(at(urls(base)))), ocspNow)
+			})
+		}
+	})
+}
+
+// The delta CRL of a certificate that is asked about later is not the first's.
+func TestFreshestCRLOfEach(t *testing.T) {
+	p := newCRLPKI(t)
+	const base, fresh = "http://crl.example/base.crl", "http://crl.example/delta.crl"
+	server := &crlServer{}
+	server.publish(base, p.ca.crl())
+	server.publish(fresh, with(p.ca.crl(leafSerial+1), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = 2, 1 }))
+	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	leaf := func(serial int64) []*x509.Certificate {
+		leaf := ocspIssue(t, &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"},
+			ExtraExtensions: []pkix.Extension{points(at(urls(base))), revocationtest.FreshestCRL(at(urls(fresh)))},
+		}, ocspRSA("leaf"), p.ca)
+		return []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}
+	}
+	good.require(t, crls, leaf(leafSerial), ocspNow)
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, leaf(leafSerial+1), ocspNow)
+	require.Equal(t, []string{base, fresh}, server.requests())
+}
