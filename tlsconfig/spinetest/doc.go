@@ -24,7 +24,7 @@
 // the handshakes that the guidance allows and forbids.
 //
 // Nothing here but [RunServer] and [RunClient] needs a testing.T. What cannot be
-// made panics, as in net/http/httptest. Keys are RSA 2048 and made when first needed, which
-// takes a tenth of a second each; those of leaves are kept for the process, by
-// FQDN, those of CAs are never shared.
+// made panics, as in net/http/httptest. Keys are RSA 2048 and made when first
+// needed, which takes a tenth of a second each; those of leaves are kept for the
+// process, by FQDN, those of CAs are never shared.
 package spinetest
