@@ -104,13 +104,11 @@ func ExampleTransport() {
 		log.Fatal(err)
 	}
 	client := &http.Client{Transport: &asid.Transport{
-		From:        asid.MustParse("928942012545"),
-		To:          asid.MustParse("200000000205"),
-		Interaction: asid.DocumentReferenceContentRead,
-		Headers:     asid.SSPHeaders(),
-		Claims:      asid.Claims{Organization: ods("AMS01"), User: "555021935107"},
-		SSP:         ssp,
-		Base:        base,
+		From:   asid.MustParse("928942012545"),
+		To:     asid.MustParse("200000000205"),
+		Claims: asid.Claims{Organization: ods("AMS01"), User: "555021935107"},
+		SSP:    ssp,
+		Base:   base,
 	}}
 	resp, err := client.Get("https://p1.nhs.uk/Plans/da2b")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 func FuzzHeaders(f *testing.F) {
 	r := retrieval()
 	f.Add("Ssp-From", r.Header.Get("Ssp-From"), r.Header.Get("Ssp-TraceID"), r.Header.Get("Ssp-InteractionID"), r.Header.Get("Authorization"))
+	f.Add("X-Other", r.Header.Get("Ssp-From"), r.Header.Get("Ssp-TraceID"), r.Header.Get("Ssp-InteractionID"), r.Header.Get("Authorization"))
 	f.Add("ssp_from", "1", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "urn:a1:b,urn:a1:b", "bearer e30.e30.")
 	f.Fuzz(func(t *testing.T, name, from, trace, interaction, token string) {
 		r := retrieval()

@@ -13,8 +13,8 @@ import (
 // for concurrent use if Base and Token are.
 type Transport struct {
 	From, To    ID                                  // of the sender and the receiver; required
-	Interaction InteractionID                       // empty: taken from method and path, for the NRL
-	Headers     Headers                             // zero: the NRL's
+	Interaction InteractionID                       // empty: DocumentReferenceContentRead through the SSP, else that of method and path
+	Headers     Headers                             // zero: the SSP's if SSP is set, else the NRL's
 	Claims      Claims                              // what the token claims
 	Token       func(*http.Request) (string, error) // returns the token instead; nil: made from Claims
 	SSP         *url.URL                            // the SSP, behind which the URL of the request goes; nil: it is not used
@@ -55,7 +55,11 @@ func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
 	case r.Response != nil:
 		return nil, &RedirectError{Host: r.URL.Host}
 	}
-	headers, err := t.Headers.complete()
+	headers := t.Headers
+	if t.SSP != nil && headers.From == "" && headers.To == "" {
+		headers = SSPHeaders()
+	}
+	headers, err := headers.complete()
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +93,11 @@ type headerValue struct{ name, value string }
 
 func (t *Transport) values(r *http.Request, headers Headers) ([]headerValue, error) {
 	interaction := t.Interaction
-	if interaction == "" {
-		if t.SSP != nil || headers.Trace != "" {
-			return nil, &ConfigError{Field: "Transport.Interaction", Detail: "is missing, and no record's URL tells it"}
-		}
+	switch {
+	case interaction != "":
+	case t.SSP != nil || headers.Trace != "":
+		interaction = DocumentReferenceContentRead
+	default:
 		var err error
 		if interaction, err = interactionUnderBase(r); err != nil {
 			return nil, err

@@ -190,8 +190,8 @@ func TestTheRecordsURLReachesTheWireEncodedBehindTheSSPs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := &http.Client{Transport: &asid.Transport{
-				From: consumer.ASID, To: provider.ASID, Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
-				Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, SSP: mustURL(c.ssp), Base: base,
+				From: consumer.ASID, To: provider.ASID, SSP: mustURL(c.ssp), Base: base,
+				Claims: asid.Claims{Organization: ods("AMS01"), User: "1"},
 			}}
 			r := newRequest(t, http.MethodGet, c.record)
 			resp, err := client.Do(r)
@@ -217,7 +217,7 @@ func TestTheRecordsURLReachesTheWireEncodedBehindTheSSPs(t *testing.T) {
 func TestEachRequestHasATraceOfItsOwn(t *testing.T) {
 	var sent *http.Request
 	transport := &asid.Transport{
-		From: consumer.ASID, To: provider.ASID, Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
+		From: consumer.ASID, To: provider.ASID, Headers: asid.SSPHeaders(),
 		Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, Base: capture(&sent),
 	}
 	seen := make(map[string]bool)
@@ -266,13 +266,11 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 		"an NHS number of 9 digits":     {change: func(t *asid.Transport) { t.Claims.Patient = "987654321" }, want: new(*asid.ConfigError)},
 		"an NHS number with letters":    {change: func(t *asid.Transport) { t.Claims.Patient = "987654321O" }, want: new(*asid.ConfigError)},
 		"a user with its system":        {change: func(t *asid.Transport) { t.Claims.User = "https://fhir.nhs.uk/Id/sds-role-profile-id|1" }, want: new(*asid.ConfigError)},
-		"SSP headers, no interaction":   {change: func(t *asid.Transport) { t.Headers = asid.SSPHeaders() }, want: new(*asid.ConfigError)},
-		"an SSP, no interaction":        {change: func(t *asid.Transport) { t.SSP = mustURL("https://ssp.nhs.uk") }, want: new(*asid.ConfigError)},
 		"an SSP without TLS": {change: func(t *asid.Transport) {
-			t.SSP, t.Interaction = mustURL("http://ssp.nhs.uk"), asid.DocumentReferenceContentRead
+			t.SSP = mustURL("http://ssp.nhs.uk")
 		}, want: new(*asid.ConfigError)},
 		"an SSP with a query": {change: func(t *asid.Transport) {
-			t.SSP, t.Interaction = mustURL("https://ssp.nhs.uk/?a=b"), asid.DocumentReferenceContentRead
+			t.SSP = mustURL("https://ssp.nhs.uk/?a=b")
 		}, want: new(*asid.ConfigError)},
 	} {
 		t.Run(name, func(t *testing.T) {
