@@ -1,16 +1,13 @@
 package asid_test
 
 import (
-	"bytes"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -318,177 +315,6 @@ func TestAProxysWordTakesThePlaceOfTheConnection(t *testing.T) {
 	a.Connection = func(*http.Request) (*tls.ConnectionState, error) { return nil, nil }
 	_, refused = judge(t, a, request())
 	assert.Equal(t, "ACCESS_DENIED_SSL", code(refused.body))
-}
-
-func TestEachDecisionIsOneRecord(t *testing.T) {
-	var log bytes.Buffer
-	a := authorizer(t)
-	a.Logger = slog.New(slog.NewJSONHandler(&log, nil))
-	record := func(r *http.Request) map[string]any {
-		log.Reset()
-		judge(t, a, r)
-		require.Equal(t, 1, strings.Count(log.String(), "\n"))
-		var m map[string]any
-		require.NoError(t, json.Unmarshal(log.Bytes(), &m))
-		return m
-	}
-	r := asidtest.NewRequest(http.MethodDelete, "/STU3/DocumentReference?subject=9876543210", provider, nrl)
-	m := record(r)
-	assert.Equal(t, "INFO", m["level"])
-	assert.Equal(t, "request authorised", m["msg"])
-	assert.Equal(t, provider.ASID.String(), m["from"])
-	assert.Equal(t, nrl.String(), m["to"])
-	assert.Equal(t, provider.FQDNs[0], m["fqdn"])
-	assert.Equal(t, string(asid.DocumentReferenceDelete), m["interaction"])
-	assert.NotContains(t, m, "claimed")
-	assert.NotContains(t, log.String(), "9876543210", "a query names patients")
-	assert.NotContains(t, log.String(), strings.Fields(r.Header.Get("Authorization"))[1])
-
-	r = create()
-	r.Header.Set("InteractionID", string(asid.DocumentReferenceSearch))
-	m = record(r)
-	assert.Equal(t, "WARN", m["level"])
-	assert.Equal(t, "request refused", m["msg"])
-	assert.Equal(t, "header", m["rule"])
-	assert.Equal(t, string(asid.DocumentReferenceSearch), m["claimed"])
-	assert.Contains(t, m["error"], "not that of the request")
-
-	for rule, change := range map[string]func(*http.Request){
-		"connection":  func(r *http.Request) { r.TLS = nil },
-		"header":      func(r *http.Request) { r.Header.Del("toASID") },
-		"token":       func(r *http.Request) { r.Header.Del("Authorization") },
-		"request":     func(r *http.Request) { r.Method = strings.Repeat("X", 10_000) },
-		"binding":     func(r *http.Request) { r.TLS.PeerCertificates[0] = certificate("x.nhs.uk") },
-		"interaction": func(r *http.Request) { r.Header.Set("fromASID", "000000000000") },
-	} {
-		r := create()
-		change(r)
-		assert.Equal(t, rule, record(r)["rule"])
-		assert.Less(t, log.Len(), 2000, "a stranger cannot fill the log with one request")
-	}
-	a.Registry = nil
-	m = record(create())
-	assert.Equal(t, "ERROR", m["level"])
-	assert.Equal(t, "internal", m["rule"])
-}
-
-func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	issuedFor := func(sys asid.System, method, target string, c asid.Claims) *http.Request {
-		r := asidtest.NewRequest(method, target, sys, nrl)
-		r.Header.Set("Authorization", "Bearer "+tokenOf(t, sys.ASID, method, target, c, now))
-		return r
-	}
-	a := authorizer(t)
-	a.Time = func() time.Time { return now }
-	right := asid.Claims{Organization: ods("RGD"), User: "1"}
-
-	for name, c := range map[string]struct {
-		method, target string
-		claims         asid.Claims
-		claim          string // that is wrong; empty: none
-	}{
-		"a professional":           {"GET", "/STU3/DocumentReference/1", right, ""},
-		"a system that maintains":  {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("RR8")}, ""},
-		"a system that reads":      {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8")}, "requesting_user"},
-		"a citizen":                {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210"}, ""},
-		"a citizen for another":    {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210", Actor: "x"}, ""},
-		"another organisation":     {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), User: "1"}, "requesting_organization"},
-		"another reason":           {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("RR8"), User: "1", Reason: "research"}, "reason_for_request"},
-		"a citizen's other reason": {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210", Reason: "directcare"}, "reason_for_request"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			caller, refused := judge(t, a, issuedFor(provider, c.method, c.target, c.claims))
-			if c.claim == "" {
-				require.NotNil(t, caller, refused.body)
-				return
-			}
-			var token *asid.TokenError
-			require.ErrorAs(t, refused.err, &token)
-			assert.Equal(t, c.claim, token.Claim)
-			assert.Equal(t, "MISSING_OR_INVALID_HEADER", code(refused.body))
-			assert.Contains(t, refused.body, `<code value="structure">`)
-		})
-	}
-
-	t.Run("another system's token", func(t *testing.T) {
-		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
-		r.Header.Set("Authorization", issuedFor(consumer, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
-		_, refused := judge(t, a, r)
-		var token *asid.TokenError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "requesting_system", token.Claim)
-	})
-	t.Run("a token for reading", func(t *testing.T) {
-		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
-		r.Header.Set("Authorization", issuedFor(provider, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
-		_, refused := judge(t, a, r)
-		var token *asid.TokenError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "scope", token.Claim)
-	})
-
-	for name, c := range map[string]struct {
-		now  time.Time
-		skew time.Duration
-		want string
-	}{
-		"just issued":                      {now, 0, ""},
-		"a second before it was issued":    {now.Add(-time.Second), 0, "iat"},
-		"a second before, and clocks vary": {now.Add(-time.Second), time.Second, ""},
-		"a moment before it expires":       {now.Add(5*time.Minute - 1), 0, ""},
-		"when it expires":                  {now.Add(5 * time.Minute), 0, "exp"},
-		"when it expires, and clocks vary": {now.Add(5 * time.Minute), time.Second, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := *a
-			a.Time, a.MaxSkew = func() time.Time { return c.now }, c.skew
-			caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
-			if c.want == "" {
-				assert.NotNil(t, caller, refused.body)
-				return
-			}
-			var token *asid.TokenError
-			require.ErrorAs(t, refused.err, &token)
-			assert.Equal(t, c.want, token.Claim)
-		})
-	}
-
-	t.Run("an audience", func(t *testing.T) {
-		a := *a
-		a.Audience = "https://nrl.test"
-		caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
-		require.NotNil(t, caller, refused.body)
-		a.Audience = "https://other.test"
-		_, refused = judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
-		var token *asid.TokenError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "aud", token.Claim)
-	})
-	t.Run("any claims, if it is allowed", func(t *testing.T) {
-		a := *a
-		a.AllowAnyClaims = true
-		caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), Reason: "research"}))
-		require.NotNil(t, caller, refused.body)
-	})
-}
-
-// tokenOf returns the token that a Transport makes for the request.
-func tokenOf(t *testing.T, from asid.ID, method, target string, c asid.Claims, now time.Time) string {
-	t.Helper()
-	var token string
-	transport := &asid.Transport{
-		From: from, To: nrl, Claims: c, Time: func() time.Time { return now },
-		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
-			token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-			return &http.Response{Body: http.NoBody}, nil
-		}),
-	}
-	r, err := http.NewRequest(method, "https://nrl.test"+target, nil)
-	require.NoError(t, err)
-	_, err = transport.RoundTrip(r)
-	require.NoError(t, err)
-	return token
 }
 
 func TestDecisionsMayBeAskedForByManyAtOnce(t *testing.T) {

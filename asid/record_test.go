@@ -1,0 +1,68 @@
+package asid_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+func TestEachDecisionIsOneRecord(t *testing.T) {
+	var log bytes.Buffer
+	a := authorizer(t)
+	a.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	record := func(r *http.Request) map[string]any {
+		log.Reset()
+		judge(t, a, r)
+		require.Equal(t, 1, strings.Count(log.String(), "\n"))
+		var m map[string]any
+		require.NoError(t, json.Unmarshal(log.Bytes(), &m))
+		return m
+	}
+	r := asidtest.NewRequest(http.MethodDelete, "/STU3/DocumentReference?subject=9876543210", provider, nrl)
+	m := record(r)
+	assert.Equal(t, "INFO", m["level"])
+	assert.Equal(t, "request authorised", m["msg"])
+	assert.Equal(t, provider.ASID.String(), m["from"])
+	assert.Equal(t, nrl.String(), m["to"])
+	assert.Equal(t, provider.FQDNs[0], m["fqdn"])
+	assert.Equal(t, string(asid.DocumentReferenceDelete), m["interaction"])
+	assert.NotContains(t, m, "claimed")
+	assert.NotContains(t, log.String(), "9876543210", "a query names patients")
+	assert.NotContains(t, log.String(), strings.Fields(r.Header.Get("Authorization"))[1])
+
+	r = create()
+	r.Header.Set("InteractionID", string(asid.DocumentReferenceSearch))
+	m = record(r)
+	assert.Equal(t, "WARN", m["level"])
+	assert.Equal(t, "request refused", m["msg"])
+	assert.Equal(t, "header", m["rule"])
+	assert.Equal(t, string(asid.DocumentReferenceSearch), m["claimed"])
+	assert.Contains(t, m["error"], "not that of the request")
+
+	for rule, change := range map[string]func(*http.Request){
+		"connection":  func(r *http.Request) { r.TLS = nil },
+		"header":      func(r *http.Request) { r.Header.Del("toASID") },
+		"token":       func(r *http.Request) { r.Header.Del("Authorization") },
+		"request":     func(r *http.Request) { r.Method = strings.Repeat("X", 10_000) },
+		"binding":     func(r *http.Request) { r.TLS.PeerCertificates[0] = certificate("x.nhs.uk") },
+		"interaction": func(r *http.Request) { r.Header.Set("fromASID", "000000000000") },
+	} {
+		r := create()
+		change(r)
+		assert.Equal(t, rule, record(r)["rule"])
+		assert.Less(t, log.Len(), 2000, "a stranger cannot fill the log with one request")
+	}
+	a.Registry = nil
+	m = record(create())
+	assert.Equal(t, "ERROR", m["level"])
+	assert.Equal(t, "internal", m["rule"])
+}
