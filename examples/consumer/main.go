@@ -1,0 +1,149 @@
+// Consumer retrieves one record, through the Spine Secure Proxy (SSP) when -ssp
+// is given and from the provider itself otherwise.
+//
+//	consumer -url URL [-ssp URL] -cert FILE -key FILE -roots FILE -subcas FILE [-fqdn NAME] [-crl FILE]... [-fetch]
+//	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
+//
+// It prints the status, suite, protocol and the peer's FQDN on stderr and the
+// record on stdout. The exit status is 0 only if the answer is a 2xx.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "consumer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var end endpoint.Flags
+	flags := flag.NewFlagSet("consumer", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	end.Register(flags, "server", "default: the host that is called")
+	record := flags.String("url", "", "the record's `URL`")
+	ssp := flags.String("ssp", "", "the proxy's `URL`; empty: the provider is called itself")
+	engine := flags.String("engine", "native", "native: crypto/tls; openssl: the system's libssl")
+	suite := flags.String("suite", "", "the only cipher suite to offer, by its OpenSSL `NAME`")
+	from := flags.String("from", "", "this system's `ASID`")
+	to := flags.String("to", "", "the provider's `ASID`")
+	interaction := flags.String("interaction", string(asid.DocumentReferenceContentRead), "the interaction's `URN`")
+	ods := flags.String("ods", "", "the `ODS` code of the organisation that asks")
+	user := flags.String("user", "", "the SDS role profile `ID` of the professional who asks; empty: unattended")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag", flags.Arg(0))
+	}
+
+	e, err := end.Endpoint(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if *suite != "" {
+		only, err := tlsconfig.ParseSuite(*suite)
+		if err != nil {
+			return fmt.Errorf("-suite: %w", err)
+		}
+		e.Suites = []tlsconfig.Suite{only}
+	}
+	base, err := transport(e, *engine)
+	if err != nil {
+		return err
+	}
+	defer base.CloseIdleConnections()
+	t := &asid.Transport{Base: base, Headers: asid.SSPHeaders()}
+	if t.From, err = asid.Parse(*from); err != nil {
+		return fmt.Errorf("-from: %w", err)
+	}
+	if t.To, err = asid.Parse(*to); err != nil {
+		return fmt.Errorf("-to: %w", err)
+	}
+	if t.Interaction, err = asid.ParseInteractionID(*interaction); err != nil {
+		return fmt.Errorf("-interaction: %w", err)
+	}
+	if t.Claims.Organization, err = asid.ParseODSCode(*ods); err != nil {
+		return fmt.Errorf("-ods: %w", err)
+	}
+	t.Claims.User = *user
+	if *ssp != "" {
+		if t.SSP, err = url.Parse(*ssp); err != nil {
+			return fmt.Errorf("-ssp: %w", err)
+		}
+	}
+	return retrieve(ctx, t, *record, stdout, stderr)
+}
+
+// transport returns the HTTP transport over the engine of that name.
+func transport(e *tlsconfig.Endpoint, engine string) (*http.Transport, error) {
+	switch engine {
+	case "native":
+		config, err := e.ClientConfig()
+		if err != nil {
+			return nil, err
+		}
+		return &http.Transport{TLSClientConfig: config}, nil
+	case "openssl":
+		return nil, errors.New("-engine openssl is not built yet")
+	}
+	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
+}
+
+func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, stderr io.Writer) error {
+	var connection tls.ConnectionState
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if conn, ok := info.Conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+			connection = conn.ConnectionState()
+		}
+	}})
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, record, nil)
+	if err != nil {
+		return err
+	}
+	// A redirect leads to a host that nobody vouched for.
+	client := &http.Client{Transport: t, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	peer := "unknown"
+	if certs := connection.PeerCertificates; len(certs) > 0 {
+		if names, err := tlsconfig.FQDNs(certs[0]); err == nil {
+			peer = strings.Join(names, ",")
+		}
+	}
+	fmt.Fprintf(stderr, "status %s\nsuite %s\nprotocol %s\npeer %s\n", response.Status,
+		tlsconfig.Suite(connection.CipherSuite), tls.VersionName(connection.Version), peer)
+	if _, err := io.Copy(stdout, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the answer is %s", response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// Package endpoint turns the flags that the examples share into one end of a
+// Spine connection. The examples' own files stay with what each is about.
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// Flags are the flags of one end of a connection.
+type Flags struct {
+	cert, key     string
+	roots, subCAs string
+	fqdns         string
+	crls          files
+	fetch         bool
+	cache         string
+}
+
+// Register adds the flags to fs. Peer says who is at the other end, and
+// fqdnNote what holds without -fqdn.
+func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
+	fs.StringVar(&f.cert, "cert", "", "PEM `FILE` of this end's certificate and its SubCA")
+	fs.StringVar(&f.key, "key", "", "PEM `FILE` of its key")
+	fs.StringVar(&f.roots, "roots", "", "PEM `FILE` of the pinned root CAs")
+	fs.StringVar(&f.subCAs, "subcas", "", "PEM `FILE` of the pinned SubCAs")
+	fs.StringVar(&f.fqdns, "fqdn", "", "`NAME[,NAME]` that the "+peer+"'s certificate may speak for; "+fqdnNote)
+	fs.Var(&f.crls, "crl", "`FILE` of a certificate revocation list, PEM or DER; may be repeated")
+	fs.BoolVar(&f.fetch, "fetch", false, "fetch CRLs and OCSP answers from where the certificates say")
+	fs.StringVar(&f.cache, "cache", "", "`DIR` in which fetched CRLs and OCSP answers outlive the process")
+}
+
+// Endpoint reads the files and returns the end that the flags describe. What
+// it fetches is refreshed until ctx ends.
+func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.Endpoint, error) {
+	pins, err := tlsconfig.LoadPins(f.roots, f.subCAs)
+	if err != nil {
+		return nil, err
+	}
+	checker, err := f.checker(ctx, logger)
+	if err != nil {
+		return nil, err
+	}
+	e := &tlsconfig.Endpoint{
+		Certificate: tlsconfig.CertificateFiles(f.cert, f.key),
+		Peer:        tlsconfig.Verifier{Pins: pins, Revocation: checker},
+		Logger:      logger,
+	}
+	if f.fqdns != "" {
+		e.Peer.FQDNs = strings.Split(f.fqdns, ",")
+	}
+	return e, nil
+}
+
+func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.Checker, error) {
+	if len(f.crls) == 0 && !f.fetch {
+		return nil, errors.New("neither -crl nor -fetch: every peer would be refused, for nobody could say that it is not revoked")
+	}
+	crls := &revocation.CRLs{Logger: logger}
+	for _, file := range f.crls {
+		crl, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := crls.Add(crl); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Logger: logger}
+	if !f.fetch {
+		return checker, nil
+	}
+	ocsp := &revocation.OCSP{Fetcher: &revocation.HTTPFetcher{}}
+	crls.Fetcher = &revocation.HTTPFetcher{}
+	if f.cache != "" {
+		crls.Cache, ocsp.Cache = revocation.DirCache(f.cache), revocation.DirCache(f.cache)
+	}
+	checker.Sources = append(checker.Sources, ocsp)
+	go crls.Run(ctx)
+	return checker, nil
+}
+
+type files []string
+
+func (l *files) String() string { return strings.Join(*l, " ") }
+
+func (l *files) Set(s string) error {
+	*l = append(*l, s)
+	return nil
+}

@@ -1,0 +1,162 @@
+// Provider serves records to the Spine Secure Proxy and to nobody else.
+//
+//	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID
+//	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR]
+//
+// It serves the files of DIR under /records/, and /records/demo.json when there
+// is no DIR. It prints "listening on ADDR" once it can be called, logs one JSON
+// line per handshake and per request on stderr, and finishes what is in flight
+// when it gets SIGTERM or an interrupt.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "provider:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var end endpoint.Flags
+	flags := flag.NewFlagSet("provider", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	end.Register(flags, "proxy", "required")
+	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
+	self := flags.String("asid", "", "this provider's own ASID, which Ssp-To must name")
+	engine := flags.String("engine", "native", "native: crypto/tls; openssl: the system's libssl")
+	dir := flags.String("records", "", "`DIR` whose files are served under /records/")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag", flags.Arg(0))
+	}
+	id, err := asid.Parse(*self)
+	if err != nil {
+		return fmt.Errorf("-asid: %w", err)
+	}
+	records, closeRecords, err := records(*dir)
+	if err != nil {
+		return fmt.Errorf("-records: %w", err)
+	}
+	defer closeRecords()
+
+	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	e, err := end.Endpoint(ctx, logger)
+	if err != nil {
+		return err
+	}
+	gate := &asid.Gate{Self: id, Logger: logger}
+	server := &http.Server{
+		Handler:           gate.Middleware(records),
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ConnState:         logHandshake(logger),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	inner, err := net.Listen("tcp", *listen)
+	if err != nil {
+		return err
+	}
+	listener, err := wrap(inner, e, *engine)
+	if err != nil {
+		inner.Close()
+		return err
+	}
+	fmt.Fprintln(stdout, "listening on", listener.Addr())
+	return serve(ctx, server, listener)
+}
+
+// wrap puts TLS on inner by the engine of that name.
+func wrap(inner net.Listener, e *tlsconfig.Endpoint, engine string) (net.Listener, error) {
+	switch engine {
+	case "native":
+		config, err := e.ServerConfig()
+		if err != nil {
+			return nil, err
+		}
+		return tls.NewListener(inner, config), nil
+	case "openssl":
+		return nil, errors.New("-engine openssl is not built yet")
+	}
+	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
+}
+
+// serve serves until ctx ends, and then finishes what is in flight.
+func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return server.Shutdown(grace)
+}
+
+// logHandshake logs each connection once, when its handshake was good; the
+// others are in the server's ErrorLog.
+func logHandshake(logger *slog.Logger) func(net.Conn, http.ConnState) {
+	var logged sync.Map
+	return func(conn net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateClosed, http.StateHijacked:
+			logged.Delete(conn)
+			return
+		case http.StateActive:
+		default:
+			return
+		}
+		secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+		if _, again := logged.LoadOrStore(conn, true); again || !ok {
+			return
+		}
+		cs := secure.ConnectionState()
+		logger.Info("handshake", "remote", conn.RemoteAddr().String(),
+			"suite", tlsconfig.Suite(cs.CipherSuite).String(), "protocol", tls.VersionName(cs.Version), "resumed", cs.DidResume)
+	}
+}
+
+// records serves the files of dir, or a record made for show if dir is empty.
+func records(dir string) (handler http.Handler, closeDir func(), err error) {
+	mux := http.NewServeMux()
+	if dir == "" {
+		mux.HandleFunc("GET /records/demo.json", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"record":"demo","title":"Care plan","status":"made up for show"}`+"\n")
+		})
+		return mux, func() {}, nil
+	}
+	// A Root keeps symbolic links inside the folder.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	mux.Handle("GET /records/", http.StripPrefix("/records/", http.FileServerFS(root.FS())))
+	return mux, func() { root.Close() }, nil
+}
