@@ -27,3 +27,13 @@ func (p ParsedCRL) Find(serial []byte) (seconds uint64, reason Reason, listed bo
 }
 
 func IntegerContent(n *big.Int) []byte { return integerContent(n) }
+
+// AddedCRLs returns how many of the CRLs that were added are kept.
+func (s *CRLs) AddedCRLs() (n int) {
+	for _, list := range s.added.byIssuer {
+		for _, series := range list {
+			n += len(series.crls)
+		}
+	}
+	return n
+}

@@ -24,11 +24,40 @@ type tally struct {
 	subject *subject
 	path    []*x509.Certificate
 
-	covered reasons // reasons_mask of RFC 5280
-	stale   reasons // covered by CRLs whose time is over
-	answer  Answer  // with the least of the times of the CRLs that count
-	errs    []error // of those that do not
+	current coverage // by CRLs that are of the time; its reasons are the reasons_mask of RFC 5280
+	stale   coverage // by CRLs whose time is over
+	revoked *Answer
+	errs    []error // of CRLs that do not count
 	added   bool    // one that was added has been consulted
+}
+
+// A coverage is the reasons that CRLs cover, none of which lists the
+// certificate, with the earliest of their times.
+type coverage struct {
+	reasons                reasons
+	thisUpdate, nextUpdate time.Time
+	source                 string // of the first
+}
+
+func (c *coverage) add(other coverage) {
+	if c.reasons == 0 {
+		*c = other
+		return
+	}
+	if other.reasons == 0 {
+		return
+	}
+	c.reasons |= other.reasons
+	if other.thisUpdate.Before(c.thisUpdate) {
+		c.thisUpdate = other.thisUpdate
+	}
+	if other.nextUpdate.Before(c.nextUpdate) {
+		c.nextUpdate = other.nextUpdate
+	}
+}
+
+func (c *coverage) answer() Answer {
+	return Answer{Status: Good, ThisUpdate: c.thisUpdate, NextUpdate: c.nextUpdate, Source: c.source}
 }
 
 // status answers for path[0].
@@ -50,16 +79,16 @@ func (s *search) status(ctx context.Context, path []*x509.Certificate) (Answer, 
 	// CRLs that were added cost nothing to consult, so all are: what one of them
 	// revokes is revoked, whatever others cover.
 	for _, point := range append(subject.points[:len(subject.points):len(subject.points)], own) {
-		if s.consultAdded(ctx, &point, t); t.answer.Status == Revoked {
-			return t.answer, nil
+		if s.consultAdded(ctx, &point, t); t.revoked != nil {
+			return *t.revoked, nil
 		}
 	}
 	for _, point := range subject.points {
-		if point.reasons&^t.covered == 0 {
+		if point.reasons&^t.current.reasons == 0 {
 			continue
 		}
-		if s.consultFetched(ctx, &point, t); t.answer.Status == Revoked {
-			return t.answer, nil
+		if s.consultFetched(ctx, &point, t); t.revoked != nil {
+			return *t.revoked, nil
 		}
 	}
 	return s.conclude(t)
@@ -67,15 +96,16 @@ func (s *search) status(ctx context.Context, path []*x509.Certificate) (Answer, 
 
 // conclude answers for a certificate that no CRL lists.
 func (s *search) conclude(t *tally) (Answer, error) {
-	t.answer.Status = Good
+	all := t.current
+	all.add(t.stale)
 	switch {
-	case t.covered == allReasons:
-		return t.answer, nil
-	case t.covered|t.stale == allReasons:
-		return t.answer, errors.Join(t.errs...) // one of the kind ErrExpired among them
-	case t.covered|t.stale != 0:
-		t.errs = append(t.errs, &CRLError{Source: t.answer.Source, Err: ErrScope,
-			Detail: fmt.Sprintf("no CRL covers the reasons %s", allReasons&^(t.covered|t.stale))})
+	case t.current.reasons == allReasons:
+		return t.current.answer(), nil
+	case all.reasons == allReasons:
+		return all.answer(), errors.Join(t.errs...) // one of the kind ErrExpired among them
+	case all.reasons != 0:
+		t.errs = append(t.errs, &CRLError{Source: all.source, Err: ErrScope,
+			Detail: fmt.Sprintf("no CRL covers the reasons %s", allReasons&^all.reasons)})
 	case !t.added:
 		t.errs = append(t.errs, s.source.whyNone(t.subject, len(t.errs) > 0))
 	}
@@ -92,7 +122,7 @@ func (s *search) consultAdded(ctx context.Context, p *distributionPoint, t *tall
 		for _, c := range s.source.added.newestFirst(series) {
 			t.added = true
 			err := s.consult(ctx, c, p, t)
-			if t.answer.Status == Revoked {
+			if t.revoked != nil {
 				return
 			}
 			if err != nil {
@@ -127,7 +157,7 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 		c, err := s.fetch(ctx, url, fmt.Sprintf("complete %q %v", subject.issuer, p.crlIssuer), fits)
 		if c != nil {
 			err = errors.Join(err, s.consult(ctx, c, p, t))
-			if t.answer.Status == Revoked {
+			if t.revoked != nil {
 				return
 			}
 		}
@@ -185,41 +215,30 @@ func (s *search) consult(ctx context.Context, c *crl, p *distributionPoint, t *t
 	return t.count(c, delta, covers, current || deltaCurrent)
 }
 
-// count takes a CRL, brought up to date by a delta CRL unless that is nil, into
-// the tally as one that does not list the certificate.
+// count takes a CRL into the tally that does not list the certificate, brought
+// up to date by a delta CRL unless that is nil.
 func (t *tally) count(c, delta *crl, covers reasons, current bool) error {
 	if covers == 0 {
 		return &CRLError{Source: c.source, Err: ErrScope, Detail: "it is for none of the reasons of the distribution point"}
 	}
-	thisUpdate, nextUpdate := c.lifetime()
+	counts := coverage{reasons: covers, source: c.source}
+	counts.thisUpdate, counts.nextUpdate = c.lifetime()
 	if delta != nil {
-		thisUpdate, nextUpdate = delta.lifetime()
-	}
-	if current {
-		t.covered |= covers
-	} else {
-		t.stale |= covers
-	}
-	if t.answer.Source == "" || thisUpdate.Before(t.answer.ThisUpdate) {
-		t.answer.ThisUpdate = thisUpdate
-	}
-	if t.answer.Source == "" || nextUpdate.Before(t.answer.NextUpdate) {
-		t.answer.NextUpdate = nextUpdate
-	}
-	if t.answer.Source == "" {
-		t.answer.Source = c.source
+		counts.thisUpdate, counts.nextUpdate = delta.lifetime()
 	}
 	if !current {
+		t.stale.add(counts)
 		return &CRLError{Source: c.source, Err: ErrExpired,
-			Detail: "its nextUpdate was " + nextUpdate.Format(time.RFC3339)}
+			Detail: "its nextUpdate was " + counts.nextUpdate.Format(time.RFC3339)}
 	}
+	t.current.add(counts)
 	return nil
 }
 
 // revoke makes the answer that the CRL's entry gives.
 func (t *tally) revoke(c *crl, w when) {
 	cert := t.path[0]
-	t.answer = Answer{
+	t.revoked = &Answer{
 		Status: Revoked,
 		Revocation: &RevokedError{
 			Cert: cert, Serial: cert.SerialNumber, Reason: w.reason(), Time: w.time(), Source: c.source,

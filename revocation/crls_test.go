@@ -1,0 +1,510 @@
+package revocation_test
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+func numbered(crl revocationtest.CRL, number int64) revocationtest.CRL {
+	return with(crl, func(c *revocationtest.CRL) { c.Number = number })
+}
+
+func between(crl revocationtest.CRL, from, until time.Duration) revocationtest.CRL {
+	return with(crl, func(c *revocationtest.CRL) { c.ThisUpdate, c.NextUpdate = ocspNow.Add(from), ocspNow.Add(until) })
+}
+
+func TestCRLTimes(t *testing.T) {
+	p := newCRLPKI(t)
+	for _, c := range []struct {
+		name string
+		crl  revocationtest.CRL
+		want crlVerdict
+	}{
+		{"in its time", between(p.ca.crl(), -time.Hour, time.Hour), good},
+		{"at its nextUpdate", between(p.ca.crl(), -time.Hour, 0), good},
+		{"a second after its nextUpdate", between(p.ca.crl(), -time.Hour, -time.Second), unknown(revocation.ErrExpired)},
+		{"a second after its nextUpdate, listing the certificate", between(p.ca.crl(leafSerial), -time.Hour, -time.Second), revokedFor(revocation.ReasonUnspecified)},
+		{"by an issuer whose clock is five minutes ahead", between(p.ca.crl(), 5*time.Minute, time.Hour), good},
+		{"by an issuer whose clock is more than that ahead", between(p.ca.crl(), 5*time.Minute+time.Second, time.Hour), unknown(revocation.ErrNotYetValid)},
+		{"of the future, listing the certificate", between(p.ca.crl(leafSerial), time.Hour, 2*time.Hour), unknown(revocation.ErrNotYetValid)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.require(t, crlsOf(t, c.crl), p.leaf(t), ocspNow)
+		})
+	}
+}
+
+// What is known of an expired CRL comes with the error, for Policy.MaxStale.
+func TestCRLExpiredAnswer(t *testing.T) {
+	p := newCRLPKI(t)
+	some := revocationtest.Scope{OnlySomeReasons: []revocation.Reason{revocation.ReasonKeyCompromise}}
+	rest := revocationtest.Scope{OnlySomeReasons: []revocation.Reason{
+		revocation.ReasonCACompromise, revocation.ReasonAffiliationChanged, revocation.ReasonSuperseded, revocation.ReasonCessationOfOperation,
+		revocation.ReasonCertificateHold, revocation.ReasonPrivilegeWithdrawn, revocation.ReasonAACompromise,
+	}}
+	over := between(p.ca.crl(), -2*time.Hour, -time.Hour)
+	for name, c := range map[string]struct {
+		crls  []revocationtest.CRL
+		stale bool
+	}{
+		"one":                           {[]revocationtest.CRL{over}, true},
+		"one for some reasons":          {[]revocationtest.CRL{inScope(over, some)}, false},
+		"one of two for all reasons":    {[]revocationtest.CRL{inScope(over, some), inScope(p.ca.crl(), rest)}, true},
+		"one by another, and unsigned":  {[]revocationtest.CRL{with(over, func(c *revocationtest.CRL) { c.BrokenSignature = true })}, false},
+		"one of another kind":           {[]revocationtest.CRL{inScope(over, revocationtest.Scope{OnlyCACerts: true})}, false},
+		"both of two, over before that": {[]revocationtest.CRL{inScope(over, some), inScope(between(p.ca.crl(), -3*time.Hour, -time.Minute), rest)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, err := crlsOf(t, c.crls...).Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
+			require.Error(t, err)
+			if !c.stale {
+				require.Equal(t, revocation.Answer{}, answer)
+				return
+			}
+			require.ErrorIs(t, err, revocation.ErrExpired)
+			require.Equal(t, revocation.Good, answer.Status)
+			require.Equal(t, over.NextUpdate, answer.NextUpdate)
+		})
+	}
+}
+
+// An answer from several CRLs is as old as the oldest and lasts no longer than
+// the first to end.
+func TestCRLAnswerTimes(t *testing.T) {
+	p := newCRLPKI(t)
+	some := revocationtest.Scope{OnlySomeReasons: []revocation.Reason{revocation.ReasonKeyCompromise}}
+	one, two := inScope(between(p.ca.crl(), -time.Hour, 3*time.Hour), some), between(p.ca.crl(), -2*time.Hour, time.Hour)
+	answer, err := crlsOf(t, one, two).Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
+	require.NoError(t, err)
+	assert.Equal(t, two.ThisUpdate, answer.ThisUpdate)
+	assert.Equal(t, two.NextUpdate, answer.NextUpdate)
+	assert.Equal(t, "added", answer.Source)
+	assert.True(t, answer.Cached)
+}
+
+func TestCRLsSideBySide(t *testing.T) {
+	p := newCRLPKI(t)
+	forged := func(crl revocationtest.CRL) revocationtest.CRL {
+		return with(crl, func(c *revocationtest.CRL) { c.Key = p.other.key })
+	}
+	listed := p.ca.crl(leafSerial)
+	for _, c := range []struct {
+		name string
+		crls []revocationtest.CRL
+		want crlVerdict
+	}{
+		{"a newer one, added later", []revocationtest.CRL{numbered(p.ca.crl(), 1), numbered(listed, 2)}, revokedFor(revocation.ReasonUnspecified)},
+		{"a newer one, added before", []revocationtest.CRL{numbered(listed, 2), numbered(p.ca.crl(), 1)}, revokedFor(revocation.ReasonUnspecified)},
+		{"a newer one that takes the certificate off", []revocationtest.CRL{numbered(p.ca.crl(), 2), numbered(listed, 1)}, good},
+		{"an older one with a later thisUpdate", []revocationtest.CRL{numbered(listed, 2), numbered(between(p.ca.crl(), -time.Minute, time.Hour), 1)}, revokedFor(revocation.ReasonUnspecified)},
+		{"an older one in its time, the newer one's over", []revocationtest.CRL{numbered(p.ca.crl(), 1), numbered(between(p.ca.crl(), -time.Hour, -time.Minute), 2)}, unknown(revocation.ErrExpired)},
+		{"a newer one that has not begun", []revocationtest.CRL{numbered(p.ca.crl(), 1), numbered(between(listed, time.Hour, 2*time.Hour), 2)}, good},
+		{"a newer one that is forged", []revocationtest.CRL{numbered(p.ca.crl(), 1), numbered(forged(listed), 2)}, good},
+		{"a newer one that is forged, the older one listing it", []revocationtest.CRL{numbered(forged(p.ca.crl()), 2), numbered(listed, 1)}, revokedFor(revocation.ReasonUnspecified)},
+		{"without numbers, the later thisUpdate", []revocationtest.CRL{
+			with(between(p.ca.crl(), -time.Hour, time.Hour), func(c *revocationtest.CRL) { c.NoNumber = true }),
+			with(between(listed, -time.Minute, time.Hour), func(c *revocationtest.CRL) { c.NoNumber = true }),
+		}, revokedFor(revocation.ReasonUnspecified)},
+		{"of two scopes, one that lists it", []revocationtest.CRL{p.ca.crl(), inScope(listed, revocationtest.Scope{OnlyUserCerts: true})}, revokedFor(revocation.ReasonUnspecified)},
+		{"of two authority keys, one that lists it", []revocationtest.CRL{numbered(p.ca.crl(), 2), with(listed, func(c *revocationtest.CRL) { c.AuthorityKeyID = []byte("old") })}, revokedFor(revocation.ReasonUnspecified)},
+		{"the same one twice", []revocationtest.CRL{p.ca.crl(), p.ca.crl()}, good},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.require(t, crlsOf(t, c.crls...), p.leaf(t), ocspNow)
+		})
+	}
+}
+
+// Whoever adds forgeries without end does not fill the memory, and does not keep
+// out a genuine CRL that comes after them.
+func TestCRLsForgedWithoutEnd(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := &revocation.CRLs{}
+	for i := range 100 {
+		forged := numbered(p.ca.crl(), int64(100+i))
+		forged.BrokenSignature = true
+		require.NoError(t, crls.Add(forged.DER()))
+	}
+	require.LessOrEqual(t, crls.AddedCRLs(), 16)
+	require.NoError(t, crls.Add(numbered(p.ca.crl(leafSerial), 1).DER()))
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t), ocspNow)
+}
+
+// A CRL that has been found genuine takes the place of older ones.
+func TestCRLsLetGoOfOlderOnes(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := &revocation.CRLs{}
+	for i := range 5 {
+		require.NoError(t, crls.Add(numbered(p.ca.crl(), int64(1+i)).DER()))
+	}
+	require.NoError(t, crls.Add(inScope(p.ca.crl(), revocationtest.Scope{OnlyCACerts: true}).DER()))
+	require.Equal(t, 6, crls.AddedCRLs())
+	good.require(t, crls, p.leaf(t), ocspNow)
+	require.Equal(t, 2, crls.AddedCRLs())
+}
+
+func TestCRLsFetched(t *testing.T) {
+	p := newCRLPKI(t)
+	const one, two = "http://crl.example/1.crl", "HTTPS://crl.example/2.crl"
+	for _, c := range []struct {
+		name      string
+		points    []revocationtest.DistributionPoint
+		published map[string]revocationtest.CRL
+		want      crlVerdict
+		asked     []string
+	}{
+		{
+			"the partition", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(one)})}, good, []string{one},
+		},
+		{
+			"the partition, listing the certificate", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: inScope(p.ca.crl(leafSerial), revocationtest.Scope{PointName: urls(one)})}, revokedFor(revocation.ReasonUnspecified), []string{one},
+		},
+		{
+			"another partition at the partition's URL", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(two)})}, unknown(revocation.ErrScope), []string{one},
+		},
+		{
+			"a CRL of another issuer", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: p.other.crl()}, unknown(revocation.ErrScope), []string{one},
+		},
+		{
+			"a forged one", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: with(p.ca.crl(), func(c *revocationtest.CRL) { c.Key = p.other.key })}, unknown(revocation.ErrSignature), []string{one},
+		},
+		{
+			"an expired one", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: between(p.ca.crl(), -time.Hour, -time.Minute)}, unknown(revocation.ErrExpired), []string{one},
+		},
+		{
+			"an expired one, listing the certificate", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: between(p.ca.crl(leafSerial), -time.Hour, -time.Minute)}, revokedFor(revocation.ReasonUnspecified), []string{one},
+		},
+		{
+			"one of the future", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: between(p.ca.crl(), time.Hour, 2*time.Hour)}, unknown(revocation.ErrNotYetValid), []string{one},
+		},
+		{
+			"a delta CRL", []revocationtest.DistributionPoint{at(urls(one))},
+			map[string]revocationtest.CRL{one: with(p.ca.crl(), func(c *revocationtest.CRL) { c.BaseNumber, c.Number = 1, 2 })}, unknown(revocation.ErrScope), []string{one},
+		},
+		{
+			"nothing", []revocationtest.DistributionPoint{at(urls(one))}, nil, unknown(errNotFetched), []string{one},
+		},
+		{
+			"the second URL of a point", []revocationtest.DistributionPoint{at(urls("ldap://crl.example/", one, two))},
+			map[string]revocationtest.CRL{two: p.ca.crl()}, good, []string{one, two},
+		},
+		{
+			"only the first URL of a point if it serves", []revocationtest.DistributionPoint{at(urls(one, two))},
+			map[string]revocationtest.CRL{one: p.ca.crl(), two: p.ca.crl(leafSerial)}, good, []string{one},
+		},
+		{
+			"the second point", []revocationtest.DistributionPoint{at(urls(one)), at(urls(two))},
+			map[string]revocationtest.CRL{two: p.ca.crl()}, good, []string{one, two},
+		},
+		{
+			"both points, for the reasons of each",
+			[]revocationtest.DistributionPoint{
+				{PointName: urls(one), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise}}, at(urls(two)),
+			},
+			map[string]revocationtest.CRL{one: p.ca.crl(), two: p.ca.crl(leafSerial)}, revokedFor(revocation.ReasonUnspecified), []string{one, two},
+		},
+		{
+			"not a point for reasons that are covered",
+			[]revocationtest.DistributionPoint{
+				at(urls(one)), {PointName: urls(two), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise}},
+			},
+			map[string]revocationtest.CRL{one: p.ca.crl(), two: p.ca.crl(leafSerial)}, good, []string{one},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := &crlServer{}
+			for url, list := range c.published {
+				server.publish(url, list)
+			}
+			crls := &revocation.CRLs{Fetcher: server, Time: clock}
+			path := p.leaf(t, points(c.points...))
+			answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+			assert.Equal(t, c.asked, server.requests())
+			if err == nil {
+				assert.False(t, answer.Cached)
+				assert.Contains(t, c.asked, answer.Source)
+			}
+			if c.want.kind == errNotFetched {
+				var fetch *revocation.FetchError
+				require.ErrorAs(t, err, &fetch)
+				require.Equal(t, one, fetch.URL)
+				return
+			}
+			c.want.require(t, crls, path, ocspNow)
+			if c.want.good {
+				answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+				require.NoError(t, err)
+				assert.True(t, answer.Cached)
+			}
+		})
+	}
+}
+
+func TestCRLsPassOverOtherURLs(t *testing.T) {
+	p := newCRLPKI(t)
+	server := &crlServer{}
+	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	for _, url := range []string{"ldap://crl.example/cn=1", "file:///etc/passwd", "ftp://crl.example/1.crl", "//crl.example/1.crl", "crl.example"} {
+		_, err := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t, points(at(urls(url)))), At: ocspNow})
+		var fetch *revocation.FetchError
+		require.ErrorAs(t, err, &fetch)
+		require.Equal(t, url, fetch.URL)
+	}
+	require.Empty(t, server.requests())
+}
+
+// A CRL that was added is consulted first; the network is for what it leaves
+// open.
+func TestCRLsAddedBeforeFetched(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(t, points(at(urls(url))))
+	server := &crlServer{}
+	server.publish(url, numbered(p.ca.crl(), 3))
+	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	require.NoError(t, crls.Add(p.ca.crl().DER()))
+	good.require(t, crls, path, ocspNow)
+	require.Empty(t, server.requests())
+	good.require(t, crls, path, ocspNow.Add(2*time.Hour-time.Hour))
+	require.Empty(t, server.requests())
+
+	server.publish(url, between(numbered(p.ca.crl(), 3), 0, 3*time.Hour))
+	good.require(t, crls, path, ocspNow.Add(2*time.Hour)) // the one that was added is over
+	require.Equal(t, []string{url}, server.requests())
+	require.NoError(t, crls.Add(numbered(p.ca.crl(leafSerial), 2).DER()))
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(2*time.Hour))
+}
+
+// A CRL that is fetched again does not go backwards.
+func TestCRLsFetchedNumbers(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	for name, c := range map[string]struct {
+		second revocationtest.CRL
+		want   crlVerdict
+	}{
+		"a higher number":          {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 6), revokedFor(revocation.ReasonUnspecified)},
+		"the same number":          {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 5), revokedFor(revocation.ReasonUnspecified)},
+		"a lower number":           {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 4), unknown(revocation.ErrExpired)},
+		"another scope":            {inScope(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), revocationtest.Scope{OnlyUserCerts: true}), revokedFor(revocation.ReasonUnspecified)},
+		"another scope, but older": {inScope(between(p.ca.crl(leafSerial), -2*time.Hour, 5*time.Hour), revocationtest.Scope{OnlyUserCerts: true}), unknown(revocation.ErrExpired)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &crlServer{}
+			server.publish(url, numbered(p.ca.crl(), 5))
+			crls := &revocation.CRLs{Fetcher: server, Time: clock}
+			path := p.leaf(t, points(at(urls(url))))
+			good.require(t, crls, path, ocspNow)
+			server.publish(url, c.second)
+			c.want.require(t, crls, path, ocspNow.Add(3*time.Hour))
+		})
+	}
+}
+
+// A certificate of another CA that names the same URL neither gets the first
+// one's CRL nor keeps it from being replaced.
+func TestCRLsOfTwoIssuersAtOneURL(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	server := &crlServer{}
+	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	first := p.leaf(t, points(at(urls(url))))
+	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{url}}, ocspRSA("leaf"), p.other)
+	second := []*x509.Certificate{other.cert, p.other.cert, p.root.cert}
+	server.publish(url, p.ca.crl())
+	good.require(t, crls, first, ocspNow)
+	unknown(revocation.ErrScope).require(t, crls, second, ocspNow)
+	good.require(t, crls, first, ocspNow)
+}
+
+func TestCRLsMaxBytes(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	der := p.ca.crl().DER()
+	for limit, want := range map[int64]crlVerdict{int64(len(der)): good, int64(len(der)) - 1: unknown(revocation.ErrTooLarge), 0: good} {
+		server := &crlServer{lists: map[string][]byte{url: der}}
+		crls := &revocation.CRLs{Fetcher: server, Time: clock, MaxBytes: limit}
+		want.require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+	}
+}
+
+// An answer is kept only as long as what it rests on.
+func TestCRLsKeptAnswers(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(t, points(at(urls(url))))
+
+	t.Run("until another CRL is added", func(t *testing.T) {
+		crls := crlsOf(t, p.ca.crl())
+		good.require(t, crls, path, ocspNow)
+		require.NoError(t, crls.Add(numbered(p.ca.crl(leafSerial), 2).DER()))
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
+		require.NoError(t, crls.Add(numbered(p.ca.crl(), 3).DER()))
+		good.require(t, crls, path, ocspNow)
+	})
+	t.Run("until the CRL is over, or has not begun", func(t *testing.T) {
+		crls := crlsOf(t, p.ca.crl())
+		good.require(t, crls, path, ocspNow)
+		good.require(t, crls, path, ocspNow.Add(time.Hour))
+		unknown(revocation.ErrExpired).require(t, crls, path, ocspNow.Add(time.Hour+1))
+		good.require(t, crls, path, ocspNow.Add(-time.Hour-5*time.Minute))
+		unknown(revocation.ErrNotYetValid).require(t, crls, path, ocspNow.Add(-time.Hour-5*time.Minute-1))
+	})
+	t.Run("until a newer CRL begins", func(t *testing.T) {
+		crls := crlsOf(t, p.ca.crl(), numbered(between(p.ca.crl(leafSerial), 30*time.Minute, 2*time.Hour), 2))
+		good.require(t, crls, path, ocspNow)
+		good.require(t, crls, path, ocspNow.Add(25*time.Minute-1))
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(25*time.Minute))
+	})
+	t.Run("until a delta CRL begins, and until it is over", func(t *testing.T) {
+		delta := with(between(p.ca.crl(leafSerial), 30*time.Minute, 40*time.Minute), func(c *revocationtest.CRL) {
+			c.Number, c.BaseNumber = 2, 1
+			c.Entries[0].Reason = revocation.ReasonRemoveFromCRL
+		})
+		crls := crlsOf(t, p.ca.crl(leafSerial), delta)
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
+		good.require(t, crls, path, ocspNow.Add(25*time.Minute))
+		good.require(t, crls, path, ocspNow.Add(40*time.Minute))
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(40*time.Minute+1))
+	})
+	t.Run("until the CRL issuer's certificate is over", func(t *testing.T) {
+		end := ocspNow.Add(10 * time.Minute)
+		key := ocspIssue(t, &x509.Certificate{
+			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
+			NotBefore: ocspNow.Add(-10 * time.Minute), NotAfter: end,
+		}, ocspRSA("other"), p.root)
+		crls := crlsOf(t, key.crl(), p.root.crl())
+		crls.Issuers = []*x509.Certificate{key.cert}
+		good.require(t, crls, path, ocspNow)
+		good.require(t, crls, path, end)
+		unknown(revocation.ErrSignature).require(t, crls, path, end.Add(time.Second))
+		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow.Add(-10*time.Minute-1))
+	})
+	t.Run("for its path only", func(t *testing.T) {
+		crls := crlsOf(t, p.ca.crl())
+		good.require(t, crls, path, ocspNow)
+		imposter := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
+		unknown(revocation.ErrSignature).require(t, crls, []*x509.Certificate{path[0], imposter.cert, p.root.cert}, ocspNow)
+		again, err := x509.ParseCertificate(path[0].Raw)
+		require.NoError(t, err)
+		good.require(t, crls, []*x509.Certificate{again, p.ca.cert, p.root.cert}, ocspNow)
+	})
+	t.Run("as long as a CRL that was not to be had is not", func(t *testing.T) {
+		const fresh = "http://crl.example/delta.crl"
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(ocspNow.Sub(time.Now()))
+			server := &crlServer{}
+			server.publish(url, with(p.ca.crl(), func(c *revocationtest.CRL) {
+				c.FreshestCRL = []revocationtest.DistributionPoint{at(urls(fresh))}
+			}))
+			crls := &revocation.CRLs{Fetcher: server}
+			good.require(t, crls, path, time.Now())
+			server.publish(fresh, with(p.ca.crl(leafSerial), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = 2, 1 }))
+			time.Sleep(30 * time.Minute)
+			revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
+		})
+	})
+}
+
+// A CRL that is fetched anew is at once what answers rest on, and nobody waits
+// for it.
+func TestCRLsRun(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(t, points(at(urls(url))))
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(ocspNow.Sub(time.Now()))
+		server := &crlServer{}
+		server.publish(url, p.ca.crl())
+		crls := &revocation.CRLs{Fetcher: server}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- crls.Run(ctx) }()
+		good.require(t, crls, path, time.Now())
+		require.Equal(t, []string{url}, server.requests())
+
+		server.publish(url, numbered(between(p.ca.crl(leafSerial), 0, 3*time.Hour), 2))
+		time.Sleep(time.Hour - time.Second)
+		require.Equal(t, []string{url}, server.requests())
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
+		require.Empty(t, server.requests())
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+// The Cache outlives the process, and is trusted no more than the network.
+func TestCRLsCache(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(t, points(at(urls(url))))
+	cache := &memoryCache{data: map[string][]byte{}}
+	server := &crlServer{}
+	server.publish(url, p.ca.crl())
+	good.require(t, &revocation.CRLs{Fetcher: server, Cache: cache, Time: clock}, path, ocspNow)
+	require.Len(t, cache.data, 1)
+	good.require(t, &revocation.CRLs{Cache: cache, Time: clock}, path, ocspNow)
+	for key := range cache.data {
+		forged := with(p.ca.crl(), func(c *revocationtest.CRL) { c.Key = p.other.key })
+		cache.data[key] = forged.DER()
+	}
+	_, err := (&revocation.CRLs{Cache: cache, Time: clock}).Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+	require.Error(t, err)
+}
+
+func TestCRLsMisuse(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := crlsOf(t, p.ca.crl())
+	for _, path := range [][]*x509.Certificate{nil, p.leaf(t)[:1]} {
+		answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+		require.Error(t, err)
+		require.Equal(t, revocation.Answer{}, answer)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	fetching := &revocation.CRLs{Fetcher: fetcherFunc(func(ctx context.Context, _ revocation.Request) (*revocation.Response, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})}
+	_, err := fetching.Status(ctx, revocation.Query{Path: p.leaf(t, points(at(urls("http://crl.example/")))), At: ocspNow})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The error says what is wrong with each CRL and each URL.
+func TestCRLsError(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := crlsOf(t, inScope(p.ca.crl(), revocationtest.Scope{OnlyCACerts: true}), between(p.ca.crl(), -time.Hour, -time.Minute))
+	crls.Fetcher, crls.Time = &crlServer{}, clock
+	_, err := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t, points(at(urls("ldap://a/", "http://crl.example/1.crl")))), At: ocspNow})
+	for _, part := range []string{"CA certificates only", "nextUpdate was 2026-06-01T11:59:00Z", "ldap://a/", "http://crl.example/1.crl", "404"} {
+		assert.True(t, strings.Contains(err.Error(), part), "%s\nlacks %s", err, part)
+	}
+	var fetch *revocation.FetchError
+	assert.True(t, errors.As(err, &fetch))
+	assert.ErrorIs(t, err, revocation.ErrScope)
+	assert.ErrorIs(t, err, revocation.ErrExpired)
+}
+
+// errNotFetched stands for a *FetchError.
+var errNotFetched = errors.New("not fetched")
