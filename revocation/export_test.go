@@ -1,6 +1,9 @@
 package revocation
 
-import "math/big"
+import (
+	"math/big"
+	"time"
+)
 
 // A ParsedCRL lets the external tests at what has been read of a CRL.
 type ParsedCRL struct{ crl *crl }
@@ -18,12 +21,19 @@ func (p ParsedCRL) Entries() int {
 }
 
 // Find looks the serial up as one of the CRL issuer's.
-func (p ParsedCRL) Find(serial []byte) (seconds uint64, reason Reason, listed bool) {
+func (p ParsedCRL) Find(serial []byte) (date time.Time, reason Reason, listed bool) {
 	if p.crl.entries == nil {
-		return 0, 0, false
+		return time.Time{}, 0, false
 	}
 	w, listed := p.crl.entries.find(serial, 0)
-	return uint64(w >> 4), w.reason(), listed
+	return w.time(), w.reason(), listed
+}
+
+// Lists says whether the CRL lists the certificate of that issuer and serial.
+func (p ParsedCRL) Lists(issuer []byte, serial *big.Int) bool {
+	name, _ := normalName(issuer)
+	_, listed := p.crl.lookUp(&subject{issuer: name, serial: integerContent(serial)})
+	return listed
 }
 
 func IntegerContent(n *big.Int) []byte { return integerContent(n) }
