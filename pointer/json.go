@@ -170,6 +170,8 @@ func (c *jsonCursor) text() (string, error) {
 		return documentReference, nil
 	case statusCurrent:
 		return statusCurrent, nil
+	case uriSystem:
+		return uriSystem, nil
 	}
 	s := string(raw)
 	return s, plain(s)

@@ -13,6 +13,7 @@ const (
 	odsCodeSystem     = "https://fhir.nhs.uk/Id/ods-organization-code"
 	patientURL        = "https://demographics.spineservices.nhs.uk/STU3/Patient/"
 	nhsNumberSystem   = "https://fhir.nhs.uk/Id/nhs-number"
+	uriSystem         = "urn:ietf:rfc:3986"
 	documentReference = "DocumentReference"
 )
 

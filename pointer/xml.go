@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -95,8 +96,8 @@ func (c *xmlCursor) token() (start *xml.StartElement, end bool, err error) {
 		case xml.EndElement:
 			return nil, true, c.pop(t)
 		case xml.CharData:
-			if c.div == 0 && len(bytes.Trim(t, " \t\r\n")) > 0 {
-				return nil, false, &BodyError{Element: c.innermost(), Detail: "has text outside a value"}
+			if c.div == 0 && len(bytes.Trim(t, " \t\r\n")) > 0 || bytes.ContainsRune(t, utf8.RuneError) {
+				return nil, false, &BodyError{Element: c.innermost(), Detail: "has text outside a value, or one that is no text"}
 			}
 		case xml.ProcInst:
 			// The first token of the document begins at its first byte.
@@ -133,6 +134,10 @@ func (c *xmlCursor) push(t *xml.StartElement) error {
 			if other.Name.Local == a.Name.Local {
 				return &BodyError{Element: clip(name), Detail: "has an attribute twice"}
 			}
+		}
+		// The parser makes one of a reference to half a surrogate pair.
+		if strings.ContainsRune(a.Value, utf8.RuneError) {
+			return &BodyError{Element: clip(name), Detail: "has a character that is no part of a value"}
 		}
 		if a.Name.Local == "xmlns" {
 			if err := c.namespace(name, a.Value); err != nil {
