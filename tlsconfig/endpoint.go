@@ -158,7 +158,10 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	if e.Peer.Pins.snapshot() == nil {
 		refuse(errors.New("the endpoint's Peer.Pins pin no CA, so nobody could be accepted"))
 	}
-	if len(e.Peer.FQDNs) == 0 && own == x509.ExtKeyUsageServerAuth {
+	if e.Peer.AllowAnyFQDN && (len(e.Peer.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
+		refuse(errors.New("the endpoint's Peer.AllowAnyFQDN is for servers that name no FQDNs"))
+	}
+	if len(e.Peer.FQDNs) == 0 && !e.Peer.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
 		refuse(errors.New("the endpoint's Peer.FQDNs name no client, so nobody could be accepted"))
 	}
 	for _, name := range e.Peer.FQDNs {

@@ -23,6 +23,13 @@ type Verifier struct {
 	// was dialled, and a client is refused.
 	FQDNs []string
 
+	// AllowAnyFQDN lets a server accept a leaf whatever its name, as long as it
+	// has one that is unambiguous; FQDNs must then be empty. It is for servers
+	// that many systems call and that bind the certificate to the caller
+	// themselves, with asid.Authorizer. A provider behind the Spine Secure Proxy
+	// names the proxy in FQDNs instead.
+	AllowAnyFQDN bool
+
 	// Revocation is asked last, for every handshake; nil: nobody is accepted.
 	Revocation RevocationChecker
 
@@ -99,6 +106,9 @@ func (v *Verifier) checkFQDN(leaf *x509.Certificate, names []string, p *Presente
 		}
 		return &PeerError{Rule: RuleFQDN, Cert: leaf,
 			Detail: fmt.Sprintf("the certificate is that of %s, not of %s", quoteAll(names), quoteAll(v.FQDNs))}
+	}
+	if v.AllowAnyFQDN && p.Usage == x509.ExtKeyUsageClientAuth {
+		return nil
 	}
 	if p.Usage != x509.ExtKeyUsageServerAuth || p.ServerName == "" {
 		return &PeerError{Rule: RuleFQDN, Cert: leaf, Detail: "it was not said which FQDN to accept"}
