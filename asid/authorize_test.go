@@ -62,6 +62,13 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 	}
 }
 
+func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
+	sys := provider
+	sys.Interactions = []asid.InteractionID{""}
+	err := asid.Authorize(&sys, asid.Claim{From: sys.ASID, Names: names(t, certificate(sys.FQDNs[0]))})
+	assert.ErrorIs(t, err, asid.ErrNotAssociated)
+}
+
 func TestWithoutNamesNobodyIsAuthorised(t *testing.T) {
 	err := asid.Authorize(&provider, asid.Claim{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
 	var refused *asid.BindingError

@@ -249,11 +249,13 @@ func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
 
 func TestARegistryThatFailsIsTheServersOwnFault(t *testing.T) {
 	a := authorizer(t)
-	a.Registry = lookup(func(asid.ID) (*asid.System, error) { return nil, errors.New("ldaps://10.0.0.1: refused") })
-	_, refused := judge(t, a, create())
-	assert.Equal(t, http.StatusInternalServerError, refused.status)
-	assert.Equal(t, "INTERNAL_SERVER_ERROR", code(refused.body))
-	assert.NotContains(t, refused.body, "10.0.0.1")
+	for _, err := range []error{errors.New("ldaps://10.0.0.1: refused"), &asid.HeaderError{Header: "ldaps://10.0.0.1"}} {
+		a.Registry = lookup(func(asid.ID) (*asid.System, error) { return nil, err })
+		_, refused := judge(t, a, create())
+		assert.Equal(t, http.StatusInternalServerError, refused.status)
+		assert.Equal(t, "INTERNAL_SERVER_ERROR", code(refused.body))
+		assert.NotContains(t, refused.body, "10.0.0.1")
+	}
 }
 
 func TestExactlyTheSuitesOfTheGuidanceAreAccepted(t *testing.T) {

@@ -42,12 +42,12 @@ func (u *unstored) WriteHeader(status int) {
 
 func (u *unstored) Write(p []byte) (int, error) {
 	u.before()
-	n, err := u.ResponseWriter.Write(p)
-	u.sent = u.sent || n > 0
-	return n, err
+	u.sent = true
+	return u.ResponseWriter.Write(p)
 }
 
-// ReadFrom lets the server send a file without copying it.
+// ReadFrom lets the server send a file without copying it. What cannot be read
+// sends no header.
 func (u *unstored) ReadFrom(r io.Reader) (int64, error) {
 	u.before()
 	n, err := io.Copy(u.ResponseWriter, r)
