@@ -26,7 +26,7 @@ var engines = []struct {
 	ends   func(b *testing.B, suite tlsconfig.Suite) (client, server func(net.Conn) secured)
 }{
 	{"crypto-tls", true, func(b *testing.B, suite tlsconfig.Suite) (client, server func(net.Conn) secured) {
-		c, s := spine().clientEndpoint(), spine().serverEndpoint()
+		c, s := clientEndpoint(), serverEndpoint()
 		c.Suites, s.Suites = []tlsconfig.Suite{suite}, []tlsconfig.Suite{suite}
 		clientConfig, err := c.ClientConfig()
 		require.NoError(b, err)
@@ -37,7 +37,7 @@ var engines = []struct {
 			func(conn net.Conn) secured { return tls.Server(conn, serverConfig) }
 	}},
 	{"libssl", false, func(b *testing.B, suite tlsconfig.Suite) (client, server func(net.Conn) secured) {
-		c, s := spine().clientEndpoint(), spine().serverEndpoint()
+		c, s := clientEndpoint(), serverEndpoint()
 		c.Suites, s.Suites = []tlsconfig.Suite{suite}, []tlsconfig.Suite{suite}
 		d, err := openssl.NewDialer(c)
 		require.NoError(b, err)

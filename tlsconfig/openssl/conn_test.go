@@ -57,7 +57,7 @@ func TestEachSuiteNegotiatesAlone(t *testing.T) {
 	needLibrary(t)
 	for _, suite := range tlsconfig.Suites() {
 		t.Run(suite.String(), func(t *testing.T) {
-			client, server := spine().clientEndpoint(), spine().serverEndpoint()
+			client, server := clientEndpoint(), serverEndpoint()
 			client.Suites = []tlsconfig.Suite{suite}
 			c, s := pair(t, client, server)
 			clientErr, serverErr := shake(c, s)

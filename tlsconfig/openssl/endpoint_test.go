@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
@@ -27,26 +28,26 @@ func TestWhatIsWrongIsFoundWhenBuilt(t *testing.T) {
 		"no revocation checker": func(e *tlsconfig.Endpoint) { e.Peer.Revocation = nil },
 		"a suite that is none":  func(e *tlsconfig.Endpoint) { e.Suites = []tlsconfig.Suite{0xC013} },
 		"the key of another certificate": func(e *tlsconfig.Endpoint) {
-			cert := spine().leaf(serverName)
-			cert.PrivateKey = key("root")
+			cert := spine().Leaf(serverName)
+			cert.PrivateKey = testpki.Key("root")
 			e.Certificate = tlsconfig.StaticCertificate(cert)
 		},
 		"a key that is not RSA": func(e *tlsconfig.Endpoint) {
 			k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 			require.NoError(t, err)
-			cert := spine().leaf(serverName)
+			cert := spine().Leaf(serverName)
 			cert.PrivateKey = k
 			e.Certificate = tlsconfig.StaticCertificate(cert)
 		},
 		"an expired certificate": func(e *tlsconfig.Endpoint) {
-			e.Certificate = tlsconfig.StaticCertificate(spine().leaf(serverName, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }))
+			e.Certificate = tlsconfig.StaticCertificate(spine().Leaf(serverName, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }))
 		},
 		"a source that fails": func(e *tlsconfig.Endpoint) {
 			e.Certificate = func(context.Context) (*tls.Certificate, error) { return nil, errors.New("no such file") }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := spine().serverEndpoint()
+			e := serverEndpoint()
 			change(e)
 			_, err := openssl.NewListener(nil, e)
 			require.Error(t, err)
@@ -65,17 +66,17 @@ func TestWhatIsWrongIsFoundWhenBuilt(t *testing.T) {
 
 func TestTheCertificateAndThePinsMayChange(t *testing.T) {
 	needLibrary(t)
-	first, second := spine().leaf(serverName), spine().leaf(serverName)
-	unfit := spine().leaf(serverName, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	first, second := spine().Leaf(serverName), spine().Leaf(serverName)
+	unfit := spine().Leaf(serverName, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	var current atomic.Pointer[tls.Certificate]
 	current.Store(&first)
-	server := spine().serverEndpoint()
+	server := serverEndpoint()
 	server.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
 	newServer, err := openssl.NewServer(server)
 	require.NoError(t, err)
 
 	var asked *tls.CertificateRequestInfo
-	client := spine().leaf(clientName)
+	client := spine().Leaf(clientName)
 	dial := func(t *testing.T) *x509.Certificate {
 		t.Helper()
 		cfg := loose(&client)
@@ -94,7 +95,7 @@ func TestTheCertificateAndThePinsMayChange(t *testing.T) {
 		return c.ConnectionState().PeerCertificates[0]
 	}
 	assert.True(t, dial(t).Equal(first.Leaf))
-	assert.Equal(t, [][]byte{spine().subCA.RawSubject}, asked.AcceptableCAs)
+	assert.Equal(t, [][]byte{spine().SubCA.RawSubject}, asked.AcceptableCAs)
 
 	current.Store(&unfit)
 	assert.True(t, dial(t).Equal(first.Leaf), "what no peer would accept is not presented")
@@ -103,20 +104,20 @@ func TestTheCertificateAndThePinsMayChange(t *testing.T) {
 	current.Store(&second)
 	assert.True(t, dial(t).Equal(second.Leaf))
 
-	both, err := tlsconfig.NewPins([]*x509.Certificate{spine().root}, []*x509.Certificate{spine().subCA, spine().sibling})
+	both, err := tlsconfig.NewPins([]*x509.Certificate{spine().Root}, []*x509.Certificate{spine().SubCA, spine().Sibling})
 	require.NoError(t, err)
 	server.Peer.Pins.Replace(both)
 	assert.True(t, dial(t).Equal(second.Leaf))
-	assert.Equal(t, [][]byte{spine().subCA.RawSubject, spine().sibling.RawSubject}, asked.AcceptableCAs)
+	assert.Equal(t, [][]byte{spine().SubCA.RawSubject, spine().Sibling.RawSubject}, asked.AcceptableCAs)
 }
 
 func TestNoSessionIsEverResumed(t *testing.T) {
 	needLibrary(t)
-	cert := spine().leaf(clientName)
+	cert := spine().Leaf(clientName)
 	cfg := loose(&cert)
 	cfg.SessionTicketsDisabled, cfg.ClientSessionCache = false, tls.NewLRUClientSessionCache(1)
 	checks := 0
-	server := spine().serverEndpoint()
+	server := serverEndpoint()
 	server.Peer.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { checks++; return nil })
 	newServer, err := openssl.NewServer(server)
 	require.NoError(t, err)

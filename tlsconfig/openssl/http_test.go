@@ -57,7 +57,7 @@ func httpClient(t testing.TB, e *tlsconfig.Endpoint, addr string) *http.Client {
 
 func TestHTTPServerAndTransport(t *testing.T) {
 	needLibrary(t)
-	addr := serve(t, spine().serverEndpoint(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	addr := serve(t, serverEndpoint(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		switch {
 		case err != nil:
@@ -68,7 +68,7 @@ func TestHTTPServerAndTransport(t *testing.T) {
 			fmt.Fprintf(w, "%s %s %s", r.TLS.PeerCertificates[0].Subject.CommonName, tlsconfig.Suite(r.TLS.CipherSuite), body)
 		}
 	}))
-	client := httpClient(t, spine().clientEndpoint(), addr)
+	client := httpClient(t, clientEndpoint(), addr)
 	clients, requests := 50, 20
 	var wg sync.WaitGroup
 	failures := make(chan error, clients)
@@ -99,10 +99,10 @@ func TestHTTPServerAndTransport(t *testing.T) {
 
 func TestAHandlerNeverSeesARefusedClient(t *testing.T) {
 	needLibrary(t)
-	addr := serve(t, spine().serverEndpoint(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	addr := serve(t, serverEndpoint(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a request of a refused client was handled")
 	}))
-	cert := spine().leaf("other.nhs.uk")
+	cert := spine().Leaf("other.nhs.uk")
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: loose(&cert)}}
 	defer client.CloseIdleConnections()
 	_, err := client.Get("https://" + addr)
@@ -111,8 +111,8 @@ func TestAHandlerNeverSeesARefusedClient(t *testing.T) {
 
 func TestARefusalReachesTheCallerOfAnHTTPClient(t *testing.T) {
 	needLibrary(t)
-	addr := serve(t, spine().serverEndpoint(), http.NotFoundHandler())
-	e := spine().clientEndpoint()
+	addr := serve(t, serverEndpoint(), http.NotFoundHandler())
+	e := clientEndpoint()
 	e.Peer.FQDNs = []string{"other.nhs.uk"}
 	_, err := httpClient(t, e, addr).Get("https://" + serverName)
 	requireRule(t, tlsconfig.RuleFQDN, err)
@@ -123,7 +123,7 @@ func TestDialContextGivesUpWithItsContext(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer silent.Close()
-	d, err := openssl.NewDialer(spine().clientEndpoint())
+	d, err := openssl.NewDialer(clientEndpoint())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {

@@ -55,9 +55,9 @@ func (c *stuckConn) SetDeadline(t time.Time) error {
 func atEveryPoint(t *testing.T, interrupt func(conn *openssl.Conn, cancel func()), want ...error) {
 	for _, role := range []string{"client", "server"} {
 		t.Run(role, func(t *testing.T) {
-			d, err := openssl.NewDialer(spine().clientEndpoint())
+			d, err := openssl.NewDialer(clientEndpoint())
 			require.NoError(t, err)
-			newServer, err := openssl.NewServer(spine().serverEndpoint())
+			newServer, err := openssl.NewServer(serverEndpoint())
 			require.NoError(t, err)
 			for at := 0; ; at++ {
 				a, b := tcpPipe(t)
@@ -136,7 +136,7 @@ func TestCloseEndsTheCheckOfAPeer(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err()
 			})
-			client, server := spine().clientEndpoint(), spine().serverEndpoint()
+			client, server := clientEndpoint(), serverEndpoint()
 			if role == "client" {
 				client.Peer.Revocation = wait
 			} else {
@@ -171,7 +171,7 @@ func bubble(t *testing.T, f func(t *testing.T, at func(*tlsconfig.Endpoint) *tls
 
 func TestAPeerThatTricklesRunsIntoTheHandshakesLimit(t *testing.T) {
 	needLibrary(t)
-	server := spine().serverEndpoint()
+	server := serverEndpoint()
 	bubble(t, func(t *testing.T, at func(*tlsconfig.Endpoint) *tlsconfig.Endpoint) {
 		newServer, err := openssl.NewServer(at(server))
 		require.NoError(t, err)
@@ -200,7 +200,7 @@ func TestAPeerThatTricklesRunsIntoTheHandshakesLimit(t *testing.T) {
 
 func TestAPeerThatSaysNothingCostsNoObject(t *testing.T) {
 	needLibrary(t)
-	server := spine().serverEndpoint()
+	server := serverEndpoint()
 	bubble(t, func(t *testing.T, at func(*tlsconfig.Endpoint) *tlsconfig.Endpoint) {
 		newServer, err := openssl.NewServer(at(server))
 		require.NoError(t, err)
@@ -222,7 +222,7 @@ func TestAPeerThatVanishesInTheHandshake(t *testing.T) {
 	for _, role := range []string{"client", "server"} {
 		t.Run(role, func(t *testing.T) {
 			for n := 0; ; n++ {
-				c, s := pair(t, spine().clientEndpoint(), spine().serverEndpoint())
+				c, s := pair(t, clientEndpoint(), serverEndpoint())
 				mine, theirs := c, s
 				if role == "server" {
 					mine, theirs = s, c
@@ -281,7 +281,7 @@ func (c *vanishingConn) Write(b []byte) (int, error) {
 // established is a pair after its handshakes.
 func established(t testing.TB) (c, s *openssl.Conn) {
 	t.Helper()
-	c, s = pair(t, spine().clientEndpoint(), spine().serverEndpoint())
+	c, s = pair(t, clientEndpoint(), serverEndpoint())
 	clientErr, serverErr := shake(c, s)
 	require.NoError(t, clientErr)
 	require.NoError(t, serverErr)
@@ -369,7 +369,7 @@ func TestHowAConnectionEnds(t *testing.T) {
 		requireAlert(t, 20, err)
 	})
 	t.Run("CloseWrite before the handshake is an error", func(t *testing.T) {
-		c, _ := pair(t, spine().clientEndpoint(), spine().serverEndpoint())
+		c, _ := pair(t, clientEndpoint(), serverEndpoint())
 		require.Error(t, c.CloseWrite())
 	})
 }

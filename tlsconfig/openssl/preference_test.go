@@ -37,9 +37,9 @@ func best(offer []tlsconfig.Suite, has func(tlsconfig.Suite) bool) (tlsconfig.Su
 
 func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 	needLibrary(t)
-	newServer, err := openssl.NewServer(spine().serverEndpoint())
+	newServer, err := openssl.NewServer(serverEndpoint())
 	require.NoError(t, err)
-	native, err := spine().serverEndpoint().ServerConfig()
+	native, err := serverEndpoint().ServerConfig()
 	require.NoError(t, err)
 	engines := map[string]struct {
 		has   func(tlsconfig.Suite) bool
@@ -64,7 +64,7 @@ func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			agreed := 0
 			for _, offer := range offers(250) {
-				d, err := openssl.NewDialerOffering(spine().clientEndpoint(), offer)
+				d, err := openssl.NewDialerOffering(clientEndpoint(), offer)
 				require.NoError(t, err)
 				c, err := engine.serve(t, d)
 				if want, ok := best(offer, engine.has); ok {
@@ -83,9 +83,9 @@ func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 
 func TestAnEndpointMayNarrowTheSuites(t *testing.T) {
 	needLibrary(t)
-	server := spine().serverEndpoint()
+	server := serverEndpoint()
 	server.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.DHE_RSA_AES256_SHA256}
-	c, s := pair(t, spine().clientEndpoint(), server)
+	c, s := pair(t, clientEndpoint(), server)
 	clientErr, serverErr := shake(c, s)
 	require.NoError(t, clientErr)
 	require.NoError(t, serverErr)

@@ -16,30 +16,31 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
 // badPeers are the ways to be refused, and what both ends learn of it.
 var badPeers = []struct {
 	name  string
-	cert  func(p *pki, fqdn string) tls.Certificate
+	cert  func(p *testpki.PKI, fqdn string) tls.Certificate
 	rule  tlsconfig.Rule
 	alert tls.AlertError
 }{
-	{"issued by a sibling of the pinned SubCA", func(p *pki, fqdn string) tls.Certificate { return p.siblingLeaf(fqdn) },
+	{"issued by a sibling of the pinned SubCA", func(p *testpki.PKI, fqdn string) tls.Certificate { return p.SiblingLeaf(fqdn) },
 		tlsconfig.RuleSubCA, 48},
-	{"expired", func(p *pki, fqdn string) tls.Certificate {
-		return p.leaf(fqdn, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	{"expired", func(p *testpki.PKI, fqdn string) tls.Certificate {
+		return p.Leaf(fqdn, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	}, tlsconfig.RuleValidity, 45},
-	{"not yet valid", func(p *pki, fqdn string) tls.Certificate {
-		return p.leaf(fqdn, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
+	{"not yet valid", func(p *testpki.PKI, fqdn string) tls.Certificate {
+		return p.Leaf(fqdn, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
 	}, tlsconfig.RuleValidity, 42},
-	{"for another use", func(p *pki, fqdn string) tls.Certificate {
-		return p.leaf(fqdn, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} })
+	{"for another use", func(p *testpki.PKI, fqdn string) tls.Certificate {
+		return p.Leaf(fqdn, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} })
 	}, tlsconfig.RuleUsage, 43},
-	{"of another system", func(p *pki, _ string) tls.Certificate { return p.leaf("other.nhs.uk") },
+	{"of another system", func(p *testpki.PKI, _ string) tls.Certificate { return p.Leaf("other.nhs.uk") },
 		tlsconfig.RuleFQDN, 42},
-	{"revoked", func(p *pki, fqdn string) tls.Certificate { return p.revoke(p.leaf(fqdn)) },
+	{"revoked", func(p *testpki.PKI, fqdn string) tls.Certificate { return p.Revoke(p.Leaf(fqdn)) },
 		tlsconfig.RuleRevocation, 44},
 }
 
@@ -66,7 +67,7 @@ func TestBadClientsAreRefusedWithTheRightAlert(t *testing.T) {
 	needLibrary(t)
 	for _, bad := range badPeers {
 		t.Run(bad.name, func(t *testing.T) {
-			newServer, err := openssl.NewServer(spine().serverEndpoint())
+			newServer, err := openssl.NewServer(serverEndpoint())
 			require.NoError(t, err)
 			a, b := tcpPipe(t)
 			cert := bad.cert(spine(), clientName)
@@ -87,7 +88,7 @@ func TestBadServersAreRefusedWithTheRightAlert(t *testing.T) {
 	needLibrary(t)
 	for _, bad := range badPeers {
 		t.Run(bad.name, func(t *testing.T) {
-			d, err := openssl.NewDialer(spine().clientEndpoint())
+			d, err := openssl.NewDialer(clientEndpoint())
 			require.NoError(t, err)
 			a, b := tcpPipe(t)
 			cert := bad.cert(spine(), serverName)
@@ -104,7 +105,7 @@ func TestBadServersAreRefusedWithTheRightAlert(t *testing.T) {
 
 func TestAClientWithoutACertificateIsRefused(t *testing.T) {
 	needLibrary(t)
-	newServer, err := openssl.NewServer(spine().serverEndpoint())
+	newServer, err := openssl.NewServer(serverEndpoint())
 	require.NoError(t, err)
 	a, b := tcpPipe(t)
 	c, s := tls.Client(a, loose(nil)), newServer(b)
@@ -117,13 +118,13 @@ func TestAClientWithoutACertificateIsRefused(t *testing.T) {
 
 func TestAServerBearsTheNameThatWasDialled(t *testing.T) {
 	needLibrary(t)
-	client := spine().clientEndpoint()
+	client := clientEndpoint()
 	client.Peer.FQDNs = nil
 	d, err := openssl.NewDialer(client)
 	require.NoError(t, err)
 	for name, want := range map[string]tlsconfig.Rule{serverName: 0, "other.nhs.uk": tlsconfig.RuleFQDN, "127.0.0.1": tlsconfig.RuleFQDN} {
 		t.Run(name, func(t *testing.T) {
-			newServer, err := openssl.NewServer(spine().serverEndpoint())
+			newServer, err := openssl.NewServer(serverEndpoint())
 			require.NoError(t, err)
 			a, b := tcpPipe(t)
 			c, s := d.Client(a, name), newServer(b)
@@ -143,7 +144,7 @@ func TestAServerBearsTheNameThatWasDialled(t *testing.T) {
 
 func TestForeignProtocolsAndSuitesAreRefused(t *testing.T) {
 	needLibrary(t)
-	cert := spine().leaf(clientName)
+	cert := spine().Leaf(clientName)
 	for name, c := range map[string]struct {
 		change func(*tls.Config)
 		alert  tls.AlertError
@@ -155,7 +156,7 @@ func TestForeignProtocolsAndSuitesAreRefused(t *testing.T) {
 		"RSA key exchange, AES256GCM": {func(c *tls.Config) { c.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_256_GCM_SHA384} }, 40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			newServer, err := openssl.NewServer(spine().serverEndpoint())
+			newServer, err := openssl.NewServer(serverEndpoint())
 			require.NoError(t, err)
 			a, b := tcpPipe(t)
 			cfg := loose(&cert)
@@ -174,7 +175,7 @@ func TestForeignProtocolsAndSuitesAreRefused(t *testing.T) {
 
 func TestALPNIsHTTP11OrNothing(t *testing.T) {
 	needLibrary(t)
-	cert := spine().leaf(clientName)
+	cert := spine().Leaf(clientName)
 	for name, c := range map[string]struct {
 		offer []string
 		want  string
@@ -184,7 +185,7 @@ func TestALPNIsHTTP11OrNothing(t *testing.T) {
 		"HTTP/1.1 on its own": {[]string{"http/1.1"}, "http/1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			newServer, err := openssl.NewServer(spine().serverEndpoint())
+			newServer, err := openssl.NewServer(serverEndpoint())
 			require.NoError(t, err)
 			a, b := tcpPipe(t)
 			cfg := loose(&cert)
@@ -220,7 +221,7 @@ func TestAVerifierThatCannotAnswerRefuses(t *testing.T) {
 	} {
 		for _, role := range []string{"client", "server"} {
 			t.Run(name+", "+role, func(t *testing.T) {
-				client, server := spine().clientEndpoint(), spine().serverEndpoint()
+				client, server := clientEndpoint(), serverEndpoint()
 				judge := client
 				if role == "server" {
 					judge = server
@@ -242,14 +243,14 @@ func TestAVerifierThatCannotAnswerRefuses(t *testing.T) {
 func TestTheStapledResponseReachesTheChecker(t *testing.T) {
 	needLibrary(t)
 	var got []byte
-	client := spine().clientEndpoint()
+	client := clientEndpoint()
 	client.Peer.Revocation = checker(func(_ context.Context, _ []*x509.Certificate, stapled []byte) error {
 		got = stapled
 		return nil
 	})
 	d, err := openssl.NewDialer(client)
 	require.NoError(t, err)
-	cert := spine().leaf(serverName)
+	cert := spine().Leaf(serverName)
 	cert.OCSPStaple = []byte("a response that only the checker can read")
 	a, b := tcpPipe(t)
 	c, s := d.Client(a, serverName), tls.Server(b, loose(&cert))
@@ -267,7 +268,7 @@ func TestNothingLeavesBeforeTheVerdict(t *testing.T) {
 	for _, role := range []string{"client", "server"} {
 		t.Run(role, func(t *testing.T) {
 			judging, verdict := make(chan struct{}), make(chan struct{})
-			client, server := spine().clientEndpoint(), spine().serverEndpoint()
+			client, server := clientEndpoint(), serverEndpoint()
 			judge := client
 			if role == "server" {
 				judge = server

@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	l, err := openssl.NewListener(inner, spine().serverEndpoint())
+	l, err := openssl.NewListener(inner, serverEndpoint())
 	require.NoError(t, err)
 	var served sync.WaitGroup
 	served.Go(func() {
@@ -61,7 +61,7 @@ func TestSoak(t *testing.T) {
 
 	good := make([]*openssl.Dialer, 0, 8)
 	for _, suite := range tlsconfig.Suites() {
-		e := spine().clientEndpoint()
+		e := clientEndpoint()
 		e.Suites = []tlsconfig.Suite{suite}
 		d, err := openssl.NewDialer(e)
 		require.NoError(t, err)
@@ -166,7 +166,7 @@ func soakBad(t *testing.T) []func(ctx context.Context, addr string) error {
 	refused(foreign)
 
 	// The client's own refusal, with an alert to the server.
-	e := spine().clientEndpoint()
+	e := clientEndpoint()
 	e.Peer.FQDNs = []string{"other.nhs.uk"}
 	d, err := openssl.NewDialer(e)
 	require.NoError(t, err)

@@ -1,0 +1,29 @@
+// Package terminator renders the guidance's TLS profile as configuration for
+// those whose TLS ends before their own program: in nginx, HAProxy, Apache
+// httpd, Envoy, stunnel, or in a Java virtual machine. The suites and their
+// order come from package tlsconfig, so that both cannot drift apart.
+//
+// A program that ends TLS itself is better served by tlsconfig or
+// tlsconfig/openssl: no proxy does all that the guidance asks for.
+//
+//   - A proxy trusts every CA that chains to the pinned root. That only the
+//     pinned SubCAs may issue is enforced by the CRLs, which must be there for
+//     every issuer: the file must hold those of the pinned CAs and no other's.
+//     nginx, HAProxy and Apache are told the SubCAs' names as well.
+//   - nginx, HAProxy and Apache compare the common name alone and accept no
+//     certificate that has several. Where certificates have a subjectAltName, it
+//     decides instead of the common name, and these three cannot tell: so they
+//     hand the certificate on, in the header Ssl-Client-Cert, for the program
+//     behind them to ask tlsconfig.FQDNs. stunnel and Envoy compare the
+//     subjectAltName; Envoy cannot accept a certificate without one.
+//     The header is a percent-encoded PEM block from nginx and Apache, and DER in
+//     base64 from HAProxy; what the client put there itself never arrives.
+//   - A proxy reads its CRLs when it starts: whoever renews them reloads it, and
+//     once they have expired everyone is refused. Partitioned CRLs must all be in
+//     the file. OpenSSL, on which nginx, HAProxy, Apache and stunnel rest, holds
+//     the root too against the root's CRL: if that has a distribution point which
+//     the root's certificate does not name, everyone is refused.
+//   - nginx completes the handshake with a client that it refuses and answers its
+//     request with status 400 or 403.
+//   - Envoy's library has three of the eight suites.
+package terminator

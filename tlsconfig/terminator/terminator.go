@@ -1,0 +1,175 @@
+package terminator
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A Program is one that ends TLS.
+type Program string
+
+// The programs that Render knows.
+const (
+	// Nginx is a server block and what belongs before it, for the http block
+	// of nginx 1.13 or later with PCRE.
+	Nginx Program = "nginx"
+	// HAProxy is a global section, a frontend and a backend for HAProxy 2.4 or
+	// later. It reads the key from the certificate's file name with .key appended.
+	HAProxy Program = "haproxy"
+	// Apache is a virtual host for Apache httpd 2.4 with mod_ssl, mod_headers
+	// and mod_proxy_http.
+	Apache Program = "apache"
+	// Envoy is one listener (envoy.config.listener.v3.Listener) in YAML, whose
+	// requests go to the cluster "records".
+	Envoy Program = "envoy"
+	// Stunnel is a service for stunnel 5.50 or later with OpenSSL 1.1.1 or later.
+	Stunnel Program = "stunnel"
+	// Java is a file of arguments for the java command, "java @FILE", of Java 17
+	// or later. It sets what an SSLContext does by default; the program itself
+	// asks for client certificates (SSLParameters.setNeedClientAuth), trusts the
+	// SubCAs alone and compares the FQDN.
+	Java Program = "java"
+)
+
+// Programs returns all of them.
+func Programs() []Program { return []Program{Nginx, HAProxy, Apache, Envoy, Stunnel, Java} }
+
+// Params is what a proxy needs to know besides the profile. Java needs none of
+// it, the others need all but DHParams. Files are named by absolute paths of
+// letters, digits and ._/+@-.
+type Params struct {
+	Listen      string // address that TLS is accepted on, host:port with an IP address
+	Backend     string // address of the program behind the proxy, reached without TLS, so on the same host
+	Certificate string // PEM file: the own leaf and its SubCA
+	Key         string // PEM file: the leaf's key
+	CAs         string // PEM file: the pinned roots and SubCAs
+	CRLs        string // PEM file: the CRLs of exactly these CAs
+	DHParams    string // PEM file with what DHParams returns; nginx only
+
+	// Pins are the same CAs.
+	Pins *tlsconfig.Pins
+
+	// FQDNs are the clients' names, such as the Spine Secure Proxy's.
+	FQDNs []string
+}
+
+// DHParams returns the group ffdhe2048 (RFC 7919 appendix A.1) in PEM, for a
+// proxy that brings none of its own.
+func DHParams() []byte { return slices.Clone(ffdhe2048) }
+
+//go:embed templates/ffdhe2048.pem
+var ffdhe2048 []byte
+
+//go:embed templates/*.tmpl
+var files embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"openssl": func(s []tlsconfig.Suite) string { return join(s, ":", tlsconfig.Suite.String) },
+	"iana":    func(s []tlsconfig.Suite) string { return join(s, ",", tlsconfig.Suite.IANA) },
+	"pattern": regexp.QuoteMeta,
+}).ParseFS(files, "templates/*.tmpl"))
+
+// Render returns the profile as configuration for the program. It refuses
+// params that are missing or that could mean something else to the program than
+// they say.
+func Render(program Program, p Params) ([]byte, error) {
+	if !slices.Contains(Programs(), program) {
+		return nil, fmt.Errorf("no configuration is known for %q", string(program))
+	}
+	data := struct {
+		Params
+		Suites, Native []tlsconfig.Suite
+		SubCAs         []string // names in the form of RFC 2253
+		ListenHost     string
+		ListenPort     int
+	}{Params: p, Suites: tlsconfig.Suites()}
+	for _, s := range data.Suites {
+		if s.Native() {
+			data.Native = append(data.Native, s)
+		}
+	}
+	if program != Java {
+		var err error
+		if data.SubCAs, err = p.check(program); err != nil {
+			return nil, fmt.Errorf("%s: %w", program, err)
+		}
+		host, port, _ := net.SplitHostPort(p.Listen)
+		data.ListenHost = host
+		data.ListenPort, _ = strconv.Atoi(port)
+	}
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, string(program)+".tmpl", data); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// None of the programs gives these characters a meaning of their own. The
+// common name of a CA may have spaces.
+var (
+	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]+)+$`)
+	plainFQDN = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$`)
+	plainName = regexp.MustCompile(`^[A-Za-z0-9 .,=/-]+$`)
+)
+
+func (p *Params) check(program Program) (subCAs []string, err error) {
+	var errs []error
+	for name, address := range map[string]string{"Listen": p.Listen, "Backend": p.Backend} {
+		host, port, err := net.SplitHostPort(address)
+		n, portErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || portErr != nil || n == 0 || net.ParseIP(host) == nil {
+			errs = append(errs, fmt.Errorf("%s is an IP address and a port, not %q", name, address))
+		}
+	}
+	paths := map[string]string{"Certificate": p.Certificate, "Key": p.Key, "CAs": p.CAs, "CRLs": p.CRLs}
+	if program == Nginx {
+		paths["DHParams"] = p.DHParams
+	}
+	for name, path := range paths {
+		if !plainPath.MatchString(path) {
+			errs = append(errs, fmt.Errorf("%s is the absolute path of a file in plain characters, not %q", name, path))
+		}
+	}
+	if program == HAProxy && p.Key != p.Certificate+".key" {
+		errs = append(errs, fmt.Errorf("the key is read from %s.key, not from %s", p.Certificate, p.Key))
+	}
+	if len(p.FQDNs) == 0 {
+		errs = append(errs, errors.New("FQDNs name no client"))
+	}
+	for _, fqdn := range p.FQDNs {
+		if !plainFQDN.MatchString(fqdn) {
+			errs = append(errs, fmt.Errorf("FQDNs are host names, not %q", fqdn))
+		}
+	}
+	for _, ca := range p.Pins.SubCAs() {
+		// Both crypto/x509 and the proxies write the names of RFC 2253, and agree
+		// where nothing has to be escaped.
+		name := ca.Subject.String()
+		if !plainName.MatchString(name) || strings.Count(name, "=") != len(ca.Subject.Names) || strings.Count(name, ",") != len(ca.Subject.Names)-1 {
+			errs = append(errs, fmt.Errorf("the name of the SubCA %q has characters that programs write differently", name))
+		}
+		subCAs = append(subCAs, name)
+	}
+	if len(subCAs) == 0 {
+		errs = append(errs, errors.New("no SubCA is pinned by Pins"))
+	}
+	return subCAs, errors.Join(errs...)
+}
+
+func join(suites []tlsconfig.Suite, separator string, name func(tlsconfig.Suite) string) string {
+	names := make([]string, len(suites))
+	for i, s := range suites {
+		names[i] = name(s)
+	}
+	return strings.Join(names, separator)
+}
