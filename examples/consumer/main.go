@@ -11,7 +11,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,6 +25,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
 func main() {
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer base.CloseIdleConnections()
-	t := &asid.Transport{Base: base, Headers: asid.SSPHeaders()}
+	t := &asid.Transport{Base: base}
 	if t.From, err = asid.Parse(*from); err != nil {
 		return fmt.Errorf("-from: %w", err)
 	}
@@ -88,6 +88,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-ods: %w", err)
 	}
 	t.Claims.User = *user
+	switch t.Interaction {
+	case asid.DocumentReferenceRead, asid.DocumentReferenceSearch:
+		// The NRL itself is called, with headers of its own.
+	default:
+		t.Headers = asid.SSPHeaders()
+	}
 	if *ssp != "" {
 		if t.SSP, err = url.Parse(*ssp); err != nil {
 			return fmt.Errorf("-ssp: %w", err)
@@ -106,7 +112,11 @@ func transport(e *tlsconfig.Endpoint, engine string) (*http.Transport, error) {
 		}
 		return &http.Transport{TLSClientConfig: config}, nil
 	case "openssl":
-		return nil, errors.New("-engine openssl is not built yet")
+		dialer, err := openssl.NewDialer(e)
+		if err != nil {
+			return nil, err
+		}
+		return &http.Transport{DialTLSContext: dialer.DialContext}, nil
 	}
 	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
 }

@@ -12,7 +12,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,6 +27,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
 func main() {
@@ -100,7 +100,7 @@ func wrap(inner net.Listener, e *tlsconfig.Endpoint, engine string) (net.Listene
 		}
 		return tls.NewListener(inner, config), nil
 	case "openssl":
-		return nil, errors.New("-engine openssl is not built yet")
+		return openssl.NewListener(inner, e)
 	}
 	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
 }

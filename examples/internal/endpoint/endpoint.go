@@ -78,13 +78,16 @@ func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.C
 	if !f.fetch {
 		return checker, nil
 	}
-	ocsp := &revocation.OCSP{Fetcher: &revocation.HTTPFetcher{}}
-	crls.Fetcher = &revocation.HTTPFetcher{}
+	// Only crl.nhs.uk is asked, unless HTTP_PROXY says who asks instead.
+	fetcher := &revocation.HTTPFetcher{}
+	crls.Fetcher = fetcher
+	ocsp := &revocation.OCSP{Fetcher: fetcher, Logger: logger}
 	if f.cache != "" {
 		crls.Cache, ocsp.Cache = revocation.DirCache(f.cache), revocation.DirCache(f.cache)
 	}
 	checker.Sources = append(checker.Sources, ocsp)
 	go crls.Run(ctx)
+	go ocsp.Run(ctx)
 	return checker, nil
 }
 
