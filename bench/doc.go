@@ -1,0 +1,5 @@
+// Package bench compares the library with its peers. It is a module of its own,
+// so that the library does not depend on them:
+//
+//	cd bench && go test -bench .
+package bench

@@ -1,0 +1,26 @@
+module github.com/nrlsecurity/nrlsecurity/bench
+
+go 1.26.0
+
+require (
+	github.com/casbin/casbin/v2 v2.135.0
+	github.com/cedar-policy/cedar-go v1.9.0
+	github.com/nrlsecurity/nrlsecurity v0.0.0
+	google.golang.org/grpc v1.64.0
+	google.golang.org/grpc/security/advancedtls v1.0.0
+)
+
+require (
+	github.com/bmatcuk/doublestar/v4 v4.6.1 // indirect
+	github.com/casbin/govaluate v1.3.0 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/exp v0.0.0-20220921023135-46d9e7742f1e // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	google.golang.org/protobuf v1.34.1 // indirect
+)
+
+replace github.com/nrlsecurity/nrlsecurity => ../
