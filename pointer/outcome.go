@@ -19,6 +19,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func outcomeOf(err error) (outcome.Outcome, bool) {
+	// What it wraps is about another server's answer, not about the request.
+	if _, ok := errors.AsType[*ResolverError](err); ok {
+		return outcome.InternalError.With(""), true
+	}
 	if e, ok := errors.AsType[*MediaTypeError](err); ok {
 		return outcome.UnsupportedType.With("Unsupported Media Type: " + e.Error()), true
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -147,6 +148,16 @@ func jsonMembers(dec *jsontext.Decoder) ([]*element, error) {
 	return members, err
 }
 
+// isValue tells the texts that XML can have as values, too.
+func isValue(s string) bool {
+	for _, r := range s {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF || r == utf8.RuneError {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func jsonValue(dec *jsontext.Decoder, name string) (*element, error) {
 	switch dec.PeekKind() {
 	case '{':
@@ -160,7 +171,7 @@ func jsonValue(dec *jsontext.Decoder, name string) (*element, error) {
 		if err != nil {
 			return nil, err
 		}
-		if tok.String() == "" {
+		if !isValue(tok.String()) {
 			return nil, errForm
 		}
 		return text(name, tok.String()), nil
@@ -356,7 +367,7 @@ func (e *element) writeXML(b *bytes.Buffer, parent, namespace string) {
 
 func writeAttribute(b *bytes.Buffer, name, value string) {
 	b.WriteString(" " + name + `="`)
-	// It replaces what XML cannot have and escapes white space, too.
+	// It escapes white space, too.
 	_ = xml.EscapeText(b, []byte(value)) // a Buffer takes everything
 	b.WriteByte('"')
 }

@@ -1,0 +1,179 @@
+package pointer_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
+)
+
+// remote is a resolver over an NRL that answers as h does.
+func remote(t *testing.T, h http.HandlerFunc) *pointer.FHIR {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	base, err := url.Parse(srv.URL + "/STU3")
+	require.NoError(t, err)
+	return &pointer.FHIR{Client: srv.Client(), Base: base}
+}
+
+func reply(w http.ResponseWriter, contentType, etag, body string) {
+	w.Header().Set("Content-Type", contentType)
+	if etag != "" {
+		w.Header().Set("ETag", etag)
+	}
+	w.Write([]byte(body))
+}
+
+func searchsetOf(format string, resources ...string) string {
+	var b strings.Builder
+	if format == "json" {
+		b.WriteString(`{"resourceType":"Bundle","type":"searchset","total":1,"link":[{"relation":"self","url":"x"}]`)
+		for i, r := range resources {
+			b.WriteString([]string{`,"entry":[`, ","}[min(i, 1)] + `{"fullUrl":"x","resource":` + r + `,"search":{"mode":"match"}}`)
+		}
+		if len(resources) > 0 {
+			b.WriteString("]")
+		}
+		return b.String() + "}"
+	}
+	b.WriteString(`<Bundle xmlns="http://hl7.org/fhir"><type value="searchset"/><total value="1"/><link><relation value="self"/><url value="x"/></link>`)
+	for _, r := range resources {
+		_, root, _ := strings.Cut(r, "?>")
+		b.WriteString(`<entry><fullUrl value="x"/><resource>` + root + `</resource><search><mode value="match"/></search></entry>`)
+	}
+	return b.String() + "</Bundle>"
+}
+
+func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
+	everyForm(t, "supersede-both", func(t *testing.T, d document) {
+		want, err := d.parse()
+		require.NoError(t, err)
+		neighbour := strings.ReplaceAll(strings.ReplaceAll(d.text, newID, "neighbour"), newIdentifier.Value, "urn:uuid:neighbour")
+		f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "application/fhir+json", r.Header.Get("Accept"))
+			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
+			switch {
+			case r.URL.Path == collection+"/"+newID:
+				reply(w, d.contentType(), `W/"1"`, d.text)
+			case r.URL.Path == collection && r.URL.Query().Get("subject") == patient:
+				// A server that does not know the parameter identifier.
+				reply(w, d.contentType(), "", searchsetOf(d.format, neighbour, d.text))
+			case r.URL.Path == collection:
+				reply(w, d.contentType(), "", searchsetOf(d.format))
+			default:
+				w.WriteHeader(http.StatusNotFound)
+			}
+		})
+		require.NoError(t, pointertest.TestResolver(f, want))
+
+		got, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	})
+}
+
+func TestTheVersionMayComeInTheETagAlone(t *testing.T) {
+	d := load(t, "supersede-both", "stu3", "json")
+	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
+	f := remote(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, d.contentType(), `W/"7"`, d.text) })
+	p, err := f.Resolve(t.Context(), pointer.Query{ID: newID})
+	require.NoError(t, err)
+	assert.Equal(t, "7", p.Version)
+}
+
+func TestAnswersOfAnotherNRLAreNotBelievedBlindly(t *testing.T) {
+	d := load(t, "supersede-both", "stu3", "json")
+	fhir, search := d.contentType(), searchsetOf("json", d.text)
+	byID, byName := pointer.Query{ID: newID}, pointer.Query{Subject: patient, Identifier: newIdentifier}
+	for _, c := range []struct {
+		name string
+		q    pointer.Query
+		h    http.HandlerFunc
+		kind error
+	}{
+		{"another pointer", byID, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", strings.ReplaceAll(d.text, newID, "another"))
+		}, nil},
+		{"another version in the ETag", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, fhir, `W/"2"`, d.text) }, nil},
+		{"an ETag that is no version", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, fhir, `1`, d.text) }, nil},
+		{"an ambiguous body", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, fhir, "", d.twice(t, "custodian").text) }, nil},
+		{"a body of another media type", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, "text/plain", "", d.text) }, nil},
+		{"a body without end", byID, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", d.text+strings.Repeat(" ", 1<<20))
+		}, nil},
+		{"a compressed body", byID, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			reply(w, fhir, "", d.text)
+		}, nil},
+		{"a redirect", byID, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/elsewhere" {
+				http.Redirect(w, r, "/elsewhere", http.StatusFound)
+				return
+			}
+			reply(w, fhir, "", d.text)
+		}, nil},
+		{"a failure", byID, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, nil},
+		{"gone", byID, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, pointer.ErrNotFound},
+		{"two that match", byName, func(w http.ResponseWriter, _ *http.Request) { reply(w, fhir, "", searchsetOf("json", d.text, d.text)) }, pointer.ErrAmbiguous},
+		{"none that matches", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", strings.ReplaceAll(search, newIdentifier.Value, "x"))
+		}, pointer.ErrNotFound},
+		{"a further page", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", strings.Replace(search, `"self"`, `"next"`, 1))
+		}, nil},
+		{"a transaction", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", strings.Replace(search, `"searchset"`, `"transaction"`, 1))
+		}, nil},
+		{"an entry without a resource", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", `{"resourceType":"Bundle","type":"searchset","entry":[{"fullUrl":"x"}]}`)
+		}, nil},
+		{"an entry of another type", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", `{"resourceType":"Bundle","type":"searchset","entry":[{"resource":{"resourceType":"OperationOutcome"}}]}`)
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := remote(t, c.h)
+			p, err := f.Resolve(t.Context(), c.q)
+			require.Error(t, err)
+			assert.Nil(t, p)
+			for _, kind := range []error{pointer.ErrNotFound, pointer.ErrAmbiguous} {
+				assert.Equal(t, c.kind == kind, assert.ObjectsAreEqual(kind, err), "%v", err)
+			}
+			if c.kind == nil {
+				// It is the server's own fault, whatever the error wraps.
+				change := pointer.Change{Action: pointer.Delete, Target: c.q}
+				assert.Equal(t, 500, answer(t, &pointer.Guard{Resolver: f}, callerOf(t, "A81001"), change).Code)
+			}
+		})
+	}
+}
+
+func TestQueriesThatCouldMeanMoreAreNotSent(t *testing.T) {
+	f := remote(t, func(http.ResponseWriter, *http.Request) { t.Error("a request") })
+	for _, q := range []pointer.Query{
+		{}, {ID: "../x"}, {ID: ".."}, {Subject: patient}, {Identifier: newIdentifier},
+		{Subject: patient + "," + otherPatient, Identifier: newIdentifier},
+		{Subject: patient, Identifier: pointer.Identifier{System: "a|b", Value: "c"}},
+		{Subject: patient, Identifier: pointer.Identifier{System: "a", Value: `b\,c`}},
+	} {
+		_, err := f.Resolve(t.Context(), q)
+		assert.ErrorIs(t, err, pointer.ErrNotFound, "%+v", q)
+	}
+	_, err := (&pointer.FHIR{}).Resolve(t.Context(), pointer.Query{ID: newID})
+	assert.Error(t, err)
+}
+
+func TestErrorsDoNotNameThePatient(t *testing.T) {
+	f := remote(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "9000000009")
+}
