@@ -1,0 +1,66 @@
+package nrl_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+)
+
+// A whole NRL for a test of one's own: who may do what, whose pointer it is, and
+// the pointers.
+func Example() {
+	surgery, err := asid.ParseODSCode("A81001")
+	if err != nil {
+		log.Fatal(err)
+	}
+	system := asid.System{
+		ASID:         asid.MustParse("200000000205"),
+		ODS:          []asid.ODSCode{surgery},
+		FQDNs:        []string{"nrl.supplier.example.nhs.uk"},
+		Interactions: []asid.InteractionID{asid.DocumentReferenceCreate, asid.DocumentReferenceSearch},
+	}
+	registry, err := asid.NewMemory(system)
+	if err != nil {
+		log.Fatal(err)
+	}
+	self := asid.MustParse("999999999999")
+
+	store := new(nrl.Store)
+	guard := &pointer.Guard{Resolver: store, Disclose: true}
+	authorizer := &asid.Authorizer{Registry: registry, Self: self}
+	handler := authorizer.Middleware(guard.Middleware(store))
+
+	send := func(method, target, body string) *httptest.ResponseRecorder {
+		r := asidtest.NewRequest(method, target, system, self)
+		if body != "" {
+			r.Header.Set("Content-Type", "application/fhir+json")
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	const patient = "https://demographics.spineservices.nhs.uk/STU3/Patient/9000000009"
+	created := send(http.MethodPost, "/STU3/DocumentReference?_format=json", `{
+		"resourceType": "DocumentReference",
+		"status": "current",
+		"type": {"coding": [{"system": "http://snomed.info/sct", "code": "736366004"}]},
+		"subject": {"reference": "`+patient+`"},
+		"author": [{"reference": "https://directory.spineservices.nhs.uk/STU3/Organization/RX1"}],
+		"custodian": {"reference": "https://directory.spineservices.nhs.uk/STU3/Organization/A81001"},
+		"content": [{"attachment": {"url": "https://records.example.nhs.uk/plans/0001.pdf"}}]}`)
+	fmt.Println(created.Code, created.Header().Get("ETag"))
+	found := send(http.MethodGet, "/STU3/DocumentReference?_summary=count&_format=json&subject="+patient, "")
+	fmt.Println(found.Code, strings.Contains(found.Body.String(), `"total":1`))
+	// Output:
+	// 201 W/"1"
+	// 200 true
+}
