@@ -20,9 +20,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
-	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
@@ -70,24 +68,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	gate := &asid.Gate{Self: id, Logger: logger}
-	server := &http.Server{
-		Handler:           gate.Middleware(records),
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-		ConnState:         logHandshake(logger),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
-	inner, err := net.Listen("tcp", *listen)
-	if err != nil {
-		return err
-	}
-	listener, err := wrap(inner, e, *engine)
-	if err != nil {
-		inner.Close()
-		return err
-	}
-	fmt.Fprintln(stdout, "listening on", listener.Addr())
-	return serve(ctx, server, listener)
+	return endpoint.Serve(ctx, endpoint.Server{
+		Listen: *listen, Handler: gate.Middleware(records), Stdout: stdout, Logger: logger,
+		Wrap: func(inner net.Listener) (net.Listener, error) { return wrap(inner, e, *engine) },
+	})
 }
 
 // wrap puts TLS on inner by the engine of that name.
@@ -103,43 +87,6 @@ func wrap(inner net.Listener, e *tlsconfig.Endpoint, engine string) (net.Listene
 		return openssl.NewListener(inner, e)
 	}
 	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
-}
-
-// serve serves until ctx ends, and then finishes what is in flight.
-func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	return server.Shutdown(grace)
-}
-
-// logHandshake logs each connection once, when its handshake was good; the
-// others are in the server's ErrorLog.
-func logHandshake(logger *slog.Logger) func(net.Conn, http.ConnState) {
-	var logged sync.Map
-	return func(conn net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateClosed, http.StateHijacked:
-			logged.Delete(conn)
-			return
-		case http.StateActive:
-		default:
-			return
-		}
-		secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
-		if _, again := logged.LoadOrStore(conn, true); again || !ok {
-			return
-		}
-		cs := secure.ConnectionState()
-		logger.Info("handshake", "remote", conn.RemoteAddr().String(),
-			"suite", tlsconfig.Suite(cs.CipherSuite).String(), "protocol", tls.VersionName(cs.Version), "resumed", cs.DidResume)
-	}
 }
 
 // records serves the files of dir, or a record made for show if dir is empty.

@@ -1,0 +1,79 @@
+package endpoint
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A Server is what the examples that serve have in common.
+type Server struct {
+	Listen  string
+	Handler http.Handler
+	Wrap    func(net.Listener) (net.Listener, error) // puts TLS on the connections
+	Stdout  io.Writer                                // told of the address once it can be called
+	Logger  *slog.Logger                             // of handshakes
+}
+
+// Serve serves until ctx ends, and then finishes what is in flight.
+func Serve(ctx context.Context, s Server) error {
+	inner, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return err
+	}
+	listener, err := s.Wrap(inner)
+	if err != nil {
+		inner.Close()
+		return err
+	}
+	server := &http.Server{
+		Handler:           s.Handler,
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
+		ConnState:         logHandshake(s.Logger),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+	}
+	fmt.Fprintln(s.Stdout, "listening on", listener.Addr())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return server.Shutdown(grace)
+}
+
+// logHandshake logs each connection once, when its handshake was good; the
+// others are in the server's ErrorLog.
+func logHandshake(logger *slog.Logger) func(net.Conn, http.ConnState) {
+	var logged sync.Map
+	return func(conn net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateClosed, http.StateHijacked:
+			logged.Delete(conn)
+			return
+		case http.StateActive:
+		default:
+			return
+		}
+		secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+		if _, again := logged.LoadOrStore(conn, true); again || !ok {
+			return
+		}
+		cs := secure.ConnectionState()
+		logger.Info("handshake", "remote", conn.RemoteAddr().String(),
+			"suite", tlsconfig.Suite(cs.CipherSuite).String(), "protocol", tls.VersionName(cs.Version), "resumed", cs.DidResume)
+	}
+}

@@ -1,0 +1,83 @@
+// Nrl is a small National Record Locator over a store in memory, for suppliers'
+// tests: read, search, create, supersede, update and delete.
+//
+//	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE [-crl FILE]... [-fetch] [-asid ID]
+//
+// The registry (JSON or YAML) says which systems there are, what they may do and
+// by which names their certificates are known; it is read again when it changes.
+// The server answers /STU3/DocumentReference, prints "listening on ADDR" once it
+// can be called, logs one JSON line per handshake and per decision on stderr, and
+// finishes what is in flight when it gets SIGTERM or an interrupt.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "nrl:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var end endpoint.Flags
+	flags := flag.NewFlagSet("nrl", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	end.Register(flags, "client", "default: any, since the registry binds each to its ASID")
+	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
+	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
+	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag", flags.Arg(0))
+	}
+	id, err := asid.Parse(*self)
+	if err != nil {
+		return fmt.Errorf("-asid: %w", err)
+	}
+	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	registry := &asid.File{Name: *registryFile, Logger: logger}
+	if err := registry.Load(); err != nil {
+		return fmt.Errorf("-registry: %w", err)
+	}
+	go registry.Run(ctx)
+
+	e, err := end.Endpoint(ctx, logger)
+	if err != nil {
+		return err
+	}
+	e.Peer.AllowAnyFQDN = len(e.Peer.FQDNs) == 0
+	store := new(nrl.Store)
+	authorizer := &asid.Authorizer{Registry: registry, Self: id, Logger: logger}
+	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
+	return endpoint.Serve(ctx, endpoint.Server{
+		Listen: *listen, Handler: authorizer.Middleware(guard.Middleware(store)), Stdout: stdout, Logger: logger,
+		Wrap: func(inner net.Listener) (net.Listener, error) {
+			config, err := e.ServerConfig()
+			if err != nil {
+				return nil, err
+			}
+			return tls.NewListener(inner, config), nil
+		},
+	})
+}
