@@ -5,8 +5,12 @@ import "unsafe"
 // acceptForNow stands in for libssl's own verification of the peer's chain,
 // which knows neither pins nor Spine names. It only defers the verdict: nothing
 // that libssl writes after it has a peer's certificate leaves the process before
-// Endpoint.VerifyPeer has accepted that certificate (see Conn.verify), and a
-// handshake without a verdict never completes.
+// Endpoint.VerifyPeer has accepted that certificate, and no handshake completes
+// without that verdict: see Conn.handshake.
+//
+// SSL_set_retry_verify, which would suspend the handshake inside of libssl, is
+// honoured for clients alone, came with OpenSSL 3.0.2, and asks before a stapled
+// response has arrived.
 func acceptForNow(_, _ uintptr) int32 { return 1 }
 
 // selectProtocol picks HTTP/1.1 for a server. The other suites than the two GCM

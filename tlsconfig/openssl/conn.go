@@ -128,13 +128,15 @@ func (c *Conn) handshake(ctx context.Context) error {
 		}
 		o, known, output, err := s.handshake()
 		if err != nil {
-			return c.failed(ctx, s, err)
+			return c.failed(s, err)
 		}
 		// What libssl writes after it has the peer's certificate is, on a server,
 		// its Finished and, on a client, everything from its own certificate to its
 		// Finished. By then libssl has seen the peer prove that it has the key.
 		// None of it leaves before the verdict; whatever the verdict waits for, it
-		// waits outside of libssl, and holds neither lock nor thread.
+		// waits outside of libssl, and holds neither lock nor thread. A client that
+		// has presented no certificate comes to the same verdict, after all that it
+		// sends has been read: an alert that is sent before may be lost.
 		if !judged && (o == done || known && output) {
 			if err := c.verify(ctx, s); err != nil {
 				c.alert(alertFor(err, c.end.now()))
@@ -197,18 +199,12 @@ func (c *Conn) verify(ctx context.Context, s *session) error {
 
 // failed is what to do when libssl gives up: it has an alert to send, and a
 // reason to give.
-func (c *Conn) failed(ctx context.Context, s *session, err error) error {
+func (c *Conn) failed(s *session, err error) error {
 	refusal, ok := errors.AsType[*LibraryError](err)
 	if !ok {
 		return err
 	}
 	_ = c.flush(s)
-	if refusal.noCertificate() {
-		// libssl has refused already; the verifier gives the error its rule and makes the log record.
-		if err := c.end.endpoint.VerifyPeer(ctx, tlsconfig.Presented{Usage: c.end.peerUsage()}); err != nil {
-			return err
-		}
-	}
 	return refusal.orAlert()
 }
 

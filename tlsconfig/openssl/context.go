@@ -178,7 +178,6 @@ const (
 	modeNoAutoChain      = 0x8
 	modeReleaseBuffers   = 0x10
 	verifyPeer           = 1
-	verifyFailIfNone     = 2
 	optLegacyServer      = 1 << 2
 	optClientRenegotiate = 1 << 8
 	optNoTicket          = 1 << 14
@@ -236,7 +235,7 @@ func (l *library) newContext(server bool, suites []tlsconfig.Suite) (uintptr, er
 		if int32(call(l.ctxGetLevel, ctx)) < minimumSecurityLevel {
 			call(l.ctxSetLevel, ctx, minimumSecurityLevel)
 		}
-		call(l.ctxSetVerify, ctx, verifyPeer|verifyFailIfNone, 0)
+		call(l.ctxSetVerify, ctx, verifyPeer, 0)
 		call(l.ctxSetVerifyCallback, ctx, l.verifyCallback, 0)
 		if server {
 			call(l.ctxSetALPNCallback, ctx, l.alpnCallback, 0)

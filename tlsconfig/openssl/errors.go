@@ -29,12 +29,11 @@ func (e *LibraryError) Error() string {
 // A packed error code has the library in 8 bits above 23 bits of reason
 // (openssl/err.h). libssl's reasons from 1000 on are alerts of the peer.
 const (
-	reasonBits   = 23
-	libraryMask  = 0xff
-	librarySSL   = 20
-	firstAlert   = 1000
-	lastAlert    = firstAlert + 255
-	reasonNoPeer = 199 // SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
+	reasonBits  = 23
+	libraryMask = 0xff
+	librarySSL  = 20
+	firstAlert  = 1000
+	lastAlert   = firstAlert + 255
 )
 
 func ofSSL(code uint64) bool { return code>>reasonBits&libraryMask == librarySSL }
@@ -54,9 +53,6 @@ func (e *LibraryError) orAlert() error {
 	}
 	return e
 }
-
-// noCertificate reports whether e says that the peer presented none.
-func (e *LibraryError) noCertificate() bool { return e.reason() == reasonNoPeer }
 
 // reasonOf takes the reason out of "error:0A0000C1:SSL routines::no shared cipher".
 func reasonOf(text []byte) string {

@@ -258,7 +258,7 @@ func (p *proxy) start(t *testing.T, pki *testpki.PKI, backend string) (addr stri
 	dir := filepath.Dir(files.Cert)
 	dhParams := filepath.Join(dir, "ffdhe2048.pem")
 	require.NoError(t, os.WriteFile(dhParams, terminator.DHParams(), 0o600))
-	addr = freeAddress(t)
+	addr = testpki.FreeAddress(t)
 	rendered, err := terminator.Render(p.program, terminator.Params{
 		Listen: addr, Backend: backend,
 		Certificate: files.Cert, Key: files.Key, CAs: files.CAs, CRLs: files.CRLs, DHParams: dhParams,
@@ -303,13 +303,4 @@ func (p *proxy) start(t *testing.T, pki *testpki.PKI, backend string) (addr stri
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// freeAddress returns one that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
