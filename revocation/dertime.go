@@ -28,7 +28,8 @@ type month struct {
 	length uint8
 }
 
-// utcMonths has a row of 16 for each two-digit year of UTCTime.
+// utcMonths has a row of 16 for each two-digit year of UTCTime, and rows to
+// spare, so that no seven bits lead past it.
 var utcMonths = func() (table [128 * 16]month) {
 	day := 0
 	for year := 1950; year < 2050; year++ {
@@ -41,36 +42,43 @@ var utcMonths = func() (table [128 * 16]month) {
 	return table
 }()
 
-// utcTime reads the content octets of a UTCTime, of which head is the first
-// eight and tail the other five, little-endian; what is above them in tail does
-// not matter.
+// utcPairs and utcSeconds read the content octets of a UTCTime, of which head is
+// the first eight and tail begins with the other four digits, little-endian. The
+// time is good if neither finds anything bad.
 //
-// It is called for every entry of a CRL of a million, so it works on all digits
-// at once. A byte is a digit if adding 0x46 does not reach its top bit and taking
-// away 0x30 does not borrow into it. Multiplying by 0xa01 adds to each digit ten
-// times the one before it, which leaves a two-digit number in every other byte.
-// In these, adding 128 less a bound sets the top bit of what is not below it:
-// months below 16, hours below 24, minutes and seconds below 60.
-func utcTime(head, tail uint64) (seconds uint64, ok bool) {
+// They are called for every entry of a CRL of a million, so they work on all
+// digits at once. A byte is a digit if adding 0x46 does not reach its top bit and
+// taking away 0x30 does not borrow into it. Multiplying by 0xa01 adds to each
+// digit ten times the one before it, which leaves a two-digit number in every
+// other byte: year, month, day and hour in high, minute and second in low.
+func utcPairs(head, tail uint64) (high, low, bad uint64) {
 	const digits, tops, pairs = 0x3030303030303030, 0x8080808080808080, 0x00ff00ff00ff00ff
-	high, low := head-digits, tail&0xffffffff-digits&0xffffffff
-	bad := (high | low | (head + 0x4646464646464646) | (tail&0xffffffff + 0x46464646)) & tops
-	high, low = high*0xa01>>8&pairs, low*0xa01>>8&0xff00ff
-	bad |= (high+0x0068000000700000)&0x0080000000800000 | (low+0x00440044)&0x00800080
+	high, low = head-digits, tail&0xffffffff-digits&0xffffffff
+	bad = (high | low | (head + 0x4646464646464646) | (tail&0xffffffff + 0x46464646)) & tops
+	return high * 0xa01 >> 8 & pairs, low * 0xa01 >> 8 & pairs, bad
+}
+
+// utcSeconds adds to each number 128 less its bound, which sets the top bit of
+// its byte unless it is below: months below 16, hours below 24, minutes and
+// seconds below 60. The days of the month are in utcMonths.
+func utcSeconds(high, low uint64) (seconds, bad uint64) {
+	bad = (high+0x0068000000700000)&0x0080000000800000 | (low+0x00440044)&0x00800080
 	month := utcMonths[(high&0x7f*16|high>>16&0x0f)%uint64(len(utcMonths))]
 	day := high>>32&0xff - 1
-	if bad != 0 || day >= uint64(month.length) || byte(tail>>32) != 'Z' {
-		return 0, false
+	if day >= uint64(month.length) {
+		bad = 1
 	}
-	return (uint64(month.start)+day)*86400 + high>>48*3600 + low&0xff*60 + low>>16, true
+	return (uint64(month.start)+day)*86400 + high>>48*3600 + low&0xff*60 + low>>16, bad
 }
 
 // parseUTCTime reads the content octets of a UTCTime.
 func parseUTCTime(b []byte) (seconds uint64, ok bool) {
-	if len(b) != utcTimeLength {
+	if len(b) != utcTimeLength || b[12] != 'Z' {
 		return 0, false
 	}
-	return utcTime(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[5:])>>24)
+	high, low, bad := utcPairs(binary.LittleEndian.Uint64(b), uint64(binary.LittleEndian.Uint32(b[8:])))
+	seconds, alsoBad := utcSeconds(high, low)
+	return seconds, bad|alsoBad == 0
 }
 
 // parseGeneralizedTime reads the content octets of a GeneralizedTime, which

@@ -28,16 +28,10 @@ type entryReader struct {
 func (r *entryReader) read(der []byte) *index {
 	builder := newIndexBuilder(r.indirect)
 	marks := make([]mark, 0, 16+len(der)/r.typicalSize(der))
-	group := uint32(0)
-	for at := 0; at < len(der); {
-		if len(der)-at >= shortWindow {
-			window := (*[shortWindow]byte)(der[at:])
-			if m := readShort(window); m != 0 {
-				builder.add(window[shortSerial:], m.serial(), group)
-				marks = append(marks, m)
-				at += 2 + int(window[1])
-				continue
-			}
+	group, at := uint32(0), 0
+	for {
+		if marks, at = countShort(builder, marks, der, at, group); at == len(der) {
+			break
 		}
 		e, size := r.entry(der[at:])
 		if size == 0 {
@@ -46,25 +40,34 @@ func (r *entryReader) read(der []byte) *index {
 		if e.issuer != "" {
 			group = r.groups.add(e.issuer)
 		}
-		builder.add(padded(e.serial), len(e.serial), group)
+		builder.count(len(e.serial), builder.index.hash(padded(e.serial), len(e.serial), group))
 		marks = append(marks, 0)
 		at += size
 	}
 	builder.layOut()
-	group = 0
-	at := 0
+	group, at = 0, 0
+	var f filler
 	for _, m := range marks {
-		if m != 0 {
-			builder.place(der[at+shortSerial:], m.serial(), group, m.when())
-			at += m.size()
+		if m == 0 {
+			e, size := r.entry(der[at:])
+			if e.issuer != "" {
+				group = r.groups.add(e.issuer)
+			}
+			serial := padded(e.serial)
+			f = builder.filler(len(e.serial))
+			f.put(serial, builder.index.hash(serial, len(e.serial), group)>>(64-partBits), group, e.when)
+			at += size
 			continue
 		}
-		e, size := r.entry(der[at:])
-		if e.issuer != "" {
-			group = r.groups.add(e.issuer)
+		if n := m.serial(); n != f.serial {
+			f = builder.filler(n)
 		}
-		builder.place(padded(e.serial), len(e.serial), group, e.when)
-		at += size
+		if serial := der[at+shortSerial:]; f.width == 8+whenLength && f.serial == 8 {
+			putEnd(f.row(m.part()), binary.LittleEndian.Uint64(serial), m.when())
+		} else {
+			f.put(serial, m.part(), group, m.when())
+		}
+		at += m.size()
 	}
 	return builder.finish()
 }
@@ -93,45 +96,63 @@ const (
 )
 
 // A mark is what the first walk finds of a short entry and the second needs: the
-// when, and the lengths of the serial and of the entry. That of a long entry is
-// zero; it is read again.
+// when, the lengths of the entry and of the serial, and the part that it goes
+// into. That of any other entry is zero; it is read again.
 type mark uint64
 
-func (m mark) when() when  { return when(m & (1<<40 - 1)) }
-func (m mark) serial() int { return int(m >> 40 & 0xff) }
-func (m mark) size() int   { return int(m >> 48) }
+const (
+	markSize   = 40
+	markSerial = 47
+	markPart   = 53
+)
 
-// readShort reads an entry with one-octet lengths, a UTCTime, and no extension
-// but a reason that is not removeFromCRL, at the start of a window. It returns
-// zero for any other, good or bad.
-func readShort(window *[shortWindow]byte) mark {
-	header := binary.LittleEndian.Uint32(window[:])
-	serial := header >> 24
-	// SEQUENCE and INTEGER, the latter of 1 to maxSerialLength octets.
-	if header&0x00ff00ff != 0x00020030 || serial-1 >= maxSerialLength {
-		return 0
-	}
-	if window[shortSerial]-1 >= 0xfe && serial > 1 && !minimalInteger(window[shortSerial], window[shortSerial+1]) {
-		return 0
-	}
-	date := window[shortSerial+serial:][:32]
-	tail := binary.LittleEndian.Uint64(date[10:])
-	seconds, ok := utcTime(binary.LittleEndian.Uint64(date[2:]), tail)
-	if !ok || binary.LittleEndian.Uint16(date) != utcTimeLength<<8|0x17 {
-		return 0
-	}
-	size := header>>8&0xff + 2
-	m := mark(seconds<<4) | mark(serial)<<40 | mark(size)<<48
-	switch int(size - serial) {
-	case shortSerial + 2 + utcTimeLength:
-		return m
-	case shortSerial + 2 + utcTimeLength + len(reasonPrefix) + 1:
-		reason := date[2+utcTimeLength+len(reasonPrefix)]
-		if string(date[2+utcTimeLength:2+utcTimeLength+len(reasonPrefix)]) == reasonPrefix && plainReasons>>reason&1 != 0 {
-			return m | mark(reason)
+func (m mark) when() when   { return when(m & (1<<markSize - 1)) }
+func (m mark) size() int    { return int(m >> markSize & 0x7f) }
+func (m mark) serial() int  { return int(m >> markSerial & 0x3f) }
+func (m mark) part() uint64 { return uint64(m >> markPart) }
+
+// countShort counts entries from der[at:] on, up to one that is not short, and
+// returns their marks and where that one is. An entry is short if it has
+// one-octet lengths, a UTCTime, and no extension but a reason that is not
+// removeFromCRL; near the end of the list none is.
+func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group uint32) ([]mark, int) {
+	for len(der)-at >= shortWindow {
+		window := (*[shortWindow]byte)(der[at:])
+		header := binary.LittleEndian.Uint32(window[:])
+		n := int(header >> 24)
+		// SEQUENCE and INTEGER, the latter of 1 to maxSerialLength octets.
+		if header&0x00ff00ff != 0x00020030 || uint(n-1) >= maxSerialLength {
+			break
 		}
+		if first := window[shortSerial]; first-1 >= 0xfe && n > 1 && !minimalInteger(first, window[shortSerial+1]) {
+			break
+		}
+		date := window[shortSerial+n:][:32]
+		tail := binary.LittleEndian.Uint64(date[10:])
+		high, low, bad := utcPairs(binary.LittleEndian.Uint64(date[2:]), tail)
+		seconds, alsoBad := utcSeconds(high, low)
+		if bad|alsoBad != 0 || byte(tail>>32) != 'Z' || binary.LittleEndian.Uint16(date) != utcTimeLength<<8|0x17 {
+			break
+		}
+		size := int(header>>8&0xff) + 2
+		m := mark(packWhen(seconds, ReasonUnspecified)) | mark(n)<<markSerial | mark(size)<<markSize
+		if size-n != shortSerial+2+utcTimeLength {
+			prefix, reason := date[2+utcTimeLength:2+utcTimeLength+len(reasonPrefix)], date[2+utcTimeLength+len(reasonPrefix)]
+			if size-n != shortSerial+2+utcTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
+				break
+			}
+			m |= mark(reason)
+		}
+		var hash uint64
+		if n <= 8 {
+			hash = builder.index.hashShort(binary.LittleEndian.Uint64(window[shortSerial:]), n, group)
+		} else {
+			hash = builder.index.hash(window[shortSerial:], n, group)
+		}
+		marks = append(marks, m|mark(builder.count(n, hash))<<markPart)
+		at += size
 	}
-	return 0
+	return marks, at
 }
 
 // reasonPrefix is the DER of crlEntryExtensions with nothing in it but a reason

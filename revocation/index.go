@@ -6,11 +6,12 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sort"
+	"sync"
 	"time"
 )
 
-// An index answers whether a serial number is listed. It is immutable once
-// built, and holds nothing of the CRL's DER.
+// An index answers whether a serial number is listed. It holds nothing of the
+// CRL's DER, and what it answers never changes; it is safe for concurrent use.
 //
 // Serials are compared as the content octets of their DER INTEGER, which are
 // unique to a number. Entries whose keys are equally long share a table: rows
@@ -25,7 +26,7 @@ import (
 // searched by halves.
 type index struct {
 	seed    [2]uint64
-	group   int // octets after the serial that name its certificate issuer: 0 or groupLength
+	group   int // octets after the serial that name its certificate issuer: groupLength, or none
 	byWidth [maxSerialLength + 1]uint8
 	tables  []table
 	count   int
@@ -46,8 +47,10 @@ const (
 	// rowPadding lets eight octets be read at the last row.
 	rowPadding = 8
 
-	coarseBits = 8
-	coarse     = 1 << coarseBits
+	// partBits is how many of the top bits of a hash say which part of a table
+	// a row is in.
+	partBits = 10
+	parts    = 1 << partBits
 )
 
 // A table holds the rows with keys of one length.
@@ -58,6 +61,12 @@ type table struct {
 	shift  uint
 	starts []uint32 // one more than there are buckets
 	rows   []byte   // padded
+
+	// unordered is for a table with more buckets than parts. The rows of a part
+	// are put into the order of its buckets when it is first searched: that
+	// keeps a quarter of the work out of the loading of a CRL, and most parts
+	// of most CRLs are never searched. From then on they do not change.
+	ordered []sync.Once
 }
 
 // when packs a revocation date and a reason into 40 bits: 36 of seconds since
@@ -88,20 +97,25 @@ func readWhen(b []byte) when {
 // readable for eight octets even where n is less.
 func (x *index) hash(b []byte, n int, group uint32) uint64 {
 	first := binary.LittleEndian.Uint64(b)
-	var hi, lo uint64
-	switch {
-	case n <= 8:
-		first &= ^uint64(0) >> (64 - 8*uint(n))
-		hi, lo = bits.Mul64(first^x.seed[0], x.seed[1]^uint64(group))
-	case n <= 16:
-		hi, lo = bits.Mul64(first^x.seed[0], binary.LittleEndian.Uint64(b[n-8:])^x.seed[1]^uint64(group))
-	default:
-		hi, lo = bits.Mul64(first^x.seed[0], binary.LittleEndian.Uint64(b[8:])^x.seed[1]^uint64(group))
-		if n > 24 {
-			hi, lo = bits.Mul64(hi^lo^x.seed[1], binary.LittleEndian.Uint64(b[16:])^x.seed[0])
-		}
-		hi, lo = bits.Mul64(hi^lo^x.seed[0], binary.LittleEndian.Uint64(b[n-8:])^x.seed[1])
+	if n <= 8 {
+		return x.hashShort(first, n, group)
 	}
+	last := binary.LittleEndian.Uint64(b[n-8:])
+	h := x.mix(first, last^uint64(group))
+	for i := 8; i < n-8; i += 8 {
+		h = x.mix(h, binary.LittleEndian.Uint64(b[i:]))
+	}
+	return h
+}
+
+// hashShort is hash for serials of at most eight octets, little-endian; what is
+// above them does not matter.
+func (x *index) hashShort(first uint64, n int, group uint32) uint64 {
+	return x.mix(first<<(64-8*uint(n)), uint64(group))
+}
+
+func (x *index) mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^x.seed[0], b^x.seed[1])
 	return hi ^ lo
 }
 
@@ -115,14 +129,19 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 		return 0, false
 	}
 	t := &x.tables[x.byWidth[n]-1]
+	if n == 8 && x.group == 0 {
+		key := binary.LittleEndian.Uint64(serial)
+		if start, end := x.bucket(t, x.hashShort(key, n, group)); end-start <= sortedBucket {
+			return t.find8(key, start, end)
+		}
+	}
 	var key [maxSerialLength + groupLength + rowPadding]byte
 	copy(key[:], serial)
-	bucket := x.hash(key[:], n, group) >> t.shift
+	start, end := x.bucket(t, x.hash(key[:], n, group))
 	if x.group != 0 {
 		binary.LittleEndian.PutUint32(key[n:], group)
 		n += groupLength
 	}
-	start, end := int(t.starts[bucket]), int(t.starts[bucket+1])
 	if end-start > sortedBucket {
 		start += sort.Search(end-start, func(i int) bool {
 			return bytes.Compare(t.key(start+i, n), key[:n]) >= 0
@@ -131,9 +150,6 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 			return 0, false
 		}
 		return t.when(start, n), true
-	}
-	if n == 8 {
-		return t.find8(binary.LittleEndian.Uint64(key[:]), start, end)
 	}
 	var found when
 	listed := false
@@ -149,7 +165,17 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 	return found, listed
 }
 
-// find8 is find for the commonest width.
+// bucket returns the rows of the bucket that a hash leads to.
+func (x *index) bucket(t *table, hash uint64) (start, end int) {
+	if t.ordered != nil {
+		part := hash >> (64 - partBits)
+		t.ordered[part].Do(func() { x.order(t, part) })
+	}
+	bucket := hash >> t.shift
+	return int(t.starts[bucket]), int(t.starts[bucket+1])
+}
+
+// find8 is find for serials of eight octets.
 func (t *table) find8(key uint64, start, end int) (found when, listed bool) {
 	rows := t.rows[start*(8+whenLength) : end*(8+whenLength)]
 	for ; len(rows) >= 8+whenLength; rows = rows[8+whenLength:] {
@@ -168,12 +194,12 @@ func (t *table) key(row, n int) []byte { return t.rows[row*t.width : row*t.width
 
 func (t *table) when(row, n int) when { return readWhen(t.rows[row*t.width+n:]) }
 
-// An indexBuilder makes an index in three steps that each touch little memory
-// at a time: count every entry, lay the tables out at their exact size, place
-// every entry in its coarse part, and order the rows of each part.
+// An indexBuilder makes an index in steps that each touch little memory at a
+// time: count every entry, lay the tables out at their exact size, and place
+// every entry in its part.
 type indexBuilder struct {
 	index *index
-	parts [maxSerialLength + 1]*[coarse]uint32 // by length of the serial
+	parts [maxSerialLength + 1]*[parts]uint32 // by length of the serial
 }
 
 func newIndexBuilder(indirect bool) *indexBuilder {
@@ -184,28 +210,37 @@ func newIndexBuilder(indirect bool) *indexBuilder {
 	return &indexBuilder{index: x}
 }
 
-// add counts an entry: the serial is the first n octets of b.
-func (b *indexBuilder) add(serial []byte, n int, group uint32) {
-	parts := b.parts[n]
-	if parts == nil {
-		parts = new([coarse]uint32)
-		b.parts[n] = parts
+// partsOf returns the counts of the parts of the table for serials of n octets.
+func (b *indexBuilder) partsOf(n int) *[parts]uint32 {
+	if b.parts[n] == nil {
+		b.parts[n] = new([parts]uint32)
 	}
-	parts[b.index.hash(serial, n, group)>>(64-coarseBits)]++
+	return b.parts[n]
 }
 
-// layOut makes the tables, and turns the counts into the rows at which the
-// coarse parts start.
+// count counts an entry by its hash, and returns its part.
+func (b *indexBuilder) count(n int, hash uint64) (part uint64) {
+	counts := b.parts[n]
+	if counts == nil {
+		counts = b.partsOf(n)
+	}
+	part = hash >> (64 - partBits)
+	counts[part]++
+	return part
+}
+
+// layOut makes the tables, and turns the counts into the rows at which the parts
+// start.
 func (b *indexBuilder) layOut() {
 	x := b.index
 	octets, buckets := 0, 0
-	for n, parts := range b.parts {
-		if parts == nil {
+	for n, counts := range b.parts {
+		if counts == nil {
 			continue
 		}
 		total := uint32(0)
-		for i, count := range parts {
-			parts[i] = total
+		for i, count := range counts {
+			counts[i] = total
 			total += count
 		}
 		bucketBits := bits.Len32(total / 4)
@@ -229,93 +264,112 @@ func (b *indexBuilder) layOut() {
 	}
 }
 
-// place puts an entry, which has been counted, into its coarse part.
-func (b *indexBuilder) place(serial []byte, n int, group uint32, w when) {
-	x := b.index
-	next := &b.parts[n][x.hash(serial, n, group)>>(64-coarseBits)]
-	t := &x.tables[x.byWidth[n]-1]
-	row := t.rows[int(*next)*t.width:]
-	*next++
-	if n == 8 && x.group == 0 {
-		binary.LittleEndian.PutUint64(row, binary.LittleEndian.Uint64(serial))
-		w.put(row[8:13])
+// A filler takes the rows of one table.
+type filler struct {
+	rows   []byte
+	serial int // octets of a serial
+	width  int // octets of a row
+	next   *[parts]uint32
+}
+
+// filler returns the filler for serials of n octets.
+func (b *indexBuilder) filler(n int) filler {
+	t := &b.index.tables[b.index.byWidth[n]-1]
+	return filler{rows: t.rows, serial: n, width: t.width, next: b.parts[n]}
+}
+
+// row returns the next row of a part.
+func (f *filler) row(part uint64) []byte {
+	row := f.next[part%parts]
+	f.next[part%parts] = row + 1
+	return f.rows[int(row)*f.width:]
+}
+
+// put puts an entry, which has been counted, into its part. The serial is what b
+// starts with; b must be readable for eight octets even where it is shorter.
+func (f *filler) put(b []byte, part uint64, group uint32, w when) {
+	row, n := f.row(part)[:f.width], f.serial
+	if n < 8 || n+whenLength < f.width {
+		copy(row, b[:n])
+		if n+whenLength < f.width {
+			binary.LittleEndian.PutUint32(row[n:], group)
+		}
+		w.put(row[f.width-whenLength:])
 		return
 	}
-	copy(row, serial[:n])
-	if x.group != 0 {
-		binary.LittleEndian.PutUint32(row[n:], group)
+	// Eight octets at a time; the last writes overlap the one before them, so
+	// that none goes past the row.
+	for i := 0; i < n-8; i += 8 {
+		binary.LittleEndian.PutUint64(row[i:], binary.LittleEndian.Uint64(b[i:]))
 	}
-	w.put(row[n+x.group:])
+	putEnd(row[n-8:], binary.LittleEndian.Uint64(b[n-8:]), w)
 }
 
-// finish orders the rows and returns the index. The builder is done with.
+// putEnd writes the last eight octets of a serial and what follows them.
+func putEnd(row []byte, serial uint64, w when) {
+	_ = row[8+whenLength-1]
+	binary.LittleEndian.PutUint64(row, serial)
+	binary.LittleEndian.PutUint64(row[whenLength:], serial>>(8*whenLength)|uint64(w)<<(64-8*whenLength))
+}
+
+// finish returns the index. The builder is done with.
 func (b *indexBuilder) finish() *index {
-	x := b.index
-	for i := range x.tables {
-		t := &x.tables[i]
-		// Every entry has been placed, so each part now ends where it started
-		// before.
+	for i := range b.index.tables {
+		t := &b.index.tables[i]
+		// Every entry has been placed, so each part now ends where the next one
+		// started before.
 		ends := b.parts[t.serial]
 		bucketBits := 64 - t.shift
-		if bucketBits <= coarseBits {
-			per := coarse >> bucketBits
+		if bucketBits <= partBits {
 			for bucket := 1; bucket < len(t.starts); bucket++ {
-				t.starts[bucket] = ends[bucket*per-1]
+				t.starts[bucket] = ends[bucket<<(partBits-bucketBits)-1]
 			}
-		} else {
-			x.orderParts(t, ends)
+			t.sortLargeBuckets(t.starts)
+			continue
 		}
-		t.sortLargeBuckets(t.width - whenLength)
+		for part, end := range ends {
+			t.starts[(part+1)<<(bucketBits-partBits)] = end
+		}
+		t.ordered = make([]sync.Once, parts)
 	}
-	return x
+	return b.index
 }
 
-// orderParts orders the rows of each coarse part by the further bits of their
-// hash, by counting.
-func (x *index) orderParts(t *table, ends *[coarse]uint32) {
-	fineBits := 64 - t.shift - coarseBits
-	fine := uint64(1)<<fineBits - 1
-	largest, start := uint32(0), uint32(0)
-	for _, end := range ends {
-		largest = max(largest, end-start)
-		start = end
+// order puts the rows of a part into the order of its buckets, by counting, and
+// writes the part's directory but for its ends, which stand.
+func (x *index) order(t *table, part uint64) {
+	fineBits := 64 - t.shift - partBits
+	starts := t.starts[part<<fineBits : (part+1)<<fineBits+1]
+	first, last := starts[0], starts[len(starts)-1]
+	rows := t.rows[int(first)*t.width : int(last)*t.width]
+	scratch := bytes.Clone(rows)
+	buckets := make([]uint32, last-first)
+	next := make([]uint32, len(starts))
+	for i := range buckets {
+		bucket := x.rowHash(t, t.rows[(int(first)+i)*t.width:]) >> t.shift & (1<<fineBits - 1)
+		buckets[i] = uint32(bucket)
+		next[bucket+1]++
 	}
-	scratch := make([]byte, int(largest)*t.width+rowPadding)
-	buckets := make([]uint32, largest)
-	start = 0
-	for part, end := range ends {
-		counts := t.starts[part<<fineBits+1:][:fine+1]
-		rows := t.rows[int(start)*t.width:]
-		for i := range int(end - start) {
-			row := rows[i*t.width:]
-			bucket := x.rowHash(t, row) >> t.shift & fine
-			buckets[i] = uint32(bucket)
-			counts[bucket]++
+	for bucket := range next[1:] {
+		next[bucket+1] += next[bucket]
+		if bucket > 0 {
+			starts[bucket] = first + next[bucket]
 		}
-		// counts[b] becomes where bucket b goes on, and in the end where it ends,
-		// which is what the directory says one place further.
-		next := start
-		for bucket, count := range counts {
-			counts[bucket] = next
-			next += count
-		}
-		copy(scratch, rows[:int(end-start)*t.width])
-		for i := range int(end - start) {
-			bucket := buckets[i]
-			to, from := t.rows[int(counts[bucket])*t.width:], scratch[i*t.width:]
-			counts[bucket]++
-			if t.width == 8+whenLength {
-				*(*[8 + whenLength]byte)(to) = *(*[8 + whenLength]byte)(from)
-			} else {
-				copy(to[:t.width], from[:t.width])
-			}
-		}
-		start = end
 	}
+	for i, bucket := range buckets {
+		to := int(next[bucket]) * t.width
+		copy(rows[to:to+t.width], scratch[i*t.width:])
+		next[bucket]++
+	}
+	t.sortLargeBuckets(starts)
 }
 
-// rowHash is the hash of the key that a row starts with.
+// rowHash is the hash of the key that a row starts with. It reads nothing of the
+// next row, which may be of a part that is being ordered too.
 func (x *index) rowHash(t *table, row []byte) uint64 {
+	if t.width < 8 {
+		row = padded(row[:t.width])
+	}
 	if x.group == 0 {
 		return x.hash(row, t.serial, 0)
 	}
@@ -324,13 +378,13 @@ func (x *index) rowHash(t *table, row []byte) uint64 {
 
 // sortLargeBuckets sorts, by key, the buckets that are too large to be read
 // through: with a random seed those of a serial listed many times.
-func (t *table) sortLargeBuckets(keyLength int) {
-	for bucket, end := range t.starts[1:] {
-		if start := t.starts[bucket]; end-start > sortedBucket {
+func (t *table) sortLargeBuckets(starts []uint32) {
+	for bucket, end := range starts[1:] {
+		if start := starts[bucket]; end-start > sortedBucket {
 			sort.Stable(&bucketRows{
 				rows:  t.rows[int(start)*t.width : int(end)*t.width],
 				width: t.width,
-				key:   keyLength,
+				key:   t.width - whenLength,
 			})
 		}
 	}
