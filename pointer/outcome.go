@@ -23,8 +23,8 @@ func outcomeOf(err error) (outcome.Outcome, bool) {
 	if _, ok := errors.AsType[*ResolverError](err); ok {
 		return outcome.InternalError.With(""), true
 	}
-	if e, ok := errors.AsType[*MediaTypeError](err); ok {
-		return outcome.UnsupportedType.With("Unsupported Media Type: " + e.Error()), true
+	if _, ok := errors.AsType[*MediaTypeError](err); ok {
+		return outcome.UnsupportedType.With("Unsupported Media Type"), true
 	}
 	if _, ok := errors.AsType[*BodyError](err); ok {
 		return outcome.InvalidMessage.With("Invalid Request Message"), true
