@@ -158,12 +158,12 @@ func BenchmarkLookUp(b *testing.B) {
 		}
 		b.Run(name+"index", func(b *testing.B) {
 			for _, query := range queries { // parts are ordered when they are first searched
-				parsed.Find(query)
+				parsed.Listed(query)
 			}
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				parsed.Find(queries[i&(1<<18-1)])
+				parsed.Listed(queries[i&(1<<18-1)])
 				i++
 			}
 		})

@@ -29,6 +29,12 @@ func (p ParsedCRL) Find(serial []byte) (date time.Time, reason Reason, listed bo
 	return w.time(), w.reason(), listed
 }
 
+// Listed says whether the CRL lists the serial as one of its issuer's.
+func (p ParsedCRL) Listed(serial []byte) bool {
+	_, listed := p.crl.entries.find(serial, 0)
+	return listed
+}
+
 // Lists says whether the CRL lists the certificate of that issuer and serial.
 func (p ParsedCRL) Lists(issuer []byte, serial *big.Int) bool {
 	name, _ := normalName(issuer)

@@ -151,13 +151,23 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 		}
 		return t.when(start, n), true
 	}
-	var found when
-	listed := false
-	for i := start; i < end; i++ {
-		if !bytes.Equal(t.key(i, n), key[:n]) {
+	return t.scan(key[:n], start, end)
+}
+
+// scan looks for a key in some rows.
+func (t *table) scan(key []byte, start, end int) (found when, listed bool) {
+	width := t.width
+	rows := t.rows[start*width : end*width]
+	long := len(key) >= 8
+	var first uint64
+	if long {
+		first = binary.LittleEndian.Uint64(key)
+	}
+	for ; len(rows) >= width; rows = rows[width:] {
+		if long && binary.LittleEndian.Uint64(rows) != first || string(rows[:len(key)]) != string(key) {
 			continue
 		}
-		if found = t.when(i, n); found.reason() != ReasonRemoveFromCRL {
+		if found = readWhen(rows[len(key):]); found.reason() != ReasonRemoveFromCRL {
 			return found, true
 		}
 		listed = true
