@@ -53,3 +53,5 @@ func (s *CRLs) AddedCRLs() (n int) {
 	}
 	return n
 }
+
+func NormalName(der []byte) (string, bool) { return normalName(der) }

@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"bytes"
 	encodingasn1 "encoding/asn1"
 	"fmt"
 	"math/big"
@@ -27,12 +28,12 @@ const maxExtensions = 32
 
 // readExtensions reads Extensions, strictly DER: at least one, none twice, and
 // critical written only where it is TRUE. It returns what is wrong, or "".
-func readExtensions(der cryptobyte.String, each func(oid string, critical bool, value cryptobyte.String) (fault string)) string {
+func readExtensions(der cryptobyte.String, each func(oid []byte, critical bool, value cryptobyte.String) (fault string)) string {
 	var list cryptobyte.String
 	if !der.ReadASN1(&list, asn1.SEQUENCE) || !der.Empty() || list.Empty() {
 		return "extensions are not a non-empty sequence"
 	}
-	var seen [maxExtensions]string
+	var seen [maxExtensions][]byte
 	for n := 0; !list.Empty(); n++ {
 		if n == maxExtensions {
 			return "more extensions than are read"
@@ -51,14 +52,13 @@ func readExtensions(der cryptobyte.String, each func(oid string, critical bool, 
 		if !extension.ReadASN1(&value, asn1.OCTET_STRING) || !extension.Empty() {
 			return "an extension is not well formed"
 		}
-		id := string(oid)
 		for _, other := range seen[:n] {
-			if other == id {
+			if bytes.Equal(other, oid) {
 				return "an extension is there twice"
 			}
 		}
-		seen[n] = id
-		if fault := each(id, critical, value); fault != "" {
+		seen[n] = oid
+		if fault := each(oid, critical, value); fault != "" {
 			return fault
 		}
 	}
@@ -101,9 +101,9 @@ func readNumber(s cryptobyte.String) (*big.Int, bool) {
 
 // objectIdentifier returns the dotted form of an object identifier's content
 // octets.
-func objectIdentifier(content string) string {
+func objectIdentifier(content []byte) string {
 	var b cryptobyte.Builder
-	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(content)) })
+	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(content) })
 	der, err := b.Bytes()
 	var oid encodingasn1.ObjectIdentifier
 	if input := cryptobyte.String(der); err != nil || !input.ReadASN1ObjectIdentifier(&oid) {

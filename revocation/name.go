@@ -1,9 +1,9 @@
 package revocation
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -26,79 +26,117 @@ import (
 // is not ok if der is anything but one well-formed Name.
 func normalName(der []byte) (normal string, ok bool) {
 	input := cryptobyte.String(der)
-	var rdns cryptobyte.String
+	var rdns, rdn cryptobyte.String
 	if !input.ReadASN1(&rdns, asn1.SEQUENCE) || !input.Empty() {
 		return "", false
 	}
+	b := make([]byte, 0, 2*len(der))
 	for !rdns.Empty() {
-		var rdn cryptobyte.String
 		if !rdns.ReadASN1(&rdn, asn1.SET) {
 			return "", false
 		}
-		part, ok := normalRDN(rdn)
-		if !ok {
+		if b, ok = appendRDN(b, rdn); !ok {
 			return "", false
 		}
-		normal += part
 	}
-	return normal, true
+	return string(b), true
 }
 
 // normalRDN returns the normal form of the content octets of a
 // RelativeDistinguishedName. That of a Name is those of its RDNs, one after the
 // other.
 func normalRDN(rdn cryptobyte.String) (normal string, ok bool) {
-	if rdn.Empty() {
-		return "", false
-	}
-	var attributes []string
+	b, ok := appendRDN(nil, rdn)
+	return string(b), ok
+}
+
+// appendRDN appends the attributes of an RDN, sorted, behind their number.
+func appendRDN(b []byte, rdn cryptobyte.String) ([]byte, bool) {
+	var attributes [][]byte
+	number := len(b)
+	b = append(b, 0)
 	for !rdn.Empty() {
-		var attribute, oid, content, element cryptobyte.String
-		var tag asn1.Tag
-		if !rdn.ReadASN1(&attribute, asn1.SEQUENCE) ||
-			!attribute.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !validObjectIdentifier(oid) ||
-			!attribute.ReadAnyASN1Element(&element, &tag) || !attribute.Empty() {
-			return "", false
+		start := len(b)
+		var ok bool
+		if b, ok = appendAttribute(b, &rdn); !ok || b[number] == 255 {
+			return nil, false
 		}
-		value := "=" + string(element)
-		content = element
-		if content.ReadASN1(&content, tag) {
-			if text, ok := normalText(tag, content); ok {
-				value = "~" + text
-			}
+		b[number]++
+		if !rdn.Empty() || attributes != nil {
+			attributes = append(attributes, bytes.Clone(b[start:]))
 		}
-		attributes = append(attributes, lengthPrefixed(string(oid))+lengthPrefixed(value))
 	}
-	slices.Sort(attributes)
-	return lengthPrefixed(strings.Join(attributes, "")), true
+	if attributes != nil {
+		slices.SortFunc(attributes, bytes.Compare)
+		b = append(b[:number+1], bytes.Join(attributes, nil)...)
+	}
+	return b, b[number] > 0
 }
 
-func lengthPrefixed(s string) string {
-	return string(binary.BigEndian.AppendUint32(nil, uint32(len(s)))) + s
+// appendAttribute appends the type and the value of an attribute, each behind
+// its length; the value is text, or the octets of any other element.
+func appendAttribute(b []byte, rdn *cryptobyte.String) ([]byte, bool) {
+	var attribute, oid, content, element cryptobyte.String
+	var tag asn1.Tag
+	if !rdn.ReadASN1(&attribute, asn1.SEQUENCE) ||
+		!attribute.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !validObjectIdentifier(oid) ||
+		!attribute.ReadAnyASN1Element(&element, &tag) || !attribute.Empty() {
+		return nil, false
+	}
+	content = element
+	if !content.ReadASN1(&content, tag) {
+		return nil, false
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(oid)))
+	b = append(b, oid...)
+	length := len(b)
+	b = append(b, 0, 0, 0, 0, '~')
+	text, ok := appendText(b, tag, content)
+	if !ok {
+		b[len(b)-1] = '='
+		text = append(b, element...)
+	}
+	binary.BigEndian.PutUint32(text[length:], uint32(len(text)-length))
+	return text, true
 }
 
-// normalText folds the case and the spaces of a string of the given type. It is
-// not ok for types that are not strings or have no certain meaning.
-func normalText(tag asn1.Tag, content []byte) (text string, ok bool) {
+// appendText appends a string of the given type in UTF-8, with its case and its
+// spaces folded. It is not ok for types that are not strings or have no certain
+// meaning.
+func appendText(b []byte, tag asn1.Tag, content []byte) (_ []byte, ok bool) {
 	const visibleString, bmpString = asn1.Tag(26), asn1.Tag(30)
 	switch tag {
 	case asn1.PrintableString, asn1.IA5String, visibleString, asn1.UTF8String:
-		if text = string(content); !utf8.ValidString(text) {
-			return "", false
-		}
 	case bmpString:
 		if len(content)%2 != 0 {
-			return "", false
+			return nil, false
 		}
 		units := make([]uint16, len(content)/2)
 		for i := range units {
 			units[i] = binary.BigEndian.Uint16(content[2*i:])
 		}
-		text = string(utf16.Decode(units))
+		content = []byte(string(utf16.Decode(units)))
 	default:
-		return "", false
+		return nil, false
 	}
-	return strings.Map(foldCase, strings.Join(strings.FieldsFunc(text, unicode.IsSpace), " ")), true
+	if !utf8.Valid(content) {
+		return nil, false
+	}
+	start, space := len(b), false
+	for len(content) > 0 {
+		r, size := utf8.DecodeRune(content)
+		content = content[size:]
+		if unicode.IsSpace(r) {
+			space = true
+			continue
+		}
+		if space && len(b) > start {
+			b = append(b, ' ')
+		}
+		space = false
+		b = utf8.AppendRune(b, foldCase(r))
+	}
+	return b, true
 }
 
 // foldCase returns the smallest of the characters that differ from r in nothing

@@ -1,0 +1,76 @@
+package revocation_test
+
+import (
+	"encoding/asn1"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// rdnSequence makes a Name; each RDN is its attributes, of an OID's last arc, a
+// string type and a value.
+func rdnSequence(rdns ...[]attribute) []byte {
+	sequence := &derNode{tag: 0x30, content: []byte{}}
+	for _, attributes := range rdns {
+		set := &derNode{tag: 0x31, content: []byte{}}
+		for _, a := range attributes {
+			set.children = append(set.children, &derNode{tag: 0x30, children: []*derNode{
+				{tag: 6, content: []byte{0x55, 4, a.arc}}, {tag: a.tag, content: []byte(a.value)},
+			}})
+		}
+		sequence.children = append(sequence.children, set)
+	}
+	return sequence.bytes()
+}
+
+type attribute struct {
+	arc, tag byte
+	value    string
+}
+
+func TestNamesCompared(t *testing.T) {
+	const utf8, printable, ia5, t61, bmp = asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagT61String, asn1.TagBMPString
+	one := func(tag byte, value string) []byte { return rdnSequence([]attribute{{3, tag, value}}) }
+	for _, c := range []struct {
+		name  string
+		a, b  []byte
+		equal bool
+	}{
+		{"the same", one(utf8, "Sub CA"), one(utf8, "Sub CA"), true},
+		{"in other letters", one(utf8, "Sub CA"), one(utf8, "sUB ca"), true},
+		{"in other letters that are not ASCII", one(utf8, "ÄÉ σΣ"), one(utf8, "äé ςσ"), true},
+		{"the Kelvin sign", one(utf8, "\u212a"), one(utf8, "k"), true},
+		{"with more space", one(utf8, "  Sub \t  CA "), one(utf8, "Sub CA"), true},
+		{"with no space", one(utf8, "SubCA"), one(utf8, "Sub CA"), false},
+		{"of other string types", one(printable, "Sub CA"), one(ia5, "Sub CA"), true},
+		{"of two octets a character", one(bmp, "\x00S\x00u\x00b\x20\x03\x00C\x00A"), one(utf8, "Sub CA"), true},
+		{"of half a character", one(bmp, "\x00S\x00"), one(utf8, "S"), false},
+		{"in Teletex", one(t61, "Sub CA"), one(utf8, "Sub CA"), false},
+		{"in Teletex, the same", one(t61, "Sub CA"), one(t61, "Sub CA"), true},
+		{"in Teletex, in other letters", one(t61, "Sub CA"), one(t61, "sub ca"), false},
+		{"not UTF-8", one(utf8, "\xff"), one(utf8, "\xfe"), false},
+		{"not UTF-8, the same", one(utf8, "\xff"), one(utf8, "\xff"), true},
+		{"something left out", one(utf8, "Sub CA"), one(utf8, "Sub C"), false},
+		{"of another type", one(utf8, "UK"), rdnSequence([]attribute{{6, utf8, "UK"}}), false},
+		{"in another order", rdnSequence([]attribute{{3, utf8, "a"}}, []attribute{{3, utf8, "b"}}), rdnSequence([]attribute{{3, utf8, "b"}}, []attribute{{3, utf8, "a"}}), false},
+		{"in another order within an RDN", rdnSequence([]attribute{{3, utf8, "a"}, {6, utf8, "b"}}), rdnSequence([]attribute{{6, utf8, "B"}, {3, utf8, "A"}}), true},
+		{"one RDN or two", rdnSequence([]attribute{{3, utf8, "a"}, {3, utf8, "b"}}), rdnSequence([]attribute{{3, utf8, "a"}}, []attribute{{3, utf8, "b"}}), false},
+		{"a value that looks like two", rdnSequence([]attribute{{3, utf8, "a\x00\x00\x00\x03"}}), rdnSequence([]attribute{{3, utf8, "a"}}), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, okA := revocation.NormalName(c.a)
+			b, okB := revocation.NormalName(c.b)
+			assert.True(t, okA && okB)
+			assert.Equal(t, c.equal, a == b)
+		})
+	}
+	for _, der := range []string{"", "\x30", "\x31\x00", "\x30\x00\x00", "\x30\x02\x31\x00", "\x30\x02\x30\x00", "\x30\x04\x31\x02\x30\x00"} {
+		_, ok := revocation.NormalName([]byte(der))
+		assert.False(t, ok, "%x", der)
+	}
+	empty, ok := revocation.NormalName([]byte("\x30\x00"))
+	assert.True(t, ok)
+	assert.Empty(t, empty)
+}
