@@ -194,9 +194,9 @@ func (r *crlReader) times(tbs *cryptobyte.String) *CRLError {
 // extensions reads crlExtensions (RFC 5280 section 5.2).
 func (r *crlReader) extensions(der cryptobyte.String) *CRLError {
 	c, kind := r.crl, ErrMalformed
-	fault := readExtensions(der, func(oid []byte, critical bool, value cryptobyte.String) (fault string) {
+	fault := readExtensions(der, func(oid string, critical bool, value cryptobyte.String) (fault string) {
 		var ok bool
-		switch string(oid) {
+		switch oid {
 		case oidAuthorityKeyIdentifier:
 			c.authority = string(value)
 			if c.keyID, ok = readKeyID(value); !ok {

@@ -205,8 +205,8 @@ func (r *entryReader) entry(b []byte) (e entry, size int) {
 			r.fault = "an entry of a version 1 CRL has extensions"
 			return entry{}, 0
 		}
-		if r.fault = readExtensions(fields, func(oid []byte, critical bool, value cryptobyte.String) (fault string) {
-			switch string(oid) {
+		if r.fault = readExtensions(fields, func(oid string, critical bool, value cryptobyte.String) (fault string) {
+			switch oid {
 			case oidReasonCode:
 				reason, fault = r.reason(value)
 				return fault

@@ -28,7 +28,7 @@ const maxExtensions = 32
 
 // readExtensions reads Extensions, strictly DER: at least one, none twice, and
 // critical written only where it is TRUE. It returns what is wrong, or "".
-func readExtensions(der cryptobyte.String, each func(oid []byte, critical bool, value cryptobyte.String) (fault string)) string {
+func readExtensions(der cryptobyte.String, each func(oid string, critical bool, value cryptobyte.String) (fault string)) string {
 	var list cryptobyte.String
 	if !der.ReadASN1(&list, asn1.SEQUENCE) || !der.Empty() || list.Empty() {
 		return "extensions are not a non-empty sequence"
@@ -58,7 +58,7 @@ func readExtensions(der cryptobyte.String, each func(oid []byte, critical bool, 
 			}
 		}
 		seen[n] = oid
-		if fault := each(oid, critical, value); fault != "" {
+		if fault := each(string(oid), critical, value); fault != "" {
 			return fault
 		}
 	}
@@ -101,9 +101,9 @@ func readNumber(s cryptobyte.String) (*big.Int, bool) {
 
 // objectIdentifier returns the dotted form of an object identifier's content
 // octets.
-func objectIdentifier(content []byte) string {
+func objectIdentifier(content string) string {
 	var b cryptobyte.Builder
-	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(content) })
+	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(content)) })
 	der, err := b.Bytes()
 	var oid encodingasn1.ObjectIdentifier
 	if input := cryptobyte.String(der); err != nil || !input.ReadASN1ObjectIdentifier(&oid) {
