@@ -160,12 +160,6 @@ func (s *crlServer) publish(url string, list revocationtest.CRL) {
 	s.lists[url] = list.DER()
 }
 
-func (s *crlServer) withdraw(url string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.lists, url)
-}
-
 func (s *crlServer) Fetch(_ context.Context, r revocation.Request) (*revocation.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

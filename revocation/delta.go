@@ -5,11 +5,11 @@ const (
 	deltaKey   = "the delta CRL does not verify with the key of the complete one"
 )
 
-// updates returns why the delta CRL d cannot be combined with the complete CRL
+// updatedBy returns why the delta CRL d cannot be combined with the complete CRL
 // c, or "" if it can (RFC 5280 sections 5.2.4 and 6.3.3 (c)): both are of one
 // issuer, scope and key, d starts no later than c, and goes on after it. That
 // both are signed with one key is for the caller to verify.
-func (d *crl) updates(c *crl) string {
+func (c *crl) updatedBy(d *crl) string {
 	switch {
 	case !d.delta:
 		return "it is not a delta CRL"

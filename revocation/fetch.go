@@ -111,7 +111,7 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 			return nil, err
 		}
 		if u == nil {
-			return nil, errors.New("Rewrite returned neither a URL nor an error")
+			return nil, errors.New("neither a URL nor an error came from Rewrite")
 		}
 	}
 	to := *u

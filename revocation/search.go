@@ -256,7 +256,7 @@ func (t *tally) revoke(c *crl, w when) {
 func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certificate) *crl {
 	var newest *crl
 	consider := func(d *crl) string {
-		if why := d.updates(c); why != "" {
+		if why := c.updatedBy(d); why != "" {
 			return why
 		}
 		if s.rests.before(s.at, d.thisUpdate.Add(-clockTolerance)) {

@@ -52,13 +52,6 @@ func (c *crl) verifiedBy(cert *x509.Certificate) bool {
 	return valid
 }
 
-// verified says whether any key has verified the CRL.
-func (c *crl) verified() bool {
-	c.keys.mu.Lock()
-	defer c.keys.mu.Unlock()
-	return slices.ContainsFunc(c.keys.tried, func(k triedKey) bool { return k.valid })
-}
-
 // maySign says whether the certificate is one of the CRL's issuer and lets its
 // key sign CRLs (RFC 5280 section 6.3.3 (f)). A CA may lack keyUsage, as old ones
 // do; what is not a CA needs cRLSign in so many words.
