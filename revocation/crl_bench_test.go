@@ -204,3 +204,47 @@ func BenchmarkRetained(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCRLsWarm asks about a certificate that has been asked about before,
+// with a CRL that was added and with one that was fetched.
+func BenchmarkCRLsWarm(b *testing.B) {
+	p := newCRLPKI(b)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(b, points(at(urls(url))))
+	server := &crlServer{}
+	server.publish(url, p.ca.crl())
+	added := crlsOf(b, p.ca.crl())
+	fetched := &revocation.CRLs{Fetcher: server, Time: clock}
+	for name, crls := range map[string]*revocation.CRLs{"added": added, "fetched": fetched} {
+		q := revocation.Query{Path: path, At: ocspNow}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if answer, err := crls.Status(b.Context(), q); err != nil || answer.Status != revocation.Good {
+					b.Fatal(answer, err)
+				}
+			}
+		})
+		b.Run(name+"/parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					_, _ = crls.Status(b.Context(), q)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkCheckWarmCRLs checks a chain of a leaf and a CA by CRLs.
+func BenchmarkCheckWarmCRLs(b *testing.B) {
+	p := newCRLPKI(b)
+	path := p.leaf(b)
+	checker := &revocation.Checker{Sources: []revocation.Source{crlsOf(b, p.ca.crl(), p.root.crl())}, Time: clock}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := checker.Check(b.Context(), path, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -413,7 +413,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 	t.Run("as long as a CRL that was not to be had is not", func(t *testing.T) {
 		const fresh = "http://crl.example/delta.crl"
 		synctest.Test(t, func(t *testing.T) {
-			time.Sleep(ocspNow.Sub(time.Now()))
+			time.Sleep(time.Until(ocspNow))
 			server := &crlServer{}
 			server.publish(url, with(p.ca.crl(), func(c *revocationtest.CRL) {
 				c.FreshestCRL = []revocationtest.DistributionPoint{at(urls(fresh))}
@@ -434,7 +434,7 @@ func TestCRLsRun(t *testing.T) {
 	const url = "http://crl.example/1.crl"
 	path := p.leaf(t, points(at(urls(url))))
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(ocspNow.Sub(time.Now()))
+		time.Sleep(time.Until(ocspNow))
 		server := &crlServer{}
 		server.publish(url, p.ca.crl())
 		crls := &revocation.CRLs{Fetcher: server}
@@ -508,3 +508,18 @@ func TestCRLsError(t *testing.T) {
 
 // errNotFetched stands for a *FetchError.
 var errNotFetched = errors.New("not fetched")
+
+func TestCRLsWarmDoesNotAllocate(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	server := &crlServer{}
+	server.publish(url, p.ca.crl())
+	for _, crls := range []*revocation.CRLs{{Fetcher: server, Time: clock}, crlsOf(t, p.ca.crl())} {
+		q := revocation.Query{Path: p.leaf(t, points(at(urls(url)))), At: ocspNow}
+		assert.Zero(t, testing.AllocsPerRun(100, func() {
+			if _, err := crls.Status(t.Context(), q); err != nil {
+				t.Error(err)
+			}
+		}))
+	}
+}

@@ -29,6 +29,12 @@ func (p ParsedCRL) Find(serial []byte) (date time.Time, reason Reason, listed bo
 	return w.time(), w.reason(), listed
 }
 
+func (p ParsedCRL) ThisUpdate() time.Time { return p.crl.thisUpdate }
+func (p ParsedCRL) NextUpdate() time.Time { return p.crl.nextUpdate }
+func (p ParsedCRL) KeyID() []byte         { return p.crl.keyID }
+func (p ParsedCRL) Number() *big.Int      { return p.crl.number }
+func (p ParsedCRL) Indirect() bool        { return p.crl.scope.indirect }
+
 // Listed says whether the CRL lists the serial as one of its issuer's.
 func (p ParsedCRL) Listed(serial []byte) bool {
 	_, listed := p.crl.entries.find(serial, 0)
@@ -55,3 +61,18 @@ func (s *CRLs) AddedCRLs() (n int) {
 }
 
 func NormalName(der []byte) (string, bool) { return normalName(der) }
+
+func ReadScope(der []byte) { readScope(der) }
+
+// ReadURLs returns the URLs of all full names in CRLDistributionPoints.
+func ReadURLs(der []byte) (urls []string, ok bool) {
+	points, ok := readDistributionPoints(der)
+	for _, point := range points {
+		for _, name := range point.name.full {
+			if name.tag == tagURI {
+				urls = append(urls, name.value)
+			}
+		}
+	}
+	return urls, ok
+}
