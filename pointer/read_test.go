@@ -399,9 +399,12 @@ func TestBodiesAreRefusedInXML(t *testing.T) {
 		"another encoding in hiding": func(t *testing.T, d document) document {
 			return d.replace(t, "", "", ` encoding="UTF-8"`, ` xencoding="UTF-8" encoding="UTF-7"`)
 		},
-		"a CDATA section":       func(t *testing.T, d document) document { return d.custodian(t, "", `<![CDATA[ ]]>`+own) },
-		"text in the custodian": func(t *testing.T, d document) document { return d.custodian(t, "", `RX1`+own) },
-		"text in the root":      func(t *testing.T, d document) document { return d.before(t, "custodian", "", "RX1") },
+		"a CDATA section":                  func(t *testing.T, d document) document { return d.custodian(t, "", `<![CDATA[ ]]>`+own) },
+		"invalid UTF-8 in a comment":       func(t *testing.T, d document) document { return d.custodian(t, "", "<!-- \xa5 -->"+own) },
+		"a control character in a comment": func(t *testing.T, d document) document { return d.custodian(t, "", "<!-- \x04 -->"+own) },
+		"two hyphens in a comment":         func(t *testing.T, d document) document { return d.custodian(t, "", "<!-- -- -->"+own) },
+		"text in the custodian":            func(t *testing.T, d document) document { return d.custodian(t, "", `RX1`+own) },
+		"text in the root":                 func(t *testing.T, d document) document { return d.before(t, "custodian", "", "RX1") },
 		"a prefix on the root": func(t *testing.T, d document) document {
 			d.text = strings.NewReplacer("<DocumentReference xmlns=", "<f:DocumentReference xmlns:f=", "</D", "</f:D").Replace(d.text)
 			return d

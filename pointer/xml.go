@@ -33,11 +33,20 @@ func readXML(body []byte, read func(cursor) error) error {
 	if bytes.Contains(body, []byte("<![")) {
 		return &BodyError{Detail: "has a CDATA section"}
 	}
+	// The parser does not look into comments.
+	if !utf8.Valid(body) || bytes.ContainsFunc(body, notXML) {
+		return &BodyError{Detail: "is not UTF-8, or has characters that XML has not"}
+	}
 	c := &xmlCursor{dec: xml.NewDecoder(bytes.NewReader(body))}
 	if err := c.document(read); err != nil {
 		return unwrapped(err, "is not well-formed XML")
 	}
 	return nil
+}
+
+// notXML tells the characters that are outside the production Char of XML 1.0.
+func notXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
 
 // xmlCursor implements cursor. It reads raw tokens, since the parser's own view
