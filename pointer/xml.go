@@ -34,7 +34,7 @@ func readXML(body []byte, read func(cursor) error) error {
 		return &BodyError{Detail: "has a CDATA section"}
 	}
 	// The parser does not look into comments.
-	if !utf8.Valid(body) || bytes.ContainsFunc(body, notXML) {
+	if !isXMLText(body) {
 		return &BodyError{Detail: "is not UTF-8, or has characters that XML has not"}
 	}
 	c := &xmlCursor{dec: xml.NewDecoder(bytes.NewReader(body))}
@@ -44,9 +44,15 @@ func readXML(body []byte, read func(cursor) error) error {
 	return nil
 }
 
-// notXML tells the characters that are outside the production Char of XML 1.0.
-func notXML(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+// isXMLText reports whether body is UTF-8 and has only the characters of the
+// production Char of XML 1.0.
+func isXMLText(body []byte) bool {
+	for _, b := range body {
+		if b < ' ' && b != '\t' && b != '\n' && b != '\r' {
+			return false
+		}
+	}
+	return utf8.Valid(body) && !bytes.Contains(body, []byte("\uFFFE")) && !bytes.Contains(body, []byte("\uFFFF"))
 }
 
 // xmlCursor implements cursor. It reads raw tokens, since the parser's own view
