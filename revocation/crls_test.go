@@ -183,6 +183,11 @@ func TestCRLsFetched(t *testing.T) {
 			map[string]revocationtest.CRL{one: p.other.crl()}, unknown(revocation.ErrScope), []string{one},
 		},
 		{
+			"an indirect CRL by another issuer than the point names",
+			[]revocationtest.DistributionPoint{{PointName: urls(one), CRLIssuers: [][]byte{p.other.cert.RawSubject}}},
+			map[string]revocationtest.CRL{one: inScope(p.root.crl(), revocationtest.Scope{PointName: urls(one), Indirect: true})}, unknown(revocation.ErrScope), []string{one},
+		},
+		{
 			"a forged one", []revocationtest.DistributionPoint{at(urls(one))},
 			map[string]revocationtest.CRL{one: with(p.ca.crl(), func(c *revocationtest.CRL) { c.Key = p.other.key })}, unknown(revocation.ErrSignature), []string{one},
 		},
