@@ -148,7 +148,11 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 	}
 	source, subject, path := s.source, t.subject, t.path
 	fits := func(c *crl) error {
-		if _, why := c.covers(subject, p); why != "" {
+		_, why := c.covers(subject, p)
+		if c.delta {
+			why = deltaAlone
+		}
+		if why != "" {
 			return &CRLError{Source: c.source, Err: ErrScope, Detail: why}
 		}
 		return source.signed(c, path)
