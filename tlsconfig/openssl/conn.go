@@ -406,6 +406,9 @@ func (c *Conn) Close() error {
 	}
 	err := c.inner.Close()
 	c.release()
+	if errors.Is(err, net.ErrClosed) {
+		return nil // by the end of a handshake, at the same time
+	}
 	return err
 }
 

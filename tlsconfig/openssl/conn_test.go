@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -82,3 +83,30 @@ func TestEachSuiteNegotiatesAlone(t *testing.T) {
 		})
 	}
 }
+
+// rawServer makes server connections that accept the right client.
+func rawServer(t testing.TB) func(net.Conn) *openssl.Conn {
+	t.Helper()
+	newServer, err := openssl.NewServer(serverEndpoint())
+	require.NoError(t, err)
+	return newServer
+}
+
+// A spokenConn has said all that it says, and takes whatever it is told.
+type spokenConn struct {
+	net.Conn
+	said []byte
+}
+
+func (c *spokenConn) Read(b []byte) (int, error) {
+	if len(c.said) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, c.said)
+	c.said = c.said[n:]
+	return n, nil
+}
+
+func (c *spokenConn) Write(b []byte) (int, error)      { return len(b), nil }
+func (c *spokenConn) Close() error                     { return nil }
+func (c *spokenConn) SetWriteDeadline(time.Time) error { return nil }

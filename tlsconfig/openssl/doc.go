@@ -1,2 +1,68 @@
-// Package openssl is the guidance's TLS profile on the system's libssl 3.
+// Package openssl is the guidance's TLS profile on the system's libssl 3, with
+// all eight suites. crypto/tls, and with it package tlsconfig, has three: who must
+// meet a peer that has only the others, imports this package.
+//
+// NewListener gives what http.Server.Serve wants, Dialer.DialContext what
+// http.Transport.DialTLSContext wants. Both take the same tlsconfig.Endpoint as the
+// crypto/tls engine does, so that both engines accept the same peers:
+//
+//	l, err := openssl.NewListener(inner, endpoint)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	log.Fatal(server.Serve(l))
+//
+// # What is needed
+//
+// OpenSSL 3.0 or a later 3.x (libssl.so.3 and libcrypto.so.3), on Linux on amd64
+// or arm64. Available says what is missing, and so do NewListener and NewDialer;
+// elsewhere the package compiles, and that is the error. cgo is not needed, but
+// the program is linked dynamically to the C library either way, even with
+// CGO_ENABLED=0. The key must be an *rsa.PrivateKey: libssl computes with the key
+// itself. Keys that cannot leave their store are for the crypto/tls engine.
+//
+// # What it does
+//
+// TLS 1.2 and the endpoint's suites; a server prefers them in the guidance's order.
+// Diffie-Hellman groups match the strength of the certificate's key, 2048 bits for
+// RSA of 2048, and smaller ones are refused. The security level is 2, or what the
+// system's configuration has above it; nothing else in that configuration counts.
+// There is no compression. A peer that asks for a renegotiation is cut off. Nothing
+// is resumed: no tickets are issued and no sessions kept, so every connection is a
+// full handshake with a verdict of its own. The application protocol is HTTP/1.1. A
+// client asks for a stapled OCSP response, which reaches the revocation checker; a
+// server staples none.
+//
+// # The verdict
+//
+// libssl works on memory, the network is Go's. When libssl has a certificate of
+// the peer and next has something to send, tlsconfig's Endpoint.VerifyPeer is
+// asked, outside of libssl: whatever it waits for, it holds no thread. Until it has
+// accepted the peer nothing more leaves: neither this end's Finished nor, from a
+// client, its certificate. If it refuses, the peer gets an alert instead, in the
+// clear, as the connection still is:
+//
+//	no certificate              40 handshake_failure
+//	another SubCA or root       48 unknown_ca
+//	expired                     45 certificate_expired
+//	for another use             43 unsupported_certificate
+//	revoked                     44 certificate_revoked
+//	revocation not known        46 certificate_unknown
+//	anything else               42 bad_certificate
+//
+// The error is the verifier's *tlsconfig.PeerError. A peer's alert is a *net.OpError
+// with the operation "remote error", as with crypto/tls. What libssl itself refuses
+// is a *LibraryError.
+//
+// # Limits
+//
+// A handshake ends after ten seconds and Endpoint.Timeout; HandshakeContext can make
+// it shorter. No more handshakes are computed at a time than GOMAXPROCS says, so
+// that many of them do not become as many threads. Each connection's calls into
+// libssl exclude one another: reading and writing may go on at the same time, but
+// not on two processors. ConnectionState fills neither VerifiedChains nor TLSUnique,
+// and keying material cannot be exported from it.
+//
+// testdata/interop.md has what was tried with other implementations, and tests
+// keep it true.
 package openssl

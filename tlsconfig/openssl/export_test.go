@@ -2,6 +2,7 @@ package openssl
 
 import (
 	"net"
+	"unsafe"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -48,4 +49,21 @@ func NewDialerOffering(e *tlsconfig.Endpoint, offer []tlsconfig.Suite) (*Dialer,
 	d.end.suites = offer
 	d.end.asked, d.end.current = nil, nil
 	return d, nil
+}
+
+// Load finds the libraries of these names.
+func Load(libcrypto, libssl string) error {
+	_, err := load(libcrypto, libssl)
+	return err
+}
+
+// CheckVersion judges what OpenSSL_version_num returned.
+func CheckVersion(number uint64) error { return checkVersion(number) }
+
+// SelectProtocol answers an offer of protocols.
+func SelectProtocol(offered []byte) (name string, ok bool) {
+	var out *byte
+	var length byte
+	ok = selectProtocol(0, &out, &length, unsafe.SliceData(offered), uint32(len(offered)), 0) == 0
+	return string(unsafe.Slice(out, length)), ok
 }

@@ -120,20 +120,31 @@ func (l *library) functions() []struct {
 	}
 }
 
-// system loads the library once. It is never unloaded.
+// system loads the library once. It is never unloaded. The version is part of
+// the files' names: another major version is another ABI.
 var system = sync.OnceValues(func() (*library, error) {
-	l, err := load()
+	l, err := load("libcrypto.so.3", "libssl.so.3")
+	if err == nil {
+		err = checkVersion(uint64(call(l.versionNum)))
+	}
+	if err == nil {
+		l.version, err = l.text(call(l.versionText, 0))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no usable libssl 3: %w", err)
 	}
-	if v := uint64(call(l.versionNum)); v>>28 != 3 {
-		return nil, fmt.Errorf("no usable libssl 3: the library calls itself version %d.%d", v>>28, v>>20&0xff)
-	}
-	if l.version, err = l.text(call(l.versionText, 0)); err != nil {
-		return nil, fmt.Errorf("no usable libssl 3: %w", err)
-	}
+	l.verifyCallback, l.alpnCallback = callback(acceptForNow), callback(selectProtocol)
 	return l, nil
 })
+
+// checkVersion reads what OpenSSL_version_num returns: 0xMNN00PP0L.
+func checkVersion(number uint64) error {
+	const major = 28
+	if number>>major != 3 {
+		return fmt.Errorf("the library's version is %d.%d", number>>major, number>>20&0xff)
+	}
+	return nil
+}
 
 // protected runs f with one OS thread and that thread's error queue to itself.
 // f returns whether it succeeded; if it did not, what the queue holds becomes

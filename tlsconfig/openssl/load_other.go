@@ -7,11 +7,12 @@ import (
 	"runtime"
 )
 
-func load() (*library, error) {
+func load(string, string) (*library, error) {
 	return nil, fmt.Errorf("this engine runs on linux/amd64 and linux/arm64, not on %s/%s", runtime.GOOS, runtime.GOARCH)
 }
 
-// call is never reached: without load there is no library to call.
-func call(uintptr, ...uintptr) uintptr {
-	panic("libssl is not loaded")
-}
+// Neither is reached: without load there is no library to call.
+
+func callback(any) uintptr { panic("libssl is not loaded") }
+
+func call(uintptr, ...uintptr) uintptr { panic("libssl is not loaded") }
