@@ -173,7 +173,7 @@ func (c *Conn) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.cleanup = runtime.AddCleanup(c, func(s *session) { s.free() }, s)
+	c.cleanup = runtime.AddCleanup(c, (*session).free, s)
 	c.session.Store(s)
 	if c.closed.Load() {
 		// Close may have looked for the session before it was there.
@@ -414,7 +414,8 @@ func (c *Conn) Close() error {
 
 // release gives the SSL back.
 func (c *Conn) release() {
-	if s := c.session.Load(); s != nil && s.free() {
+	if s := c.session.Load(); s != nil {
+		s.free()
 		c.cleanup.Stop()
 	}
 }

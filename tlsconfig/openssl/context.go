@@ -2,6 +2,7 @@ package openssl
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -141,6 +142,7 @@ type sslContext struct {
 	ctx    uintptr
 	cert   *tls.Certificate
 	subCAs []*x509.Certificate
+	signer uintptr // the RSA by which signers finds the key; 0: libssl has the key itself
 }
 
 func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*sslContext, error) {
@@ -149,8 +151,15 @@ func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*ss
 		return nil, err
 	}
 	c := &sslContext{lib: d.lib, ctx: ctx, cert: cert, subCAs: subCAs}
-	runtime.AddCleanup(c, d.lib.freeContext, ctx)
-	if err := c.present(cert); err != nil {
+	err = c.present(cert)
+	// Sessions keep c alive: nothing signs or is made from it any more when this
+	// runs. It must not refer to d, which refers to c.
+	signer, lib := c.signer, d.lib
+	runtime.AddCleanup(c, func(ctx uintptr) {
+		signers.Delete(signer) // before its address can be another's
+		lib.freeContext(ctx)
+	}, ctx)
+	if err != nil {
 		return nil, fmt.Errorf("own certificate: %w", err)
 	}
 	for _, ca := range subCAs {
@@ -163,34 +172,35 @@ func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*ss
 
 // Constants of openssl/ssl.h; they are part of the ABI of version 3.
 const (
-	ctrlMode             = 33
-	ctrlSessionCacheMode = 44
-	ctrlServerName       = 55
-	ctrlStatusType       = 65
-	ctrlStatusResponse   = 70
-	ctrlChainCertificate = 89
-	ctrlDHAuto           = 118
-	ctrlMinVersion       = 123
-	ctrlMaxVersion       = 124
-	versionTLS12         = tls.VersionTLS12
-	sessionCacheOff      = 0
-	statusTypeOCSP       = 1
-	modeNoAutoChain      = 0x8
-	modeReleaseBuffers   = 0x10
-	verifyPeer           = 1
-	optLegacyServer      = 1 << 2
-	optClientRenegotiate = 1 << 8
-	optNoTicket          = 1 << 14
-	optNoCompression     = 1 << 17
-	optUnsafeRenegotiate = 1 << 18
-	optServerPreference  = 1 << 22
-	optNoRenegotiation   = 1 << 30
-	minimumSecurityLevel = 2
-	nameTypeHost         = 0
-	wantedOptions        = optNoTicket | optNoCompression | optServerPreference | optNoRenegotiation
-	unwantedOptions      = optLegacyServer | optClientRenegotiate | optUnsafeRenegotiate
-	protocolsOffered     = "\x08" + http11
-	opensslCipherListSep = ":"
+	ctrlMode                = 33
+	ctrlSessionCacheMode    = 44
+	ctrlServerName          = 55
+	ctrlStatusType          = 65
+	ctrlStatusResponse      = 70
+	ctrlChainCertificate    = 89
+	ctrlSignatureAlgorithms = 98
+	ctrlDHAuto              = 118
+	ctrlMinVersion          = 123
+	ctrlMaxVersion          = 124
+	versionTLS12            = tls.VersionTLS12
+	sessionCacheOff         = 0
+	statusTypeOCSP          = 1
+	modeNoAutoChain         = 0x8
+	modeReleaseBuffers      = 0x10
+	verifyPeer              = 1
+	optLegacyServer         = 1 << 2
+	optClientRenegotiate    = 1 << 8
+	optNoTicket             = 1 << 14
+	optNoCompression        = 1 << 17
+	optUnsafeRenegotiate    = 1 << 18
+	optServerPreference     = 1 << 22
+	optNoRenegotiation      = 1 << 30
+	minimumSecurityLevel    = 2
+	nameTypeHost            = 0
+	wantedOptions           = optNoTicket | optNoCompression | optServerPreference | optNoRenegotiation
+	unwantedOptions         = optLegacyServer | optClientRenegotiate | optUnsafeRenegotiate
+	protocolsOffered        = "\x08" + http11
+	opensslCipherListSep    = ":"
 )
 
 // newContext makes an SSL_CTX with the guidance's profile. The system's
@@ -299,19 +309,24 @@ func (c *sslContext) present(cert *tls.Certificate) error {
 			return err
 		}
 	}
-	key, ok := cert.PrivateKey.(*rsa.PrivateKey)
-	if !ok {
-		return fmt.Errorf("libssl wants the key itself, an *rsa.PrivateKey, not a %T", cert.PrivateKey)
+	switch key := cert.PrivateKey.(type) {
+	case *rsa.PrivateKey:
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return err
+		}
+		defer clear(der)
+		return c.lib.withKey(der, c.useKey)
+	case crypto.Signer:
+		return c.useSigner(key)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	defer clear(der)
-	return c.lib.withKey(der, func(pkey uintptr) error {
-		return c.lib.protected("SSL_CTX_use_PrivateKey", func() bool {
-			return int32(call(c.lib.ctxUseKey, c.ctx, pkey)) == 1 && int32(call(c.lib.ctxCheckKey, c.ctx)) == 1
-		})
+	return fmt.Errorf("the key is a %T, neither an *rsa.PrivateKey nor a crypto.Signer", cert.PrivateKey)
+}
+
+// useKey gives the context the key of its certificate.
+func (c *sslContext) useKey(pkey uintptr) error {
+	return c.lib.protected("SSL_CTX_use_PrivateKey", func() bool {
+		return int32(call(c.lib.ctxUseKey, c.ctx, pkey)) == 1 && int32(call(c.lib.ctxCheckKey, c.ctx)) == 1
 	})
 }
 

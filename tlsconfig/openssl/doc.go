@@ -18,8 +18,12 @@
 // or arm64. Available says what is missing, and so do NewListener and NewDialer;
 // elsewhere the package compiles, and that is the error. cgo is not needed, but
 // the program is linked dynamically to the C library either way, even with
-// CGO_ENABLED=0. The key must be an *rsa.PrivateKey: libssl computes with the key
-// itself. Keys that cannot leave their store are for the crypto/tls engine.
+// CGO_ENABLED=0.
+//
+// An *rsa.PrivateKey is given to libssl. Any other crypto.Signer with an RSA key,
+// such as one that does not leave its store, is asked to sign, by PKCS #1 v1.5 with
+// SHA-256, SHA-384 or SHA-512: libssl lets it sign nothing else, so that peers which
+// accept only RSASSA-PSS cannot be met with it. It holds a thread while it signs.
 //
 // # What it does
 //

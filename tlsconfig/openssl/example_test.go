@@ -35,19 +35,15 @@ func Example() {
 	ended := make(chan error)
 	go func() { ended <- srv.Serve(l) }()
 
-	ssp := pki.Endpoint("ssp.nhs.uk") // a server must bear the name that is dialled
+	ssp := pki.Endpoint("ssp.nhs.uk", "provider.nhs.uk")
 	ssp.Suites = []tlsconfig.Suite{tlsconfig.DHE_RSA_AES256_GCM_SHA384}
 	dialer, err := openssl.NewDialer(ssp)
 	if err != nil {
 		log.Fatal(err)
 	}
-	pki.SetHost("provider.nhs.uk", inner.Addr().String())
-	client := &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := pki.DialContext(ctx, network, addr) // stands in for the resolver
-		if err != nil {
-			return nil, err
-		}
-		return dialer.Client(conn, "provider.nhs.uk"), nil
+	client := &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		// Where names resolve, DialTLSContext is dialer.DialContext itself.
+		return dialer.DialContext(ctx, network, inner.Addr().String())
 	}}}
 	resp, err := client.Get("https://provider.nhs.uk/")
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 type library struct {
 	version string
 
-	// Callbacks are never freed by purego and limited in number: one of each for the process.
-	verifyCallback, alpnCallback uintptr
+	// Callbacks are never freed by purego and limited in number: one of each for
+	// the process, and so one RSA_METHOD.
+	verifyCallback, alpnCallback, signMethod uintptr
 
 	errClearError, errGetError, errErrorStringN uintptr
 	versionNum, versionText                     uintptr
@@ -25,6 +26,9 @@ type library struct {
 
 	d2iX509Bio, i2dX509Bio, x509Free         uintptr
 	d2iPrivateKeyBio, pkeyFree               uintptr
+	d2iRSAPublicKeyBio, rsaFree              uintptr
+	rsaMethNew, rsaMethSetSign, rsaSetMethod uintptr
+	pkeyNew, pkeyAssign                      uintptr
 	skNum, skValue                           uintptr
 	tlsServerMethod, tlsClientMethod         uintptr
 	ctxNew, ctxFree, ctxCtrl                 uintptr
@@ -77,6 +81,13 @@ func (l *library) functions() []struct {
 		{"X509_free", &l.x509Free},
 		{"d2i_PrivateKey_bio", &l.d2iPrivateKeyBio},
 		{"EVP_PKEY_free", &l.pkeyFree},
+		{"EVP_PKEY_new", &l.pkeyNew},
+		{"EVP_PKEY_assign", &l.pkeyAssign},
+		{"d2i_RSAPublicKey_bio", &l.d2iRSAPublicKeyBio},
+		{"RSA_free", &l.rsaFree},
+		{"RSA_meth_new", &l.rsaMethNew},
+		{"RSA_meth_set_sign", &l.rsaMethSetSign},
+		{"RSA_set_method", &l.rsaSetMethod},
 		{"OPENSSL_sk_num", &l.skNum},
 		{"OPENSSL_sk_value", &l.skValue},
 		{"TLS_server_method", &l.tlsServerMethod},
@@ -134,6 +145,11 @@ var system = sync.OnceValues(func() (*library, error) {
 		return nil, fmt.Errorf("no usable libssl 3: %w", err)
 	}
 	l.verifyCallback, l.alpnCallback = callback(acceptForNow), callback(selectProtocol)
+	name := cString("crypto.Signer")
+	if l.signMethod = call(l.rsaMethNew, uintptr(pointer(name)), 0); l.signMethod == 0 {
+		return nil, errNoMemory
+	}
+	call(l.rsaMethSetSign, l.signMethod, callback(signDigest))
 	return l, nil
 })
 

@@ -33,7 +33,9 @@ var badPeers = []struct {
 		return p.Leaf(fqdn, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	}, tlsconfig.RuleValidity, 45},
 	{"not yet valid", func(p *testpki.PKI, fqdn string) tls.Certificate {
-		return p.Leaf(fqdn, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
+		return p.Leaf(fqdn, func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(24*time.Hour), time.Now().Add(48*time.Hour)
+		})
 	}, tlsconfig.RuleValidity, 42},
 	{"for another use", func(p *testpki.PKI, fqdn string) tls.Certificate {
 		return p.Leaf(fqdn, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} })

@@ -7,25 +7,28 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // session is one SSL over two BIOs in memory: bytes go in and come out, the
-// network is somebody else's. An SSL is not safe for concurrent use; the mutex
-// makes session so, and is held while libssl computes but never longer.
+// network is somebody else's. An SSL is not safe for concurrent use; enter makes
+// session so, for as long as libssl computes and never longer.
 type session struct {
-	lib    *library
-	server bool
+	lib     *library
+	context *sslContext
+	server  bool
 
 	mu         sync.Mutex
-	ssl        uintptr // 0: freed
-	rbio, wbio uintptr // belong to the SSL
+	doomed     atomic.Bool // to be freed by whoever has the mutex
+	ssl        uintptr     // 0: freed
+	rbio, wbio uintptr     // belong to the SSL
 }
 
 func (c *sslContext) newSession(server bool, name string) (*session, error) {
-	s := &session{lib: c.lib, server: server}
+	s := &session{lib: c.lib, context: c, server: server}
 	err := c.lib.protected("SSL_new", func() bool {
 		s.ssl = call(c.lib.sslNew, c.ctx)
 		return s.ssl != 0
@@ -66,18 +69,40 @@ func (s *session) prepare(name string) error {
 	})
 }
 
-// free gives everything back to libssl. What comes after it fails with
-// net.ErrClosed. It reports whether there was anything to free.
-func (s *session) free() bool {
+// enter gives the caller the SSL to itself until it leaves, or says that it was
+// freed.
+func (s *session) enter() error {
 	s.mu.Lock()
+	if s.ssl == 0 || s.doomed.Load() {
+		s.leave()
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (s *session) leave() {
+	s.mu.Unlock()
+	if s.doomed.Load() {
+		s.free()
+	}
+}
+
+// free gives everything back to libssl, now or as soon as libssl returns: a key
+// that signs elsewhere may take its time. What comes after it fails with
+// net.ErrClosed.
+func (s *session) free() {
+	s.doomed.Store(true)
+	// Whoever has the mutex instead has yet to leave, and will see that it is doomed.
+	if !s.mu.TryLock() {
+		return
+	}
 	defer s.mu.Unlock()
 	if s.ssl == 0 {
-		return false
+		return
 	}
 	call(s.lib.sslFree, s.ssl)
 	s.ssl, s.rbio, s.wbio = 0, 0, 0
 	s.lib.live.sessions.Add(-1)
-	return true
 }
 
 // outcome is what a call of libssl came to.
@@ -117,51 +142,50 @@ func (s *session) attempt(what string, f func() int32) (n int, o outcome, err er
 
 // feed hands bytes of the peer to libssl.
 func (s *session) feed(b []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return net.ErrClosed
+	if err := s.enter(); err != nil {
+		return err
 	}
+	defer s.leave()
 	return s.lib.write(s.rbio, b)
 }
 
 // drain appends what libssl has for the peer to b.
 func (s *session) drain(b []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return b, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return b, err
 	}
+	defer s.leave()
 	return s.lib.drain(s.wbio, b), nil
 }
 
 // steps has a place for each handshake that libssl computes on. A step takes
 // as long as an RSA signature: more at a time than there are processors would
-// only make the runtime start a thread, and libc an arena, for each.
+// only make the runtime start a thread, and libc an arena, for each. A key that
+// signs elsewhere may wait instead of computing, and needs no place.
 var steps = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // handshake moves the handshake on as far as the bytes at hand allow. What
 // libssl then has for the peer stays with it: the caller decides whether it may
 // go out. known says whether libssl has a certificate of the peer.
 func (s *session) handshake() (o outcome, known, output bool, err error) {
-	steps <- struct{}{}
-	defer func() { <-steps }()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return 0, false, false, net.ErrClosed
+	if s.context.signer == 0 {
+		steps <- struct{}{}
+		defer func() { <-steps }()
 	}
+	if err := s.enter(); err != nil {
+		return 0, false, false, err
+	}
+	defer s.leave()
 	_, o, err = s.attempt("SSL_do_handshake", func() int32 { return int32(call(s.lib.sslDoHandshake, s.ssl)) })
 	return o, call(s.lib.sslPeerCertificate, s.ssl) != 0, s.lib.pending(s.wbio) > 0, err
 }
 
 // read decrypts into b. output says that libssl has something for the peer.
 func (s *session) read(b []byte) (n int, o outcome, output bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return 0, 0, false, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return 0, 0, false, err
 	}
+	defer s.leave()
 	n, o, err = s.attempt("SSL_read", func() int32 {
 		return int32(call(s.lib.sslRead, s.ssl, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))))
 	})
@@ -170,11 +194,10 @@ func (s *session) read(b []byte) (n int, o outcome, output bool, err error) {
 
 // write encrypts b and appends the records to out.
 func (s *session) write(b, out []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return out, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return out, err
 	}
+	defer s.leave()
 	n, _, err := s.attempt("SSL_write", func() int32 {
 		return int32(call(s.lib.sslWrite, s.ssl, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))))
 	})
@@ -190,22 +213,20 @@ func (s *session) write(b, out []byte) ([]byte, error) {
 
 // shutdown appends a close_notify to out.
 func (s *session) shutdown(out []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return out, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return out, err
 	}
+	defer s.leave()
 	err := s.lib.protected("SSL_shutdown", func() bool { return int32(call(s.lib.sslShutdown, s.ssl)) >= 0 })
 	return s.lib.drain(s.wbio, out), err
 }
 
 // peer returns what the other end has presented so far.
 func (s *session) peer() (chain []*x509.Certificate, stapled []byte, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ssl == 0 {
-		return nil, nil, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return nil, nil, err
 	}
+	defer s.leave()
 	l := s.lib
 	leaf := call(l.sslPeerCertificate, s.ssl)
 	if leaf == 0 {
@@ -244,12 +265,11 @@ func (s *session) peer() (chain []*x509.Certificate, stapled []byte, err error) 
 // state describes a completed handshake, and refuses one outside the profile,
 // which libssl should never have completed.
 func (s *session) state(suites []tlsconfig.Suite) (tls.ConnectionState, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var cs tls.ConnectionState
-	if s.ssl == 0 {
-		return cs, net.ErrClosed
+	if err := s.enter(); err != nil {
+		return cs, err
 	}
+	defer s.leave()
 	l := s.lib
 	cs.Version = uint16(call(l.sslVersion, s.ssl))
 	cs.CipherSuite = uint16(call(l.cipherProtocolID, call(l.sslCurrentCipher, s.ssl)))

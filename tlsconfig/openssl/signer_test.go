@@ -1,0 +1,113 @@
+package openssl_test
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
+)
+
+// A storedKey signs and shows nothing else of itself.
+type storedKey struct {
+	key   *rsa.PrivateKey
+	signs atomic.Int64
+	do    func() error // before it signs
+}
+
+func (k *storedKey) Public() crypto.PublicKey { return k.key.Public() }
+
+func (k *storedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.signs.Add(1)
+	if k.do != nil {
+		if err := k.do(); err != nil {
+			return nil, err
+		}
+	}
+	return k.key.Sign(random, digest, opts)
+}
+
+// stored is a certificate whose key does not leave its store.
+func stored(fqdn string, do func() error) (tls.Certificate, *storedKey) {
+	cert := spine().Leaf(fqdn)
+	key := &storedKey{key: testpki.Key("leaf"), do: do}
+	cert.PrivateKey = key
+	return cert, key
+}
+
+func TestAKeyThatDoesNotLeaveItsStoreSigns(t *testing.T) {
+	needLibrary(t)
+	clientCert, clientKey := stored(clientName, nil)
+	serverCert, serverKey := stored(serverName, nil)
+	for i, suite := range tlsconfig.Suites() {
+		client := spine().Endpoint(clientCert, serverName)
+		client.Suites = []tlsconfig.Suite{suite}
+		c, s := pair(t, client, spine().Endpoint(serverCert, clientName))
+		clientErr, serverErr := shake(c, s)
+		require.NoError(t, clientErr, suite)
+		require.NoError(t, serverErr, suite)
+		assert.EqualValues(t, i+1, clientKey.signs.Load())
+		assert.EqualValues(t, i+1, serverKey.signs.Load())
+	}
+}
+
+func TestAKeyThatDoesNotLeaveItsStoreMeetsCryptoTLS(t *testing.T) {
+	needLibrary(t)
+	cert, _ := stored(serverName, nil)
+	newServer, err := openssl.NewServer(spine().Endpoint(cert, clientName))
+	require.NoError(t, err)
+	a, b := tcpPipe(t)
+	own := spine().Leaf(clientName)
+	c, s := tls.Client(a, loose(&own)), newServer(b)
+	defer c.Close()
+	defer s.Close()
+	clientErr, serverErr := shake(c, s)
+	require.NoError(t, clientErr)
+	require.NoError(t, serverErr)
+}
+
+func TestAKeyThatFailsEndsTheHandshake(t *testing.T) {
+	needLibrary(t)
+	for name, do := range map[string]func() error{
+		"it returns an error": func() error { return errors.New("the store is locked") },
+		"it panics":           func() error { panic("store") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cert, _ := stored(serverName, do)
+			c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+			clientErr, serverErr := shake(c, s)
+			_, ok := errors.AsType[*openssl.LibraryError](serverErr)
+			require.True(t, ok, "%v", serverErr)
+			requireAlert(t, 80, clientErr)
+		})
+	}
+}
+
+func TestCloseDoesNotWaitForAKey(t *testing.T) {
+	needLibrary(t)
+	signing, store := make(chan struct{}), make(chan struct{})
+	cert, _ := stored(serverName, func() error {
+		close(signing)
+		<-store
+		return nil
+	})
+	c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+	client, server := make(chan error, 1), make(chan error, 1)
+	go func() { client <- c.Handshake() }()
+	go func() { server <- s.Handshake() }()
+	<-signing
+	require.NoError(t, s.Close())
+	close(store)
+	require.ErrorIs(t, <-server, net.ErrClosed)
+	require.Error(t, <-client)
+}
