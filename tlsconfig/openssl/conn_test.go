@@ -56,6 +56,7 @@ func shake(c, s interface{ Handshake() error }) (clientErr, serverErr error) {
 
 func TestEachSuiteNegotiatesAlone(t *testing.T) {
 	needLibrary(t)
+	t.Log("the engine runs on", openssl.Version())
 	for _, suite := range tlsconfig.Suites() {
 		t.Run(suite.String(), func(t *testing.T) {
 			client, server := clientEndpoint(), serverEndpoint()

@@ -57,6 +57,15 @@ func Load(libcrypto, libssl string) error {
 	return err
 }
 
+// Version is the library's own word.
+func Version() string {
+	l, err := system()
+	if err != nil {
+		return err.Error()
+	}
+	return l.version
+}
+
 // CheckVersion judges what OpenSSL_version_num returned.
 func CheckVersion(number uint64) error { return checkVersion(number) }
 
