@@ -299,7 +299,7 @@ func haproxyServer(t *testing.T, jobs []serverJob) {
 
 // start runs a server and returns when it accepts connections on all its
 // addresses. What it returns ends the server.
-func start(t *testing.T, addr string, others []string, name string, args ...string) (end func()) {
+func start(t testing.TB, addr string, others []string, name string, args ...string) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, name, args...)

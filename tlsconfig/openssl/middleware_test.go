@@ -1,0 +1,112 @@
+package openssl_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+)
+
+// pointerOf is a DocumentReference whose custodian is the organisation.
+func pointerOf(ods string) string {
+	return `{"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://snomed.info/sct","code":"736366004"}]},` +
+		`"subject":{"reference":"https://demographics.spineservices.nhs.uk/STU3/Patient/9000000009"},"indexed":"2026-02-03T10:15:00+00:00",` +
+		`"author":[{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8"}],` +
+		`"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/` + ods + `"},` +
+		`"content":[{"attachment":{"contentType":"application/pdf","url":"https://records.nhs.uk/1.pdf"}}]}`
+}
+
+// The engine fills r.TLS, which is all that the middleware of asid and, behind
+// it, of pointer know of the connection.
+func TestTheMiddlewareWorksUnchanged(t *testing.T) {
+	needLibrary(t)
+	const clients, rounds = 50, 40 // of five requests each
+	own, other := asid.MustParse("200000000205"), asid.MustParse("200000000206")
+	code, err := asid.ParseODSCode("RR8")
+	require.NoError(t, err)
+	system := func(id asid.ID, fqdn string) asid.System {
+		return asid.System{ASID: id, ODS: []asid.ODSCode{code}, FQDNs: []string{fqdn}, Interactions: []asid.InteractionID{
+			asid.DocumentReferenceRead, asid.DocumentReferenceCreate, asid.DocumentReferenceDelete}}
+	}
+	registry, err := asid.NewMemory(system(own, clientName), system(other, "other.nhs.uk"))
+	require.NoError(t, err)
+	store, self := new(nrl.Store), asid.MustParse("999999999999")
+	authorizer := &asid.Authorizer{Registry: registry, Self: self}
+	guard := &pointer.Guard{Resolver: store, Disclose: true}
+	addr := serve(t, serverEndpoint(), authorizer.Middleware(guard.Middleware(store)))
+
+	base := httpClient(t, clientEndpoint(), addr).Transport
+	as := func(id asid.ID) *http.Client {
+		return &http.Client{Transport: &asid.Transport{From: id, To: self, Claims: asid.Claims{Organization: code, User: "111222333444"}, Base: base}}
+	}
+	honest, liar := as(own), as(other)
+	const collection = "https://" + serverName + "/STU3/DocumentReference"
+	send := func(c *http.Client, method, url, body string, status int, says string) (location string, err error) {
+		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			return "", err
+		}
+		if body != "" {
+			r.Header.Set("Content-Type", "application/fhir+json")
+		}
+		r.Header.Set("Accept", "application/fhir+json")
+		resp, err := c.Do(r)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != status || !strings.Contains(string(answer), says) {
+			return "", fmt.Errorf("%s %s: %v: %s %s, not %d with %s", method, url, err, resp.Status, answer, status, says)
+		}
+		return resp.Header.Get("Location"), nil
+	}
+	life := func() error {
+		at, err := send(honest, http.MethodPost, collection, pointerOf("RR8"), http.StatusCreated, "RESOURCE_CREATED")
+		if err != nil {
+			return err
+		}
+		for _, request := range []struct {
+			client            *http.Client
+			method, url, body string
+			status            int
+			says              string
+		}{
+			{honest, http.MethodGet, at, "", http.StatusOK, `"DocumentReference"`},
+			{honest, http.MethodPost, collection, pointerOf("RXA"), http.StatusBadRequest, "INVALID_RESOURCE"},
+			{liar, http.MethodDelete, at, "", http.StatusForbidden, "ACCESS_DENIED"},
+			{honest, http.MethodDelete, at, "", http.StatusOK, "RESOURCE_DELETED"},
+		} {
+			if _, err := send(request.client, request.method, request.url, request.body, request.status, request.says); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	failures := make(chan error, clients)
+	for range clients {
+		all.Go(func() {
+			for range rounds {
+				if err := life(); err != nil {
+					failures <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	close(failures)
+	for err := range failures {
+		assert.NoError(t, err)
+	}
+}
