@@ -160,8 +160,6 @@ func TestThePointersLifeByCurl(t *testing.T) {
 	}
 
 	const subject = "?subject=https%3A%2F%2Fdemographics.spineservices.nhs.uk%2FSTU3%2FPatient%2F9000000009"
-	const enteredInError = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},` +
-		`{"name":"path","valueString":"DocumentReference.status"},{"name":"value","valueString":"entered-in-error"}]}]}`
 	call(rr8, 201, "POST", "", "of-RR8.json", reference("RR8", ""))
 	first := tr.ids[0]
 	call(rgd, 200, "GET", "/"+first)
@@ -192,6 +190,9 @@ func TestThePointersLifeByCurl(t *testing.T) {
 	}
 	assert.Equal(t, tr.String(), old, "run this test with -update and read what has changed")
 }
+
+const enteredInError = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},` +
+	`{"name":"path","valueString":"DocumentReference.status"},{"name":"value","valueString":"entered-in-error"}]}]}`
 
 // reference is a pointer of the organisation, which replaces another unless that
 // is empty.
