@@ -80,8 +80,9 @@ func (s *System) owns(names []string) bool {
 
 // assured reports whether the system may perform the interaction.
 func (s *System) assured(id InteractionID) bool {
-	if s.index != nil {
-		return s.index[id]
+	// A copy of a System keeps the index, whatever became of its Interactions.
+	if i, found := s.index[id]; found && i < len(s.Interactions) && s.Interactions[i] == id {
+		return true
 	}
 	return slices.Contains(s.Interactions, id)
 }

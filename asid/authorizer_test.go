@@ -107,7 +107,7 @@ func TestEachRuleRefusesByItsOwnRowOfTheErrorTable(t *testing.T) {
 		"InteractionID empty":         {set("InteractionID", ""), header, "InteractionID HTTP Header is empty"},
 		"InteractionID twice":         {set("InteractionID", interaction, interaction), header, "InteractionID HTTP Header is there 2 times"},
 		"InteractionID joined":        {set("InteractionID", interaction+","+interaction), header, "holds a list"},
-		"InteractionID under_score":   {add("Interactionid_", "x"), "200 ", ""},
+		"a header of another name":    {add("Interactionid_", "x"), "200 ", ""},
 		"InteractionID unknown":       {set("InteractionID", "urn:nhs:names:services:nrl:DocumentReference.drop"), header, "not that of the request"},
 		"InteractionID of another":    {set("InteractionID", string(asid.DocumentReferenceRead)), header, "not that of the request"},
 		"Authorization missing":       {set("Authorization"), header, "The Authorisation header must be supplied"},
@@ -335,4 +335,14 @@ func TestDecisionsMayBeAskedForByManyAtOnce(t *testing.T) {
 		})
 	}
 	asking.Wait()
+}
+
+func TestTheHooksWordsStayHereWhateverTheirType(t *testing.T) {
+	a := authorizer(t)
+	a.Connection = func(*http.Request) (*tls.ConnectionState, error) {
+		return nil, &asid.HeaderError{Header: "X-Client-Cert", Detail: "did not come from 10.1.2.3"}
+	}
+	_, refused := judge(t, a, create())
+	assert.Equal(t, "ACCESS_DENIED_SSL", code(refused.body))
+	assert.NotContains(t, refused.body, "10.1.2.3")
 }

@@ -150,6 +150,8 @@ func (t *Token) checkTimes(a agreement) error {
 		return &TokenError{Claim: "iat", Detail: "is in the future"}
 	case !t.Expires.After(a.now.Add(-a.skew)):
 		return &TokenError{Claim: "exp", Detail: "is in the past"}
+	case !t.Expires.After(t.IssuedAt):
+		return &TokenError{Claim: "exp", Detail: "is not after iat"}
 	case t.Expires.Sub(t.IssuedAt) > tokenLife:
 		return &TokenError{Claim: "exp", Detail: "is more than five minutes after iat"}
 	}

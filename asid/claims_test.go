@@ -1,6 +1,7 @@
 package asid_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -130,4 +131,20 @@ func tokenOf(t *testing.T, from asid.ID, method, target string, c asid.Claims, n
 	_, err = transport.RoundTrip(r)
 	require.NoError(t, err)
 	return token
+}
+
+func TestATokenExpiresAfterItIsIssuedHoweverClocksVary(t *testing.T) {
+	now := time.Unix(1795435200, 0)
+	a := authorizer(t)
+	a.Time, a.MaxSkew = func() time.Time { return now }, 10*time.Second
+	r := create()
+	payload := fmt.Sprintf(`{"iss":"x","sub":"https://fhir.nhs.uk/Id/accredited-system|200000000205","aud":"x","iat":%d,"exp":%d,`+
+		`"reason_for_request":"directcare","scope":"patient/DocumentReference.write",`+
+		`"requesting_system":"https://fhir.nhs.uk/Id/accredited-system|200000000205",`+
+		`"requesting_organization":"https://fhir.nhs.uk/Id/ods-organization-code|RR8"}`, now.Unix()+9, now.Unix()-9)
+	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, payload))
+	_, refused := judge(t, a, r)
+	var token *asid.TokenError
+	require.ErrorAs(t, refused.err, &token)
+	assert.Equal(t, "exp", token.Claim)
 }

@@ -127,8 +127,8 @@ func (e *RedirectError) Error() string {
 }
 
 // A ConfigError is an [Authorizer], [Gate], [Transport] or other part of a
-// program that lacks what it cannot do without, or is told what cannot be. On a server it is answered with 500: the fault is not the
-// sender's.
+// program that lacks what it cannot do without, or is told what cannot be. On a
+// server it is answered with 500: the fault is not the sender's.
 type ConfigError struct {
 	Field  string // such as "Authorizer.Registry"
 	Detail string

@@ -33,6 +33,8 @@ type Gate struct {
 //
 // Whatever next or ErrorHandler sets, every answer carries Cache-Control:
 // no-store. So that none can go round that, the connection cannot be hijacked.
+// One request never comes here: net/http answers OPTIONS * by itself unless
+// http.Server.DisableGeneralOptionsHandler is set.
 //
 // A Gate without Self refuses every request with a [*ConfigError], which is
 // answered with 500.

@@ -27,6 +27,11 @@ func classify(err error) (outcome.Case, error) {
 	if _, ok := errors.AsType[*RegistryError](err); ok {
 		return outcome.InternalError, nil
 	}
+	if e, ok := errors.AsType[*ConnectionError](err); ok {
+		// The hook's own words, whatever their type, may tell of the machines behind
+		// the proxy.
+		return outcome.AccessDeniedSSL, &ConnectionError{Detail: e.Detail}
+	}
 	if e, ok := errors.AsType[*HeaderError](err); ok {
 		if e.Header == authorization {
 			return outcome.InvalidToken, e
@@ -35,10 +40,6 @@ func classify(err error) (outcome.Case, error) {
 	}
 	if e, ok := errors.AsType[*TokenError](err); ok {
 		return outcome.InvalidToken, e
-	}
-	if e, ok := errors.AsType[*ConnectionError](err); ok {
-		// The hook's own words may tell of the machines behind the proxy.
-		return outcome.AccessDeniedSSL, &ConnectionError{Detail: e.Detail}
 	}
 	if e, ok := errors.AsType[*RequestError](err); ok {
 		return outcome.BadRequest, e

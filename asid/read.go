@@ -31,7 +31,7 @@ func Read(r io.Reader) (*Memory, error) {
 
 // ReadYAML is [Read] for YAML with the same keys. An ASID need not be quoted:
 // scalars are taken as they are written, whatever type YAML would give them.
-// Anchors, aliases, tags and a second document are errors.
+// Anchors, aliases, tags with a name and a second document are errors.
 func ReadYAML(r io.Reader) (*Memory, error) {
 	text, err := readRegistry(r)
 	if err != nil {

@@ -3,6 +3,7 @@ package asid
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
@@ -49,8 +50,11 @@ func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
 		add("claimed", string(d.interaction))
 	}
 	add("trace", d.trace)
-	if d.token != nil {
+	// A token that nobody checked may name the citizen anywhere.
+	if d.token != nil && strings.HasPrefix(d.token.Organization, organizationPrefix) {
 		add("organization", d.token.Organization)
+	}
+	if d.token != nil && strings.HasPrefix(d.token.User, userPrefix) {
 		add("user", d.token.User)
 	}
 	if err != nil {

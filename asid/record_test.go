@@ -66,3 +66,12 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 	assert.Equal(t, "ERROR", m["level"])
 	assert.Equal(t, "internal", m["rule"])
 }
+
+func TestACitizenInTheWrongClaimIsNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	gate := &asid.Gate{Self: provider.ASID, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	r := retrieval()
+	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, `{"requesting_user":"https://fhir.nhs.net/Id/nhs-number|9876543210"}`))
+	serve(gate.Middleware(http.NotFoundHandler()), r)
+	assert.NotContains(t, log.String(), "9876543210")
+}

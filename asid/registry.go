@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
@@ -16,7 +17,7 @@ type System struct {
 	FQDNs        []string        // the names of which its certificate must speak for one
 	Interactions []InteractionID // what it has been assured for
 
-	index map[InteractionID]bool // of Interactions, if NewMemory found them many
+	index map[InteractionID]int // where in Interactions each is, if NewMemory found them many
 
 	ODS []ODSCode // the organisations that the system acts for
 }
@@ -103,7 +104,8 @@ func (s *System) copyFrom(given *System, assured map[string]*interactionSet) err
 	}
 	var key strings.Builder
 	for _, id := range given.Interactions {
-		key.WriteString(string(id) + "\n") // which no URN contains
+		// With its length, for what has not been checked may contain anything.
+		key.WriteString(strconv.Itoa(len(id)) + ":" + string(id))
 	}
 	set := assured[key.String()]
 	if set == nil {
@@ -120,7 +122,7 @@ func (s *System) copyFrom(given *System, assured map[string]*interactionSet) err
 // An interactionSet is what a system, or many, have been assured for.
 type interactionSet struct {
 	list  []InteractionID
-	index map[InteractionID]bool
+	index map[InteractionID]int
 }
 
 func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
@@ -134,9 +136,9 @@ func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
 	}
 	set := &interactionSet{list: slices.Clone(ids)}
 	if len(ids) >= manyInteractions {
-		set.index = make(map[InteractionID]bool, len(ids))
-		for _, id := range ids {
-			set.index[id] = true
+		set.index = make(map[InteractionID]int, len(ids))
+		for i, id := range ids {
+			set.index[id] = i
 		}
 	}
 	return set, nil

@@ -93,3 +93,32 @@ func TestASystemThatCannotBeRightIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestASystemMayDoWhatItsInteractionsSayWhereverItCameFrom(t *testing.T) {
+	many := provider
+	many.Interactions = []asid.InteractionID{asid.DocumentReferenceCreate}
+	for i := range 16 {
+		many.Interactions = append(many.Interactions, asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i)))
+	}
+	m, err := asid.NewMemory(many)
+	require.NoError(t, err)
+	r := lookup(func(id asid.ID) (*asid.System, error) {
+		found, err := m.Lookup(t.Context(), id)
+		if err != nil {
+			return nil, err
+		}
+		s := *found // a registry of one's own that takes an interaction away
+		s.Interactions = s.Interactions[1:]
+		return &s, nil
+	})
+	assert.ErrorIs(t, authorize(t, r, many, asid.DocumentReferenceCreate), asid.ErrNotAssociated)
+	assert.NoError(t, authorize(t, r, many, "urn:nhs:names:services:test:15"))
+}
+
+func TestTwoInteractionsInOneAreRefusedWhoeverHasThemBoth(t *testing.T) {
+	both, one := provider, consumer
+	both.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceCreate}
+	one.Interactions = []asid.InteractionID{asid.DocumentReferenceRead + "\n" + asid.DocumentReferenceCreate}
+	_, err := asid.NewMemory(both, one)
+	assert.Error(t, err)
+}

@@ -164,8 +164,12 @@ func behind(ssp, record *url.URL) (*url.URL, error) {
 		return nil, &ConfigError{Field: "Transport.SSP", Detail: "is not https with a host and at most a path"}
 	}
 	u := *ssp
-	target := record.String()
-	u.Path = strings.TrimSuffix(ssp.Path, "/") + "/" + target
-	u.RawPath = strings.TrimSuffix(ssp.EscapedPath(), "/") + "/" + url.QueryEscape(target)
-	return &u, nil
+	// QueryEscape leaves no reserved character, and makes of a blank a plus sign,
+	// which is no blank in a path.
+	target := strings.ReplaceAll(url.QueryEscape(record.String()), "+", "%20")
+	u.RawPath = strings.TrimSuffix(ssp.EscapedPath(), "/") + "/" + target
+	// A RawPath that is not an encoding of Path would be ignored.
+	var err error
+	u.Path, err = url.PathUnescape(u.RawPath)
+	return &u, err
 }

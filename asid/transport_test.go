@@ -330,3 +330,19 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		assert.Equal(t, http.StatusFound, resp.StatusCode)
 	}
 }
+
+func TestABlankIsEncodedForThePath(t *testing.T) {
+	for _, c := range []struct{ ssp, record, want string }{
+		{"https://ssp.nhs.uk", "https://p1.nhs.uk/a?b=c d", "/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3Dc%20d"},
+		{"https://ssp.nhs.uk/a%2F", "https://p1.nhs.uk/a", "/a%2F/https%3A%2F%2Fp1.nhs.uk%2Fa"},
+	} {
+		var sent *http.Request
+		transport := &asid.Transport{From: consumer.ASID, To: provider.ASID, SSP: mustURL(c.ssp), Base: capture(&sent),
+			Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}}
+		_, err := transport.RoundTrip(newRequest(t, http.MethodGet, c.record))
+		require.NoError(t, err)
+		assert.Equal(t, c.want, sent.URL.RequestURI())
+		_, err = url.Parse(sent.URL.String())
+		assert.NoError(t, err)
+	}
+}
