@@ -145,6 +145,15 @@ func parse(args []string, stderr io.Writer) (*problem, error) {
 		p.verifier.FQDNs = names
 	}
 
+	var issuers []*x509.Certificate
+	for _, file := range caFiles {
+		certs, err := certificates(file)
+		if err != nil {
+			return nil, fmt.Errorf("-ca: %w", err)
+		}
+		issuers = append(issuers, certs...)
+	}
+
 	switch *offWord {
 	case "off":
 		if len(crlFiles)+len(ocspFiles) > 0 {
@@ -167,14 +176,7 @@ func parse(args []string, stderr io.Writer) (*problem, error) {
 		checker.Sources = append(checker.Sources, source)
 	}
 	if len(crlFiles) > 0 {
-		source := &revocation.CRLs{}
-		for _, file := range caFiles {
-			certs, err := certificates(file)
-			if err != nil {
-				return nil, fmt.Errorf("-ca: %w", err)
-			}
-			source.Issuers = append(source.Issuers, certs...)
-		}
+		source := &revocation.CRLs{Issuers: issuers}
 		if err := addAll(crlFiles, "X509 CRL", source.Add); err != nil {
 			return nil, fmt.Errorf("-crl: %w", err)
 		}
@@ -236,8 +238,10 @@ func read(file, kind string) ([][]byte, error) {
 		}
 		objects = append(objects, block.Bytes)
 	}
-	if len(objects) == 0 {
-		return nil, fmt.Errorf("%s: no %s", file, kind)
+	// pem.Decode passes over what it cannot read, which may be the CRL that
+	// revokes.
+	if len(objects) != bytes.Count(data, []byte("-----BEGIN ")) {
+		return nil, fmt.Errorf("%s: a PEM object is damaged", file)
 	}
 	return objects, nil
 }

@@ -145,6 +145,17 @@ func TestRevocation(t *testing.T) {
 func TestUsage(t *testing.T) {
 	files := exampletest.NewFiles(t)
 	leaf := files.Leaf(t, name)
+	// damaged appends to a file a second object that change has spoilt.
+	damaged := func(file string, change func(text string) string) string {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		spoilt := filepath.Join(t.TempDir(), filepath.Base(file))
+		require.NoError(t, os.WriteFile(spoilt, []byte(string(text)+change(string(text))), 0o600))
+		return spoilt
+	}
+	cut := func(text string) string { return text[:len(text)/2] }
+	noBase64 := func(text string) string { return strings.Replace(text, "\nM", "\n@", 1) }
+	indented := func(text string) string { return " " + text }
 	der := filepath.Join(t.TempDir(), "leaf.der")
 	require.NoError(t, os.WriteFile(der, leaf.Leaf.Raw, 0o600))
 	pins := []string{"-roots", files.Roots, "-subcas", files.SubCAs}
@@ -166,6 +177,12 @@ func TestUsage(t *testing.T) {
 		{"a usage that is none", with("-usage", "both", leaf.Cert), unusable},
 		{"revocation half off", with("-revocation", "maybe", leaf.Cert), unusable},
 		{"revocation off and a CRL", with("-revocation", "off", "-crl", files.CRL, leaf.Cert), unusable},
+		{"a second CRL that is cut off", with("-crl", damaged(files.CRL, cut), "-crl", files.ARL, leaf.Cert), unusable},
+		{"a second CRL that is not base64", with("-crl", damaged(files.CRL, noBase64), "-crl", files.ARL, leaf.Cert), unusable},
+		{"a second CRL that is indented", with("-crl", damaged(files.CRL, indented), "-crl", files.ARL, leaf.Cert), unusable},
+		{"a second SubCA that is cut off", []string{"-roots", files.Roots, "-subcas", damaged(files.SubCAs, cut), leaf.Cert}, unusable},
+		{"a chain that is cut off", with("-crl", files.CRL, "-crl", files.ARL, damaged(leaf.Cert, cut)), unusable},
+		{"a further CA that is not there", with("-revocation", "off", "-ca", "nowhere.pem", leaf.Cert), unusable},
 		{"a flag that is none", with("-force", leaf.Cert), unusable},
 	} {
 		t.Run(test.name, func(t *testing.T) {

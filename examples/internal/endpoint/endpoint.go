@@ -41,6 +41,13 @@ func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
 // Endpoint reads the files and returns the end that the flags describe. What
 // it fetches is refreshed until ctx ends.
 func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.Endpoint, error) {
+	for _, required := range []struct{ name, file string }{
+		{"-cert", f.cert}, {"-key", f.key}, {"-roots", f.roots}, {"-subcas", f.subCAs},
+	} {
+		if required.file == "" {
+			return nil, fmt.Errorf("%s is missing", required.name)
+		}
+	}
 	pins, err := tlsconfig.LoadPins(f.roots, f.subCAs)
 	if err != nil {
 		return nil, err
