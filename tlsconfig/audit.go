@@ -36,8 +36,9 @@ const (
 // It does not look inside callbacks: that VerifyConnection is there does not
 // say what it accepts, and only handshakes tell (spinetest.TestServer). But it
 // asks GetConfigForClient with hellos of its own, each suite alone, all of
-// them in either order, none that is shared, and TLS 1.3 only, and audits
-// every config that it returns; the hellos have no connection and no context.
+// them and all but the most preferred ones in either order, none that is shared,
+// and TLS 1.3 only, and audits every config that it returns; the hellos have no
+// connection and no context.
 //
 // A config that sets what only clients use is audited as a client's, one that
 // sets what only servers use as a server's, and one that shows neither as a
@@ -183,18 +184,25 @@ func (a *audit) server(cfg *tls.Config) {
 	if len(served) == 0 {
 		a.add("CipherSuites", clauseCiphers, "no suite of the list can be negotiated")
 	}
-	reversed := slices.Clone(all)
-	slices.Reverse(reversed)
-	for _, offer := range [][]uint16{all, reversed} {
-		chosen := ask(tls12, offer...)
-		if chosen == nil || len(served) == 0 {
-			continue
-		}
-		possible := slices.DeleteFunc(slices.Clone(served), func(id uint16) bool { return !negotiates(chosen, id) })
-		if len(possible) > 1 {
-			a.add("CipherSuites", clauseCiphers, "%s are open at once, and crypto/tls, not the list, says which is preferred", suiteNames(possible))
-		} else if len(possible) == 1 && possible[0] != served[0] {
-			a.add("GetConfigForClient", clauseCiphers, "%v is chosen where %v could be", Suite(possible[0]), Suite(served[0]))
+order:
+	for i := range max(len(served), 1) {
+		// As a client that has none of the i most preferred.
+		offer := slices.DeleteFunc(slices.Clone(all), func(id uint16) bool { return slices.Contains(served[:i], id) })
+		reversed := slices.Clone(offer)
+		slices.Reverse(reversed)
+		for _, offer := range [][]uint16{offer, reversed} {
+			chosen := ask(tls12, offer...)
+			if chosen == nil || len(served) == 0 {
+				continue
+			}
+			possible := slices.DeleteFunc(slices.Clone(served[i:]), func(id uint16) bool { return !negotiates(chosen, id) })
+			if len(possible) > 1 {
+				a.add("CipherSuites", clauseCiphers, "%s are open at once, and crypto/tls, not the list, says which is preferred", suiteNames(possible))
+				break order
+			} else if len(possible) == 1 && possible[0] != served[i] {
+				a.add("GetConfigForClient", clauseCiphers, "%v is chosen where %v could be", Suite(possible[0]), Suite(served[i]))
+				break order
+			}
 		}
 	}
 	ask(tls12, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -158,4 +159,32 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 		})
 	}
 	t.Run("no config", func(t *testing.T) { require.Error(t, tlsconfig.Audit(nil)) })
+}
+func TestAuditFindsAServerThatPrefersLengthOfKeyToTheList(t *testing.T) {
+	s := newSpine(t)
+	of := map[tlsconfig.Suite]*tls.Config{}
+	for _, suite := range native() {
+		e := s.endpoint(t, providerName, sspName)
+		e.Suites = []tlsconfig.Suite{suite}
+		cfg := serverConfig(t, e)
+		cfg.GetConfigForClient = nil
+		cfg.CipherSuites = []uint16{uint16(suite)}
+		of[suite] = cfg
+	}
+	cfg := of[tlsconfig.ECDHE_RSA_AES256_GCM_SHA384].Clone()
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		// 256 bits before 128, against the list.
+		for _, suite := range []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.ECDHE_RSA_AES128_GCM_SHA256} {
+			if slices.Contains(hello.CipherSuites, uint16(suite)) {
+				return of[suite], nil
+			}
+		}
+		return nil, nil
+	}
+	client := plainClient(s.subCA.issue(t, sspName))
+	client.CipherSuites = []uint16{uint16(tlsconfig.ECDHE_RSA_AES128_GCM_SHA256), uint16(tlsconfig.ECDHE_RSA_AES256_SHA)}
+	o := handshake(t, client, cfg)
+	require.NoError(t, o.serverErr)
+	require.Equal(t, tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.Suite(o.server.CipherSuite), "it departs")
+	require.Error(t, tlsconfig.Audit(cfg))
 }

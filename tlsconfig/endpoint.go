@@ -37,7 +37,8 @@ type Endpoint struct {
 	// Logger gets one record for each peer that the Verifier refuses, and one
 	// for each reason why the own certificate is not renewed; nil: none. Who
 	// gets no further than crypto/tls, having no shared suite or no
-	// certificate, is in http.Server's ErrorLog alone.
+	// certificate, is in http.Server's ErrorLog alone; tlsconfig/openssl, of
+	// whose handshakes http.Server logs nothing, logs them here.
 	Logger *slog.Logger
 }
 

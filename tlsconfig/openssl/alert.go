@@ -22,7 +22,7 @@ const (
 )
 
 // alertFor tells a refused peer which kind of rule refused it.
-func alertFor(err error, now time.Time) tls.AlertError {
+func alertFor(err error, now func() time.Time) tls.AlertError {
 	refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
 	if !ok {
 		return alertInternalError
@@ -33,7 +33,7 @@ func alertFor(err error, now time.Time) tls.AlertError {
 	case tlsconfig.RuleSubCA, tlsconfig.RuleRoot:
 		return alertUnknownCA
 	case tlsconfig.RuleValidity:
-		if refusal.Cert != nil && now.Before(refusal.Cert.NotBefore) {
+		if refusal.Cert != nil && now().Before(refusal.Cert.NotBefore) {
 			return alertBadCertificate
 		}
 		return alertCertificateExpired
@@ -48,12 +48,11 @@ func alertFor(err error, now time.Time) tls.AlertError {
 	return alertBadCertificate
 }
 
+const contentTypeAlert = 21
+
 // plainAlert is a fatal alert as a record of its own. It is only ever sent before
 // this end has sent a ChangeCipherSpec, hence in the clear (RFC 5246 section 6.2.1).
 func plainAlert(a tls.AlertError) []byte {
-	const (
-		contentTypeAlert = 21
-		levelFatal       = 2
-	)
+	const levelFatal = 2
 	return []byte{contentTypeAlert, versionTLS12 >> 8, versionTLS12 & 0xff, 0, 2, levelFatal, byte(a)}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"runtime"
 	"sync"
@@ -82,6 +83,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		}
 		c.handshakeErr = err
 		c.release()
+		c.logRefusal(ctx, err)
 		return err
 	}
 	c.established.Store(true)
@@ -111,7 +113,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 	if c.end.server {
 		// Whoever connects and says nothing costs no C object.
 		n, err := c.inner.Read(c.small[:])
-		if err != nil {
+		if err != nil && n == 0 {
 			return unexpected(err)
 		}
 		received = c.small[:n]
@@ -128,7 +130,10 @@ func (c *Conn) handshake(ctx context.Context) error {
 		}
 		o, known, output, err := s.handshake()
 		if err != nil {
-			return c.failed(s, err)
+			return c.failed(s, err, known && !judged)
+		}
+		if o == ended {
+			return io.ErrUnexpectedEOF // a close_notify: there will be no handshake
 		}
 		// What libssl writes after it has the peer's certificate is, on a server,
 		// its Finished and, on a client, everything from its own certificate to its
@@ -139,7 +144,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 		// sends has been read: an alert that is sent before may be lost.
 		if !judged && (o == done || known && output) {
 			if err := c.verify(ctx, s); err != nil {
-				c.alert(alertFor(err, c.end.now()))
+				c.alert(alertFor(err, c.end.now))
 				return err
 			}
 			judged = true
@@ -156,7 +161,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 			return c.complete(s)
 		}
 		n, err := c.inner.Read(c.small[:])
-		if err != nil {
+		if err != nil && n == 0 {
 			return unexpected(err)
 		}
 		received = c.small[:n]
@@ -198,14 +203,46 @@ func (c *Conn) verify(ctx context.Context, s *session) error {
 }
 
 // failed is what to do when libssl gives up: it has an alert to send, and a
-// reason to give.
-func (c *Conn) failed(s *session, err error) error {
+// reason to give. held: there is a peer's certificate and no verdict on it.
+func (c *Conn) failed(s *session, err error, held bool) error {
 	refusal, ok := errors.AsType[*LibraryError](err)
 	if !ok {
 		return err
 	}
-	_ = c.flush(s)
+	if held {
+		c.flushAlert(s)
+	} else {
+		_ = c.flush(s)
+	}
 	return refusal.orAlert()
+}
+
+// flushAlert sends libssl's alert, or one in its place if there is more than
+// that: the call that failed may have written everything up to this end's
+// Finished first, and none of that is for a peer whom nobody has judged.
+func (c *Conn) flushAlert(s *session) {
+	out, err := s.drain(nil)
+	if err != nil || len(out) == 0 {
+		return
+	}
+	instead := plainAlert(alertHandshakeFailure)
+	if out[0] != contentTypeAlert || len(out) != len(instead) {
+		out = instead
+	}
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	_, _ = c.inner.Write(out)
+}
+
+// logRefusal logs why a client got no further: net/http logs nothing about a
+// handshake that is not crypto/tls's. What the verifier refuses is logged already.
+func (c *Conn) logRefusal(ctx context.Context, err error) {
+	logger := c.end.endpoint.Logger
+	if _, judged := errors.AsType[*tlsconfig.PeerError](err); judged || errors.Is(err, net.ErrClosed) || !c.end.server || logger == nil {
+		return
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "handshake failed",
+		slog.String("remote", c.inner.RemoteAddr().String()), slog.String("detail", err.Error()))
 }
 
 // complete notes what was negotiated.
@@ -300,7 +337,8 @@ func (c *Conn) receive(s *session, large bool) (full bool, err error) {
 		b = (*buf)[:cap(*buf)]
 	}
 	n, err := c.inner.Read(b)
-	if err != nil {
+	// Bytes that come with an error count first: it comes again (io.Reader).
+	if err != nil && n == 0 {
 		if c.closed.Load() {
 			return false, net.ErrClosed
 		}

@@ -41,6 +41,11 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	if e == nil {
 		return nil, errors.New("no endpoint")
 	}
+	// A copy, as the configs of crypto/tls have one: the caller may change e for
+	// the next listener.
+	own := *e
+	own.Peer.FQDNs = slices.Clone(e.Peer.FQDNs)
+	e = &own
 	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites()}
 	if err := e.Validate(d.ownUsage()); err != nil {
 		return nil, err
@@ -85,23 +90,18 @@ func (d *end) context(ctx context.Context) (*sslContext, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if cert != d.asked {
-		if d.current == nil {
-			d.current, err = d.newContext(cert, subCAs)
-			if err != nil {
-				return nil, err
-			}
-			d.asked = cert
-			return d.current, nil
-		}
-		d.asked = cert
+		// What is unfit is examined again the next time: its time may come.
 		renewed, unfit := (*sslContext)(nil), d.examine(cert)
 		if unfit == nil {
 			renewed, unfit = d.newContext(cert, subCAs)
 		}
-		if unfit == nil {
+		switch {
+		case unfit == nil:
 			// Connections that were made from the one before keep it alive.
-			d.current = renewed
-		} else {
+			d.asked, d.current = cert, renewed
+		case d.current == nil:
+			return nil, unfit
+		case err == nil:
 			err = unfit
 		}
 	}
@@ -125,7 +125,11 @@ func (d *end) examine(cert *tls.Certificate) error {
 // note logs why there is no newer certificate than the one in use, each reason
 // once and not once a handshake.
 func (d *end) note(ctx context.Context, err error) {
-	if err == nil || d.endpoint.Logger == nil {
+	if err == nil {
+		d.lastNote.Store(nil)
+		return
+	}
+	if d.endpoint.Logger == nil {
 		return
 	}
 	text := err.Error()

@@ -8,6 +8,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,4 +140,149 @@ func TestNoSessionIsEverResumed(t *testing.T) {
 		c.Close()
 		s.Close()
 	}
+}
+
+func TestAnEndpointThatIsChangedAfterwardsDoesNotChangeTheListener(t *testing.T) {
+	needLibrary(t)
+	e := serverEndpoint()
+	newServer, err := openssl.NewServer(e)
+	require.NoError(t, err)
+	e.Peer.FQDNs[0] = "other.nhs.uk" // as for the next listener
+	a, b := tcpPipe(t)
+	cert := spine().Leaf("other.nhs.uk")
+	c, s := tls.Client(a, loose(&cert)), newServer(b)
+	defer c.Close()
+	defer s.Close()
+	_, serverErr := shake(c, s)
+	requireRule(t, tlsconfig.RuleFQDN, serverErr)
+}
+
+func TestACertificateThatIsNotYetValidIsPresentedOnceItIs(t *testing.T) {
+	needLibrary(t)
+	for _, engine := range ourEngines {
+		t.Run(engine.name, func(t *testing.T) {
+			now := time.Now()
+			first := spine().Leaf(serverName)
+			next := spine().Leaf(serverName, func(c *x509.Certificate) { c.NotBefore = now.Add(10 * time.Minute) })
+			var current atomic.Pointer[tls.Certificate]
+			var at atomic.Int64
+			at.Store(now.UnixNano())
+			current.Store(&first)
+			server := serverEndpoint()
+			server.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
+			server.Peer.Time = func() time.Time { return time.Unix(0, at.Load()) }
+			addr := engine.answer(t, server)
+			cert := spine().Leaf(clientName)
+			presented := func() *x509.Certificate {
+				conn, err := tls.Dial("tcp", addr, loose(&cert))
+				require.NoError(t, err)
+				defer conn.Close()
+				return conn.ConnectionState().PeerCertificates[0]
+			}
+			assert.True(t, presented().Equal(first.Leaf))
+			current.Store(&next)
+			assert.True(t, presented().Equal(first.Leaf))
+			at.Store(now.Add(15 * time.Minute).UnixNano())
+			assert.True(t, presented().Equal(next.Leaf), "its time has come")
+		})
+	}
+}
+
+// A lockedLog is written by a server while a test reads it.
+type lockedLog struct {
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // has a value for each line
+}
+
+func newLog() *lockedLog { return &lockedLog{more: make(chan struct{}, 100)} }
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(b))
+	l.more <- struct{}{}
+	return len(b), nil
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "")
+}
+
+func TestAReasonThatComesBackIsLoggedAgain(t *testing.T) {
+	needLibrary(t)
+	for _, engine := range ourEngines {
+		t.Run(engine.name, func(t *testing.T) {
+			log := newLog()
+			var broken atomic.Bool
+			own := spine().Leaf(serverName)
+			server := serverEndpoint()
+			server.Logger = slog.New(slog.NewTextHandler(log, nil))
+			server.Certificate = func(context.Context) (*tls.Certificate, error) {
+				if broken.Load() {
+					return &own, errors.New("the vault is shut")
+				}
+				return &own, nil
+			}
+			addr := engine.answer(t, server)
+			cert := spine().Leaf(clientName)
+			for _, state := range []bool{true, false, true} {
+				broken.Store(state)
+				conn, err := tls.Dial("tcp", addr, loose(&cert))
+				require.NoError(t, err)
+				conn.Close()
+			}
+			assert.Equal(t, 2, strings.Count(log.String(), "the vault is shut"))
+		})
+	}
+}
+
+// net/http knows of no handshake but crypto/tls's.
+func TestAHandshakeThatFailsIsLogged(t *testing.T) {
+	needLibrary(t)
+	for name, say := range map[string]func(t *testing.T, addr string){
+		"no shared cipher": func(t *testing.T, addr string) {
+			cert := spine().Leaf(clientName)
+			cfg := loose(&cert)
+			cfg.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_256_GCM_SHA384}
+			_, err := tls.Dial("tcp", addr, cfg)
+			requireAlert(t, 40, err)
+		},
+		"http request": func(t *testing.T, addr string) {
+			conn, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
+			require.NoError(t, err)
+			_, _ = io.Copy(io.Discard, conn)
+		},
+		"unexpected EOF": func(t *testing.T, addr string) {
+			conn, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			conn.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := newLog()
+			e := serverEndpoint()
+			e.Logger = slog.New(slog.NewTextHandler(log, nil))
+			say(t, serve(t, e, http.NotFoundHandler()))
+			<-log.more
+			assert.Regexp(t, `level=WARN msg="handshake failed" remote=127\.0\.0\.1:\d+ detail=.*`+name, log.String())
+		})
+	}
+	t.Run("what the verifier refuses is logged once", func(t *testing.T) {
+		log := newLog()
+		e := serverEndpoint()
+		e.Logger = slog.New(slog.NewTextHandler(log, nil))
+		cert := spine().Leaf("other.nhs.uk")
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: loose(&cert)}}
+		defer client.CloseIdleConnections()
+		_, err := client.Get("https://" + serve(t, e, http.NotFoundHandler()))
+		requireAlert(t, 42, err)
+		<-log.more
+		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+	})
 }

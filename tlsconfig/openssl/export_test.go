@@ -51,6 +51,11 @@ func NewDialerOffering(e *tlsconfig.Endpoint, offer []tlsconfig.Suite) (*Dialer,
 	return d, nil
 }
 
+// Options are those of the dialler's SSL_CTX.
+func Options(d *Dialer) uint64 {
+	return uint64(call(d.end.lib.ctxSetOptions, d.end.current.ctx, 0)) // which adds none
+}
+
 // Load finds the libraries of these names.
 func Load(libcrypto, libssl string) error {
 	_, err := load(libcrypto, libssl)

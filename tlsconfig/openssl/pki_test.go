@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -39,5 +41,6 @@ func need(t testing.TB, err error) {
 
 func needLibrary(t testing.TB) {
 	t.Helper()
-	need(t, openssl.Available())
+	need(t, openssl.Load("libcrypto.so.3", "libssl.so.3"))
+	require.NoError(t, openssl.Available(), "an engine that is broken is not one that is missing")
 }

@@ -8,10 +8,12 @@ import (
 	"encoding/xml"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
 // scanned returns the address of an engine's server and the suites it has.
@@ -158,11 +161,43 @@ VerifyMode = Once
 	program, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), program, "-test.run",
-		"^(TestForeignProtocolsAndSuitesAreRefused|TestTheGuidancesOrderBeatsTheClients|TestNoSessionIsEverResumed|TestWeakKeys.*|TestAPeerThatRenegotiatesIsCutOff|TestAClientWithoutACertificateIsRefused|TestEachSuiteNegotiatesAlone)$")
+		"^(TestForeignProtocolsAndSuitesAreRefused|TestTheGuidancesOrderBeatsTheClients|TestNoSessionIsEverResumed.*|TestTheOptions.*|TestWeakKeys.*|TestAPeerThatRenegotiatesIsCutOff|TestAClientWithoutACertificateIsRefused|TestEachSuiteNegotiatesAlone)$")
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.NotContains(t, string(out), "no tests to run")
+}
+
+// crypto/tls as a client resumes by ticket only; others do by session ID, too.
+func TestNoSessionIsEverResumedByItsID(t *testing.T) {
+	needLibrary(t)
+	need(t, missing("openssl", "openssl"))
+	addr := serve(t, serverEndpoint(), http.NotFoundHandler())
+	files := spine().Write(t, spine().Leaf(clientName))
+	cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-connect", addr, "-tls1_2", "-no_ticket", "-cert", files.Cert, "-key", files.Key)
+	cmd.Stdin = strings.NewReader("")
+	said, _ := cmd.CombinedOutput()
+	assert.Contains(t, string(said), "New, TLS")
+	assert.Regexp(t, `Session-ID: *\n`, string(said), "there is nothing to resume by")
+}
+
+// The values are those of openssl/ssl.h.
+func TestTheOptionsAreTheProfiles(t *testing.T) {
+	needLibrary(t)
+	options := map[string]uint64{
+		"SSL_OP_NO_TICKET": 1 << 14, "SSL_OP_NO_COMPRESSION": 1 << 17, "SSL_OP_CIPHER_SERVER_PREFERENCE": 1 << 22, "SSL_OP_NO_RENEGOTIATION": 1 << 30,
+	}
+	unwanted := map[string]uint64{
+		"SSL_OP_LEGACY_SERVER_CONNECT": 1 << 2, "SSL_OP_ALLOW_CLIENT_RENEGOTIATION": 1 << 8, "SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION": 1 << 18,
+	}
+	d, err := openssl.NewDialer(clientEndpoint())
+	require.NoError(t, err)
+	for name, bit := range options {
+		assert.NotZero(t, openssl.Options(d)&bit, name)
+	}
+	for name, bit := range unwanted {
+		assert.Zero(t, openssl.Options(d)&bit, name)
+	}
 }
 
 // oakleyGroup2 is the prime of 1024 bits of RFC 2409 section 6.2.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -357,4 +358,23 @@ func requireAlert(t *testing.T, want tls.AlertError, err error) {
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "remote error", op.Op)
 	require.Equal(t, want.Error(), op.Err.Error())
+}
+
+func TestAClockThatPanicsRefuses(t *testing.T) {
+	needLibrary(t)
+	server := serverEndpoint()
+	var broken atomic.Bool
+	server.Peer.Time = func() time.Time {
+		if broken.Load() {
+			panic("no clock")
+		}
+		return time.Now()
+	}
+	c, s := pair(t, clientEndpoint(), server)
+	broken.Store(true)
+	clientErr, serverErr := shake(c, s)
+	require.Error(t, clientErr)
+	refusal, ok := errors.AsType[*tlsconfig.PeerError](serverErr)
+	require.True(t, ok, "%v", serverErr)
+	assert.Contains(t, refusal.Error(), "panic")
 }

@@ -7,28 +7,31 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // session is one SSL over two BIOs in memory: bytes go in and come out, the
-// network is somebody else's. An SSL is not safe for concurrent use; enter makes
-// session so, for as long as libssl computes and never longer.
+// network is somebody else's. An SSL is not safe for concurrent use; enter and
+// leave make session so.
 type session struct {
 	lib     *library
 	context *sslContext
 	server  bool
 
-	mu         sync.Mutex
-	doomed     atomic.Bool // to be freed by whoever has the mutex
-	ssl        uintptr     // 0: freed
-	rbio, wbio uintptr     // belong to the SSL
+	mu     sync.Mutex // of the next three; never held while libssl computes
+	turn   sync.Cond  // somebody has left
+	busy   bool       // somebody has the SSL to himself
+	doomed bool       // to be freed when he leaves
+
+	ssl        uintptr // 0: freed
+	rbio, wbio uintptr // belong to the SSL
 }
 
 func (c *sslContext) newSession(server bool, name string) (*session, error) {
 	s := &session{lib: c.lib, context: c, server: server}
+	s.turn.L = &s.mu
 	err := c.lib.protected("SSL_new", func() bool {
 		s.ssl = call(c.lib.sslNew, c.ctx)
 		return s.ssl != 0
@@ -73,30 +76,41 @@ func (s *session) prepare(name string) error {
 // freed.
 func (s *session) enter() error {
 	s.mu.Lock()
-	if s.ssl == 0 || s.doomed.Load() {
-		s.leave()
+	defer s.mu.Unlock()
+	for s.busy && !s.doomed {
+		s.turn.Wait()
+	}
+	if s.doomed {
 		return net.ErrClosed
 	}
+	s.busy = true
 	return nil
 }
 
 func (s *session) leave() {
-	s.mu.Unlock()
-	if s.doomed.Load() {
-		s.free()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	if s.doomed {
+		s.release()
 	}
+	s.turn.Signal()
 }
 
 // free gives everything back to libssl, now or as soon as libssl returns: a key
 // that signs elsewhere may take its time. What comes after it fails with
 // net.ErrClosed.
 func (s *session) free() {
-	s.doomed.Store(true)
-	// Whoever has the mutex instead has yet to leave, and will see that it is doomed.
-	if !s.mu.TryLock() {
-		return
-	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.doomed = true
+	if !s.busy {
+		s.release()
+	}
+	s.turn.Broadcast()
+}
+
+func (s *session) release() {
 	if s.ssl == 0 {
 		return
 	}
@@ -115,7 +129,7 @@ const (
 )
 
 // attempt calls one of libssl's functions that move a connection on, with the
-// error queue that SSL_get_error needs. The caller holds the mutex.
+// error queue that SSL_get_error needs. The caller has entered.
 func (s *session) attempt(what string, f func() int32) (n int, o outcome, err error) {
 	const (
 		errorWantRead   = 2

@@ -32,12 +32,14 @@ const (
 	// Envoy is one listener (envoy.config.listener.v3.Listener) in YAML, whose
 	// requests go to the cluster "records".
 	Envoy Program = "envoy"
-	// Stunnel is a service for stunnel 5.50 or later with OpenSSL 1.1.1 or later.
+	// Stunnel is a service for stunnel 5.68 or later with OpenSSL 1.1.1 or later.
 	Stunnel Program = "stunnel"
 	// Java is a file of arguments for the java command, "java @FILE", of Java 17
 	// or later. It sets what an SSLContext does by default; the program itself
 	// asks for client certificates (SSLParameters.setNeedClientAuth), trusts the
-	// SubCAs alone and compares the FQDN.
+	// SubCAs alone, compares the FQDN, and keeps sessions from being resumed for
+	// long, since no trust manager is asked again: they last a day unless
+	// SSLSessionContext.setSessionTimeout says otherwise, in seconds.
 	Java Program = "java"
 )
 
