@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,6 +32,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "provider:", err)
 		os.Exit(1)
@@ -104,6 +106,19 @@ func records(dir string) (handler http.Handler, closeDir func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mux.Handle("GET /records/", http.StripPrefix("/records/", http.FileServerFS(root.FS())))
+	mux.Handle("GET /records/", http.StripPrefix("/records/", http.FileServerFS(files{root.FS()})))
 	return mux, func() { root.Close() }, nil
+}
+
+// files opens files and nothing else: the list of a folder would name records to
+// those who do not know of them.
+type files struct{ fs.FS }
+
+func (f files) Open(name string) (fs.File, error) {
+	// Asked for before, since opening a pipe waits for who writes into it.
+	info, err := fs.Stat(f.FS, name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return f.FS.Open(name)
 }

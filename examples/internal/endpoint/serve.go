@@ -41,6 +41,8 @@ func Serve(ctx context.Context, s Server) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
+		// OPTIONS * would be answered before any check.
+		DisableGeneralOptionsHandler: true,
 	}
 	fmt.Fprintln(s.Stdout, "listening on", listener.Addr())
 	served := make(chan error, 1)
@@ -55,24 +57,32 @@ func Serve(ctx context.Context, s Server) error {
 	return server.Shutdown(grace)
 }
 
-// logHandshake logs each connection once, when its handshake was good; the
-// others are in the server's ErrorLog.
+// logHandshake logs each connection once, when its handshake was good, at its
+// first request or, if there was none, at its end. The others are in the server's
+// ErrorLog or, with libssl, in the endpoint's Logger.
 func logHandshake(logger *slog.Logger) func(net.Conn, http.ConnState) {
 	var logged sync.Map
 	return func(conn net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateClosed, http.StateHijacked:
-			logged.Delete(conn)
-			return
+			if _, again := logged.LoadAndDelete(conn); again {
+				return
+			}
 		case http.StateActive:
+			if _, again := logged.LoadOrStore(conn, true); again {
+				return
+			}
 		default:
 			return
 		}
 		secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
-		if _, again := logged.LoadOrStore(conn, true); again || !ok {
+		if !ok {
 			return
 		}
 		cs := secure.ConnectionState()
+		if !cs.HandshakeComplete {
+			return
+		}
 		logger.Info("handshake", "remote", conn.RemoteAddr().String(),
 			"suite", tlsconfig.Suite(cs.CipherSuite).String(), "protocol", tls.VersionName(cs.Version), "resumed", cs.DidResume)
 	}
