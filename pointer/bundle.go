@@ -15,6 +15,7 @@ type bundle struct {
 
 type bundleEntry struct {
 	pointer     *Pointer // nil if there is no resource
+	full        string   // the fullUrl; empty if there is none
 	method, url string   // of the request; empty if there is none
 }
 
@@ -86,6 +87,9 @@ func (r reader) readEntry(c cursor) (e bundleEntry, err error) {
 			return e, err
 		}
 		switch f {
+		case fullURL:
+			e.full, err = c.text()
+			err = in("fullUrl", err)
 		case resource:
 			e.pointer = new(Pointer)
 			err = in("resource", r.pointer(c, e.pointer))

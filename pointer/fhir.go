@@ -1,6 +1,7 @@
 package pointer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type FHIR struct {
 	// Base is the URL before DocumentReference, such as
 	// https://nrl.example.nhs.uk/STU3; required.
 	Base *url.URL
+
+	// RelativeReferences is the Guard's: pointers that it let pass are read again.
+	RelativeReferences bool
 
 	// MaxBody bounds an answer's body, in bytes; zero or less: 1 MiB.
 	MaxBody int64
@@ -50,7 +54,7 @@ func (f *FHIR) read(ctx context.Context, q Query) (*Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := Parse(a.contentType, a.body)
+	p, err := reader{relative: f.RelativeReferences}.documentReference(a.contentType, a.body)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +63,9 @@ func (f *FHIR) read(ctx context.Context, q Query) (*Pointer, error) {
 	}
 	if p.Version == "" {
 		p.Version = a.version
+	}
+	if p.Version == "" {
+		return nil, errors.New("the NRL's answer names no version, so that no change could be conditional on it")
 	}
 	if p.ID != q.ID {
 		return nil, errors.New("the NRL answered with another pointer than asked for")
@@ -83,7 +90,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := reader{}.bundle(a.contentType, a.body)
+	b, err := reader{relative: f.RelativeReferences}.bundle(a.contentType, a.body)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +114,9 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 	}
 	if found == nil {
 		return nil, ErrNotFound
+	}
+	if found.Version == "" { // a read has an ETag
+		return f.read(ctx, Query{ID: found.ID, Subject: q.Subject, Identifier: q.Identifier})
 	}
 	return found, nil
 }
@@ -136,6 +146,14 @@ func (f *FHIR) get(ctx context.Context, u *url.URL) (*answerRead, error) {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
 		return nil, ErrNotFound
+	case http.StatusBadRequest:
+		// The NRL answers so to a pointer that is not current, and to no patient. Told
+		// from what is missing it would tell a stranger what is there.
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		if bytes.Contains(said, []byte("DocumentReference status is not")) || bytes.Contains(said, []byte("INVALID_NHS_NUMBER")) {
+			return nil, ErrNotFound
+		}
+		return nil, fmt.Errorf("the NRL answered with status %d", resp.StatusCode)
 	default:
 		return nil, fmt.Errorf("the NRL answered with status %d", resp.StatusCode)
 	}

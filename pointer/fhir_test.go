@@ -177,3 +177,49 @@ func TestErrorsDoNotNameThePatient(t *testing.T) {
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "9000000009")
 }
+
+// nrl.Store, as the NRL, answers 400 to a read of what is not current.
+func TestAStrangerLearnsNothingOverFHIR(t *testing.T) {
+	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != collection+"/theirs-superseded" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"DocumentReference status is not 'current'"}]}`))
+	})
+	remove := func(id string) int {
+		change := pointer.Change{Action: pointer.Delete, Target: pointer.Query{ID: id}}
+		return answer(t, &pointer.Guard{Resolver: f}, callerOf(t, "A81001"), change).Code
+	}
+	assert.Equal(t, remove("none"), remove("theirs-superseded"), "a stranger learns that it is there")
+}
+
+func TestASearchHasTheVersionToo(t *testing.T) {
+	d := load(t, "supersede-both", "stu3", "json")
+	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
+	etag := `W/"7"`
+	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == collection {
+			reply(w, d.contentType(), "", searchsetOf("json", d.text))
+			return
+		}
+		reply(w, d.contentType(), etag, d.text)
+	})
+	q := pointer.Query{Subject: patient, Identifier: newIdentifier}
+	p, err := f.Resolve(t.Context(), q)
+	require.NoError(t, err)
+	assert.Equal(t, "7", p.Version)
+	etag = ""
+	_, err = f.Resolve(t.Context(), q)
+	assert.Error(t, err, "a change that cannot be conditional")
+}
+
+func TestRelativeReferencesOverFHIR(t *testing.T) {
+	d := load(t, "supersede-both", "stu3", "json").custodian(t, `{"reference":"Organization/A81001"}`, "")
+	f := remote(t, func(w http.ResponseWriter, r *http.Request) { reply(w, d.contentType(), "", d.text) })
+	f.RelativeReferences = true
+	g := &pointer.Guard{Resolver: f, RelativeReferences: true}
+	_, err := g.Authorize(t.Context(), callerOf(t, "A81001"), pointer.Change{Action: pointer.Delete, Target: pointer.Query{ID: newID}})
+	assert.NoError(t, err)
+}

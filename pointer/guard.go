@@ -33,7 +33,8 @@ type Guard struct {
 	// Disclose answers an update, a delete or a supersede of another
 	// organisation's pointer by saying so, as the NRL does, in place of saying
 	// that there is no such pointer. A stranger can then find out which pointers
-	// exist.
+	// exist. A handler that refuses a masterIdentifier which the patient has already,
+	// as nrl.Store does, tells it of that one whatever Disclose says.
 	Disclose bool
 
 	// ErrorHandler answers refused requests; nil: WriteError.
@@ -124,6 +125,7 @@ func (g *Guard) judgeTarget(ctx context.Context, caller *asid.Caller, c Change) 
 // same pointer would make one of the decisions stale before it is used.
 func (g *Guard) judgeEntries(ctx context.Context, caller *asid.Caller, c Change) (*Decision, error) {
 	d := &Decision{Change: c}
+	d.Change.Entries = nil // as they were let pass, below
 	if len(c.Entries) == 0 || len(c.Entries) > maxEntries {
 		return nil, &ResourceError{Element: "entry", Detail: "is not there, or more than 100 times"}
 	}
@@ -150,6 +152,7 @@ func (g *Guard) judgeEntries(ctx context.Context, caller *asid.Caller, c Change)
 			}
 			created[q] = true
 		}
+		d.Change.Entries = append(d.Change.Entries, e.Change)
 		d.Entries = append(d.Entries, e)
 	}
 	return d, nil

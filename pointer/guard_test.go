@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -293,4 +294,27 @@ func TestOneRecordForEachDecision(t *testing.T) {
 	assert.Contains(t, refused["error"], "not an organisation of ASID 200000000205", "the log has the truth")
 	assert.NotContains(t, log.String(), "9000000009", "a patient in the log")
 	assert.NotContains(t, log.String(), oldIdentifier.Value)
+}
+
+func TestTheEntriesOfABundleLoseTheirInventedIDs(t *testing.T) {
+	create := pointer.Change{Action: pointer.Create, New: &pointer.Pointer{ID: "theirs", Version: "3", Custodian: ods(t, "A81001")}}
+	d, err := (&pointer.Guard{Resolver: stored(t)}).Authorize(t.Context(), callerOf(t, "A81001"), pointer.Change{Action: pointer.Bundle, Entries: []pointer.Change{create}})
+	require.NoError(t, err)
+	assert.Empty(t, d.Change.Entries[0].New.ID, "a handler that uses it writes over RX1's pointer")
+	assert.Equal(t, "theirs", create.New.ID, "the caller's own is left alone")
+}
+
+func TestRecordsAreShort(t *testing.T) {
+	var log bytes.Buffer
+	guard := &pointer.Guard{Resolver: stored(t), Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	send(t, guard, request("POST", collection, "application/fhir+xml", `<DocumentReference xmlns="http://hl7.org/fhir"><status value="&`+strings.Repeat("a", 900_000)+`;"/></DocumentReference>`))
+	assert.Less(t, log.Len(), 2000)
+}
+
+func TestTheRecordOfABundleNamesItsPointers(t *testing.T) {
+	var log bytes.Buffer
+	guard := &pointer.Guard{Resolver: stored(t), Logger: slog.New(slog.NewJSONHandler(&log, nil)), BundlePath: "/STU3"}
+	_, h := send(t, guard, request("POST", "/STU3", "application/fhir+json", bundleOf("json", "batch", [3]string{"", "DELETE", "DocumentReference/" + oldID})))
+	require.True(t, h.called)
+	assert.Contains(t, log.String(), oldID)
 }

@@ -32,6 +32,7 @@ const (
 	parameter
 	name
 	part
+	fullURL
 	valueCode
 	valueString
 )
@@ -54,41 +55,41 @@ var (
 		"meta":             {field: meta},
 		"language":         {},
 		"text":             {},
-		"extension":        {},
+		"extension":        {many: true},
 		"masterIdentifier": {field: masterIdentifier},
-		"identifier":       {},
+		"identifier":       {many: true},
 		"status":           {field: status},
 		"docStatus":        {},
 		"type":             {},
-		"class":            {}, // STU3
-		"category":         {}, // R4
+		"class":            {},           // STU3
+		"category":         {many: true}, // R4
 		"subject":          {field: subject},
-		"created":          {}, // STU3
-		"indexed":          {}, // STU3
-		"date":             {}, // R4
-		"author":           {}, // owns the information, not the pointer
+		"created":          {},           // STU3
+		"indexed":          {},           // STU3
+		"date":             {},           // R4
+		"author":           {many: true}, // owns the information, not the pointer
 		"authenticator":    {},
 		"custodian":        {field: custodian},
 		"relatesTo":        {field: relatesTo, many: true},
 		"description":      {},
-		"securityLabel":    {},
-		"content":          {},
+		"securityLabel":    {many: true},
+		"content":          {many: true},
 		"context":          {},
 	}
 	metaLevel = level{
 		"id":          {},
-		"extension":   {},
+		"extension":   {many: true},
 		"versionId":   {field: versionID},
 		"version":     {}, // not FHIR's: the NRL's own examples have it in place of versionId
 		"lastUpdated": {},
 		"source":      {}, // R4
-		"profile":     {},
-		"security":    {},
-		"tag":         {},
+		"profile":     {many: true},
+		"security":    {many: true},
+		"tag":         {many: true},
 	}
 	referenceLevel = level{
 		"id":         {},
-		"extension":  {},
+		"extension":  {many: true},
 		"reference":  {field: reference},
 		"type":       {}, // R4
 		"identifier": {field: identifier},
@@ -96,7 +97,7 @@ var (
 	}
 	identifierLevel = level{
 		"id":        {},
-		"extension": {},
+		"extension": {many: true},
 		"use":       {},
 		"type":      {},
 		"system":    {field: system},
@@ -106,7 +107,7 @@ var (
 	}
 	relatesToLevel = level{
 		"id":        {},
-		"extension": {},
+		"extension": {many: true},
 		"code":      {field: code},
 		"target":    {field: target},
 	}
@@ -124,15 +125,15 @@ var (
 	}
 	linkLevel = level{
 		"id":        {},
-		"extension": {},
+		"extension": {many: true},
 		"relation":  {field: relation},
 		"url":       {},
 	}
 	entryLevel = level{
 		"id":        {},
-		"extension": {},
-		"link":      {},
-		"fullUrl":   {},
+		"extension": {many: true},
+		"link":      {many: true},
+		"fullUrl":   {field: fullURL},
 		"resource":  {field: resource},
 		"search":    {},
 		"request":   {field: request},
@@ -141,7 +142,7 @@ var (
 	// the guard did not judge.
 	requestLevel = level{
 		"id":        {},
-		"extension": {},
+		"extension": {many: true},
 		"method":    {field: method},
 		"url":       {field: address},
 	}

@@ -450,3 +450,37 @@ func TestOneRecordForEachRequest(t *testing.T) {
 		assert.Equal(t, "200000000205", record["asid"])
 	}
 }
+
+func TestAPathIsReadAsRoutersDo(t *testing.T) {
+	for _, r := range []*http.Request{
+		request("DELETE", collection+"/DocumentReference?_id="+oldID, "", ""),
+		request("POST", collection+"/DocumentReference", "application/fhir+json", load(t, "create", "stu3", "json").text),
+	} {
+		_, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
+		assert.False(t, h.called, "{id} is DocumentReference, not what was judged")
+	}
+}
+
+func TestAFullURLIsNoReference(t *testing.T) {
+	for _, format := range []string{"json", "xml"} {
+		create := load(t, "create", "stu3", format)
+		for _, full := range []string{odsURL + "A81001", patient, "https://fhir.nhs.uk/Id/ods-organization-code"} {
+			text := strings.Replace(bundleOf(format, "transaction", [3]string{create.text, "POST", "DocumentReference"}), "urn:uuid:x", full, 1)
+			_, h := send(t, &pointer.Guard{Resolver: stored(t), BundlePath: "/STU3"}, request("POST", "/STU3", create.contentType(), text))
+			assert.False(t, h.called, "a server replaces %s by the new id", full)
+		}
+	}
+}
+
+func TestMethodsAreNotOverriddenInDisguise(t *testing.T) {
+	underscored := request("GET", collection+"/theirs", "", "")
+	underscored.Header["X_http_method_override"] = []string{"DELETE"}
+	for _, r := range []*http.Request{
+		underscored,
+		request("GET", collection+"/theirs?a;_method=DELETE", "", ""),
+		request("GET", collection+"/theirs?"+strings.Repeat("a&", 10001)+"_method=DELETE", "", ""),
+	} {
+		_, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
+		assert.False(t, h.called)
+	}
+}

@@ -528,7 +528,7 @@ func TestBodiesAreTaken(t *testing.T) {
 		},
 		"a narrative": func(t *testing.T, d document) document {
 			return d.before(t, "status", `"text":{"status":"generated","div":"<div>x</div>"}`,
-				`<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml" lang="en"><p>Not &amp; owned</p></div></text>`)
+				`<text><status value="generated"/><div lang="en" xml:lang="en" xmlns="http://www.w3.org/1999/xhtml"><p xml:lang="cy">Not &amp; owned</p></div></text>`)
 		},
 		"another author": func(t *testing.T, d document) document {
 			return d.with(t, "author", `"author":[{"reference":"#x"}]`, `<author><reference value="#x"/></author>`)
@@ -573,4 +573,38 @@ func TestNobodyOwnsAPointerWithoutACustodian(t *testing.T) {
 		require.NoError(t, err)
 		assert.IsType(t, &pointer.OwnerError{}, pointer.Owns(callerOf(t, "A81001"), p))
 	})
+}
+
+func TestNoElementIsThereTwiceInXML(t *testing.T) {
+	for _, name := range []string{"type", "context"} {
+		_, err := load(t, "create", "stu3", "xml").twice(t, name).parse()
+		assert.IsType(t, &pointer.BodyError{}, err, name)
+	}
+}
+
+func TestElementsMayHaveIDs(t *testing.T) {
+	everyForm(t, "create", func(t *testing.T, d document) {
+		_, err := d.replace(t, `"custodian": {`, `"custodian": {"id":"c1",`, "<custodian>", `<custodian id="c1">`).parse()
+		assert.NoError(t, err)
+	})
+}
+
+func TestAHostIsNoType(t *testing.T) {
+	everyForm(t, "supersede-both", func(t *testing.T, d document) {
+		d.text = strings.Replace(d.text, "https://nrl.example.nhs.uk/STU3/DocumentReference/", "https://DocumentReference/", 1)
+		_, err := d.parse()
+		assert.IsType(t, &pointer.ResourceError{}, err)
+	})
+}
+
+// elementTreeReader of differential_test.go sees RX1 here.
+func TestNoOtherOrganisationIsInsideTheCustodian(t *testing.T) {
+	const own = `<system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="A81001"/>`
+	for _, custodian := range []string{
+		`<identifier>` + own + `<assigner><reference value="` + odsURL + `RX1"/></assigner></identifier>`,
+		`<extension url="u"><valueReference><reference value="` + odsURL + `RX1"/></valueReference></extension><identifier>` + own + `</identifier>`,
+	} {
+		_, err := load(t, "create", "r4", "xml").custodian(t, "", custodian).parse()
+		assert.IsType(t, &pointer.BodyError{}, err)
+	}
 }

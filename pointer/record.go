@@ -37,11 +37,35 @@ func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *De
 	}
 	if c.Action == Bundle {
 		attrs = append(attrs, slog.Int("entries", len(c.Entries)))
+		if d != nil {
+			attrs = append(attrs, slog.Any("pointers", d.stored()))
+		}
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", short(err.Error())))
 	}
 	g.Logger.LogAttrs(ctx, level, message, attrs...)
+}
+
+// stored names the pointers that a Bundle changes, each by its id.
+func (d *Decision) stored() []string {
+	var ids []string
+	for _, e := range d.Entries {
+		if e.Stored != nil {
+			ids = append(ids, e.Stored.ID)
+		}
+	}
+	return ids
+}
+
+// short bounds a text that has a parser's error in it, and so whatever the sender
+// wrote.
+func short(text string) string {
+	const most = 500
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }
 
 // ruleOf names the type of err, as in OwnerError.

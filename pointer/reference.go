@@ -120,7 +120,8 @@ func (ref referenceTo) documentReference() (Query, error) {
 	}
 	id := ref.url
 	if base, last, found := cutLast(ref.url); found {
-		if base != documentReference && (!isAbsolute(base) || !strings.HasSuffix(base, "/"+documentReference)) {
+		at, typed := strings.CutSuffix(base, "/"+documentReference)
+		if base != documentReference && (!typed || !isAbsolute(at)) {
 			return Query{}, &ResourceError{Element: element, Detail: "refers to what is no DocumentReference"}
 		}
 		id = last

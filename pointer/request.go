@@ -105,6 +105,11 @@ func (g *Guard) readBundle(r *http.Request, body []byte) (Change, error) {
 		return c, &ResourceError{Element: "type", Detail: "is neither transaction nor batch"}
 	}
 	for _, e := range b.entries {
+		// A server puts the new id in the place of every reference that equals the
+		// fullUrl. No reference that the guard takes begins so.
+		if e.full != "" && !strings.HasPrefix(e.full, "urn:uuid:") {
+			return c, &ResourceError{Element: "entry", Detail: "has a fullUrl that is no urn:uuid"}
+		}
 		entry, err := e.change()
 		if err != nil {
 			return c, err
@@ -155,14 +160,15 @@ func placeOf(u *url.URL) (place, error) {
 		return place{}, &asid.RequestError{Detail: "has a path that can be read in two ways"}
 	}
 	base, last := path.Split(u.Path)
-	if last == documentReference {
-		return place{base: base, typed: true}, nil
-	}
+	// Before the other, as routers and asid have it: DocumentReference is an id, too.
 	if base, typed := strings.CutSuffix(base, "/"+documentReference+"/"); typed {
 		if !isID(last) {
 			return place{}, &asid.RequestError{Detail: "names a pointer by what is not an id"}
 		}
 		return place{base: base + "/", typed: true, id: last}, nil
+	}
+	if last == documentReference {
+		return place{base: base, typed: true}, nil
 	}
 	return place{base: u.Path}, nil
 }
@@ -242,13 +248,19 @@ func contentTypeOf(r *http.Request) (string, error) {
 // overridden refuses the headers and the parameter by which some handlers
 // replace the method.
 func overridden(r *http.Request) error {
-	for _, header := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		if _, there := r.Header[header]; there {
+	for header := range r.Header {
+		// Those that follow CGI read an underscore as a hyphen.
+		switch strings.ReplaceAll(strings.ToLower(header), "_", "-") {
+		case "x-http-method-override", "x-http-method", "x-method-override":
 			return &asid.RequestError{Detail: "overrides its method"}
 		}
 	}
-	// A query that cannot be parsed whole is still looked through.
-	if values, _ := url.ParseQuery(r.URL.RawQuery); values.Has("_method") {
+	// Readers differ over what of a query that cannot be parsed whole they keep.
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &asid.RequestError{Detail: "has a malformed query"}
+	}
+	if values.Has("_method") {
 		return &asid.RequestError{Detail: "overrides its method"}
 	}
 	return nil

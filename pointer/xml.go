@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -69,8 +70,8 @@ type xmlCursor struct {
 
 // xmlFrame is an element that has been entered.
 type xmlFrame struct {
-	seen    uint64 // the fields that have been there
-	wrapped bool   // whether another element encloses just this one
+	seen    []string // the elements that have been there and are not to be again
+	wrapped bool     // whether another element encloses just this one
 }
 
 // document reads the root, with read, and what may surround it.
@@ -142,11 +143,13 @@ func (c *xmlCursor) push(t *xml.StartElement) error {
 		return &BodyError{Element: clip(name), Detail: "has too many attributes"}
 	}
 	for i, a := range t.Attr {
-		if a.Name.Space != "" || strings.Contains(a.Name.Local, ":") {
+		// XHTML's xml:lang is the only one: nothing can give another meaning to its prefix.
+		language := a.Name == xml.Name{Space: "xml", Local: "lang"} && (c.div != 0 || name == "div")
+		if a.Name.Space != "" && !language || strings.Contains(a.Name.Local, ":") {
 			return &BodyError{Element: clip(name), Detail: "has an attribute with a prefix"}
 		}
 		for _, other := range t.Attr[:i] {
-			if other.Name.Local == a.Name.Local {
+			if other.Name == a.Name {
 				return &BodyError{Element: clip(name), Detail: "has an attribute twice"}
 			}
 		}
@@ -196,7 +199,7 @@ func (c *xmlCursor) resource(name string) error {
 	// In a Bundle the element at hand encloses the resource.
 	wrapped := len(c.open) > 1
 	if wrapped {
-		if err := c.bare(); err != nil {
+		if err := c.bare(""); err != nil {
 			return err
 		}
 		start, end, err := c.token()
@@ -211,7 +214,7 @@ func (c *xmlCursor) resource(name string) error {
 	if c.here.Name.Local != name {
 		return &BodyError{Element: clip(c.here.Name.Local), Detail: "is not " + name}
 	}
-	if err := c.bare(); err != nil {
+	if err := c.bare(""); err != nil {
 		return err
 	}
 	c.frames = append(c.frames, xmlFrame{wrapped: wrapped})
@@ -219,18 +222,18 @@ func (c *xmlCursor) resource(name string) error {
 }
 
 func (c *xmlCursor) enter() error {
-	if err := c.bare(); err != nil {
+	if err := c.bare("id"); err != nil {
 		return err
 	}
 	c.frames = append(c.frames, xmlFrame{})
 	return nil
 }
 
-// bare checks that the element at hand has no attribute but its namespace: one
-// with children has no value.
-func (c *xmlCursor) bare() error {
+// bare checks that the element at hand has no attribute but its namespace and
+// the one allowed, if any: one with children has no value.
+func (c *xmlCursor) bare(allowed string) error {
 	for _, a := range c.here.Attr {
-		if a.Name.Local != "xmlns" {
+		if a.Name.Local != "xmlns" && a.Name.Local != allowed {
 			return &BodyError{Detail: "has the attribute " + clip(a.Name.Local)}
 		}
 	}
@@ -253,20 +256,18 @@ func (c *xmlCursor) next(l level) (field, error) {
 		if !known {
 			return done, &BodyError{Element: clip(name), Detail: "is not one that is accepted here"}
 		}
-		if e.field == ignored {
-			if err := c.skip(); err != nil {
-				return done, err
-			}
-			continue
-		}
 		if !e.many {
-			bit := uint64(1) << e.field
-			if top.seen&bit != 0 {
+			if slices.Contains(top.seen, name) {
 				return done, &BodyError{Element: name, Detail: "is there twice"}
 			}
-			top.seen |= bit
+			top.seen = append(top.seen, name)
 		}
-		return e.field, nil
+		if e.field != ignored {
+			return e.field, nil
+		}
+		if err := c.skip(); err != nil {
+			return done, err
+		}
 	}
 }
 
@@ -283,16 +284,27 @@ func (c *xmlCursor) leave() error {
 	return err
 }
 
-// skip reads to the end of the element at hand. A custodian in there would be
-// found by a reader that looks for one at any depth.
+// skip reads to the end of the element at hand. A custodian in there, or another
+// organisation in the custodian, would be found by a reader that looks for one at
+// any depth.
 func (c *xmlCursor) skip() error {
+	owner := slices.Contains(c.open, "custodian")
 	for depth := len(c.open); len(c.open) >= depth; {
 		start, _, err := c.token()
 		if err != nil {
 			return err
 		}
-		if start != nil && start.Name.Local == "custodian" {
-			return &BodyError{Element: "custodian", Detail: "is in a place that is none of the pointer's own"}
+		if start == nil {
+			continue
+		}
+		switch name := start.Name.Local; name {
+		case "reference", "identifier", "system", "value": // of an extension or an assigner
+			if !owner {
+				continue
+			}
+			fallthrough
+		case "custodian":
+			return &BodyError{Element: name, Detail: "is in a place that is none of the pointer's own"}
 		}
 	}
 	return nil

@@ -46,6 +46,15 @@ func (e *element) find(names ...string) *element {
 	return e
 }
 
+// size estimates what e takes besides its text, in bytes.
+func (e *element) size() int64 {
+	n := int64(128)
+	for _, c := range e.children {
+		n += c.size()
+	}
+	return n
+}
+
 // without returns the children of other names.
 func (e *element) without(names ...string) []*element {
 	return slices.DeleteFunc(slices.Clone(e.children), func(c *element) bool { return slices.Contains(names, c.name) })
@@ -129,6 +138,9 @@ func jsonMembers(dec *jsontext.Decoder) ([]*element, error) {
 			}
 			members = append(members, e)
 			continue
+		}
+		if called == "id" || called == "url" {
+			return nil, errForm // an attribute in XML, which is not there twice
 		}
 		if _, err := dec.ReadToken(); err != nil {
 			return nil, err

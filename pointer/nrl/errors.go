@@ -21,6 +21,12 @@ type duplicateError struct{ identifier pointer.Identifier }
 
 func (*duplicateError) Error() string { return "the patient has a pointer of that masterIdentifier" }
 
+type patientError struct{ nhsNumber string }
+
+func (e *patientError) Error() string {
+	return "The NHS number does not conform to the NHS Number format: " + e.nhsNumber
+}
+
 type fullError struct{}
 
 func (*fullError) Error() string { return "there is no room for another pointer" }
@@ -39,6 +45,8 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	case *duplicateError:
 		o.Issue, o.Code, o.Display = "duplicate", "DUPLICATE_REJECTED", "Duplicate DocumentReference"
 		o.Diagnostics = "Duplicate masterIdentifier value: " + e.identifier.Value + " system: " + e.identifier.System
+	case *patientError:
+		o.Issue, o.Code, o.Display = "invalid", "INVALID_NHS_NUMBER", "Invalid NHS number"
 	case *parameterError:
 		o.Issue, o.Code, o.Display = "invalid", "INVALID_PARAMETER", "Invalid parameter"
 	case *fullError:

@@ -37,7 +37,8 @@ func (s *Store) find(w http.ResponseWriter, r *http.Request, base string) {
 		}
 		found = s.search(params["subject"], match)
 	}
-	write(w, r, http.StatusOK, searchset(base, r.URL.RawQuery, found, params["_summary"] == "count"))
+	query := strings.ToValidUTF8(r.URL.RawQuery, "%EF%BF%BD")
+	write(w, r, http.StatusOK, searchset(base, query, found, params["_summary"] == "count"))
 }
 
 // parameters reads the query of a search. type.coding is how the specification
@@ -69,8 +70,11 @@ func parameters(rawQuery string) (map[string]string, error) {
 // matcher checks the parameters of a search by subject.
 func matcher(params map[string]string) (func(*kept) bool, error) {
 	nhsNumber, found := strings.CutPrefix(params["subject"], patientURL)
-	if !found || !isNHSNumber(nhsNumber) {
+	if !found {
 		return nil, &parameterError{"subject is not " + patientURL + "[NHS number]"}
+	}
+	if !isNHSNumber(nhsNumber) {
+		return nil, &patientError{nhsNumber}
 	}
 	if summary, asked := params["_summary"]; asked && summary != "count" {
 		return nil, &parameterError{"_summary is not count"}

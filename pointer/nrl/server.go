@@ -37,11 +37,12 @@ const documentReference = "DocumentReference"
 // has it; no URL if the path leads elsewhere.
 func placeOf(r *http.Request) (base, id string) {
 	dir, last := path.Split(r.URL.Path)
-	if last == documentReference {
-		return "https://" + r.Host + r.URL.Path, ""
-	}
+	// Before the other, as asid has it: what it took for a read is not to be a search.
 	if strings.HasSuffix(dir, "/"+documentReference+"/") {
 		return "https://" + r.Host + strings.TrimSuffix(dir, "/"), last
+	}
+	if last == documentReference {
+		return "https://" + r.Host + r.URL.Path, ""
 	}
 	return "", ""
 }
@@ -124,7 +125,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 		return nil, &pointer.BodyError{Detail: "could not be read", Err: err}
 	}
 	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	resource, err := parseElement(strings.Contains(contentType, "xml"), body)
+	resource, err := parseElement(strings.Contains(strings.ToLower(contentType), "xml"), body)
 	if err != nil {
 		return nil, &pointer.BodyError{Detail: "is a resource that cannot be kept", Err: err}
 	}
@@ -138,11 +139,14 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 		return nil, &pointer.ResourceError{Element: "status", Detail: "of a new pointer is not current"}
 	}
 	nhsNumber, found := strings.CutPrefix(p.Subject, patientURL)
-	if !found || !isNHSNumber(nhsNumber) {
+	if !found {
 		return nil, &pointer.ResourceError{Element: "subject", Detail: "does not refer to " + patientURL + "[NHS number]"}
 	}
+	if !isNHSNumber(nhsNumber) {
+		return nil, &patientError{nhsNumber}
+	}
 	p.ID, p.Version = newID(), "1"
-	k := &kept{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead}
+	k := &kept{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
 	if m := resource.find("meta"); m != nil {
 		m.children = m.without("versionId", "version", "lastUpdated")
 	}

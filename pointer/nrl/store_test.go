@@ -1,6 +1,7 @@
 package nrl_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
 	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
@@ -312,7 +315,7 @@ func TestSearchesAreRefused(t *testing.T) {
 	} {
 		w := i.send("GET", target, "json", "")
 		assert.Equal(t, 400, w.Code, target)
-		assert.Contains(t, w.Body.String(), "INVALID_PARAMETER")
+		assert.Regexp(t, "INVALID_PARAMETER|INVALID_NHS_NUMBER|BAD_REQUEST", w.Body.String())
 	}
 	assert.Equal(t, 400, i.send("GET", "/STU3/Patient", "json", "").Code)
 	assert.Equal(t, 404, i.send("GET", collection+"/none", "json", "").Code)
@@ -365,7 +368,7 @@ func TestIfMatch(t *testing.T) {
 func TestTheStoreIsBounded(t *testing.T) {
 	body := example(t, "create-stu3.json")
 	i := start(t)
-	i.store.MaxBytes = 2 * int64(len(body)+1+1<<10) // two that are numbered
+	i.store.MaxBytes = 20 << 10 // two of them
 	numbered := func(n string) string { return strings.ReplaceAll(body, newValue, newValue+n) }
 	first := i.create(t, "json", numbered("1"))
 	i.create(t, "json", numbered("2"))
@@ -465,4 +468,75 @@ func TestSearchesKeepTheirOrder(t *testing.T) {
 	}
 	slices.SortFunc(got, func(a, b string) int { return strings.Index(body, a) - strings.Index(body, b) })
 	assert.Equal(t, want, got, "oldest first")
+}
+
+var self = asid.MustParse("999999999999")
+
+// whole is i's store behind an Authorizer that knows one system.
+func (i *instance) whole(t *testing.T, interactions ...asid.InteractionID) (http.Handler, asid.System) {
+	system := asid.System{ASID: asid.MustParse("200000000205"), ODS: []asid.ODSCode{ods(t, "RX1")}, FQDNs: []string{"rx1.nhs.uk"}, Interactions: interactions}
+	registry, err := asid.NewMemory(system)
+	require.NoError(t, err)
+	state := asidtest.NewRequest("GET", collection, system, self).TLS
+	a := &asid.Authorizer{Registry: registry, Self: self, Connection: func(*http.Request) (*tls.ConnectionState, error) { return state, nil }}
+	return a.Middleware((&pointer.Guard{Resolver: i.store}).Middleware(i.store)), system
+}
+
+func TestWhoMayReadMayNotSearch(t *testing.T) {
+	i := start(t)
+	i.create(t, "json", example(t, "create-stu3.json"))
+	h, system := i.whole(t, asid.DocumentReferenceRead)
+	for _, path := range []string{collection, collection + "/DocumentReference"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, asidtest.NewRequest("GET", path+"?_format=json&subject="+patient, system, self))
+		assert.NotEqual(t, 200, w.Code, "%s: %s", path, w.Body.String())
+	}
+}
+
+func TestXMLAnswersAreWellFormed(t *testing.T) {
+	i := start(t)
+	for _, member := range []string{`"extension":[{"url":["a","b"],"valueCode":"c"}]`, `"authenticator":{"id":["a","b"],"reference":"x"}`} {
+		body := strings.Replace(example(t, "create-stu3.json"), `"custodian"`, member+`,"custodian"`, 1)
+		i.send("POST", collection, "json", strings.ReplaceAll(body, newValue, newValue+member[1:3])) // refused, or kept
+	}
+	w := i.send("GET", query("subject", patient), "xml", "")
+	for _, twice := range []string{`url="a" url="b"`, `id="a" id="b"`} {
+		assert.NotContains(t, w.Body.String(), twice, "no XML reader takes the answer, with everyone's pointers in it")
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	body := strings.Replace(example(t, "create-stu3.json"), `"custodian"`, `"authenticator":[1`+strings.Repeat(",1", 500_000)+`],"custodian"`, 1)
+	store := start(t)
+	store.store.MaxBytes = 2 << 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	store.send("POST", collection, "json", body)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(4<<20), "kept for a MaxBytes of 2 MiB")
+	runtime.KeepAlive(store)
+}
+
+func TestMediaTypesHaveNoCase(t *testing.T) {
+	i := start(t)
+	r := i.request("POST", collection, "xml", example(t, "create-stu3.xml"))
+	r.Header.Set("Content-Type", "Application/FHIR+XML")
+	assert.Equal(t, 201, i.serve(r).Code)
+}
+
+func TestTheSelfLinkIsText(t *testing.T) {
+	i := start(t)
+	r := i.request("GET", query("subject", patient), "json", "")
+	r.URL.RawQuery += "&_format=json%3B\xff"
+	assert.Equal(t, 200, i.serve(r).Code)
+}
+
+func TestInvalidNHSNumbersHaveTheirCode(t *testing.T) {
+	i := start(t)
+	w := i.send("POST", collection, "json", strings.ReplaceAll(example(t, "create-stu3.json"), "9000000009", "9000000008"))
+	assert.Contains(t, w.Body.String(), "INVALID_NHS_NUMBER")
+	w = i.send("GET", query("subject", patient[:len(patient)-1]+"8"), "json", "")
+	assert.Contains(t, w.Body.String(), "INVALID_NHS_NUMBER")
 }
