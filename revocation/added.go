@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"bytes"
+	"crypto/x509"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,16 +29,21 @@ type pointKey struct {
 	name   generalName
 }
 
-// A series holds the CRLs of one issuer, scope and key, delta or complete. Only
-// the newest that is genuine counts.
+// A series holds the CRLs of one issuer and scope that name the same key, delta
+// or complete. Of those that a key signed, only the newest counts.
+//
+// CRLs with and without a number are apart, because newer puts only the ones or
+// the others in an order: among both, forged ones could come between a CRL and
+// the next.
 type series struct {
 	issuer, scope, authority string
-	delta                    bool
+	delta, numbered          bool
 	crls                     []*crl // in the order they were added; replaced, never changed
 }
 
 func (s *series) takes(c *crl) bool {
-	return s.delta == c.delta && s.scope == c.scope.raw && s.authority == c.authority && s.issuer == c.issuer
+	return s.delta == c.delta && s.numbered == (c.number != nil) &&
+		s.scope == c.scope.raw && s.authority == c.authority && s.issuer == c.issuer
 }
 
 // pointKeys returns under which keys the CRL is found.
@@ -77,8 +83,9 @@ func (p *distributionPoint) pointKeys(certificateIssuer string) []pointKey {
 	return keys
 }
 
-// add keeps the CRL. In a full series it takes the place of the one that was
-// added first.
+// add keeps the CRL. In a full series it takes the place of the first that has
+// not been found genuine: whoever can have CRLs added must not push out one
+// that revokes. If all have been, it takes that of the oldest.
 func (a *addedCRLs) add(c *crl) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,7 +100,7 @@ func (a *addedCRLs) add(c *crl) {
 		}
 	}
 	if own == nil {
-		own = &series{issuer: c.issuer, scope: c.scope.raw, authority: c.authority, delta: c.delta}
+		own = &series{issuer: c.issuer, scope: c.scope.raw, authority: c.authority, delta: c.delta, numbered: c.number != nil}
 		for _, key := range keys {
 			if !slices.Contains(a.byPoint[key], own) {
 				a.byPoint[key] = append(slices.Clip(a.byPoint[key]), own)
@@ -106,11 +113,16 @@ func (a *addedCRLs) add(c *crl) {
 			return
 		}
 	}
-	crls := own.crls
+	crls := slices.Clone(own.crls)
 	if len(crls) == maxUnverified {
-		crls = crls[1:]
+		victim := slices.IndexFunc(crls, func(c *crl) bool { return !c.verified() })
+		if victim < 0 {
+			sortNewestFirst(crls)
+			victim = len(crls) - 1
+		}
+		crls = slices.Delete(crls, victim, victim+1)
 	}
-	own.crls = append(slices.Clone(crls), c)
+	own.crls = append(crls, c)
 	a.generation.Add(1)
 }
 
@@ -134,6 +146,11 @@ func (a *addedCRLs) newestFirst(s *series) []*crl {
 	a.mu.RLock()
 	crls := slices.Clone(s.crls)
 	a.mu.RUnlock()
+	sortNewestFirst(crls)
+	return crls
+}
+
+func sortNewestFirst(crls []*crl) {
 	slices.SortStableFunc(crls, func(x, y *crl) int {
 		switch {
 		case x.newer(y):
@@ -143,16 +160,17 @@ func (a *addedCRLs) newestFirst(s *series) []*crl {
 		}
 		return 0
 	})
-	return crls
 }
 
 // supersede lets go of the CRLs of a series that are older than one that has
-// been found genuine and in force.
-func (a *addedCRLs) supersede(s *series, by *crl) {
+// been found genuine and in force, and signed with the same key. What another
+// key signed stays: it may be what says that this one was revoked.
+func (a *addedCRLs) supersede(s *series, by *crl, signer *x509.Certificate) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if slices.Contains(s.crls, by) && slices.ContainsFunc(s.crls, by.newer) {
-		s.crls = slices.DeleteFunc(slices.Clone(s.crls), by.newer)
+	older := func(c *crl) bool { return by.newer(c) && c.verifiedBy(signer) }
+	if slices.Contains(s.crls, by) && slices.ContainsFunc(s.crls, older) {
+		s.crls = slices.DeleteFunc(slices.Clone(s.crls), older)
 	}
 }
 

@@ -34,8 +34,9 @@ func (f *failure) again(now time.Time, err error) {
 		wait = fetch.RetryAfter
 	}
 	wait = min(wait, maxBackoff)
-	// Up to a quarter more or less, so that a fleet does not come back at once.
-	wait += time.Duration((rand.Float64() - 0.5) / 2 * float64(wait))
+	// Up to a quarter more, so that a fleet does not come back at once; never less
+	// than the server asked for.
+	wait += time.Duration(rand.Float64() / 4 * float64(wait))
 	f.err, f.until = err, now.Add(wait)
 	f.times++
 }

@@ -70,14 +70,26 @@ func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Put implements Cache.
 func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.Time) error {
-	if len(data)+cacheHeader > maxCacheFile {
-		return ErrTooLarge
-	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
 	if err := d.usable(ctx); err != nil {
 		return err
+	}
+	err := d.put(key, data, until)
+	if err != nil {
+		// What could not be replaced must not come back after a restart: the
+		// newer one may revoke what it calls good.
+		if gone := os.Remove(d.path(key)); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
+func (d DirCache) put(key string, data []byte, until time.Time) error {
+	if len(data)+cacheHeader > maxCacheFile {
+		return ErrTooLarge
 	}
 	if err := d.prune(maxCacheFiles); err != nil {
 		return err
@@ -128,6 +140,8 @@ func (d DirCache) usable(ctx context.Context) error {
 		return fmt.Errorf("%s is not a directory", string(d))
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others may write to the directory %s, mode %v", string(d), info.Mode().Perm())
+	case ownedByAnother(info):
+		return fmt.Errorf("another user owns the directory %s", string(d))
 	}
 	return nil
 }

@@ -105,7 +105,8 @@ func fromPEM(raw []byte) (cryptobyte.String, *CRLError) {
 		return raw, nil
 	}
 	block, rest := pem.Decode(raw)
-	if block == nil || block.Type != "X509 CRL" || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
+	// pem.Decode passes over a block that it cannot read.
+	if block == nil || bytes.Count(raw, []byte(start)) > 1 || block.Type != "X509 CRL" || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, malformed("not one PEM block of type X509 CRL")
 	}
 	return block.Bytes, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,9 @@ func (s *CRLs) Status(ctx context.Context, q Query) (Answer, error) {
 	if len(q.Path) < 2 {
 		return Answer{}, errors.New("the path is shorter than a certificate and its issuer")
 	}
+	if slices.ContainsFunc(q.Path, func(c *x509.Certificate) bool { return c == nil || c.SerialNumber == nil }) {
+		return Answer{}, errors.New("the path has a certificate missing")
+	}
 	if answer, ok := s.kept(ctx, &q); ok {
 		return *answer, nil
 	}
@@ -100,18 +104,17 @@ func (s *CRLs) whyNone(subject *subject, otherwise bool) error {
 // return one whose time is over. role says what the CRL is to be, and fits why a
 // new one there is not that; fits must not depend on the time.
 func (s *search) fetch(ctx context.Context, url, role string, fits func(*crl) error) (*crl, error) {
-	u := use{
-		// Whoever may sign for one role must not decide what is kept for another.
-		key:   fmt.Sprintf("%s#%x", url, sha256.Sum256([]byte(role))),
-		url:   url,
-		judge: fits,
-	}
+	u := use{key: useKey(url, role), url: url, judge: fits}
 	c, atHand, err := s.source.get(ctx, &u, s.at)
 	s.fetched = s.fetched || !atHand
 	u.crl = c
 	s.rests.uses = append(s.rests.uses, u)
 	return c, err
 }
+
+// useKey is the key of a use: whoever may sign for one role must not decide what
+// is kept for another.
+func useKey(url, role string) string { return fmt.Sprintf("%s#%x", url, sha256.Sum256([]byte(role))) }
 
 // get gets the CRL of a use from the keeper.
 func (s *CRLs) get(ctx context.Context, u *use, at time.Time) (c *crl, atHand bool, err error) {
@@ -141,8 +144,12 @@ func (s *CRLs) keeper() *keeper[*crl] {
 }
 
 // mayReplace says why a CRL must not take the place of one that is older, or
-// rather is not: its number or, between scopes, its thisUpdate goes backwards.
+// rather is not: its number or, between scopes, its thisUpdate goes backwards. Nor
+// may one whose signer the older one revokes: it would vouch for that signer.
 func mayReplace(newer, older *crl) error {
+	if older.revokesSigner(newer) {
+		return &CRLError{Source: newer.source, Err: ErrSignature, Detail: "the one that is kept lists its signer's certificate"}
+	}
 	if newer.scope.raw == older.scope.raw && older.newer(newer) ||
 		newer.scope.raw != older.scope.raw && newer.thisUpdate.Before(older.thisUpdate) {
 		return &CRLError{Source: newer.source, Err: ErrExpired, Detail: "it is older than the one that is kept"}

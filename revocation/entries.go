@@ -28,9 +28,13 @@ type entryReader struct {
 func (r *entryReader) read(der []byte) *index {
 	builder := newIndexBuilder(r.indirect)
 	marks := make([]mark, 0, 16+len(der)/r.typicalSize(der))
+	short := plainReasons
+	if !r.v2 {
+		short = 0 // its entries have no extensions
+	}
 	group, at := uint32(0), 0
 	for {
-		if marks, at = countShort(builder, marks, der, at, group); at == len(der) {
+		if marks, at = countShort(builder, marks, der, at, group, short); at == len(der) {
 			break
 		}
 		e, size := r.entry(der[at:])
@@ -83,7 +87,7 @@ func (r *entryReader) typicalSize(der []byte) int {
 		}
 		least = min(least, len(entry))
 	}
-	return least
+	return max(least, shortestEntry)
 }
 
 const (
@@ -93,6 +97,8 @@ const (
 	// shortWindow is how much of the list readShort looks at: more than an
 	// entry with the longest serial and a reason.
 	shortWindow = 72
+	// shortestEntry is one with a serial of one octet.
+	shortestEntry = shortSerial + 1 + 2 + utcTimeLength
 )
 
 // A mark is what the first walk finds of a short entry and the second needs: the
@@ -113,9 +119,9 @@ func (m mark) part() uint64 { return uint64(m >> markPart) }
 
 // countShort counts entries from der[at:] on, up to one that is not short, and
 // returns their marks and where that one is. An entry is short if it has
-// one-octet lengths, a UTCTime, and no extension but a reason that is not
-// removeFromCRL; near the end of the list none is.
-func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group uint32) ([]mark, int) {
+// one-octet lengths, a UTCTime, and no extension but one of the given reasons;
+// near the end of the list none is.
+func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group uint32, reasons uint64) ([]mark, int) {
 	for len(der)-at >= shortWindow {
 		window := (*[shortWindow]byte)(der[at:])
 		header := binary.LittleEndian.Uint32(window[:])
@@ -138,7 +144,7 @@ func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group u
 		m := mark(packWhen(seconds, ReasonUnspecified)) | mark(n)<<markSerial | mark(size)<<markSize
 		if size-n != shortSerial+2+utcTimeLength {
 			prefix, reason := date[2+utcTimeLength:2+utcTimeLength+len(reasonPrefix)], date[2+utcTimeLength+len(reasonPrefix)]
-			if size-n != shortSerial+2+utcTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
+			if size-n != shortSerial+2+utcTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || reasons>>reason&1 == 0 {
 				break
 			}
 			m |= mark(reason)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // HTTPFetcher is the Fetcher for http and https URLs. It follows no redirect,
@@ -91,6 +92,11 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Opaque != "" {
 		return nil, fmt.Errorf("%w: only http and https are fetched", ErrHostNotAllowed)
+	}
+	// net/http would map such a name to another one, which the check of its
+	// address would not know. A certificate has it in ASCII (RFC 5280 section 7.4).
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return nil, fmt.Errorf("%w: the host is not written in ASCII", ErrHostNotAllowed)
 	}
 	if u.User != nil {
 		return nil, fmt.Errorf("%w: the URL has user information", ErrHostNotAllowed)

@@ -63,6 +63,8 @@ type kept[T document] struct {
 	current atomic.Pointer[held[T]]
 	used    atomic.Bool // since it was fetched or last refreshed
 
+	recalled atomic.Bool // known has read the Cache
+
 	mu      sync.Mutex
 	request Request       // of the last get, for refreshes
 	judge   func(T) error // of the last get
@@ -126,13 +128,9 @@ func (k *keeper[T]) get(ctx context.Context, key string, request Request, at tim
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		e.mu.Lock()
-		if f.waiting--; f.waiting == 0 && e.flight == f {
-			// Whoever comes next wants a fetch that goes on.
-			e.flight = nil
-			f.cancel()
-		}
-		e.mu.Unlock()
+		// A source that uses up its callers' time has to become a failure that
+		// is remembered, so the fetch goes on without them.
+		e.leave(f, !errors.Is(ctx.Err(), context.DeadlineExceeded))
 		return e.stale(&FetchError{URL: request.URL, Err: ctx.Err()})
 	}
 	if f.err != nil {
@@ -143,6 +141,47 @@ func (k *keeper[T]) get(ctx context.Context, key string, request Request, at tim
 		return f.held.doc, !f.fetched, &FetchError{URL: request.URL, Err: ErrExpired}
 	}
 	return f.held.doc, !f.fetched, nil
+}
+
+// leave ends the wait for a fetch. With the last one who waits it may be called
+// off, and leave says whether it was.
+func (e *kept[T]) leave(f *flight[T], callOff bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f.waiting--
+	if !callOff || f.waiting > 0 || e.flight != f {
+		return false
+	}
+	e.flight = nil // whoever comes next wants a fetch that goes on
+	f.cancel()
+	return true
+}
+
+// peek returns the document under key that is in memory, of the time or not.
+func (k *keeper[T]) peek(key string) (doc T, ok bool) {
+	if e := k.find(key); e != nil {
+		if h := e.current.Load(); h != nil {
+			return h.doc, true
+		}
+	}
+	return doc, false
+}
+
+// known returns the document under key that is in memory or, if nobody has asked
+// for it yet, in the Cache; of the time or not. Nothing is fetched.
+func (k *keeper[T]) known(ctx context.Context, key string, request Request, at time.Time, judge func(T) error) (doc T, ok bool) {
+	if k.cache != nil {
+		e := k.find(key)
+		if e == nil {
+			e = k.add(key)
+		}
+		if e.current.Load() == nil && !e.recalled.Swap(true) {
+			if h := k.recall(ctx, key, request.URL, judge, at); h != nil {
+				e.current.CompareAndSwap(nil, h)
+			}
+		}
+	}
+	return k.peek(key)
 }
 
 // stale returns the last document beside an error, if there is one.
@@ -180,18 +219,18 @@ func (k *keeper[T]) start(ctx context.Context, e *kept[T], at time.Time) {
 		defer cancel()
 		f.held, f.fetched, f.err = k.attempt(ctx, e, request, judge, at)
 		e.mu.Lock()
-		if f.held != nil {
-			e.current.Store(f.held)
-		}
-		switch {
-		case f.err == nil && !at.After(f.held.end):
-			e.failure = failure{}
-		case f.err == nil:
-			e.failure.again(k.clock(), &FetchError{URL: request.URL, Err: ErrExpired})
-		case e.flight == f: // not called off
-			e.failure.again(k.clock(), f.err)
-		}
-		if e.flight == f {
+		if e.flight == f { // else it was called off, and another may have brought what is newer
+			switch {
+			case f.err == nil && !at.After(f.held.end):
+				e.failure = failure{}
+			case f.err == nil:
+				e.failure.again(k.clock(), &FetchError{URL: request.URL, Err: ErrExpired})
+			default:
+				e.failure.again(k.clock(), f.err)
+			}
+			if f.held != nil {
+				e.current.Store(f.held)
+			}
 			e.flight = nil
 		}
 		e.mu.Unlock()
@@ -216,20 +255,20 @@ func (k *keeper[T]) attempt(ctx context.Context, e *kept[T], request Request, ju
 func (k *keeper[T]) obtain(ctx context.Context, e *kept[T], request Request, judge func(T) error, at time.Time) (_ *held[T], fetched bool, _ error) {
 	old := e.current.Load()
 	if old == nil && k.cache != nil {
-		if old = k.recall(ctx, e.key, request.URL, judge); old != nil && !at.After(old.end) {
+		if old = k.recall(ctx, e.key, request.URL, judge, at); old != nil && !at.After(old.end) {
 			return old, false, nil
 		}
 	}
-	h, err := k.fetch(ctx, e.key, request, judge, old)
-	if err != nil && old != nil && e.current.Load() == nil {
-		e.current.Store(old) // expired, but all there is
+	h, err := k.fetch(ctx, e.key, request, judge, old, at)
+	if err != nil && old != nil {
+		e.current.CompareAndSwap(nil, old) // expired, but all there is
 	}
 	return h, true, err
 }
 
 // recall reads a document from the Cache. Whatever is wrong with it, it is as if
 // it were not there.
-func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) error) *held[T] {
+func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) error, at time.Time) *held[T] {
 	raw, err := k.cache.Get(ctx, key)
 	if err != nil {
 		if !errors.Is(err, ErrCacheMiss) {
@@ -237,7 +276,7 @@ func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) e
 		}
 		return nil
 	}
-	doc, err := k.believe(raw, url, judge)
+	doc, err := k.believe(raw, url, judge, at)
 	if err != nil {
 		k.log(ctx, "cached document not believed", url, err)
 		return nil
@@ -245,16 +284,27 @@ func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) e
 	return k.hold(doc)
 }
 
-func (k *keeper[T]) believe(raw []byte, url string, judge func(T) error) (doc T, err error) {
+func (k *keeper[T]) believe(raw []byte, url string, judge func(T) error, at time.Time) (doc T, err error) {
 	doc, err = k.parse(raw, url)
 	if err == nil && judge != nil {
 		err = judge(doc)
 	}
-	return doc, err
+	if err != nil {
+		return doc, err
+	}
+	// One that has not begun must not take the place of one that counts, nor
+	// keep out those that come before it.
+	if now := k.clock(); now.After(at) {
+		at = now
+	}
+	if from, _ := doc.lifetime(); from.After(at.Add(clockTolerance)) {
+		return doc, &FetchError{URL: url, Err: ErrNotYetValid}
+	}
+	return doc, nil
 }
 
 // fetch fetches a document that may take the place of old, nil if there is none.
-func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judge func(T) error, old *held[T]) (*held[T], error) {
+func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judge func(T) error, old *held[T], at time.Time) (*held[T], error) {
 	if k.fetcher == nil {
 		return nil, &FetchError{URL: request.URL, Err: ErrNoSource}
 	}
@@ -279,7 +329,10 @@ func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judg
 	if request.MaxBytes > 0 && int64(len(response.Body)) > request.MaxBytes {
 		return nil, &FetchError{URL: request.URL, Err: ErrTooLarge}
 	}
-	doc, err := k.believe(response.Body, request.URL, judge)
+	doc, err := k.believe(response.Body, request.URL, judge, at)
+	if err == nil {
+		err = ctx.Err() // called off: what another fetch brings meanwhile may be newer
+	}
 	if err != nil {
 		return nil, err
 	}

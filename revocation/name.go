@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -115,7 +116,11 @@ func appendText(b []byte, tag asn1.Tag, content []byte) (_ []byte, ok bool) {
 		for i := range units {
 			units[i] = binary.BigEndian.Uint16(content[2*i:])
 		}
-		content = []byte(string(utf16.Decode(units)))
+		runes := utf16.Decode(units)
+		if slices.Contains(runes, unicode.ReplacementChar) {
+			return nil, false // half a surrogate pair: which one would be lost
+		}
+		content = []byte(string(runes))
 	default:
 		return nil, false
 	}
@@ -147,4 +152,44 @@ func foldCase(r rune) rune {
 		least = min(least, other)
 	}
 	return least
+}
+
+// mayBeEqual says whether two names, whose normal forms differ, may be equal by
+// RFC 5280 section 7.1 all the same: they differ in nothing but values that were
+// kept as octets or have characters beyond ASCII.
+func mayBeEqual(a, b string) bool {
+	x, y := cryptobyte.String(a), cryptobyte.String(b)
+	for !x.Empty() && !y.Empty() {
+		var n, m uint8
+		if !x.ReadUint8(&n) || !y.ReadUint8(&m) || n != m {
+			return false
+		}
+		for range n {
+			xType, xValue, ok := readAttribute(&x)
+			yType, yValue, also := readAttribute(&y)
+			if !ok || !also || xType != yType || xValue != yValue && plainText(xValue) && plainText(yValue) {
+				return false
+			}
+		}
+	}
+	return x.Empty() && y.Empty()
+}
+
+// readAttribute reads what appendAttribute appends.
+func readAttribute(s *cryptobyte.String) (oid, value string, ok bool) {
+	var n uint32
+	var b []byte
+	if !s.ReadUint32(&n) || !s.ReadBytes(&b, int(n)) {
+		return "", "", false
+	}
+	oid = string(b)
+	if !s.ReadUint32(&n) || !s.ReadBytes(&b, int(n)-4) {
+		return "", "", false
+	}
+	return oid, string(b), true
+}
+
+// plainText says whether a value of a normal form is text in ASCII.
+func plainText(value string) bool {
+	return value[0] == '~' && !strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf })
 }

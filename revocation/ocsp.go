@@ -1,11 +1,13 @@
 package revocation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,9 +76,14 @@ func (s *OCSP) Add(response []byte) error {
 	for _, single := range r.singles {
 		serial := string(single.id.serial)
 		list := bySerial[serial]
-		if len(list) == 0 || list[len(list)-1] != r {
-			bySerial[serial] = append(list[:len(list):len(list)], r)
+		if slices.ContainsFunc(list, func(other *ocspResponse) bool { return bytes.Equal(other.raw, r.raw) }) {
+			continue
 		}
+		if list == nil && len(bySerial) >= maxKept {
+			return r.error(ErrTooLarge, "responses about too many certificates have been added")
+		}
+		// Which of them is genuine shows only when the certificate is asked about.
+		bySerial[serial] = append(slices.Clone(list[max(0, len(list)-maxUnverified+1):]), r)
 	}
 	s.added.Store(&ocspAdded{bySerial})
 	return nil
@@ -114,7 +121,7 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 	if added := s.added.Load(); added != nil {
 		i.hearAdded(ctx, added)
 	}
-	if a, ok := i.decision(false); ok {
+	if a, ok := i.decision(ctx, false); ok {
 		return a, nil
 	}
 	if s.Fetcher == nil {
@@ -130,7 +137,7 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 		if r != nil {
 			i.hear(ctx, &r.verdict)
 		}
-		if a, ok := i.decision(cached); ok {
+		if a, ok := i.decision(ctx, cached); ok {
 			return a, nil
 		}
 	}
@@ -175,16 +182,38 @@ func (i *ocspInquiry) hear(ctx context.Context, v *ocspVerdict) {
 }
 
 // decision returns the answer if what was heard is enough for one.
-func (i *ocspInquiry) decision(cached bool) (Answer, bool) {
+func (i *ocspInquiry) decision(ctx context.Context, cached bool) (Answer, bool) {
 	if i.fresh == nil {
 		return Answer{}, false
 	}
+	if i.fresh.status != ocsp.Revoked {
+		i.hearKept(ctx)
+	}
 	return i.answer(i.fresh, cached), true
+}
+
+// hearKept considers the revocations that are kept: Run may have fetched one
+// since anybody asked, or it is from before a restart, and what is at hand may
+// be older.
+func (i *ocspInquiry) hearKept(ctx context.Context) {
+	if i.source.Fetcher == nil {
+		return
+	}
+	i.source.setUp()
+	for n := range i.subject.questions {
+		q := &i.subject.questions[n]
+		if r, ok := i.source.kept.known(ctx, q.key, q.request, i.q.At, q.judge); ok && r.verdict.status == ocsp.Revoked {
+			i.hear(ctx, &r.verdict)
+		}
+	}
 }
 
 // undecided ends an inquiry without a decision: with what has expired, if
 // there is that. none is the reason if nothing was heard at all.
 func (i *ocspInquiry) undecided(none error) (Answer, error) {
+	if known := i.subject.revoked.Load(); known != nil && i.expired == nil {
+		return i.answer(known, true), nil // until something newer takes it back
+	}
 	if len(i.errs) == 0 {
 		return Answer{}, none
 	}
@@ -192,7 +221,19 @@ func (i *ocspInquiry) undecided(none error) (Answer, error) {
 	if i.expired != nil {
 		a = i.answer(i.expired, true)
 	}
+	if a.Status == Good && i.disowned() {
+		a = Answer{}
+	}
 	return a, errors.Join(i.errs...)
+}
+
+// disowned says whether a response of the time says that it does not know the
+// certificate: that is newer than any good one that has expired.
+func (i *ocspInquiry) disowned() bool {
+	return slices.ContainsFunc(i.errs, func(err error) bool {
+		unknown, ok := errors.AsType[*ocspUnknown](err)
+		return ok && unknown.verdict.current(i.q.At) == nil
+	})
 }
 
 func (i *ocspInquiry) answer(v *ocspVerdict, cached bool) Answer {

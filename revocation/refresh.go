@@ -98,15 +98,25 @@ func (k *keeper[T]) due(now time.Time) (due []*kept[T], next time.Time) {
 // refresh fetches a document anew and waits for it. Callers of get are not held
 // up: what is at hand counts meanwhile.
 func (k *keeper[T]) refresh(ctx context.Context, e *kept[T]) {
+	if ctx.Err() != nil {
+		return
+	}
 	e.used.Store(false)
 	e.mu.Lock()
 	if e.flight == nil {
-		k.start(ctx, e, k.clock())
+		k.start(context.WithoutCancel(ctx), e, k.clock()) // others may come to wait for it
 	}
 	e.flight.waiting++
 	f := e.flight
 	e.mu.Unlock()
-	<-f.done // ends with ctx, which the fetch has from here
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if e.leave(f, true) {
+			<-f.done
+		}
+		return
+	}
 	if f.err != nil {
 		e.used.Store(true) // what nobody asked for meanwhile is worth another attempt
 		k.log(ctx, "document not refreshed", e.key, f.err)

@@ -106,8 +106,21 @@ func (r *ocspResponse) judge(issuer *ocspIssuer, serial []byte) error {
 	}
 	r.verdict = ocspVerdict{ocspSingle: *single, source: r.source, producedAt: r.producedAt, responder: responder}
 	r.verdict.nocheck = responder == nil || hasNoCheck(responder)
+	if single.status == ocsp.Unknown {
+		return &ocspUnknown{r.error(ErrResponder, "it does not know the certificate"), r.verdict}
+	}
 	return nil
 }
+
+// An ocspUnknown is a signed answer of "unknown". It is never kept, but it ends
+// what Policy.MaxStale would still allow.
+type ocspUnknown struct {
+	error
+	verdict ocspVerdict
+}
+
+// Unwrap returns the *OCSPError.
+func (e *ocspUnknown) Unwrap() error { return e.error }
 
 // find returns the one answer about the certificate. Of several that disagree,
 // revoked stands; several that do not are one too many all the same: which
@@ -130,8 +143,6 @@ func (r *ocspResponse) find(issuer *ocspIssuer, serial []byte) (*ocspSingle, err
 		return nil, r.error(ErrScope, "it does not speak of the certificate")
 	case several && found.status != ocsp.Revoked:
 		return nil, r.error(ErrMalformed, "several answers about the certificate")
-	case found.status == ocsp.Unknown:
-		return nil, r.error(ErrResponder, "it does not know the certificate")
 	}
 	return found, nil
 }

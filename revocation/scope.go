@@ -64,6 +64,12 @@ type generalName struct {
 const (
 	tagDirectoryName = 4
 	tagURI           = 6
+
+	// maxNames and maxPoints bound what is kept of a CRL that nobody has
+	// verified yet, since the shortest name takes two octets there and many
+	// times that here.
+	maxNames  = 256
+	maxPoints = 256
 )
 
 // readGeneralNames reads the content octets of GeneralNames, of which there
@@ -73,7 +79,7 @@ func readGeneralNames(list cryptobyte.String) (names []generalName, ok bool) {
 	for !list.Empty() {
 		var content cryptobyte.String
 		var tag asn1.Tag
-		if !list.ReadAnyASN1(&content, &tag) {
+		if len(names) == maxNames || !list.ReadAnyASN1(&content, &tag) {
 			return nil, false
 		}
 		number := uint8(tag & 0x1f)
@@ -173,7 +179,7 @@ func readDistributionPoints(der cryptobyte.String) (points []distributionPoint, 
 	for !list.Empty() {
 		var fields, flags, issuer cryptobyte.String
 		var hasReasons, hasIssuer bool
-		if !list.ReadASN1(&fields, asn1.SEQUENCE) {
+		if len(points) == maxPoints || !list.ReadASN1(&fields, asn1.SEQUENCE) {
 			return nil, false
 		}
 		point := distributionPoint{reasons: allReasons}
@@ -366,8 +372,23 @@ func (c *crl) lookUp(s *subject) (when, bool) {
 	if c.scope.indirect {
 		group, ok = c.groups[s.issuer]
 	}
-	if !ok || c.entries == nil {
+	if c.entries == nil {
 		return 0, false
 	}
-	return c.entries.find(s.serial, group)
+	if ok {
+		if w, listed := c.entries.find(s.serial, group); listed {
+			return w, true
+		}
+	}
+	// Where it is not certain that a certificateIssuer is another name than that
+	// of the certificate's issuer, it must not be taken for another.
+	for name, group := range c.groups {
+		if name == s.issuer || !mayBeEqual(name, s.issuer) {
+			continue
+		}
+		if w, listed := c.entries.find(s.serial, group); listed && w.reason() != ReasonRemoveFromCRL {
+			return w, true
+		}
+	}
+	return 0, false
 }

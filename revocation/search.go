@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -27,8 +28,9 @@ type tally struct {
 	current coverage // by CRLs that are of the time; its reasons are the reasons_mask of RFC 5280
 	stale   coverage // by CRLs whose time is over
 	revoked *Answer
-	errs    []error // of CRLs that do not count
-	added   bool    // one that was added has been consulted
+	signer  *x509.Certificate // of the CRL that was consulted last
+	errs    []error           // of CRLs that do not count
+	added   bool              // one that was added has been consulted
 }
 
 // A coverage is the reasons that CRLs cover, none of which lists the
@@ -113,13 +115,19 @@ func (s *search) conclude(t *tally) (Answer, error) {
 }
 
 // consultAdded consults the CRLs that were added, of each series the newest that
-// is genuine and in force.
+// is genuine and in force, for each key that signed one. A CRL says itself which
+// series it is of, so a key that was revoked could otherwise hide, behind a CRL
+// of its own, the one that says so.
 func (s *search) consultAdded(ctx context.Context, p *distributionPoint, t *tally) {
 	for _, series := range s.source.added.at(p.pointKeys(t.subject.issuer)) {
 		if series.delta {
 			continue
 		}
+		var signers []*x509.Certificate
 		for _, c := range s.source.added.newestFirst(series) {
+			if slices.ContainsFunc(signers, c.verifiedBy) {
+				continue
+			}
 			t.added = true
 			err := s.consult(ctx, c, p, t)
 			if t.revoked != nil {
@@ -128,13 +136,13 @@ func (s *search) consultAdded(ctx context.Context, p *distributionPoint, t *tall
 			if err != nil {
 				t.errs = append(t.errs, err)
 			}
-			if errors.Is(err, ErrSignature) || errors.Is(err, ErrNotYetValid) {
-				continue
+			if errors.Is(err, ErrScope) {
+				break // so are the others
 			}
 			if err == nil || errors.Is(err, ErrExpired) {
-				s.source.added.supersede(series, c)
+				signers = append(signers, t.signer)
+				s.source.added.supersede(series, c, t.signer)
 			}
-			break
 		}
 	}
 }
@@ -157,8 +165,11 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 		}
 		return source.signed(c, path)
 	}
+	// All that fits rests on: one certificate's misfit is no other's.
+	ca := subject.cert.BasicConstraintsValid && subject.cert.IsCA
+	role := fmt.Sprintf("complete %q %v %t %x", subject.issuer, *p, ca, path[1].RawSubjectPublicKeyInfo)
 	for _, url := range urls {
-		c, err := s.fetch(ctx, url, fmt.Sprintf("complete %q %v", subject.issuer, p.crlIssuer), fits)
+		c, err := s.fetch(ctx, url, role, fits)
 		if c != nil {
 			err = errors.Join(err, s.consult(ctx, c, p, t))
 			if t.revoked != nil {
@@ -166,9 +177,28 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 			}
 		}
 		if err == nil {
+			s.consultKept(ctx, c, urls, role, fits, p, t)
 			return
 		}
 		t.errs = append(t.errs, err)
+	}
+}
+
+// consultKept consults the CRLs of the point's other URLs that are in memory and
+// newer: whoever plays back an old one at the first URL is not to undo what
+// another has brought.
+func (s *search) consultKept(ctx context.Context, c *crl, urls []string, role string, fits func(*crl) error, p *distributionPoint, t *tally) {
+	for _, url := range urls {
+		kept, ok := s.source.keeper().peek(useKey(url, role))
+		if !ok || kept == c || s.rests.after(s.at, kept.nextUpdate) {
+			continue
+		}
+		if other, err := s.fetch(ctx, url, role, fits); err == nil && other.scope.raw == c.scope.raw && other.newer(c) {
+			_ = s.consult(ctx, other, p, t) // what is wrong with it takes nothing from c
+		}
+		if t.revoked != nil {
+			return
+		}
 	}
 }
 
@@ -194,6 +224,7 @@ func (s *search) consult(ctx context.Context, c *crl, p *distributionPoint, t *t
 	if err != nil {
 		return err
 	}
+	t.signer = signer
 	delta := s.delta(ctx, c, t, signer)
 	current := !s.rests.after(s.at, c.nextUpdate)
 	deltaCurrent := delta != nil && !s.rests.after(s.at, delta.nextUpdate)
@@ -280,7 +311,7 @@ func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certi
 		}
 		for _, d := range s.source.added.newestFirst(series) {
 			if consider(d) == "" {
-				s.source.added.supersede(series, d)
+				s.source.added.supersede(series, d, signer)
 				break
 			}
 		}

@@ -30,7 +30,7 @@ type verifiedKeys struct {
 }
 
 type triedKey struct {
-	key   []byte // SubjectPublicKeyInfo
+	cert  *x509.Certificate // the first one of that key
 	valid bool
 }
 
@@ -40,7 +40,7 @@ func (c *crl) verifiedBy(cert *x509.Certificate) bool {
 	c.keys.mu.Lock()
 	defer c.keys.mu.Unlock()
 	for _, tried := range c.keys.tried {
-		if bytes.Equal(tried.key, cert.RawSubjectPublicKeyInfo) {
+		if bytes.Equal(tried.cert.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo) {
 			return tried.valid
 		}
 	}
@@ -48,8 +48,35 @@ func (c *crl) verifiedBy(cert *x509.Certificate) bool {
 	if len(c.keys.tried) == maxSigners {
 		c.keys.tried = slices.Delete(c.keys.tried, 0, 1)
 	}
-	c.keys.tried = append(c.keys.tried, triedKey{key: bytes.Clone(cert.RawSubjectPublicKeyInfo), valid: valid})
+	c.keys.tried = append(c.keys.tried, triedKey{cert: cert, valid: valid})
 	return valid
+}
+
+// revokesSigner says whether c lists the certificate of a key that newer is known
+// to be signed with, and is not signed with that key itself.
+func (c *crl) revokesSigner(newer *crl) bool {
+	newer.keys.mu.Lock()
+	tried := slices.Clone(newer.keys.tried)
+	newer.keys.mu.Unlock()
+	return slices.ContainsFunc(tried, func(tried triedKey) bool {
+		if !tried.valid || c.verifiedBy(tried.cert) {
+			return false
+		}
+		signer, err := newSubject(tried.cert)
+		if err != nil {
+			return true
+		}
+		w, listed := c.lookUp(signer)
+		return listed && w.reason() != ReasonRemoveFromCRL
+	})
+}
+
+// verified says whether the CRL's signature is known to verify with a key that
+// may have signed it.
+func (c *crl) verified() bool {
+	c.keys.mu.Lock()
+	defer c.keys.mu.Unlock()
+	return slices.ContainsFunc(c.keys.tried, func(tried triedKey) bool { return tried.valid })
 }
 
 // maySign says whether the certificate is one of the CRL's issuer and lets its

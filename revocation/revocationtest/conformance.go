@@ -102,6 +102,8 @@ func (s *sourceTest) expectGood(ctx context.Context, what string, path []*x509.C
 		s.wrong("%s: %s, want good", what, a.Status)
 	case a.ThisUpdate.IsZero() || a.ThisUpdate.After(s.at):
 		s.wrong("%s: thisUpdate is %s, want a time before the question's", what, a.ThisUpdate)
+	case a.NextUpdate.IsZero() && s.at.Sub(a.ThisUpdate) > time.Hour:
+		s.wrong("%s: it names no nextUpdate and is of %s: after an hour that is an error of the kind ErrExpired", what, a.ThisUpdate)
 	case !a.NextUpdate.IsZero() && a.NextUpdate.Before(s.at):
 		s.wrong("%s: nextUpdate %s has passed: that is an error of the kind ErrExpired", what, a.NextUpdate)
 	}
