@@ -1,8 +1,10 @@
 package revocation
 
 import (
+	"bufio"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -172,4 +174,46 @@ func FuzzCacheFile(f *testing.F) {
 		}
 		assert.Len(t, data, len(file)-cacheHeader)
 	})
+}
+
+func TestAFailedPutLeavesNoOlderDocument(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	cache := DirCache(dir)
+	require.NoError(t, cache.Put(t.Context(), "a", []byte("good"), tomorrow))
+	require.ErrorIs(t, cache.Put(t.Context(), "a", make([]byte, maxCacheFile), tomorrow), ErrTooLarge) // or a disk that is full
+	_, err := cache.Get(t.Context(), "a")
+	assert.ErrorIs(t, err, ErrCacheMiss)
+}
+
+// TestDirCacheChild is the process that TestDirCacheSurvivesAKill kills.
+func TestDirCacheChild(t *testing.T) {
+	dir := os.Getenv("DIRCACHE_CHILD")
+	if dir == "" {
+		return
+	}
+	for i := 0; ; i++ {
+		if err := DirCache(dir).Put(context.Background(), "k", []byte(strings.Repeat(string(rune('a'+i%26)), 1<<18)), tomorrow); err != nil {
+			t.Fatal(err)
+		}
+		os.Stdout.WriteString("put\n")
+	}
+}
+
+func TestDirCacheSurvivesAKill(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	for n := range 20 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestDirCacheChild$")
+		cmd.Env = append(os.Environ(), "DIRCACHE_CHILD="+dir)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		for lines, i := bufio.NewScanner(out), 0; i <= n%5 && lines.Scan(); i++ {
+		}
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		data, err := DirCache(dir).Get(t.Context(), "k")
+		require.NoError(t, err)
+		require.Len(t, data, 1<<18)
+		require.Equal(t, strings.Repeat(string(data[:1]), 1<<18), string(data))
+	}
 }

@@ -164,3 +164,13 @@ func TestFreshestCRLOfEach(t *testing.T) {
 	revokedFor(revocation.ReasonUnspecified).require(t, crls, leaf(leafSerial+1), ocspNow)
 	require.Equal(t, []string{base, fresh}, server.requests())
 }
+
+func TestAnExpiredDeltaWithAHigherNumberTakesNothingBack(t *testing.T) {
+	p := newCRLPKI(t)
+	complete := numbered(p.ca.crl(leafSerial), 5)
+	current := with(numbered(p.ca.crl(leafSerial), 7), func(c *revocationtest.CRL) {
+		c.BaseNumber, c.Entries[0].Reason = 5, revocation.ReasonRemoveFromCRL
+	})
+	over := with(numbered(between(p.ca.crl(), -time.Hour, -time.Minute), 8), func(c *revocationtest.CRL) { c.BaseNumber = 5 })
+	revokedFor(revocation.ReasonUnspecified).require(t, crlsOf(t, complete, current, over), p.leaf(t), ocspNow)
+}

@@ -94,7 +94,7 @@ const (
 	// shortSerial is where the serial starts in an entry with one-octet
 	// lengths.
 	shortSerial = 4
-	// shortWindow is how much of the list readShort looks at: more than an
+	// shortWindow is how much of the list countShort looks at: more than an
 	// entry with the longest serial and a reason.
 	shortWindow = 72
 	// shortestEntry is one with a serial of one octet.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -267,4 +268,21 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 func TestFetchWantsALimit(t *testing.T) {
 	_, err := new(revocation.HTTPFetcher).Fetch(t.Context(), revocation.Request{URL: "http://crl.nhs.uk/c.crl"})
 	assert.ErrorContains(t, err, "limit")
+}
+
+func TestFetchTakesNoHostThatIsNotASCII(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metadata") }))
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	f := &revocation.HTTPFetcher{Hosts: func(_ context.Context, host string) error {
+		if strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") {
+			return fmt.Errorf("not %s", host)
+		}
+		return nil
+	}}
+	for _, host := range []string{"%E2%93%9Bocalhost", "ⓛocalhost", "１２７.0.0.1", "127。0。0。1"} {
+		_, err = fetch(t, f, "http://"+host+":"+port+"/")
+		assert.ErrorIs(t, err, revocation.ErrHostNotAllowed, host)
+	}
 }

@@ -98,8 +98,8 @@ type flight[T document] struct {
 //
 // A document that is at hand and counts at the given time is returned at once.
 // If there is none, it is read from the Cache or fetched, once however many
-// callers wait; a caller whose ctx ends leaves the others waiting, and with the
-// last one the fetch is called off. judge, which must not depend on the time, is
+// callers wait; a caller whose ctx ends leaves the others waiting. With the last
+// one the fetch is called off, unless it was his time that was over. judge, which must not depend on the time, is
 // asked before a document is believed: until it and parse have passed, nothing
 // is kept, nothing goes into the Cache, and what was believed before stays.
 //
@@ -187,7 +187,7 @@ func (k *keeper[T]) known(ctx context.Context, key string, request Request, at t
 // stale returns the last document beside an error, if there is one.
 func (e *kept[T]) stale(err error) (doc T, atHand bool, _ error) {
 	if h := e.current.Load(); h != nil {
-		return h.doc, true, errors.Join(err, &FetchError{URL: e.key, Err: ErrExpired})
+		return h.doc, true, errors.Join(err, &FetchError{URL: e.url(), Err: ErrExpired})
 	}
 	return doc, false, err
 }

@@ -408,3 +408,60 @@ func TestKeeperWarmGetDoesNotAllocate(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _, err = k.get(ctx, "u", noteRequest, now, anyNote) }))
 	require.NoError(t, err)
 }
+
+func TestKeeperForgetsWhatACalledOffFetchBrings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// "number thisUpdate-age": older first
+		start := time.Now()
+		parse := func(raw []byte, _ string) (*note, error) {
+			var n, m int
+			fmt.Sscanf(string(raw), "%d %d", &n, &m)
+			return &note{n, start.Add(time.Duration(m) * time.Minute), start.Add(10 * time.Hour)}, nil
+		}
+		late := make(chan struct{})
+		judged := func(n *note) error {
+			if n.number == 1 {
+				<-late // the signature of a large CRL takes its time
+			}
+			return nil
+		}
+		cache := &memoryCache{}
+		f := &scripted{answer: func(_ context.Context, _ Request, n int) (*Response, error) {
+			return &Response{Body: fmt.Appendf(nil, "%d %d", n, n)}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parse, cache: cache}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { synctest.Wait(); cancel() }()
+		_, _, err := k.get(ctx, "u", noteRequest, time.Now(), judged)
+		require.ErrorIs(t, err, context.Canceled)
+		n, _, err := k.get(t.Context(), "u", noteRequest, time.Now(), judged)
+		require.NoError(t, err)
+		require.Equal(t, 2, n.number)
+		close(late)
+		synctest.Wait()
+		n, _, err = k.get(t.Context(), "u", noteRequest, time.Now(), judged)
+		require.NoError(t, err)
+		assert.Equal(t, 2, n.number, "the older document took the place of the newer one")
+		assert.Equal(t, "2 2", string(cache.data["u"]), "in the Cache as well")
+	})
+}
+
+func TestKeeperDoesNotGoBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		f := &scripted{answer: says("1")}
+		k := &keeper[*note]{fetcher: f, parse: func(raw []byte, _ string) (*note, error) {
+			if string(raw) == "1" {
+				return &note{1, start, start.Add(time.Hour)}, nil
+			}
+			return &note{0, start.Add(-time.Second), start.Add(24 * time.Hour)}, nil
+		}}
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		f.answer = says("0") // played back
+		time.Sleep(2 * time.Hour)
+		n, _, err := getNote(t, k)
+		require.ErrorContains(t, err, "older")
+		assert.Equal(t, 1, n.number)
+	})
+}

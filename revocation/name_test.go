@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
@@ -73,4 +74,11 @@ func TestNamesCompared(t *testing.T) {
 	empty, ok := revocation.NormalName([]byte("\x30\x00"))
 	assert.True(t, ok)
 	assert.Empty(t, empty)
+}
+
+func TestHalfASurrogatePairIsKeptAsItIs(t *testing.T) {
+	const bmp = 30
+	a, _ := revocation.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x00\x00A"}}))
+	b, _ := revocation.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x01\x00A"}}))
+	require.NotEqual(t, a, b)
 }

@@ -2,17 +2,18 @@ package revocation
 
 import (
 	"context"
+	"net/url"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
 	// minRefresh bounds how soon a document is asked for again.
 	minRefresh = time.Second
 
-	// refreshing bounds how many documents are refreshed at once.
-	refreshing = 4
+	// refreshing bounds how many documents are refreshed at once, and ofOneHost
+	// how many of one host: one that hangs must not hold up the others.
+	refreshing = 32
+	ofOneHost  = 4
 )
 
 // run refreshes documents before their nextUpdate, until ctx ends; then it waits
@@ -26,41 +27,55 @@ func (k *keeper[T]) run(ctx context.Context) error {
 	}
 	wake := k.wake
 	k.writing.Unlock()
-	for {
-		due, next := k.due(k.clock())
-		var group errgroup.Group
-		group.SetLimit(refreshing)
-		for _, e := range due {
-			group.Go(func() error {
-				k.refresh(ctx, e)
-				return nil
-			})
-		}
-		_ = group.Wait() // refresh has no error to return: it is kept with the document
-		if len(due) > 0 && ctx.Err() == nil {
-			continue
-		}
-		if err := sleep(ctx, next.Sub(k.clock()), !next.IsZero(), wake); err != nil {
-			return err
-		}
-	}
-}
 
-// sleep returns after d, if it is bounded, when wake is heard, or with ctx.Err().
-func sleep(ctx context.Context, d time.Duration, bounded bool, wake <-chan struct{}) error {
-	var timeout <-chan time.Time
-	if bounded {
-		timer := time.NewTimer(max(d, 0))
-		defer timer.Stop()
-		timeout = timer.C
+	underWay, hosts := map[*kept[T]]string{}, map[string]int{}
+	finished := make(chan *kept[T], refreshing)
+	for ctx.Err() == nil {
+		due, next := k.due(k.clock())
+		for _, e := range due {
+			host := e.host()
+			if _, already := underWay[e]; already || len(underWay) == refreshing || hosts[host] == ofOneHost {
+				continue // its turn comes when another's is over
+			}
+			underWay[e] = host
+			hosts[host]++
+			go func() {
+				k.refresh(ctx, e)
+				finished <- e
+			}()
+		}
+		var timeout <-chan time.Time
+		if !next.IsZero() {
+			timeout = time.After(max(next.Sub(k.clock()), 0))
+		}
+		select {
+		case <-ctx.Done():
+		case <-timeout:
+		case <-wake:
+		case e := <-finished:
+			hosts[underWay[e]]--
+			delete(underWay, e)
+		}
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timeout:
-	case <-wake:
+	for range underWay {
+		<-finished
 	}
 	return ctx.Err()
+}
+
+// host is whom a refresh of the document asks.
+func (e *kept[T]) host() string {
+	u, err := url.Parse(e.url())
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+func (e *kept[T]) url() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.request.URL
 }
 
 // due returns the documents to refresh now, and when the next one will be.
@@ -119,7 +134,7 @@ func (k *keeper[T]) refresh(ctx context.Context, e *kept[T]) {
 	}
 	if f.err != nil {
 		e.used.Store(true) // what nobody asked for meanwhile is worth another attempt
-		k.log(ctx, "document not refreshed", e.key, f.err)
+		k.log(ctx, "document not refreshed", e.url(), f.err)
 	}
 }
 

@@ -159,3 +159,32 @@ func TestCRLDistributionPointsMalformed(t *testing.T) {
 	}
 	good.require(t, crlsOf(t, p.ca.crl()), p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte("\x30\x09\x30\x07\xa0\x05\xa0\x03\x86\x01a")}), ocspNow)
 }
+
+func TestACertificateIssuerInDoubtRevokes(t *testing.T) {
+	p := newCRLPKI(t)
+	for name, issuer := range map[string][]byte{
+		"Teletex": rdnSequence([]attribute{{3, 20, "Sub CA"}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			point := revocationtest.DistributionPoint{PointName: urls("http://crl.example/1.crl"), CRLIssuers: [][]byte{p.other.cert.RawSubject}}
+			list := inScope(p.other.crl(leafSerial), revocationtest.Scope{PointName: urls("http://crl.example/1.crl"), Indirect: true})
+			list.Entries[0].CertificateIssuer = issuer
+			crls := crlsOf(t, list, p.root.crl())
+			crls.Issuers = []*x509.Certificate{p.other.cert}
+			answer, _ := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t, points(point)), At: ocspNow})
+			require.NotEqual(t, revocation.Good, answer.Status)
+		})
+	}
+	t.Run("Unicode", func(t *testing.T) {
+		ca := ocspIssue(t, crlCA("Autorit\u00e9", 9), ocspRSA("ca"), p.root)
+		point := revocationtest.DistributionPoint{PointName: urls("http://crl.example/1.crl"), CRLIssuers: [][]byte{p.other.cert.RawSubject}}
+		list := inScope(p.other.crl(leafSerial), revocationtest.Scope{PointName: urls("http://crl.example/1.crl"), Indirect: true})
+		list.Entries[0].CertificateIssuer = rdnSequence([]attribute{{3, 12, "Autorite\u0301"}})
+		crls := crlsOf(t, list, p.root.crl())
+		crls.Issuers = []*x509.Certificate{p.other.cert}
+		leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial)}, ocspRSA("leaf"), ca)
+		leaf.cert.Extensions = append(leaf.cert.Extensions, points(point))
+		answer, _ := crls.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{leaf.cert, ca.cert, p.root.cert}, At: ocspNow})
+		require.NotEqual(t, revocation.Good, answer.Status)
+	})
+}

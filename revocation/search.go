@@ -285,8 +285,8 @@ func (t *tally) revoke(c *crl, w when) {
 }
 
 // delta returns the newest delta CRL that updates the complete CRL c, is signed
-// with the same key and has begun, or nil. One whose time is over comes only if
-// there is no other. A delta CRL that cannot be had takes nothing from the
+// with the same key and has begun, or nil. The newest may be one whose time is
+// over. A delta CRL that cannot be had takes nothing from the
 // complete one, which counts until its own nextUpdate; it is logged.
 func (s *search) delta(ctx context.Context, c *crl, t *tally, signer *x509.Certificate) *crl {
 	var newest *crl

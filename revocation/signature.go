@@ -24,6 +24,10 @@ var signatureAlgorithms = map[string]*signatureAlgorithm{
 	"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00": {crypto.SHA256, verifyPKCS1v15},
 	"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00": {crypto.SHA384, verifyPKCS1v15},
 	"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00": {crypto.SHA512, verifyPKCS1v15},
+	// Without parameters they mean the same (RFC 4055 section 5).
+	"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b": {crypto.SHA256, verifyPKCS1v15},
+	"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c": {crypto.SHA384, verifyPKCS1v15},
+	"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d": {crypto.SHA512, verifyPKCS1v15},
 	pssIdentifier(1, 32): {crypto.SHA256, verifyPSS},
 	pssIdentifier(2, 48): {crypto.SHA384, verifyPSS},
 	pssIdentifier(3, 64): {crypto.SHA512, verifyPSS},

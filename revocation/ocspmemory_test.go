@@ -1,0 +1,193 @@
+package revocation_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// stateAt is p's response of the status, made at from and valid for d.
+func stateAt(p *ocspPKI, status int, from time.Time, d time.Duration) *revocationtest.OCSPResponse {
+	m := p.good()
+	m.ProducedAt = from
+	m.Answers[0].Status = status
+	m.Answers[0].RevokedAt = from.Add(-time.Minute)
+	m.Answers[0].ThisUpdate, m.Answers[0].NextUpdate = from, from.Add(d)
+	return m
+}
+
+func TestAStapleOlderThanARefreshedRevocation(t *testing.T) {
+	p := newOCSPPKI(t)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, time.Now(), time.Hour))}
+		s := &revocation.OCSP{Fetcher: server}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
+		require.NoError(t, err)
+		require.Equal(t, revocation.Good, a.Status)
+
+		staple := stateAt(p, ocsp.Good, time.Now().Add(time.Minute), 24*time.Hour).DER()
+		server.setAnswer(answering(stateAt(p, ocsp.Revoked, time.Now().Add(20*time.Minute), 24*time.Hour)))
+		time.Sleep(55 * time.Minute)
+		require.Greater(t, len(server.asked()), 1, "Run has fetched the revocation")
+		a, err = s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now(), Stapled: staple})
+		assert.NoError(t, err)
+		assert.Equal(t, revocation.Revoked, a.Status, "an older staple outdid a revocation that is in memory")
+		stop()
+		<-ended
+	})
+}
+
+func TestAStapleOlderThanARevocationInTheCache(t *testing.T) {
+	p := newOCSPPKI(t)
+	cache := &memoryCache{}
+	server := &ocspServer{answer: answering(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Hour))}
+	a, err := (&revocation.OCSP{Fetcher: server, Cache: cache, Time: clock}).Status(t.Context(), p.query())
+	require.NoError(t, err)
+	require.Equal(t, revocation.Revoked, a.Status)
+	q := p.query()
+	q.Stapled = stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour).DER()
+	a, err = (&revocation.OCSP{Fetcher: &ocspServer{}, Cache: cache, Time: clock}).Status(t.Context(), q) // restarted
+	require.NoError(t, err)
+	assert.Equal(t, revocation.Revoked, a.Status)
+}
+
+func TestARevocationIsRememberedWithoutAnotherResponse(t *testing.T) {
+	p := newOCSPPKI(t)
+	q := p.query()
+	q.Stapled = stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), time.Hour).DER()
+	s := &revocation.OCSP{}
+	c := &revocation.Checker{Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{
+		s, &says{answer: answered(revocation.Good, -time.Hour, time.Hour)},
+	}}
+	require.ErrorAs(t, c.Check(t.Context(), p.path(), q.Stapled), new(*revocation.RevokedError))
+	// The peer does not staple the next time.
+	assert.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
+}
+
+func TestARevocationOutlivesItsResponder(t *testing.T) {
+	p := newOCSPPKI(t)
+	template := ocspResponderTemplate()
+	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
+	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
+	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 24*time.Hour)))}
+	now := ocspNow
+	stale := answered(revocation.Good, -2*time.Hour, -time.Hour)
+	c := &revocation.Checker{
+		Time:   func() time.Time { return now },
+		Policy: revocation.Policy{Depth: revocation.EndEntity, Unknown: revocation.Allow, MaxStale: 2 * time.Hour},
+		Sources: []revocation.Source{
+			&revocation.OCSP{Fetcher: server}, &says{answer: stale, err: revocation.ErrExpired},
+		}}
+	require.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
+	server.setAnswer(nil) // blocked
+	now = now.Add(2 * time.Minute)
+	assert.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
+}
+
+func TestAResponseOfTheFutureTakesNobodysPlace(t *testing.T) {
+	p := newOCSPPKI(t)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		start := time.Now()
+		server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, start, 10*time.Hour))}
+		s := &revocation.OCSP{Fetcher: server}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		_, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
+		require.NoError(t, err)
+		// For once the responder's clock is a day ahead; then it is right again.
+		n := 0
+		server.setAnswer(func(r revocation.Request) ([]byte, error) {
+			if n++; n == 1 {
+				return answering(stateAt(p, ocsp.Good, time.Now().Add(24*time.Hour), 48*time.Hour))(r)
+			}
+			return answering(stateAt(p, ocsp.Good, time.Now(), 10*time.Hour))(r)
+		})
+		time.Sleep(9 * time.Hour) // the first response counts until the tenth
+		_, err = s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
+		assert.NoError(t, err, "a failed refresh keeps the old answer until its own nextUpdate")
+		stop()
+		<-ended
+	})
+}
+
+func TestASignedUnknownEndsWhatAStaleGoodAllows(t *testing.T) {
+	p := newOCSPPKI(t)
+	m := p.good()
+	m.Answers[0].Status = ocsp.Unknown
+	c := &revocation.Checker{
+		Time:    clock,
+		Policy:  revocation.Policy{Depth: revocation.EndEntity, Unknown: revocation.Allow, MaxStale: 24 * time.Hour},
+		Sources: []revocation.Source{&revocation.OCSP{Fetcher: &ocspServer{answer: answering(m)}}},
+	}
+	staple := stateAt(p, ocsp.Good, ocspNow.Add(-10*time.Hour), 9*time.Hour-time.Minute).DER()
+	assert.Error(t, c.Check(t.Context(), p.path(), staple), "the responder, reached and of the time, does not vouch for it")
+}
+
+func TestASourceThatHangsDoesNotStarveTheNext(t *testing.T) {
+	p := newOCSPPKI(t)
+	crlp := newCRLPKI(t)
+	_ = p
+	const url = "http://crl.example/1.crl"
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		server := &crlServer{}
+		server.publish(url, crlp.ca.crl())
+		path := crlp.leaf(t, points(at(urls(url))))
+		hang := fetcherFunc(func(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+			<-ctx.Done()
+			return nil, &revocation.FetchError{URL: r.URL, Err: ctx.Err()}
+		})
+		slowish := fetcherFunc(func(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			return server.Fetch(ctx, r)
+		})
+		c := &revocation.Checker{Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{
+			&revocation.OCSP{Fetcher: hang, Responder: "http://ocsp.example/"}, &revocation.CRLs{Fetcher: slowish},
+		}}
+		var err error
+		for range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			err = c.Check(ctx, path, nil)
+			cancel()
+			time.Sleep(time.Second)
+			if err == nil {
+				break
+			}
+		}
+		assert.NoError(t, err, "the CRL is to be had in a tenth of a second")
+		time.Sleep(time.Minute) // what is still under way ends
+	})
+}
+
+func TestAddedResponsesAreBounded(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	m := p.good()
+	m.BrokenSignature = true
+	der := m.DER()
+	for range 1000 {
+		require.NoError(t, s.Add(der))
+	}
+	_, err := s.Status(t.Context(), p.query())
+	var joined interface{ Unwrap() []error }
+	require.ErrorAs(t, err, &joined)
+	assert.LessOrEqual(t, len(joined.Unwrap()), 16, "forgeries that are kept")
+}
