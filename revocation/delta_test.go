@@ -88,10 +88,18 @@ func TestDeltaCRLAnswerTimes(t *testing.T) {
 	delta := with(p.ca.crl(), func(c *revocationtest.CRL) {
 		c.Number, c.BaseNumber, c.ThisUpdate, c.NextUpdate = 2, 1, ocspNow.Add(-time.Minute), ocspNow.Add(time.Minute)
 	})
-	answer, err := crlsOf(t, p.ca.crl(), delta).Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
-	require.NoError(t, err)
-	require.Equal(t, delta.ThisUpdate, answer.ThisUpdate)
-	require.Equal(t, delta.NextUpdate, answer.NextUpdate)
+	removing := with(delta, func(c *revocationtest.CRL) {
+		c.Entries = []revocationtest.Entry{{Serial: big.NewInt(leafSerial), Date: ocspNow.Add(-time.Hour), Reason: revocation.ReasonRemoveFromCRL}}
+	})
+	for name, crls := range map[string]*revocation.CRLs{
+		"that lists nothing":             crlsOf(t, p.ca.crl(), delta),
+		"that takes the certificate off": crlsOf(t, p.ca.crl(leafSerial), removing),
+	} {
+		answer, err := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
+		require.NoError(t, err, name)
+		require.Equal(t, delta.ThisUpdate, answer.ThisUpdate, name)
+		require.Equal(t, delta.NextUpdate, answer.NextUpdate, name)
+	}
 }
 
 func TestFreshestCRL(t *testing.T) {
@@ -138,8 +146,11 @@ func TestFreshestCRL(t *testing.T) {
 				server := &crlServer{}
 				server.publish(base, named)
 				server.publish(fresh, with(delta, change))
-				crls := &revocation.CRLs{Fetcher: server, Time: clock}
+				cache := &memoryCache{}
+				crls := &revocation.CRLs{Fetcher: server, Time: clock, Cache: cache}
 				good.require(t, crls, p.leaf(t, points(at(urls(base)))), ocspNow)
+				require.Equal(t, []string{base, fresh}, server.requests())
+				require.Len(t, cache.data, 1, "the complete one")
 			})
 		}
 	})

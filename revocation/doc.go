@@ -43,6 +43,9 @@
 //     the complete CRL, which counts until its own nextUpdate.
 //   - A certificate of a CRL issuer that is not in the chain comes from
 //     CRLs.Issuers, needs a path to the chain's own root, and must not be revoked.
+//   - A CRL issuer whose certificate is on no CRL but its own is believed when it
+//     says that it is not revoked, as RFC 5280 has it, unless a CRL that is kept
+//     says otherwise.
 //   - Names are compared by RFC 5280 section 7.1, that is, without regard to case,
 //     spacing and string type. URLs are compared octet by octet.
 //

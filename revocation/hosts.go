@@ -67,10 +67,26 @@ func refuseSpecial(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrHostNotAllowed, err)
 	}
-	ip := at.Addr().Unmap()
+	ip := plainAddress(at.Addr())
 	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() ||
 		ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return fmt.Errorf("%w: the name resolves to the address %s", ErrHostNotAllowed, ip)
 	}
 	return nil
+}
+
+// plainAddress returns the IPv4 address that an IPv6 one stands for, mapped (RFC
+// 4291 section 2.5.5) or to be translated (RFC 6052 section 2.1).
+func plainAddress(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
+	if ip.Is4() || ip.IsLoopback() || ip.IsUnspecified() {
+		return ip
+	}
+	for _, prefix := range []string{"::/96", "64:ff9b::/96"} {
+		if netip.MustParsePrefix(prefix).Contains(ip.WithZone("")) {
+			b := ip.As16()
+			return netip.AddrFrom4([4]byte(b[12:]))
+		}
+	}
+	return ip
 }

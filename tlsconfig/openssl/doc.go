@@ -15,7 +15,7 @@
 // # What is needed
 //
 // OpenSSL 3.0 or a later 3.x (libssl.so.3 and libcrypto.so.3), on Linux on amd64
-// or arm64. Available says what is missing, and so do NewListener and NewDialer;
+// or arm64; it is tried with 3.0 and 3.5. Available says what is missing, and so do NewListener and NewDialer;
 // elsewhere the package compiles, and that is the error. cgo is not needed, but
 // the program is linked dynamically to the C library either way, even with
 // CGO_ENABLED=0.

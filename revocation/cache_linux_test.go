@@ -1,0 +1,40 @@
+package revocation
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestDirCacheLimitedChild is the process of TestDirCacheThatCannotBeWritten:
+// one that may write no larger file than this.
+func TestDirCacheLimitedChild(t *testing.T) {
+	dir := os.Getenv("DIRCACHE_LIMITED")
+	if dir == "" {
+		return
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100 << 10, Max: 100 << 10}))
+	require.ErrorIs(t, DirCache(dir).Put(context.Background(), "k", make([]byte, 1<<20), tomorrow), syscall.EFBIG)
+}
+
+// A disk that is full looks the same: the write fails in the middle.
+func TestDirCacheThatCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	require.NoError(t, DirCache(dir).Put(t.Context(), "k", []byte("older"), tomorrow))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDirCacheLimitedChild$")
+	cmd.Env = append(os.Environ(), "DIRCACHE_LIMITED="+dir)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	_, err = DirCache(dir).Get(t.Context(), "k")
+	require.ErrorIs(t, err, ErrCacheMiss, "the older one must not come back")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
