@@ -47,7 +47,8 @@
 //     says that it is not revoked, as RFC 5280 has it, unless a CRL that is kept
 //     says otherwise.
 //   - Names are compared by RFC 5280 section 7.1, that is, without regard to case,
-//     spacing and string type. URLs are compared octet by octet.
+//     spacing and string type. URLs are compared octet by octet. Where it cannot be
+//     told whether an entry of an indirect CRL is of the certificate's issuer, it is.
 //
 // A CRL of a million entries is loaded in about the time that hashing it takes,
 // and kept in about 6 octets an entry beside the serials.
