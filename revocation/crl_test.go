@@ -85,6 +85,18 @@ func TestCRLStrict(t *testing.T) {
 			l.at(0).children = append(slices.Clone(l.at(0).children[1:5]), l.at(0, tbsExtensions))
 		}, revocation.ErrMalformed},
 		{"version 1 with an entry's extensions", func(l *derNode) { l.at(0).children = slices.Clone(l.at(0).children[1:6]) }, revocation.ErrMalformed},
+		{"version 1 with an entry's reason before many others", func(l *derNode) {
+			reason := entry(l, 1)
+			reason.at(2, 0).children[1].content = []byte{10, 1, 6}
+			l.at(0).children = slices.Clone(l.at(0).children[1:6])
+			plain := seq(reason.children[:2]...)
+			l.at(0, tbsRevoked-1).children = []*derNode{reason, plain, plain, plain, plain}
+		}, revocation.ErrMalformed},
+		{"version 1 with many entries", func(l *derNode) {
+			plain := seq(entry(l, 1).children[:2]...)
+			l.at(0).children = slices.Clone(l.at(0).children[1:6])
+			l.at(0, tbsRevoked-1).children = []*derNode{plain, plain, plain, plain, plain}
+		}, nil},
 		{"version 1 without either", func(l *derNode) { l.at(0).children = slices.Clone(l.at(0).children[1:5]) }, nil},
 		{"two algorithms that differ in their parameters", func(l *derNode) { l.children[1].children = l.children[1].children[:1] }, revocation.ErrMalformed},
 		{"both algorithms without their parameters", func(l *derNode) {

@@ -28,13 +28,9 @@ type entryReader struct {
 func (r *entryReader) read(der []byte) *index {
 	builder := newIndexBuilder(r.indirect)
 	marks := make([]mark, 0, 16+len(der)/r.typicalSize(der))
-	short := plainReasons
-	if !r.v2 {
-		short = 0 // its entries have no extensions
-	}
 	group, at := uint32(0), 0
 	for {
-		if marks, at = countShort(builder, marks, der, at, group, short); at == len(der) {
+		if marks, at = r.countShort(builder, marks, der, at, group); at == len(der) {
 			break
 		}
 		e, size := r.entry(der[at:])
@@ -119,9 +115,9 @@ func (m mark) part() uint64 { return uint64(m >> markPart) }
 
 // countShort counts entries from der[at:] on, up to one that is not short, and
 // returns their marks and where that one is. An entry is short if it has
-// one-octet lengths, a UTCTime, and no extension but one of the given reasons;
-// near the end of the list none is.
-func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group uint32, reasons uint64) ([]mark, int) {
+// one-octet lengths, a UTCTime, and no extension but, in a CRL of version 2, a
+// reason that is not removeFromCRL; near the end of the list none is.
+func (r *entryReader) countShort(builder *indexBuilder, marks []mark, der []byte, at int, group uint32) ([]mark, int) {
 	for len(der)-at >= shortWindow {
 		window := (*[shortWindow]byte)(der[at:])
 		header := binary.LittleEndian.Uint32(window[:])
@@ -144,7 +140,7 @@ func countShort(builder *indexBuilder, marks []mark, der []byte, at int, group u
 		m := mark(packWhen(seconds, ReasonUnspecified)) | mark(n)<<markSerial | mark(size)<<markSize
 		if size-n != shortSerial+2+utcTimeLength {
 			prefix, reason := date[2+utcTimeLength:2+utcTimeLength+len(reasonPrefix)], date[2+utcTimeLength+len(reasonPrefix)]
-			if size-n != shortSerial+2+utcTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || reasons>>reason&1 == 0 {
+			if !r.v2 || size-n != shortSerial+2+utcTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
 				break
 			}
 			m |= mark(reason)
