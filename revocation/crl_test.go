@@ -109,6 +109,10 @@ func TestCRLStrict(t *testing.T) {
 			l.at(0).children = slices.Delete(l.at(0).children, tbsNextUpdate, tbsNextUpdate+1)
 		}, revocation.ErrMalformed},
 		{"nextUpdate before thisUpdate", func(l *derNode) { l.at(0, tbsNextUpdate).content = []byte("260601105959Z") }, revocation.ErrMalformed},
+		{"thisUpdate on a day that there is not", func(l *derNode) { l.at(0, tbsThisUpdate).content = []byte("250229120000Z") }, revocation.ErrMalformed},
+		{"thisUpdate on the day before", func(l *derNode) { l.at(0, tbsThisUpdate).content = []byte("250228120000Z") }, nil},
+		{"nextUpdate on a day that there is not", func(l *derNode) { l.at(0, tbsNextUpdate).content = []byte("270229120000Z") }, revocation.ErrMalformed},
+		{"nextUpdate on the day before", func(l *derNode) { l.at(0, tbsNextUpdate).content = []byte("270228120000Z") }, nil},
 		{"an empty list of entries", func(l *derNode) { l.at(0).children[tbsRevoked] = prim(0x30, "") }, nil},
 		{"something behind the extensions", func(l *derNode) { l.at(0).children = append(l.at(0).children, prim(5, "")) }, revocation.ErrMalformed},
 		{"something behind the list of extensions", func(l *derNode) {
@@ -138,6 +142,7 @@ func TestCRLStrict(t *testing.T) {
 		{"an object identifier that is not minimal", func(l *derNode) {
 			l.at(0, tbsExtensions, 0, 1, 0).content = []byte{0x55, 0x80, 0x01}
 		}, revocation.ErrMalformed},
+		{"an object identifier that is empty", func(l *derNode) { l.at(0, tbsExtensions, 0, 1, 0).content = []byte{} }, revocation.ErrMalformed},
 		{"something behind the signature", func(l *derNode) { l.children = append(l.children, prim(5, "")) }, revocation.ErrMalformed},
 
 		{"an entry without a date", func(l *derNode) { entry(l, 0).children = entry(l, 0).children[:1] }, revocation.ErrMalformed},
@@ -263,7 +268,11 @@ func TestCRLTime(t *testing.T) {
 		{0x17, "+50101120000Z", ""},
 		{0x17, "2501011200/0Z", ""},
 		{0x17, "2501011200:0Z", ""},
+		{0x17, "2:0101120000Z", ""},
+		{0x17, "2501010:0000Z", ""},
+		{0x17, "25010112000:Z", ""},
 		{0x17, "20500101000000Z", ""},
+		{0x16, "20500101000000Z", ""},
 		{0x18, "20491231235959Z", ""},
 		{0x18, "20501231235959.5Z", ""},
 		{0x18, "205012312359Z", ""},
@@ -332,11 +341,14 @@ func TestCRLExtensions(t *testing.T) {
 		{"onlyContainsUserCerts and onlyContainsAttributeCerts", extension(true, "\x30\x06\x81\x01\xff\x85\x01\xff", 28), revocation.ErrMalformed},
 		{"onlyContainsCACerts and onlyContainsAttributeCerts", extension(true, "\x30\x06\x82\x01\xff\x85\x01\xff", 28), revocation.ErrMalformed},
 		{"indirectCRL and onlyContainsUserCerts", extension(true, "\x30\x06\x81\x01\xff\x84\x01\xff", 28), nil},
+		{"onlyContainsUserCerts of two octets", extension(true, "\x30\x04\x81\x02\xff\xff", 28), revocation.ErrMalformed},
+		{"onlyContainsUserCerts of none", extension(true, "\x30\x02\x81\x00", 28), revocation.ErrMalformed},
 		{"the fields in another order", extension(true, "\x30\x06\x84\x01\xff\x81\x01\xff", 28), revocation.ErrMalformed},
 		{"a field twice", extension(true, "\x30\x06\x81\x01\xff\x81\x01\xff", 28), revocation.ErrMalformed},
 		{"an unknown field", extension(true, "\x30\x03\x86\x01\xff", 28), revocation.ErrMalformed},
 		{"onlySomeReasons", extension(true, "\x30\x04\x83\x02\x06\x40", 28), nil},
 		{"onlySomeReasons, the last of them", extension(true, "\x30\x05\x83\x03\x07\x00\x80", 28), nil},
+		{"onlySomeReasons of more bits than there are reasons", extension(true, "\x30\x06\x83\x04\x07\x00\x80\x80", 28), revocation.ErrMalformed},
 		{"onlySomeReasons with trailing zero bits", extension(true, "\x30\x04\x83\x02\x05\x40", 28), revocation.ErrMalformed},
 		{"onlySomeReasons with bits that are not used", extension(true, "\x30\x04\x83\x02\x06\x41", 28), revocation.ErrMalformed},
 		{"onlySomeReasons of eight unused bits", extension(true, "\x30\x04\x83\x02\x08\x40", 28), revocation.ErrMalformed},
@@ -344,6 +356,10 @@ func TestCRLExtensions(t *testing.T) {
 		{"an empty distribution point name", extension(true, "\x30\x02\xa0\x00", 28), revocation.ErrMalformed},
 		{"a full name without names", extension(true, "\x30\x04\xa0\x02\xa0\x00", 28), revocation.ErrMalformed},
 		{"a relative name without attributes", extension(true, "\x30\x04\xa0\x02\xa1\x00", 28), revocation.ErrMalformed},
+		{"a relative name", extension(true, "\x30\x0e\xa0\x0c\xa1\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a", 28), nil},
+		{"a relative name with something behind", extension(true, "\x30\x10\xa0\x0e\xa1\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a\x05\x00", 28), revocation.ErrMalformed},
+		{"an empty directory name", extension(true, "\x30\x08\xa0\x06\xa0\x04\xa4\x02\x30\x00", 28), nil},
+		{"a directory name that is a set", extension(true, "\x30\x08\xa0\x06\xa0\x04\xa4\x02\x31\x00", 28), revocation.ErrMalformed},
 		{"a name of a kind that there is not", extension(true, "\x30\x07\xa0\x05\xa0\x03\x89\x01a", 28), revocation.ErrMalformed},
 		{"an issuingDistributionPoint with something behind", extension(true, "\x30\x03\x81\x01\xff\x00", 28), revocation.ErrMalformed},
 
@@ -398,6 +414,7 @@ func TestDeltaCRLExtensions(t *testing.T) {
 
 func TestIndirectCRLEntries(t *testing.T) {
 	p := newCRLPKI(t)
+	behind := ""
 	issuer := func(critical bool, names ...string) error {
 		value := &derNode{tag: 0x30}
 		for _, name := range names {
@@ -407,7 +424,7 @@ func TestIndirectCRLEntries(t *testing.T) {
 			value.content = []byte{}
 		}
 		return new(revocation.CRLs).Add(with(inScope(p.other.crl(1), revocationtest.Scope{Indirect: true}), func(c *revocationtest.CRL) {
-			c.Entries[0].Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: critical, Value: value.bytes()}}
+			c.Entries[0].Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: critical, Value: append(value.bytes(), behind...)}}
 		}).DER())
 	}
 	directoryName := func(name []byte) string {
@@ -421,6 +438,8 @@ func TestIndirectCRLEntries(t *testing.T) {
 	requireCRLError(t, issuer(true), revocation.ErrMalformed)
 	requireCRLError(t, issuer(true, "\x82\x01a"), revocation.ErrMalformed)
 	requireCRLError(t, issuer(true, "\xa4\x02\x30\x00"), revocation.ErrMalformed)
+	behind = "\x05\x00"
+	requireCRLError(t, issuer(true, ca), revocation.ErrMalformed)
 }
 
 func TestCRLSignatureAlgorithms(t *testing.T) {

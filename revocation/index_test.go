@@ -105,30 +105,34 @@ func TestCRLIndex(t *testing.T) {
 // is listed first; in a delta CRL revoking comes before taking back.
 func TestCRLIndexOfOneSerial(t *testing.T) {
 	p := newCRLPKI(t)
-	for _, n := range []int{2, 10, 40, 20_000} {
-		crl := p.ca.crl()
-		for i := range n {
-			crl.Entries = append(crl.Entries, revocationtest.Entry{Serial: big.NewInt(leafSerial), Reason: revocation.ReasonSuperseded, Date: ocspNow.Add(-time.Duration(i) * time.Hour)})
-		}
-		parsed, err := revocation.ParseCRL(crl.DER())
-		require.NoError(t, err)
-		date, _, listed := parsed.Find(revocation.IntegerContent(big.NewInt(leafSerial)))
-		assert.True(t, listed)
-		assert.Equal(t, ocspNow, date)
-		for _, other := range []int64{leafSerial - 1, leafSerial + 1} {
-			_, _, listed = parsed.Find(revocation.IntegerContent(big.NewInt(other)))
-			assert.False(t, listed)
-		}
+	for _, serial := range []int64{leafSerial, 0x4711223344556677} {
+		for _, n := range []int{2, 10, 40, 20_000} {
+			crl := p.ca.crl()
+			for i := range n {
+				crl.Entries = append(crl.Entries, revocationtest.Entry{Serial: big.NewInt(serial), Reason: revocation.ReasonSuperseded, Date: ocspNow.Add(-time.Duration(i) * time.Hour)})
+			}
+			parsed, err := revocation.ParseCRL(crl.DER())
+			require.NoError(t, err)
+			date, _, listed := parsed.Find(revocation.IntegerContent(big.NewInt(serial)))
+			assert.True(t, listed)
+			assert.Equal(t, ocspNow, date)
+			for i := range int64(500) { // some of which share its bucket
+				for _, other := range []int64{serial - 1 - i, serial + 1 + i} {
+					_, _, listed = parsed.Find(revocation.IntegerContent(big.NewInt(other)))
+					assert.False(t, listed)
+				}
+			}
 
-		crl.Number, crl.BaseNumber = 2, 1
-		for i := range n - 1 {
-			crl.Entries[i].Reason = revocation.ReasonRemoveFromCRL
+			crl.Number, crl.BaseNumber = 2, 1
+			for i := range n - 1 {
+				crl.Entries[i].Reason = revocation.ReasonRemoveFromCRL
+			}
+			parsed, err = revocation.ParseCRL(crl.DER())
+			require.NoError(t, err)
+			_, reason, listed := parsed.Find(revocation.IntegerContent(big.NewInt(serial)))
+			assert.True(t, listed)
+			assert.Equal(t, revocation.ReasonSuperseded, reason)
 		}
-		parsed, err = revocation.ParseCRL(crl.DER())
-		require.NoError(t, err)
-		_, reason, listed := parsed.Find(revocation.IntegerContent(big.NewInt(leafSerial)))
-		assert.True(t, listed)
-		assert.Equal(t, revocation.ReasonSuperseded, reason)
 	}
 }
 

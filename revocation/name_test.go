@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"encoding/asn1"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,7 @@ func TestNamesCompared(t *testing.T) {
 		{"of another type", one(utf8, "UK"), rdnSequence([]attribute{{6, utf8, "UK"}}), false},
 		{"in another order", rdnSequence([]attribute{{3, utf8, "a"}}, []attribute{{3, utf8, "b"}}), rdnSequence([]attribute{{3, utf8, "b"}}, []attribute{{3, utf8, "a"}}), false},
 		{"in another order within an RDN", rdnSequence([]attribute{{3, utf8, "a"}, {6, utf8, "b"}}), rdnSequence([]attribute{{6, utf8, "B"}, {3, utf8, "A"}}), true},
+		{"text that reads like a Teletex string", one(utf8, "\x14\x01A"), one(t61, "A"), false},
 		{"one RDN or two", rdnSequence([]attribute{{3, utf8, "a"}, {3, utf8, "b"}}), rdnSequence([]attribute{{3, utf8, "a"}}, []attribute{{3, utf8, "b"}}), false},
 		{"a value that looks like two", rdnSequence([]attribute{{3, utf8, "a\x00\x00\x00\x03"}}), rdnSequence([]attribute{{3, utf8, "a"}}), false},
 	} {
@@ -66,6 +68,23 @@ func TestNamesCompared(t *testing.T) {
 			assert.True(t, okA && okB)
 			assert.Equal(t, c.equal, a == b)
 		})
+	}
+	many := func(n int) []byte { return rdnSequence(slices.Repeat([]attribute{{3, utf8, "a"}}, n)) }
+	_, ok := revocation.NormalName(many(255))
+	assert.True(t, ok)
+	for _, n := range []int{256, 257} {
+		_, ok := revocation.NormalName(many(n))
+		assert.False(t, ok, n)
+	}
+	_, ok = revocation.NormalName([]byte("\x30\x0b\x31\x09\x30\x07\x06\x02\x55\x04\x0c\x01a"))
+	assert.True(t, ok)
+	for _, der := range []string{
+		"\x30\x0d\x31\x0b\x30\x09\x06\x02\x55\x04\x0c\x01a\x05\x00", // something behind the value
+		"\x30\x0b\x31\x09\x30\x07\x06\x02\x55\x84\x0c\x01a",         // a type that does not end
+		"\x30\x09\x31\x07\x30\x05\x06\x00\x0c\x01a",                 // a type that is empty
+	} {
+		_, ok := revocation.NormalName([]byte(der))
+		assert.False(t, ok, "%x", der)
 	}
 	for _, der := range []string{"", "\x30", "\x31\x00", "\x30\x00\x00", "\x30\x02\x31\x00", "\x30\x02\x30\x00", "\x30\x04\x31\x02\x30\x00"} {
 		_, ok := revocation.NormalName([]byte(der))

@@ -135,6 +135,26 @@ func TestCRLScopeOfCACertificates(t *testing.T) {
 	revokedFor(revocation.ReasonUnspecified).require(t, crlsOf(t, p.root.crl(p.ca.cert.SerialNumber.Int64())), path, ocspNow)
 }
 
+// Names of different kinds are not the same, whatever they say.
+func TestCRLScopeOfNamesByKind(t *testing.T) {
+	p := newCRLPKI(t)
+	const one, two = "http://crl.example/1.crl", "http://crl.example/2.crl"
+	for tag, want := range map[byte]crlVerdict{
+		0x86: good,                         // URI
+		0x82: unknown(revocation.ErrScope), // dNSName
+		0x81: unknown(revocation.ErrScope), // rfc822Name
+	} {
+		names := &derNode{tag: 0xa0, children: []*derNode{{tag: tag, content: []byte(one)}, {tag: 0x86, content: []byte(two)}}}
+		point := &derNode{tag: 0x30, children: []*derNode{{tag: 0xa0, children: []*derNode{names}}}}
+		list := &derNode{tag: 0x30, children: []*derNode{point}}
+		server := &crlServer{}
+		server.publish(two, inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(one)}))
+		crls := &revocation.CRLs{Fetcher: server, Time: clock}
+		path := p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: list.bytes()})
+		want.require(t, crls, path, ocspNow)
+	}
+}
+
 // A certificate's own extensions may be what is wrong.
 func TestCRLDistributionPointsMalformed(t *testing.T) {
 	p := newCRLPKI(t)
@@ -148,6 +168,9 @@ func TestCRLDistributionPointsMalformed(t *testing.T) {
 		"\x30\x09\x30\x07\xa0\x05\xa0\x03\xa6\x01a", // a URL that is constructed
 		"\x30\x0a\x30\x08\xa0\x06\xa0\x03\x86\x01a\x00",
 		"\x30\x09\x30\x07\xa0\x05\xa0\x03\x86\x01a\x00",             // something behind
+		"\x30\x0b\x30\x09\xa0\x05\xa0\x03\x86\x01a\x83\x00",         // an unknown field
+		"\x30\x0b\x30\x09\xa0\x05\xa0\x03\x86\x01a\xa2\x00",         // a cRLIssuer without names
+		"\x30\x0a\x30\x08\xa0\x06\xa0\x04\xa4\x02\x31\x00",          // a directory name that is a set
 		"\x30\x0d\x30\x0b\xa0\x05\xa0\x03\x86\x01a\x81\x02\x05\x40", // reasons with a trailing zero bit
 	} {
 		for _, id := range []asn1.ObjectIdentifier{{2, 5, 29, 31}, {2, 5, 29, 46}} {
@@ -156,6 +179,13 @@ func TestCRLDistributionPointsMalformed(t *testing.T) {
 				unknown(revocation.ErrMalformed).require(t, crlsOf(t, p.ca.crl()), path, ocspNow)
 			})
 		}
+	}
+	for _, issuer := range []string{"\x30\x00", "\x31\x00", ""} {
+		path := p.leaf(t)
+		leaf := *path[0]
+		leaf.RawIssuer = []byte(issuer)
+		path[0] = &leaf
+		unknown(revocation.ErrMalformed).require(t, crlsOf(t, p.ca.crl()), path, ocspNow)
 	}
 	good.require(t, crlsOf(t, p.ca.crl()), p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte("\x30\x09\x30\x07\xa0\x05\xa0\x03\x86\x01a")}), ocspNow)
 }
