@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"strings"
@@ -154,6 +155,25 @@ func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	require.Equal(t, 6, crls.AddedCRLs())
 	good.require(t, crls, p.leaf(t), ocspNow)
 	require.Equal(t, 2, crls.AddedCRLs())
+
+	// One whose signature nobody has looked at, since it is about others, lets go
+	// of none.
+	forCAs := revocationtest.Scope{OnlyCACerts: true}
+	forged := with(numbered(p.ca.crl(), 2), func(c *revocationtest.CRL) { c.Key = p.other.key })
+	crls = crlsOf(t, inScope(p.ca.crl(), forCAs), inScope(forged, forCAs))
+	unknown(revocation.ErrScope).require(t, crls, p.leaf(t), ocspNow)
+	require.Equal(t, 2, crls.AddedCRLs())
+}
+
+// A CRL that is added again is not kept twice, whereas one that differs in its
+// signature alone is another.
+func TestCRLsAddedTwice(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := crlsOf(t, p.ca.crl(), p.ca.crl())
+	require.Equal(t, 1, crls.AddedCRLs())
+	require.NoError(t, crls.Add(with(p.ca.crl(), func(c *revocationtest.CRL) { c.BrokenSignature = true }).DER()))
+	require.Equal(t, 2, crls.AddedCRLs())
+	good.require(t, crls, p.leaf(t), ocspNow)
 }
 
 func TestCRLsFetched(t *testing.T) {
@@ -276,7 +296,14 @@ func TestCRLsPassOverOtherURLs(t *testing.T) {
 		require.ErrorAs(t, err, &fetch)
 		require.Equal(t, url, fetch.URL)
 	}
+	// A host's name is no URL, whatever it says.
+	host := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: []byte("\x30\x1b\x30\x19\xa0\x17\xa0\x15\x82\x13http://crl.example/")}
+	unknown(revocation.ErrNoSource).require(t, crls, p.leaf(t, host), ocspNow)
 	require.Empty(t, server.requests())
+	host.Value[8] = 0x86
+	_, err := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t, host), At: ocspNow})
+	require.Error(t, err)
+	require.Equal(t, []string{"http://crl.example/"}, server.requests())
 }
 
 // A CRL that was added is consulted first; the network is for what it leaves
@@ -309,10 +336,17 @@ func TestCRLsFetchedNumbers(t *testing.T) {
 		second revocationtest.CRL
 		want   crlVerdict
 	}{
-		"a higher number":          {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 6), revokedFor(revocation.ReasonUnspecified)},
-		"the same number":          {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 5), revokedFor(revocation.ReasonUnspecified)},
-		"a lower number":           {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 4), unknown(revocation.ErrExpired)},
-		"another scope":            {inScope(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), revocationtest.Scope{OnlyUserCerts: true}), revokedFor(revocation.ReasonUnspecified)},
+		"a higher number": {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 6), revokedFor(revocation.ReasonUnspecified)},
+		"the same number": {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 5), revokedFor(revocation.ReasonUnspecified)},
+		"a lower number":  {numbered(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), 4), unknown(revocation.ErrExpired)},
+		"another scope":   {inScope(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), revocationtest.Scope{OnlyUserCerts: true}), revokedFor(revocation.ReasonUnspecified)},
+		"a delta CRL": {with(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), func(c *revocationtest.CRL) {
+			c.Number, c.BaseNumber = 6, 5
+		}), unknown(revocation.ErrExpired)},
+		"a forged one": {with(between(p.ca.crl(leafSerial), 2*time.Hour, 5*time.Hour), func(c *revocationtest.CRL) {
+			c.Number, c.Key = 6, p.other.key
+		}), unknown(revocation.ErrExpired)},
+		"another issuer's":         {numbered(between(p.other.crl(leafSerial), 2*time.Hour, 5*time.Hour), 6), unknown(revocation.ErrExpired)},
 		"another scope, but older": {inScope(between(p.ca.crl(leafSerial), -2*time.Hour, 5*time.Hour), revocationtest.Scope{OnlyUserCerts: true}), unknown(revocation.ErrExpired)},
 	} {
 		t.Run(name, func(t *testing.T) {

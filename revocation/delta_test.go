@@ -135,6 +135,28 @@ func TestFreshestCRL(t *testing.T) {
 		})
 	}
 
+	t.Run("the newest decides, whether it was added or fetched", func(t *testing.T) {
+		listing := func(number int64, serials ...int64) revocationtest.CRL {
+			return with(p.ca.crl(serials...), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = number, 1 })
+		}
+		for _, c := range []struct {
+			added, fetched revocationtest.CRL
+			want           crlVerdict
+		}{
+			{listing(2), listing(3, leafSerial), revokedFor(revocation.ReasonUnspecified)},
+			{listing(3), listing(2, leafSerial), good},
+			{listing(2, leafSerial), listing(3), good},
+			{listing(3, leafSerial), listing(2), revokedFor(revocation.ReasonUnspecified)},
+		} {
+			server := &crlServer{}
+			server.publish(base, named)
+			server.publish(fresh, c.fetched)
+			crls := crlsOf(t, c.added)
+			crls.Fetcher, crls.Time = server, clock
+			c.want.require(t, crls, p.leaf(t, points(at(urls(base)))), ocspNow)
+		}
+	})
+
 	t.Run("only what fits the complete CRL is kept", func(t *testing.T) {
 		for name, change := range map[string]func(*revocationtest.CRL){
 			"signed with another key": func(c *revocationtest.CRL) { c.Key = p.other.key },
@@ -151,6 +173,20 @@ func TestFreshestCRL(t *testing.T) {
 				good.require(t, crls, p.leaf(t, points(at(urls(base)))), ocspNow)
 				require.Equal(t, []string{base, fresh}, server.requests())
 				require.Len(t, cache.data, 1, "the complete one")
+
+				// It does not take the place of one that fits either, which still
+				// revokes when its time is over.
+				server = &crlServer{}
+				server.publish(base, between(named, -time.Hour, 5*time.Hour))
+				server.publish(fresh, between(delta, -time.Hour, time.Minute))
+				crls = &revocation.CRLs{Fetcher: server, Time: clock}
+				path := p.leaf(t, points(at(urls(base))))
+				revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
+				server.publish(fresh, with(between(p.ca.crl(), 0, 5*time.Hour), func(c *revocationtest.CRL) {
+					c.Number, c.BaseNumber = 3, 1
+					change(c)
+				}))
+				revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(time.Hour))
 			})
 		}
 	})

@@ -76,3 +76,21 @@ func ReadURLs(der []byte) (urls []string, ok bool) {
 	}
 	return urls, ok
 }
+
+// RefuseSpecial judges an address, with its port, that a name has resolved to.
+func RefuseSpecial(address string) error { return refuseSpecial("tcp", address, nil) }
+
+// TimeLimit is that of the client that makes the requests.
+func (f *HTTPFetcher) TimeLimit() time.Duration { return f.client().Timeout }
+
+// TriedKeys returns how many keys are remembered of the CRLs that were added.
+func (s *CRLs) TriedKeys() (n int) {
+	for _, list := range s.added.byIssuer {
+		for _, series := range list {
+			for _, c := range series.crls {
+				n += len(c.keys.tried)
+			}
+		}
+	}
+	return n
+}

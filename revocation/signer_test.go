@@ -54,6 +54,7 @@ func TestCRLSigner(t *testing.T) {
 		})}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate is not for CRLs", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate does not say what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage = 0 })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
+		{"a key whose certificate says that it is no CA's, but not what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage, c.BasicConstraintsValid = 0, true })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a CA's key whose certificate does not say what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage, c.IsCA, c.BasicConstraintsValid = 0, true, true })}, []list{crlKey.crl(), rootCRL}, good},
 
 		{"a new key certified by the old one, vouched for by a CRL of the old one", []*ocspParty{newKey}, []list{newKey.crl(), inScope(caCRL, forCAs)}, good},
@@ -91,6 +92,21 @@ func TestCRLSignerOnPath(t *testing.T) {
 		path[1] = ca.cert
 		want.require(t, crlsOf(t, p.ca.crl()), path, ocspNow)
 	}
+}
+
+// What is remembered of the keys that a CRL was tried with is bounded, and never
+// another key's.
+func TestCRLSignersTried(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := crlsOf(t, p.ca.crl())
+	path := p.leaf(t)
+	for range 20 {
+		path[1] = ocspIssue(t, crlCA("Sub CA", 2), ocspECDSA(t), p.root).cert
+		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow)
+		require.LessOrEqual(t, crls.TriedKeys(), 8)
+	}
+	path[1] = p.ca.cert
+	good.require(t, crls, path, ocspNow)
 }
 
 // CRL issuers that need one another's CRLs do not make the search go round
