@@ -3,10 +3,12 @@ package revocation
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +71,11 @@ func TestCacheFileCutOrFlippedAnywhere(t *testing.T) {
 	}
 	damaged(append(whole, 0))
 	damaged(sealCacheFile("b", []byte("another's"), tomorrow))
+
+	// A file of another kind, whole in itself.
+	header := append([]byte("NRLCACHE"), whole[len(cacheMagic):cacheHeader-sha256.Size]...)
+	sum := cacheSum(header, []byte("a document"))
+	damaged(slices.Concat(header, sum[:], []byte("a document")))
 }
 
 func TestDirCacheReplacesADamagedFile(t *testing.T) {
@@ -96,20 +103,26 @@ func TestDirCacheRefusesADirectoryOfOthers(t *testing.T) {
 	assert.ErrorContains(t, err, "others may write")
 	assert.NotErrorIs(t, err, ErrCacheMiss)
 	assert.Error(t, DirCache("").Put(t.Context(), "a", nil, tomorrow))
+	_, err = DirCache("").Get(t.Context(), "a")
+	assert.ErrorContains(t, err, "no name")
+	assert.NotErrorIs(t, err, ErrCacheMiss)
 }
 
 func TestDirCacheCleansUpAfterTheDead(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	left, fresh := filepath.Join(dir, cacheTemporary+"1"), filepath.Join(dir, cacheTemporary+"2")
-	for _, file := range []string{left, fresh} {
+	foreign := filepath.Join(dir, "notes.txt")
+	for _, file := range []string{left, fresh, foreign} {
 		require.NoError(t, os.WriteFile(file, []byte("half"), 0o600))
 	}
 	long := time.Now().Add(-2 * abandonedAfter)
 	require.NoError(t, os.Chtimes(left, long, long))
+	require.NoError(t, os.Chtimes(foreign, long, long))
 	require.NoError(t, DirCache(dir).Put(t.Context(), "a", []byte("x"), tomorrow))
 	assert.NoFileExists(t, left)
 	assert.FileExists(t, fresh, "another process may be at work on it")
+	assert.FileExists(t, foreign, "it is not the cache's")
 }
 
 func TestDirCacheIsBounded(t *testing.T) {
@@ -156,6 +169,9 @@ func TestDirCacheWithoutRoom(t *testing.T) {
 	cache := DirCache(dir)
 	require.NoError(t, os.MkdirAll(filepath.Join(cache.path("a"), "in the way"), 0o700))
 	assert.Error(t, cache.Put(t.Context(), "a", []byte("x"), tomorrow))
+	onlyFile(t, dir)
+
+	assert.ErrorIs(t, cache.Put(t.Context(), "b", make([]byte, maxCacheFile-cacheHeader+1), tomorrow), ErrTooLarge)
 	onlyFile(t, dir)
 
 	ctx, cancel := context.WithCancel(t.Context())

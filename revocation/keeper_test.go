@@ -347,6 +347,101 @@ func TestKeeperAsksConditionally(t *testing.T) {
 	})
 }
 
+func TestKeeperWantsAReasonForNotModified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: func(_ context.Context, _ Request, n int) (*Response, error) {
+			if n == 2 {
+				return &Response{Body: []byte("1 1h")}, nil // without validators
+			}
+			return &Response{NotModified: true}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		_, _, err := getNote(t, k)
+		require.ErrorContains(t, err, "nothing was at hand")
+		time.Sleep(time.Minute)
+		_, _, err = getNote(t, k)
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		_, _, err = getNote(t, k)
+		require.ErrorContains(t, err, "nothing was at hand")
+	})
+}
+
+func TestKeeperDoesNotGoBackwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: says("1 1h")}
+		older := false
+		k := &keeper[*note]{fetcher: f, parse: func(raw []byte, source string) (*note, error) {
+			n, err := parseNote(raw, source)
+			if older {
+				n.from = n.from.Add(-24 * time.Hour)
+			}
+			return n, err
+		}}
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		f.answer, older = says("2 1h"), true
+		n, _, err := getNote(t, k)
+		require.ErrorIs(t, err, ErrExpired)
+		assert.Equal(t, 1, n.number)
+		time.Sleep(time.Minute)
+		f.answer, older = says("3 1h"), false
+		n, _, err = getNote(t, k)
+		require.NoError(t, err)
+		assert.Equal(t, 3, n.number)
+	})
+}
+
+func TestKeeperLeavesWhatHasRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: func(_ context.Context, _ Request, n int) (*Response, error) {
+			if n > 1 {
+				return nil, errDown
+			}
+			return &Response{Body: []byte("1 1h")}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- k.run(ctx) }()
+		time.Sleep(2 * time.Hour)
+		before := f.asked.Load()
+		assert.Greater(t, before, int64(1))
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, before, f.asked.Load())
+		stop()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+// Somebody who asks about a time to come is under way when a document is to be
+// refreshed: one fetch serves both.
+func TestKeeperRefreshJoinsAFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: func(_ context.Context, _ Request, n int) (*Response, error) {
+			if n > 1 {
+				time.Sleep(10 * time.Second)
+			}
+			return &Response{Body: fmt.Appendf(nil, "%d 1h", n)}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- k.run(ctx) }()
+		time.Sleep(time.Until(k.find("u").current.Load().refresh) - 5*time.Second)
+		_, _, err = k.get(t.Context(), "u", noteRequest, time.Now().Add(50*time.Minute), anyNote)
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, f.asked.Load())
+		stop()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
 func TestKeeperReadsTheCacheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cache := &memoryCache{}
@@ -382,8 +477,16 @@ func TestKeeperIsBounded(t *testing.T) {
 	f := &scripted{answer: says("1 1h")}
 	k := &keeper[*note]{fetcher: f, parse: parseNote}
 	for i := range maxKept + 500 {
+		if i == maxKept { // from here on nobody has asked for those before
+			for j := range i {
+				k.find(fmt.Sprint(j)).used.Store(false)
+			}
+		}
 		_, _, err := k.get(t.Context(), fmt.Sprint(i), noteRequest, time.Now(), anyNote)
 		require.NoError(t, err)
+	}
+	for i := maxKept; i < maxKept+500; i++ {
+		assert.NotNil(t, k.find(fmt.Sprint(i)), "given up for one that nobody asks for")
 	}
 	total := 0
 	for i := range k.buckets {
