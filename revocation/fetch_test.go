@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -286,3 +287,127 @@ func TestFetchTakesNoHostThatIsNotASCII(t *testing.T) {
 		assert.ErrorIs(t, err, revocation.ErrHostNotAllowed, host)
 	}
 }
+// TestFetchRefusesAddresses: what a name may resolve to.
+func TestFetchRefusesAddresses(t *testing.T) {
+	for address, allowed := range map[string]bool{
+		"192.0.2.1:80": true, "10.0.0.1:80": true, "[2001:db8::1]:443": true, "[::ffff:192.0.2.1]:80": true,
+		"127.0.0.1:80": false, "127.1.2.3:80": false, "[::1]:80": false, "[::ffff:127.0.0.1]:80": false,
+		"169.254.169.254:80": false, "[fe80::1]:80": false, "[fe80::1%eth0]:80": false, "[::ffff:169.254.169.254]:80": false,
+		"224.0.0.1:80": false, "[ff02::1]:80": false, "[ff01::1]:80": false,
+		"0.0.0.0:80": false, "[::]:80": false, "255.255.255.255:80": false,
+		"localhost:80": false, "": false,
+	} {
+		t.Run(address, func(t *testing.T) {
+			err := revocation.RefuseSpecial(address)
+			if allowed {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorIs(t, err, revocation.ErrHostNotAllowed)
+		})
+	}
+}
+
+// TestFetchHosts: which URLs a list of hosts allows.
+func TestFetchHosts(t *testing.T) {
+	f, base := serve(t, func(http.ResponseWriter, *http.Request) {})
+	f.Rewrite = revocation.RewriteHost(base)
+	f.Hosts = revocation.AllowHosts("CRL.example", "other.example:8080")
+	for url, allowed := range map[string]bool{
+		"http://crl.example/": true, "https://crl.example/": true, "http://CRL.Example/": true,
+		"http://crl.example:80/": true, "https://crl.example:443/": true,
+		"http://crl.example:443/": false, "https://crl.example:80/": false, "http://crl.example:8080/": false,
+		"http://other.example:8080/": true, "https://other.example:8080/": true, "http://other.example/": false,
+		"http:///": false, "ftp://crl.example/": false, "//crl.example/": false, "http:crl.example": false, "http://a@crl.example/": false,
+	} {
+		t.Run(url, func(t *testing.T) {
+			_, err := fetch(t, f, url)
+			if allowed {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorIs(t, err, revocation.ErrHostNotAllowed)
+		})
+	}
+}
+
+func TestRewriteHost(t *testing.T) {
+	for base, allowed := range map[string]bool{
+		"http://mirror.example": true, "https://mirror.example:8443/": true,
+		"mirror.example": false, "ftp://mirror.example": false, "http://": false, "http://user@mirror.example": false,
+		"http://mirror.example/path": false, "http://mirror.example?query": false, "http://mirror.example#fragment": false, ":": false,
+	} {
+		t.Run(base, func(t *testing.T) {
+			to, err := revocation.RewriteHost(base)(&url.URL{Scheme: "http", Host: "crl.example", Path: "/c.crl"})
+			if !allowed {
+				assert.Error(t, err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, strings.TrimSuffix(base, "/")+"/c.crl", to.String())
+		})
+	}
+}
+
+func TestFetchRetryAfter(t *testing.T) {
+	ahead := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	for _, test := range []struct {
+		value    string
+		from, to time.Duration
+	}{
+		{"", 0, 0},
+		{"120", 2 * time.Minute, 2 * time.Minute},
+		{"86401", 24 * time.Hour, 24 * time.Hour},
+		{"4294967295", 24 * time.Hour, 24 * time.Hour},
+		{"-1", 0, 0},
+		{"soon", 0, 0},
+		{ahead(time.Hour), 58 * time.Minute, time.Hour},
+		{ahead(1000 * time.Hour), 24 * time.Hour, 24 * time.Hour},
+		{ahead(-time.Hour), 0, 0},
+	} {
+		t.Run(test.value, func(t *testing.T) {
+			f, url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", test.value)
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			_, err := fetch(t, f, url)
+			failed, ok := errors.AsType[*revocation.FetchError](err)
+			require.True(t, ok)
+			assert.GreaterOrEqual(t, failed.RetryAfter, test.from)
+			assert.LessOrEqual(t, failed.RetryAfter, test.to)
+		})
+	}
+}
+
+// TestFetchWithAClient: a client of the user's keeps its time limit, but neither
+// sends its cookies nor follows redirects, and what it has decoded is refused.
+func TestFetchWithAClient(t *testing.T) {
+	assert.Equal(t, 10*time.Second, new(revocation.HTTPFetcher).TimeLimit())
+	assert.Equal(t, time.Minute, (&revocation.HTTPFetcher{Client: &http.Client{Timeout: time.Minute}}).TimeLimit())
+
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	var cookies []string
+	f, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		cookies = append(cookies, r.Header.Get("Cookie"))
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
+	})
+	f.Client = &http.Client{Jar: jar}
+	for range 2 {
+		_, err := fetch(t, f, base)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"", ""}, cookies)
+
+	for _, decoded := range []bool{false, true} {
+		f := &revocation.HTTPFetcher{Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Uncompressed: decoded, Body: http.NoBody}, nil
+		})}}
+		_, err := fetch(t, f, "http://crl.nhs.uk/c.crl")
+		assert.Equal(t, decoded, err != nil)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
