@@ -347,6 +347,7 @@ func TestCRLExtensions(t *testing.T) {
 		{"a field twice", extension(true, "\x30\x06\x81\x01\xff\x81\x01\xff", 28), revocation.ErrMalformed},
 		{"an unknown field", extension(true, "\x30\x03\x86\x01\xff", 28), revocation.ErrMalformed},
 		{"onlySomeReasons", extension(true, "\x30\x04\x83\x02\x06\x40", 28), nil},
+		{"onlySomeReasons without a count of unused bits", extension(true, "\x30\x02\x83\x00", 28), revocation.ErrMalformed},
 		{"onlySomeReasons, the last of them", extension(true, "\x30\x05\x83\x03\x07\x00\x80", 28), nil},
 		{"onlySomeReasons of more bits than there are reasons", extension(true, "\x30\x06\x83\x04\x07\x00\x80\x80", 28), revocation.ErrMalformed},
 		{"onlySomeReasons with trailing zero bits", extension(true, "\x30\x04\x83\x02\x05\x40", 28), revocation.ErrMalformed},

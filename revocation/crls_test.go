@@ -156,6 +156,14 @@ func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	good.require(t, crls, p.leaf(t), ocspNow)
 	require.Equal(t, 2, crls.AddedCRLs())
 
+	for i := range 3 {
+		delta := with(p.ca.crl(), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = int64(6+i), 1 })
+		require.NoError(t, crls.Add(delta.DER()))
+	}
+	require.Equal(t, 5, crls.AddedCRLs())
+	good.require(t, crls, p.leaf(t), ocspNow)
+	require.Equal(t, 3, crls.AddedCRLs())
+
 	// One whose signature nobody has looked at, since it is about others, lets go
 	// of none.
 	forCAs := revocationtest.Scope{OnlyCACerts: true}
@@ -385,6 +393,15 @@ func TestCRLsMaxBytes(t *testing.T) {
 		server := &crlServer{lists: map[string][]byte{url: der}}
 		crls := &revocation.CRLs{Fetcher: server, Time: clock, MaxBytes: limit}
 		want.require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+	}
+	for limit, want := range map[int64]int64{0: 64 << 20, -1: 64 << 20, 100_000: 100_000} {
+		var asked int64
+		crls := &revocation.CRLs{Time: clock, MaxBytes: limit, Fetcher: fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+			asked = r.MaxBytes
+			return &revocation.Response{Body: der}, nil
+		})}
+		good.require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+		require.Equal(t, want, asked)
 	}
 }
 

@@ -135,6 +135,21 @@ func TestFreshestCRL(t *testing.T) {
 		})
 	}
 
+	t.Run("from the next URL if what is at the first is not for the complete CRL", func(t *testing.T) {
+		const second = "http://crl.example/second.crl"
+		for base, want := range map[int64]crlVerdict{1: good, 9: revokedFor(revocation.ReasonUnspecified)} {
+			server := &crlServer{}
+			server.publish(second, delta)
+			server.publish(fresh, with(p.ca.crl(), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = 10, base }))
+			complete := with(named, func(c *revocationtest.CRL) {
+				c.FreshestCRL = []revocationtest.DistributionPoint{at(urls(fresh, second))}
+			})
+			crls := crlsOf(t, complete)
+			crls.Fetcher, crls.Time = server, clock
+			want.require(t, crls, p.leaf(t), ocspNow)
+		}
+	})
+
 	t.Run("the newest decides, whether it was added or fetched", func(t *testing.T) {
 		listing := func(number int64, serials ...int64) revocationtest.CRL {
 			return with(p.ca.crl(serials...), func(c *revocationtest.CRL) { c.Number, c.BaseNumber = number, 1 })
