@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -139,6 +140,26 @@ func TestDirCacheIsBounded(t *testing.T) {
 	require.NoError(t, cache.prune(3))
 	assert.NoFileExists(t, cache.path("oldest"))
 	assert.FileExists(t, cache.path("second"))
+
+	if runtime.GOOS == "windows" {
+		return // a file has 1,024 names at most
+	}
+	documents := func() (n int) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			if strings.HasSuffix(entry.Name(), cacheSuffix) {
+				n++
+			}
+		}
+		return n
+	}
+	for i := documents(); i < maxCacheFiles; i++ {
+		require.NoError(t, os.Link(cache.path("third"), filepath.Join(dir, strconv.Itoa(i)+cacheSuffix)))
+	}
+	require.NoError(t, cache.Put(t.Context(), "one more", nil, tomorrow))
+	assert.Equal(t, maxCacheFiles, documents())
+	assert.NoFileExists(t, cache.path("second"))
 }
 
 func TestDirCacheConcurrently(t *testing.T) {

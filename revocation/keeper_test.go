@@ -367,6 +367,17 @@ func TestKeeperWantsAReasonForNotModified(t *testing.T) {
 	})
 }
 
+func TestKeeperCachesNothingThatHasRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for text, puts := range map[string]int{"1 1h": 1, "1 0s": 0, "1 -1h": 0} {
+			cache := &memoryCache{}
+			_, _, err := getNote(t, &keeper[*note]{fetcher: &scripted{answer: says(text)}, parse: parseNote, cache: cache})
+			assert.Equal(t, text == "1 -1h", errors.Is(err, ErrExpired))
+			assert.Equal(t, puts, cache.puts, text)
+		}
+	})
+}
+
 func TestKeeperDoesNotGoBackwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &scripted{answer: says("1 1h")}
