@@ -210,6 +210,16 @@ func TestFetchRewrites(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "/int/1c/crlc7.crl?x=%2F", string(response.Body))
 
+	// Where the operator sends a request is his word, even if it is where the
+	// certificate says.
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	stay := &revocation.HTTPFetcher{
+		Hosts: revocation.AllowHosts("localhost:" + port), Rewrite: func(u *url.URL) (*url.URL, error) { return u, nil },
+	}
+	_, err = fetch(t, stay, "http://localhost:"+port+"/c.crl")
+	assert.NoError(t, err)
+
 	_, err = fetch(t, f, "http://crl.example/int/1c/crlc7.crl")
 	assert.ErrorIs(t, err, revocation.ErrHostNotAllowed, "the list judges the URL of the certificate")
 	_, err = fetch(t, &revocation.HTTPFetcher{Rewrite: revocation.RewriteHost("mirror.example")}, "http://crl.nhs.uk/c.crl")
