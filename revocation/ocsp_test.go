@@ -140,6 +140,12 @@ func TestOCSPNonce(t *testing.T) {
 			require.Zero(t, a)
 		})
 	}
+	t.Run("none, in what is not a response", func(t *testing.T) {
+		garbage := func(revocation.Request) ([]byte, error) { return []byte("garbage"), nil }
+		a, err := (&revocation.OCSP{Fetcher: &ocspServer{answer: garbage}}).Status(t.Context(), p.query())
+		require.ErrorIs(t, err, revocation.ErrMalformed)
+		require.Zero(t, a)
+	})
 	t.Run("none, where none is sent", func(t *testing.T) {
 		s := &revocation.OCSP{Fetcher: &ocspServer{answer: answering(p.good())}, NoNonce: true}
 		a, err := s.Status(t.Context(), p.query())
@@ -218,6 +224,11 @@ func TestOCSPResponders(t *testing.T) {
 			require.ErrorIs(t, err, revocation.ErrScope)
 			require.Zero(t, a)
 		}
+	})
+	t.Run("an issuer without a key", func(t *testing.T) {
+		a, err := (&revocation.OCSP{}).Status(t.Context(), revocation.Query{Path: []*x509.Certificate{p.leaf.cert, {}}, At: ocspNow})
+		require.ErrorIs(t, err, revocation.ErrMalformed)
+		require.Zero(t, a)
 	})
 	t.Run("a serial number of more than 20 octets", func(t *testing.T) {
 		cert := *p.leaf.cert
@@ -430,6 +441,15 @@ func TestOCSPAdd(t *testing.T) {
 	a, err = s.Status(t.Context(), other.query())
 	require.NoError(t, err)
 	require.Equal(t, revocation.Revoked, a.Status)
+
+	forged := p.good()
+	forged.BrokenSignature = true
+	s = &revocation.OCSP{}
+	require.NoError(t, s.Add(forged.DER()))
+	a, err = s.Status(t.Context(), p.query())
+	require.ErrorIs(t, err, revocation.ErrSignature)
+	require.NotErrorIs(t, err, revocation.ErrExpired)
+	require.Zero(t, a)
 
 	long := p.good()
 	long.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 64<<10)}}

@@ -77,6 +77,9 @@ func TestOCSPResponse(t *testing.T) {
 		{"signed by the CA in another's name", func(m *message) {
 			m.Responder, m.Certificates = p.responder.cert, []*x509.Certificate{}
 		}, 0, revocation.ErrSignature},
+		{"signed by the CA in another's name, by key", func(m *message) {
+			m.Responder, m.ByKey, m.Certificates = p.responder.cert, true, []*x509.Certificate{}
+		}, 0, revocation.ErrSignature},
 		{"signed by a responder without its certificate", func(m *message) {
 			by(p.responder)(m)
 			m.Certificates = []*x509.Certificate{}
@@ -117,6 +120,7 @@ func TestOCSPResponse(t *testing.T) {
 		}, p.ca, "responder")), 0, revocation.ErrResponder},
 		{"delegated without any key usage extension", by(responder(func(c *x509.Certificate) { c.ExtKeyUsage = nil }, p.ca, "responder")), 0, revocation.ErrResponder},
 		{"delegated, key not for signatures", by(responder(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, p.ca, "responder")), 0, revocation.ErrResponder},
+		{"delegated to the CA's own key in another name", by(responder(nil, p.ca, "ca")), 0, revocation.ErrSignature},
 		{"the certificate vouches for itself", by(p.leaf), 0, revocation.ErrResponder},
 		{"delegated by the sibling CA", by(responder(nil, sibling, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the root", by(responder(nil, p.root, "responder")), 0, revocation.ErrResponder},
@@ -422,6 +426,13 @@ func TestOCSPEncoding(t *testing.T) {
 		{"serial number negative", func(n *derNode) { single(n).at(0, 3).content[0] = 0x80 }, revocation.ErrMalformed},
 		{"responderID of neither kind", func(n *derNode) { data(n).children[0].tag = 0xa3 }, revocation.ErrMalformed},
 		{"hash with parameters", func(n *derNode) { single(n).at(0, 0).children[1] = &derNode{tag: 2, content: []byte{1}} }, revocation.ErrMalformed},
+		{"hash with a NULL that is not empty", func(n *derNode) { single(n).at(0, 0).children[1].content = []byte{0} }, revocation.ErrMalformed},
+		{"responderID by the 19 octets of a hash", func(n *derNode) {
+			data(n).children[0] = &derNode{tag: 0xa2, children: []*derNode{{tag: 4, content: make([]byte, 19)}}}
+		}, revocation.ErrMalformed},
+		{"responderID by the hash of another key", func(n *derNode) {
+			data(n).children[0] = &derNode{tag: 0xa2, children: []*derNode{{tag: 4, content: make([]byte, 20)}}}
+		}, revocation.ErrSignature},
 		{"hash without NULL", func(n *derNode) { single(n).at(0, 0).children = single(n).at(0, 0).children[:1] }, nil},
 		{"critical spelt out as false", func(n *derNode) {
 			extension := data(n).at(3, 0, 0)
