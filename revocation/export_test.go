@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"math/big"
+	"net/http"
 	"time"
 )
 
@@ -79,6 +80,9 @@ func ReadURLs(der []byte) (urls []string, ok bool) {
 
 // RefuseSpecial judges an address, with its port, that a name has resolved to.
 func RefuseSpecial(address string) error { return refuseSpecial("tcp", address, nil) }
+
+// NewTransport is that of a fetcher without a client of the user's.
+func NewTransport() *http.Transport { return newTransport() }
 
 // TimeLimit is that of the client that makes the requests.
 func (f *HTTPFetcher) TimeLimit() time.Duration { return f.client().Timeout }

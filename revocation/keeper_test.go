@@ -344,6 +344,10 @@ func TestKeeperAsksConditionally(t *testing.T) {
 		assert.ErrorIs(t, err, ErrExpired, "not modified does not make it any younger")
 		assert.NotNil(t, n)
 		assert.Equal(t, []string{"", `"a"`}, seen)
+		time.Sleep(time.Minute)
+		_, _, err = getNote(t, k)
+		assert.ErrorIs(t, err, ErrExpired)
+		assert.Equal(t, []string{"", `"a"`, `"a"`}, seen, "what has not been modified keeps its validators")
 	})
 }
 
@@ -376,6 +380,123 @@ func TestKeeperCachesNothingThatHasRunOut(t *testing.T) {
 			assert.Equal(t, puts, cache.puts, text)
 		}
 	})
+}
+
+func TestKeeperForgetsFailuresAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: down}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		for range 5 {
+			_, _, err := getNote(t, k)
+			require.ErrorIs(t, err, errDown)
+			time.Sleep(time.Minute)
+		}
+		f.answer = says("1 1h")
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		f.answer = down
+		for range 2 {
+			before := f.asked.Load()
+			_, _, err = getNote(t, k)
+			require.ErrorIs(t, err, errDown)
+			assert.Equal(t, before+1, f.asked.Load())
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
+
+func TestKeeperRemembersWhatHasRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: says("1 -1h")}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		for range 100 {
+			n, _, err := getNote(t, k)
+			require.ErrorIs(t, err, ErrExpired)
+			assert.Equal(t, 1, n.number)
+		}
+		assert.EqualValues(t, 1, f.asked.Load(), "asked again at once")
+	})
+}
+
+func TestKeeperPrefersTheSourceToWhatHasRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := &memoryCache{data: map[string][]byte{"u": []byte("1 -1h")}}
+		n, atHand, err := getNote(t, &keeper[*note]{fetcher: &scripted{answer: says("2 1h")}, parse: parseNote, cache: cache})
+		require.NoError(t, err)
+		assert.False(t, atHand)
+		assert.Equal(t, 2, n.number)
+
+		cache.data["u"] = []byte("1 -1h")
+		n, _, err = getNote(t, &keeper[*note]{fetcher: &scripted{answer: down}, parse: parseNote, cache: cache})
+		require.ErrorIs(t, err, ErrExpired)
+		require.ErrorIs(t, err, errDown)
+		require.NotNil(t, n, "it is all there is")
+		assert.Equal(t, 1, n.number)
+	})
+}
+
+func TestKeeperRefreshesAgainAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &scripted{answer: func(_ context.Context, _ Request, n int) (*Response, error) {
+			if n == 2 {
+				return nil, errDown
+			}
+			return &Response{Body: fmt.Appendf(nil, "%d 1h", n)}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		_, _, err := getNote(t, k)
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- k.run(ctx) }()
+		time.Sleep(61 * time.Minute)
+		n, atHand, err := getNote(t, k)
+		require.NoError(t, err)
+		assert.True(t, atHand)
+		assert.Equal(t, 3, n.number)
+		stop()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+func TestKeeperRefreshesAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
+		f := &scripted{answer: func(context.Context, Request, int) (*Response, error) {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
+			return &Response{Body: []byte("1 1h")}, nil
+		}}
+		k := &keeper[*note]{fetcher: f, parse: parseNote}
+		for i := range 20 {
+			key := fmt.Sprint(i)
+			_, _, err := k.get(t.Context(), key, noteRequest, time.Now(), anyNote)
+			require.NoError(t, err)
+			h := *k.find(key).current.Load()
+			h.refresh = time.Now()
+			k.find(key).current.Store(&h)
+		}
+		require.EqualValues(t, 1, most.Load())
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- k.run(ctx) }()
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 40, f.asked.Load())
+		assert.EqualValues(t, refreshing, most.Load())
+		stop()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+func TestKeeperRefreshesNoSoonerThanASecond(t *testing.T) {
+	k := &keeper[*note]{}
+	now := time.Now()
+	for _, lifetime := range []time.Duration{-time.Hour, 0, time.Millisecond, time.Second} {
+		h := k.hold(&note{1, now, now.Add(lifetime)})
+		assert.False(t, h.refresh.Before(now.Add(minRefresh)), lifetime)
+	}
 }
 
 func TestKeeperDoesNotGoBackwards(t *testing.T) {
