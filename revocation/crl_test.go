@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -488,6 +490,37 @@ func TestCRLSignatureAlgorithms(t *testing.T) {
 	path[1] = ecdsaCA.cert
 	unknown(revocation.ErrSignature).require(t, crlsOf(t, p.ca.crl()), path, ocspNow)
 	unknown(revocation.ErrSignature).require(t, crlsOf(t, ecdsaCA.crl()), p.leaf(t), ocspNow)
+	pss := with(p.ca.crl(), func(crl *revocationtest.CRL) { crl.SignatureAlgorithm = x509.SHA256WithRSAPSS })
+	unknown(revocation.ErrSignature).require(t, crlsOf(t, pss), path, ocspNow)
+
+	// The algorithm names the length of the salt.
+	for length, want := range map[int]crlVerdict{32: good, 20: unknown(revocation.ErrSignature), 0x40: unknown(revocation.ErrSignature)} {
+		list := parseDER(pss.DER())
+		digest := sha256.Sum256(list.children[0].bytes())
+		signature, err := rsa.SignPSS(rand.Reader, p.ca.key.(*rsa.PrivateKey), crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: length})
+		require.NoError(t, err)
+		list.children[2].content = append([]byte{0}, signature...)
+		crls := &revocation.CRLs{}
+		require.NoError(t, crls.Add(list.bytes()))
+		want.require(t, crls, p.leaf(t), ocspNow)
+	}
+}
+
+// Of a long CRL, which is hashed while it is read, all is signed.
+func TestCRLSignatureOfMany(t *testing.T) {
+	p := newCRLPKI(t)
+	list := p.ca.crl()
+	for _, serial := range sequence(leafSerial+1, 5000) {
+		list.Entries = append(list.Entries, revocationtest.Entry{Serial: serial})
+	}
+	der := list.DER()
+	require.Greater(t, len(der), 64<<10)
+	good.require(t, crlsOf(t, list), p.leaf(t), ocspNow)
+	last := bytes.LastIndex(der, revocation.IntegerContent(list.Entries[4999].Serial))
+	der[last]--
+	crls := &revocation.CRLs{}
+	require.NoError(t, crls.Add(der))
+	unknown(revocation.ErrSignature).require(t, crls, p.leaf(t), ocspNow)
 }
 
 // Whatever octets of a CRL are changed, it is no longer believed.

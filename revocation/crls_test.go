@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -383,6 +384,13 @@ func TestCRLsOfTwoIssuersAtOneURL(t *testing.T) {
 	good.require(t, crls, first, ocspNow)
 	unknown(revocation.ErrScope).require(t, crls, second, ocspNow)
 	good.require(t, crls, first, ocspNow)
+
+	// Nor does the first one's CRL keep the second from its own.
+	crls = &revocation.CRLs{Fetcher: server, Time: clock}
+	good.require(t, crls, first, ocspNow)
+	server.publish(url, p.other.crl())
+	good.require(t, crls, second, ocspNow)
+	good.require(t, crls, first, ocspNow)
 }
 
 func TestCRLsMaxBytes(t *testing.T) {
@@ -457,6 +465,29 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		unknown(revocation.ErrSignature).require(t, crls, path, end.Add(time.Second))
 		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow.Add(-10*time.Minute-1))
 	})
+	t.Run("until a certificate of the path is over that its CRL issuer needs", func(t *testing.T) {
+		template := crlCA("Sub CA", 2)
+		template.NotBefore, template.NotAfter = ocspNow.AddDate(-1, 0, 0), ocspNow.Add(10*time.Minute)
+		ca := ocspIssue(t, template, p.ca.key, p.root)
+		newKey := crlCA("Sub CA", 50)
+		newKey.SubjectKeyId = []byte("new")
+		key := ocspIssue(t, newKey, ocspRSA("other"), ca)
+		crls := crlsOf(t, key.crl())
+		crls.Issuers = []*x509.Certificate{key.cert}
+		path := []*x509.Certificate{path[0], ca.cert, p.root.cert}
+		good.require(t, crls, path, ocspNow)
+		good.require(t, crls, path, template.NotAfter)
+		unknown(revocation.ErrSignature).require(t, crls, path, template.NotAfter.Add(time.Second))
+	})
+	t.Run("not for a time before a delta CRL was over", func(t *testing.T) {
+		delta := with(between(p.ca.crl(leafSerial), -time.Minute, time.Minute), func(c *revocationtest.CRL) {
+			c.Number, c.BaseNumber = 2, 1
+			c.Entries[0].Reason = revocation.ReasonRemoveFromCRL
+		})
+		crls := crlsOf(t, p.ca.crl(leafSerial), delta)
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(time.Minute+1))
+		good.require(t, crls, path, ocspNow.Add(time.Minute))
+	})
 	t.Run("for its path only", func(t *testing.T) {
 		crls := crlsOf(t, p.ca.crl())
 		good.require(t, crls, path, ocspNow)
@@ -465,6 +496,13 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		again, err := x509.ParseCertificate(path[0].Raw)
 		require.NoError(t, err)
 		good.require(t, crls, []*x509.Certificate{again, p.ca.cert, p.root.cert}, ocspNow)
+
+		// Another certificate under the same signature.
+		crls = crlsOf(t, p.ca.crl(leafSerial+1))
+		good.require(t, crls, path, ocspNow)
+		again.SerialNumber = big.NewInt(leafSerial + 1)
+		again.Raw = append(slices.Clone(again.Raw), 0)
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, []*x509.Certificate{again, p.ca.cert, p.root.cert}, ocspNow)
 	})
 	t.Run("as long as a CRL that was not to be had is not", func(t *testing.T) {
 		const fresh = "http://crl.example/delta.crl"

@@ -57,6 +57,7 @@ func TestCRLSigner(t *testing.T) {
 		{"a key whose certificate says that it is no CA's, but not what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage, c.BasicConstraintsValid = 0, true })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a CA's key whose certificate does not say what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage, c.IsCA, c.BasicConstraintsValid = 0, true, true })}, []list{crlKey.crl(), rootCRL}, good},
 
+		{"a key whose certificate is for a further purpose", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping} })}, []list{crlKey.crl(), rootCRL}, good},
 		{"a new key certified by the old one, vouched for by a CRL of the old one", []*ocspParty{newKey}, []list{newKey.crl(), inScope(caCRL, forCAs)}, good},
 		{"a new key certified by the old one, vouched for by its own CRL only", []*ocspParty{newKey}, []list{newKey.crl()}, good},
 		{"a new key certified by the old one, listed on its own CRL", []*ocspParty{newKey}, []list{newKey.crl(50)}, unknown(revocation.ErrSignature)},
@@ -107,6 +108,30 @@ func TestCRLSignersTried(t *testing.T) {
 	}
 	path[1] = p.ca.cert
 	good.require(t, crls, path, ocspNow)
+}
+
+// Of many keys in one name, the one that the CRL names is tried first, and not
+// more than a few others.
+func TestCRLSignersOfOneName(t *testing.T) {
+	p := newCRLPKI(t)
+	issuers := func(n int) (parties []*ocspParty, certs []*x509.Certificate) {
+		for i := range n {
+			party := ocspIssue(t, &x509.Certificate{
+				SerialNumber: big.NewInt(int64(50 + i)), Subject: p.ca.cert.Subject, SubjectKeyId: []byte{byte(i)}, KeyUsage: x509.KeyUsageCRLSign,
+			}, ocspECDSA(t), p.root)
+			parties, certs = append(parties, party), append(certs, party.cert)
+		}
+		return parties, certs
+	}
+	for n, unnamed := range map[int]crlVerdict{7: good, 8: unknown(revocation.ErrSignature), 20: unknown(revocation.ErrSignature)} {
+		parties, certs := issuers(n) // and the CA of the path
+		crls := crlsOf(t, parties[n-1].crl(), p.root.crl())
+		crls.Issuers = certs
+		good.require(t, crls, p.leaf(t), ocspNow)
+		crls = crlsOf(t, with(parties[n-1].crl(), func(c *revocationtest.CRL) { c.AuthorityKeyID = []byte{} }), p.root.crl())
+		crls.Issuers = certs
+		unnamed.require(t, crls, p.leaf(t), ocspNow)
+	}
 }
 
 // CRL issuers that need one another's CRLs do not make the search go round
