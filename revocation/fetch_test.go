@@ -239,6 +239,14 @@ func TestFetchGoesThroughAProxy(t *testing.T) {
 	response, err := fetch(t, f, "http://crl.nhs.uk/crlc7.crl")
 	require.NoError(t, err)
 	assert.Equal(t, "proxied http://crl.nhs.uk/crlc7.crl", string(response.Body))
+
+	// A proxy may be at an address where no host of a certificate may be.
+	transport := revocation.NewTransport()
+	transport.Proxy = http.ProxyURL(to)
+	f = &revocation.HTTPFetcher{Client: &http.Client{Transport: transport}}
+	response, err = fetch(t, f, "http://crl.nhs.uk/crlc7.crl")
+	require.NoError(t, err)
+	assert.Equal(t, "proxied http://crl.nhs.uk/crlc7.crl", string(response.Body))
 }
 
 // A slow server sends what comes after the header byte by byte, one a second.
