@@ -349,6 +349,19 @@ func TestFetchHosts(t *testing.T) {
 	}
 }
 
+// TestFetchURLs: what no list of hosts allows.
+func TestFetchURLs(t *testing.T) {
+	f, base := serve(t, func(http.ResponseWriter, *http.Request) {})
+	f.Rewrite = revocation.RewriteHost(base)
+	f.Hosts = func(context.Context, string) error { return nil }
+	_, err := fetch(t, f, "http://crl.example/c.crl")
+	require.NoError(t, err)
+	for _, url := range []string{"http:///c.crl", "http:crl.example", "ftp://crl.example/c.crl", "//crl.example/c.crl", "http://a@crl.example/c.crl"} {
+		_, err := fetch(t, f, url)
+		assert.ErrorIs(t, err, revocation.ErrHostNotAllowed, url)
+	}
+}
+
 func TestRewriteHost(t *testing.T) {
 	for base, allowed := range map[string]bool{
 		"http://mirror.example": true, "https://mirror.example:8443/": true,
