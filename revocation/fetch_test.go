@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -267,8 +268,13 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 					near, far := net.Pipe()
-					go io.Copy(io.Discard, far)
-					go send(far)
+					go func() { // an answer before the question is none
+						if _, err := http.ReadRequest(bufio.NewReader(far)); err != nil {
+							return
+						}
+						go io.Copy(io.Discard, far)
+						send(far)
+					}()
 					return near, nil
 				}}}
 				f := &revocation.HTTPFetcher{Client: client}
