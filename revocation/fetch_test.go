@@ -318,7 +318,7 @@ func TestFetchRefusesAddresses(t *testing.T) {
 		"127.0.0.1:80": false, "127.1.2.3:80": false, "[::1]:80": false, "[::ffff:127.0.0.1]:80": false,
 		"169.254.169.254:80": false, "[fe80::1]:80": false, "[fe80::1%eth0]:80": false, "[::ffff:169.254.169.254]:80": false,
 		"224.0.0.1:80": false, "[ff02::1]:80": false, "[ff01::1]:80": false,
-		"0.0.0.0:80": false, "[::]:80": false, "255.255.255.255:80": false,
+		"0.0.0.0:80": false, "[::]:80": false, "[::ffff:0.0.0.0]:80": false, "255.255.255.255:80": false, "[::ffff:255.255.255.255]:80": false,
 		"localhost:80": false, "": false,
 	} {
 		t.Run(address, func(t *testing.T) {
