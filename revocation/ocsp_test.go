@@ -384,6 +384,22 @@ func TestOCSPOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, revocation.Good, a.Status)
 	})
+	t.Run("a staple from between two revocations that are known", func(t *testing.T) {
+		for _, known := range [][]time.Duration{{minute, 3 * minute}, {3 * minute, minute}} {
+			s := &revocation.OCSP{}
+			q := p.query()
+			for _, age := range known {
+				q.Stapled = bad(age).DER()
+				a, err := s.Status(t.Context(), q)
+				require.NoError(t, err)
+				require.Equal(t, revocation.Revoked, a.Status)
+			}
+			q.Stapled = good(2 * minute).DER()
+			a, err := s.Status(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, revocation.Revoked, a.Status)
+		}
+	})
 	t.Run("another staple than before", func(t *testing.T) {
 		s := &revocation.OCSP{}
 		q := p.query()
