@@ -541,28 +541,6 @@ func TestCRLTampered(t *testing.T) {
 	}
 }
 
-func TestVersion1EntriesHaveNoExtensions(t *testing.T) {
-	p := newCRLPKI(t)
-	list := with(p.ca.crl(1, 2, 3, 4, 5, 6, 7, 8), func(c *revocationtest.CRL) {
-		for i := range c.Entries {
-			c.Entries[i].Reason = revocation.ReasonSuperseded
-		}
-		c.Edit = func(tbs []byte) []byte {
-			node := parseDER(tbs)
-			node.children = node.children[1:6]
-			return node.bytes()
-		}
-	})
-	requireCRLError(t, new(revocation.CRLs).Add(list.DER()), revocation.ErrMalformed)
-	// Those near the end of the list are read in another way.
-	list = with(list, func(c *revocationtest.CRL) {
-		for i := 4; i < 8; i++ {
-			c.Entries[i].Reason = 0
-		}
-	})
-	requireCRLError(t, new(revocation.CRLs).Add(list.DER()), revocation.ErrMalformed)
-}
-
 func TestADamagedPEMBlockIsNotPassedOver(t *testing.T) {
 	p := newCRLPKI(t)
 	block := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: p.ca.crl().DER()})

@@ -311,6 +311,7 @@ func TestFetchTakesNoHostThatIsNotASCII(t *testing.T) {
 		assert.ErrorIs(t, err, revocation.ErrHostNotAllowed, host)
 	}
 }
+
 // TestFetchRefusesAddresses: what a name may resolve to.
 func TestFetchRefusesAddresses(t *testing.T) {
 	for address, allowed := range map[string]bool{
@@ -319,6 +320,7 @@ func TestFetchRefusesAddresses(t *testing.T) {
 		"169.254.169.254:80": false, "[fe80::1]:80": false, "[fe80::1%eth0]:80": false, "[::ffff:169.254.169.254]:80": false,
 		"224.0.0.1:80": false, "[ff02::1]:80": false, "[ff01::1]:80": false,
 		"0.0.0.0:80": false, "[::]:80": false, "[::ffff:0.0.0.0]:80": false, "255.255.255.255:80": false, "[::ffff:255.255.255.255]:80": false,
+		"[64:ff9b::7f00:1]:80": false, "[64:ff9b::a9fe:a9fe]:80": false, "[::7f00:1]:80": false, "[64:ff9b::c000:201]:80": true,
 		"localhost:80": false, "": false,
 	} {
 		t.Run(address, func(t *testing.T) {
