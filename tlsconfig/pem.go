@@ -71,7 +71,7 @@ func damagedPEM(data []byte) error {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		whole++
 	}
-	if bytes.Count(data, []byte("-----BEGIN ")) != whole {
+	if whole != max(bytes.Count(data, []byte("-----BEGIN ")), bytes.Count(data, []byte("-----END "))) {
 		return errors.New("a PEM object is damaged")
 	}
 	return nil

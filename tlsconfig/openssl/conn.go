@@ -128,7 +128,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 		if err := s.feed(received); err != nil {
 			return err
 		}
-		o, known, output, err := s.handshake()
+		o, known, output, err := s.handshake(ctx)
 		if err != nil {
 			return c.failed(s, err, known && !judged)
 		}
@@ -192,7 +192,9 @@ func (c *Conn) begin(ctx context.Context) error {
 func (c *Conn) verify(ctx context.Context, s *session) error {
 	chain, stapled, err := s.peer()
 	if err != nil {
-		return &tlsconfig.PeerError{Rule: tlsconfig.RuleKey, Detail: "the certificate cannot be read", Err: err}
+		err = &tlsconfig.PeerError{Rule: tlsconfig.RuleKey, Detail: "the certificate cannot be read", Err: err}
+		c.log(ctx, err) // for the verifier, which logs the others, has not seen it
+		return err
 	}
 	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.peerUsage(), ServerName: c.name, OCSPResponse: stapled}
 	if err := c.end.endpoint.VerifyPeer(ctx, p); err != nil {
@@ -237,12 +239,21 @@ func (c *Conn) flushAlert(s *session) {
 // logRefusal logs why a client got no further: net/http logs nothing about a
 // handshake that is not crypto/tls's. What the verifier refuses is logged already.
 func (c *Conn) logRefusal(ctx context.Context, err error) {
+	if _, judged := errors.AsType[*tlsconfig.PeerError](err); !judged {
+		c.log(ctx, err)
+	}
+}
+
+func (c *Conn) log(ctx context.Context, err error) {
 	logger := c.end.endpoint.Logger
-	if _, judged := errors.AsType[*tlsconfig.PeerError](err); judged || errors.Is(err, net.ErrClosed) || !c.end.server || logger == nil {
+	if errors.Is(err, net.ErrClosed) || !c.end.server || logger == nil {
 		return
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "handshake failed",
-		slog.String("remote", c.inner.RemoteAddr().String()), slog.String("detail", err.Error()))
+	attrs := []slog.Attr{slog.String("detail", err.Error())}
+	if remote := c.inner.RemoteAddr(); remote != nil { // net/http, too, takes connections without one
+		attrs = append([]slog.Attr{slog.String("remote", remote.String())}, attrs...)
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "handshake failed", attrs...)
 }
 
 // complete notes what was negotiated.

@@ -24,6 +24,7 @@ type end struct {
 	endpoint *tlsconfig.Endpoint
 	server   bool
 	suites   []tlsconfig.Suite
+	signing  chan struct{} // has a place for each step of a key that signs elsewhere
 
 	mu      sync.Mutex
 	asked   *tls.Certificate // what the source gave last
@@ -46,7 +47,7 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	own := *e
 	own.Peer.FQDNs = slices.Clone(e.Peer.FQDNs)
 	e = &own
-	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites()}
+	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites(), signing: make(chan struct{}, elsewhere)}
 	if err := e.Validate(d.ownUsage()); err != nil {
 		return nil, err
 	}
@@ -147,6 +148,7 @@ type sslContext struct {
 	cert   *tls.Certificate
 	subCAs []*x509.Certificate
 	signer uintptr // the RSA by which signers finds the key; 0: libssl has the key itself
+	places chan struct{}
 }
 
 func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*sslContext, error) {
@@ -154,23 +156,30 @@ func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*ss
 	if err != nil {
 		return nil, err
 	}
-	c := &sslContext{lib: d.lib, ctx: ctx, cert: cert, subCAs: subCAs}
-	err = c.present(cert)
-	// Sessions keep c alive: nothing signs or is made from it any more when this
-	// runs. It must not refer to d, which refers to c.
-	signer, lib := c.signer, d.lib
-	runtime.AddCleanup(c, func(ctx uintptr) {
-		signers.Delete(signer) // before its address can be another's
-		lib.freeContext(ctx)
-	}, ctx)
-	if err != nil {
-		return nil, fmt.Errorf("own certificate: %w", err)
+	c := &sslContext{lib: d.lib, ctx: ctx, cert: cert, subCAs: subCAs, places: steps}
+	if err = c.present(cert); err != nil {
+		err = fmt.Errorf("own certificate: %w", err)
 	}
 	for _, ca := range subCAs {
-		if err := c.request(ca); err != nil {
-			return nil, err
+		if err == nil {
+			err = c.request(ca)
 		}
 	}
+	if c.signer != 0 {
+		c.places = d.signing
+	}
+	signer, lib := c.signer, d.lib
+	free := func(ctx uintptr) {
+		signers.Delete(signer) // before its address can be another's
+		lib.freeContext(ctx)
+	}
+	if err != nil {
+		free(ctx) // now: there may be one for each handshake, and the collector does not see how large it is
+		return nil, err
+	}
+	// Sessions keep c alive: nothing signs or is made from it any more when this
+	// runs. It must not refer to d, which refers to c.
+	runtime.AddCleanup(c, free, ctx)
 	return c, nil
 }
 

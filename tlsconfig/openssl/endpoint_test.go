@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -277,12 +279,49 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 		log := newLog()
 		e := serverEndpoint()
 		e.Logger = slog.New(slog.NewTextHandler(log, nil))
+		newServer, err := openssl.NewServer(e)
+		require.NoError(t, err)
 		cert := spine().Leaf("other.nhs.uk")
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: loose(&cert)}}
-		defer client.CloseIdleConnections()
-		_, err := client.Get("https://" + serve(t, e, http.NotFoundHandler()))
-		requireAlert(t, 42, err)
-		<-log.more
+		a, b := tcpPipe(t)
+		c, s := tls.Client(a, loose(&cert)), newServer(b)
+		defer c.Close()
+		defer s.Close()
+		_, serverErr := shake(c, s)
+		requireRule(t, tlsconfig.RuleFQDN, serverErr)
 		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
 	})
+}
+
+// A certificate that Go does not read never comes before the verifier.
+func TestACertificateThatCannotBeReadIsLogged(t *testing.T) {
+	needLibrary(t)
+	need(t, missing("openssl", "openssl"))
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	out, err := exec.CommandContext(t.Context(), "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN="+clientName,
+		"-set_serial", "-5", "-keyout", key, "-out", cert).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	log := newLog()
+	e := serverEndpoint()
+	e.Logger = slog.New(slog.NewTextHandler(log, nil))
+	cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-connect", serve(t, e, http.NotFoundHandler()), "-tls1_2", "-cert", cert, "-key", key)
+	cmd.Stdin = strings.NewReader("")
+	said, _ := cmd.CombinedOutput()
+	assert.Contains(t, string(said), "alert number 42")
+	<-log.more
+	assert.Contains(t, log.String(), "negative serial number")
+}
+
+// Connections of one's own need not have an address.
+func TestAConnectionWithoutAnAddress(t *testing.T) {
+	needLibrary(t)
+	log := newLog()
+	e := serverEndpoint()
+	e.Logger = slog.New(slog.NewTextHandler(log, nil))
+	newServer, err := openssl.NewServer(e)
+	require.NoError(t, err)
+	conn := newServer(&spokenConn{said: []byte("GET / HTTP/1.1\r\n\r\n")})
+	defer conn.Close()
+	require.Error(t, conn.Handshake())
+	assert.Contains(t, log.String(), "http request")
 }

@@ -34,6 +34,17 @@ func NewServer(e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
 	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, nil
 }
 
+// NewServerSigning is NewServer with n places for a key that signs elsewhere.
+func NewServerSigning(e *tlsconfig.Endpoint, n int) (func(net.Conn) *Conn, error) {
+	d, err := newEnd(e, true)
+	if err != nil {
+		return nil, err
+	}
+	d.signing = make(chan struct{}, n)
+	d.current.places = d.signing
+	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, nil
+}
+
 // Inner is the network connection.
 func Inner(c *Conn) net.Conn { return c.inner }
 

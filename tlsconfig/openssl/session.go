@@ -1,6 +1,7 @@
 package openssl
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -174,17 +175,23 @@ func (s *session) drain(b []byte) ([]byte, error) {
 
 // steps has a place for each handshake that libssl computes on. A step takes
 // as long as an RSA signature: more at a time than there are processors would
-// only make the runtime start a thread, and libc an arena, for each. A key that
-// signs elsewhere may wait instead of computing, and needs no place.
+// only make the runtime start a thread, and libc an arena, for each.
 var steps = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// elsewhere bounds the steps of one end whose key signs elsewhere: it may wait
+// instead of computing, but holds a thread, and the runtime ends a process that
+// has 10,000.
+const elsewhere = 256
 
 // handshake moves the handshake on as far as the bytes at hand allow. What
 // libssl then has for the peer stays with it: the caller decides whether it may
 // go out. known says whether libssl has a certificate of the peer.
-func (s *session) handshake() (o outcome, known, output bool, err error) {
-	if s.context.signer == 0 {
-		steps <- struct{}{}
-		defer func() { <-steps }()
+func (s *session) handshake(ctx context.Context) (o outcome, known, output bool, err error) {
+	select {
+	case s.context.places <- struct{}{}:
+		defer func() { <-s.context.places }()
+	case <-ctx.Done():
+		return 0, false, false, ctx.Err()
 	}
 	if err := s.enter(); err != nil {
 		return 0, false, false, err

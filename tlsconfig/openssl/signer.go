@@ -1,6 +1,7 @@
 package openssl
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -17,7 +18,14 @@ import (
 const signerAlgorithms = "RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
 // signers finds the Go side of an RSA of libcrypto's.
-var signers sync.Map // uintptr to crypto.Signer
+var signers sync.Map // uintptr to storedKey
+
+// A storedKey keeps the size that libcrypto has made room for, whatever Public
+// says later.
+type storedKey struct {
+	crypto.Signer
+	size int
+}
 
 // digests are by the identifiers of openssl/obj_mac.h.
 var digests = map[int32]crypto.Hash{672: crypto.SHA256, 673: crypto.SHA384, 674: crypto.SHA512}
@@ -35,14 +43,14 @@ func signDigest(nid int32, digest *byte, digestLen uint32, signature *byte, sign
 	if !found || !known || int(digestLen) != hash.Size() {
 		return 0
 	}
-	signer := value.(crypto.Signer)
-	out, err := signer.Sign(rand.Reader, unsafe.Slice(digest, digestLen), hash)
-	size := signer.Public().(*rsa.PublicKey).Size()
-	if err != nil || len(out) != size {
+	signer := value.(storedKey)
+	// A copy: libssl's is gone when this returns, a worker of the signer's may not be.
+	out, err := signer.Sign(rand.Reader, bytes.Clone(unsafe.Slice(digest, digestLen)), hash)
+	if err != nil || len(out) != signer.size {
 		return 0
 	}
-	copy(unsafe.Slice(signature, size), out) // RSA_sign's caller has RSA_size bytes there
-	*signatureLen = uint32(size)
+	copy(unsafe.Slice(signature, signer.size), out) // RSA_sign's caller has RSA_size bytes there
+	*signatureLen = uint32(signer.size)
 	return 1
 }
 
@@ -88,7 +96,7 @@ func (c *sslContext) useSigner(key crypto.Signer) error {
 	}
 	// The context takes a reference to pkey, and with it to the RSA, of its own.
 	c.signer = object
-	signers.Store(object, key)
+	signers.Store(object, storedKey{key, public.Size()})
 	defer func() {
 		call(l.pkeyFree, pkey)
 		l.live.keys.Add(-1)

@@ -1,14 +1,19 @@
 package openssl_test
 
 import (
+	"bytes"
+	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,12 +28,16 @@ type storedKey struct {
 	key   *rsa.PrivateKey
 	signs atomic.Int64
 	do    func() error // before it signs
+	given func(digest []byte)
 }
 
 func (k *storedKey) Public() crypto.PublicKey { return k.key.Public() }
 
 func (k *storedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	k.signs.Add(1)
+	if k.given != nil {
+		k.given(digest)
+	}
 	if k.do != nil {
 		if err := k.do(); err != nil {
 			return nil, err
@@ -110,4 +119,71 @@ func TestCloseDoesNotWaitForAKey(t *testing.T) {
 	close(store)
 	require.ErrorIs(t, <-server, net.ErrClosed)
 	require.Error(t, <-client)
+}
+
+func TestASignerKeepsItsDigest(t *testing.T) {
+	needLibrary(t)
+	var kept, then []byte
+	cert, key := stored(serverName, nil)
+	key.given = func(digest []byte) { kept, then = digest, bytes.Clone(digest) }
+	for range 2 {
+		c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+		clientErr, serverErr := shake(c, s)
+		require.NoError(t, clientErr)
+		require.NoError(t, serverErr)
+		c.Close()
+		s.Close()
+		runtime.GC()
+		assert.Equal(t, then, kept)
+	}
+}
+
+// libcrypto has made room for signatures of the key that it was told of.
+func TestAStoreThatChangesItsKeyIsNotBelieved(t *testing.T) {
+	needLibrary(t)
+	larger, err := rsa.GenerateKey(rand.Reader, 4096)
+	require.NoError(t, err)
+	cert, key := stored(serverName, nil)
+	newServer, err := openssl.NewServer(spine().Endpoint(cert, clientName))
+	require.NoError(t, err)
+	key.key = larger
+	a, b := tcpPipe(t)
+	own := spine().Leaf(clientName)
+	c, s := tls.Client(a, loose(&own)), newServer(b)
+	defer c.Close()
+	defer s.Close()
+	clientErr, serverErr := shake(c, s)
+	_, ok := errors.AsType[*openssl.LibraryError](serverErr)
+	require.True(t, ok, "%v", serverErr)
+	requireAlert(t, 80, clientErr)
+}
+
+// Each step of a key that signs elsewhere holds a thread while it waits.
+func TestStepsOfAKeyThatSignsElsewhereAreBounded(t *testing.T) {
+	needLibrary(t)
+	signing, store := make(chan struct{}, 1), make(chan struct{})
+	cert, key := stored(serverName, func() error {
+		signing <- struct{}{}
+		<-store
+		return nil
+	})
+	newServer, err := openssl.NewServerSigning(spine().Endpoint(cert, clientName), 1)
+	require.NoError(t, err)
+	shaking := func(ctx context.Context) chan error {
+		a, b := tcpPipe(t)
+		go func() { _ = tls.Client(a, loose(nil)).Handshake() }()
+		s := newServer(b)
+		t.Cleanup(func() { s.Close() })
+		ended := make(chan error, 1)
+		go func() { ended <- s.HandshakeContext(ctx) }()
+		return ended
+	}
+	first := shaking(t.Context())
+	<-signing
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, <-shaking(ctx), context.DeadlineExceeded, "there is no place for it")
+	assert.EqualValues(t, 1, key.signs.Load())
+	close(store)
+	require.Error(t, <-first, "a client without a certificate")
 }
