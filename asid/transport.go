@@ -151,6 +151,8 @@ func plainHTTPS(u *url.URL) error {
 		return &RequestError{Detail: "has a URL that is not https with a host"}
 	case u.User != nil:
 		return &RequestError{Detail: "has a URL with user information"}
+	case u.RawPath != "" && u.EscapedPath() != u.RawPath:
+		return &RequestError{Detail: "has a URL whose path cannot be sent as it is written"}
 	case u.Fragment != "" || u.RawFragment != "":
 		return &RequestError{Detail: "has a URL with a fragment"}
 	}

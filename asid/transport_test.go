@@ -346,3 +346,12 @@ func TestABlankIsEncodedForThePath(t *testing.T) {
 		assert.NoError(t, err)
 	}
 }
+
+// net/url would write the encoded slashes of such a path plainly.
+func TestAPathThatCannotBeSentAsItIsWritten(t *testing.T) {
+	transport := &asid.Transport{From: consumer.ASID, To: provider.ASID, SSP: mustURL("https://ssp.nhs.uk"),
+		Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, Base: capture(new(*http.Request))}
+	_, err := transport.RoundTrip(newRequest(t, http.MethodGet, "https://p1.nhs.uk/\u00e9/%2F"))
+	_, ok := errors.AsType[*asid.RequestError](err)
+	assert.True(t, ok, "%v", err)
+}

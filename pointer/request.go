@@ -107,7 +107,7 @@ func (g *Guard) readBundle(r *http.Request, body []byte) (Change, error) {
 	for _, e := range b.entries {
 		// A server puts the new id in the place of every reference that equals the
 		// fullUrl. No reference that the guard takes begins so.
-		if e.full != "" && !strings.HasPrefix(e.full, "urn:uuid:") {
+		if e.pointer != nil && e.full != "" && !strings.HasPrefix(e.full, "urn:uuid:") {
 			return c, &ResourceError{Element: "entry", Detail: "has a fullUrl that is no urn:uuid"}
 		}
 		entry, err := e.change()

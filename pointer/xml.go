@@ -286,7 +286,7 @@ func (c *xmlCursor) leave() error {
 
 // skip reads to the end of the element at hand. A custodian in there, or another
 // organisation in the custodian, would be found by a reader that looks for one at
-// any depth.
+// any depth, as readers of XML may. Readers of JSON go by the path.
 func (c *xmlCursor) skip() error {
 	owner := slices.Contains(c.open, "custodian")
 	for depth := len(c.open); len(c.open) >= depth; {
@@ -298,7 +298,7 @@ func (c *xmlCursor) skip() error {
 			continue
 		}
 		switch name := start.Name.Local; name {
-		case "reference", "identifier", "system", "value": // of an extension or an assigner
+		case "reference", "identifier", "value": // of an extension or an assigner
 			if !owner {
 				continue
 			}

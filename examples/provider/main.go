@@ -106,19 +106,31 @@ func records(dir string) (handler http.Handler, closeDir func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mux.Handle("GET /records/", http.StripPrefix("/records/", http.FileServerFS(files{root.FS()})))
+	mux.HandleFunc("GET /records/{name...}", func(w http.ResponseWriter, r *http.Request) {
+		serveFile(w, r, root.FS(), r.PathValue("name"))
+	})
 	return mux, func() { root.Close() }, nil
 }
 
-// files opens files and nothing else: the list of a folder would name records to
-// those who do not know of them.
-type files struct{ fs.FS }
-
-func (f files) Open(name string) (fs.File, error) {
+// serveFile serves a file and nothing else: the list of a folder would name
+// records to those who do not know of them.
+func serveFile(w http.ResponseWriter, r *http.Request, dir fs.FS, name string) {
 	// Asked for before, since opening a pipe waits for who writes into it.
-	info, err := fs.Stat(f.FS, name)
+	info, err := fs.Stat(dir, name)
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		http.NotFound(w, r)
+		return
 	}
-	return f.FS.Open(name)
+	file, err := dir.Open(name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	defer file.Close()
+	content, ok := file.(io.ReadSeeker)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeContent(w, r, name, info.ModTime(), content)
 }

@@ -80,7 +80,7 @@ func TestFilesAreServedAndNothingElse(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "secret.json"), []byte("secret"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
-	for _, name := range []string{"one.json", filepath.Join("folder", "two.json")} {
+	for _, name := range []string{"one.json", "index.html", filepath.Join("folder", "two.json")} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(`{"record":"of a file"}`), 0o600))
 	}
 	require.NoError(t, os.Symlink(filepath.Join(outside, "secret.json"), filepath.Join(dir, "escape.json")))
@@ -88,7 +88,7 @@ func TestFilesAreServedAndNothingElse(t *testing.T) {
 	files := exampletest.NewFiles(t)
 	client := ssp(t, files, start(t, files, "-records", dir))
 	for path, status := range map[string]int{
-		"one.json": 200, "folder/two.json": 200,
+		"one.json": 200, "index.html": 200, "folder/two.json": 200,
 		"": 404, "folder": 404, "folder/": 404, "none.json": 404, "escape.json": 404, "pipe": 404,
 		"..%2fsecret.json": 404, "%2e%2e/secret.json": 404,
 	} {
@@ -132,12 +132,14 @@ func TestWhatIsInFlightIsFinished(t *testing.T) {
 type log struct {
 	mu    sync.Mutex
 	lines []string
+	more  chan struct{} // has a value for each line
 }
 
 func (l *log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, string(b)) // slog writes a record at once
+	l.more <- struct{}{}
 	return len(b), nil
 }
 
@@ -151,7 +153,7 @@ func TestEachHandshakeAndEachRequestIsLogged(t *testing.T) {
 			if engine == "openssl" {
 				exampletest.Need(t, "openssl", "openssl")
 			}
-			var log log
+			log := log{more: make(chan struct{}, 100)}
 			addr, stop := startLogging(t, files, &log, "-engine", engine)
 			client := ssp(t, files, addr)
 			for range 2 { // on one connection
@@ -178,6 +180,9 @@ func TestEachHandshakeAndEachRequestIsLogged(t *testing.T) {
 			require.NoError(t, err)
 			_, _ = io.Copy(io.Discard, plain) // until the server closes
 			plain.Close()
+			for range 6 { // net/http says that a connection was closed after it has let go of it
+				<-log.more
+			}
 			require.NoError(t, stop())
 
 			messages := map[string]int{}

@@ -240,7 +240,7 @@ func read(file, kind string) ([][]byte, error) {
 	}
 	// pem.Decode passes over what it cannot read, which may be the CRL that
 	// revokes.
-	if len(objects) != bytes.Count(data, []byte("-----BEGIN ")) {
+	if len(objects) != max(bytes.Count(data, []byte("-----BEGIN ")), bytes.Count(data, []byte("-----END "))) {
 		return nil, fmt.Errorf("%s: a PEM object is damaged", file)
 	}
 	return objects, nil

@@ -155,6 +155,7 @@ func TestUsage(t *testing.T) {
 	}
 	cut := func(text string) string { return text[:len(text)/2] }
 	noBase64 := func(text string) string { return strings.Replace(text, "\nM", "\n@", 1) }
+	noDash := func(text string) string { return text[1:] }
 	indented := func(text string) string { return " " + text }
 	der := filepath.Join(t.TempDir(), "leaf.der")
 	require.NoError(t, os.WriteFile(der, leaf.Leaf.Raw, 0o600))
@@ -179,6 +180,7 @@ func TestUsage(t *testing.T) {
 		{"revocation off and a CRL", with("-revocation", "off", "-crl", files.CRL, leaf.Cert), unusable},
 		{"a second CRL that is cut off", with("-crl", damaged(files.CRL, cut), "-crl", files.ARL, leaf.Cert), unusable},
 		{"a second CRL that is not base64", with("-crl", damaged(files.CRL, noBase64), "-crl", files.ARL, leaf.Cert), unusable},
+		{"a second CRL that lacks a dash", with("-crl", damaged(files.CRL, noDash), "-crl", files.ARL, leaf.Cert), unusable},
 		{"a second CRL that is indented", with("-crl", damaged(files.CRL, indented), "-crl", files.ARL, leaf.Cert), unusable},
 		{"a second SubCA that is cut off", []string{"-roots", files.Roots, "-subcas", damaged(files.SubCAs, cut), leaf.Cert}, unusable},
 		{"a chain that is cut off", with("-crl", files.CRL, "-crl", files.ARL, damaged(leaf.Cert, cut)), unusable},
