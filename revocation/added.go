@@ -85,7 +85,8 @@ func (p *distributionPoint) pointKeys(certificateIssuer string) []pointKey {
 
 // add keeps the CRL. In a full series it takes the place of the first that has
 // not been found genuine: whoever can have CRLs added must not push out one
-// that revokes. If all have been, it takes that of the oldest.
+// that revokes. If all have been, it takes that of the oldest of those that are
+// outdone by another of the same key: nor must a key that was revoked.
 func (a *addedCRLs) add(c *crl) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,6 +120,12 @@ func (a *addedCRLs) add(c *crl) {
 		if victim < 0 {
 			sortNewestFirst(crls)
 			victim = len(crls) - 1
+			for i := victim; i > 0; i-- {
+				if slices.ContainsFunc(crls[:i], crls[i].sharesKey) {
+					victim = i
+					break
+				}
+			}
 		}
 		crls = slices.Delete(crls, victim, victim+1)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
@@ -58,4 +59,27 @@ func TestACRLOfANamesakePushesOutNone(t *testing.T) {
 	good.require(t, crls, []*x509.Certificate{leaf.cert, namesake.cert, p.root.cert}, ocspNow)
 	crls.Add(p.root.crl().DER()) // forget the kept answers
 	good.require(t, crls, p.leaf(t), ocspNow)
+}
+
+func TestARevokedKeyPushesOutNoGenuineCRL(t *testing.T) {
+	p := newCRLPKI(t)
+	signers, leaves := urls("http://crl.example/signers.crl"), urls("http://crl.example/leaves.crl")
+	key := ocspIssue(t, &x509.Certificate{
+		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
+	}, ocspRSA("other"), p.ca)
+	key.cert.Extensions = append(key.cert.Extensions, points(at(signers)))
+	partition := func(c revocationtest.CRL, name revocationtest.PointName, n int64) revocationtest.CRL {
+		return with(inScope(numbered(c, n), revocationtest.Scope{PointName: name}), func(c *revocationtest.CRL) { c.AuthorityKeyID = p.ca.cert.SubjectKeyId })
+	}
+	crls := crlsOf(t, partition(p.ca.crl(50), signers, 1), partition(p.ca.crl(leafSerial), leaves, 10))
+	crls.Issuers = []*x509.Certificate{key.cert}
+	path := p.leaf(t, points(at(leaves)))
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
+	for n := range int64(17) {
+		require.NoError(t, crls.Add(partition(key.crl(), leaves, 1000+n).DER()))
+		_, _ = crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+	}
+	require.NoError(t, crls.Add(partition(p.ca.crl(), leaves, 9).DER())) // played back
+	a, _ := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
+	assert.Equal(t, revocation.Revoked, a.Status)
 }

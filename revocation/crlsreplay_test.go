@@ -1,7 +1,6 @@
 package revocation_test
 
 import (
-	"context"
 	"crypto/x509"
 	"math/big"
 	"testing"
@@ -47,35 +46,6 @@ func TestOneCertificatesMisfitIsNoOthers(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestAFetchThatWasCalledOffBringsNothingBack(t *testing.T) {
-	p := newCRLPKI(t)
-	const url = "http://crl.example/1.crl"
-	release, started := make(chan struct{}), make(chan struct{})
-	finished := make(chan struct{})
-	first := true
-	older, newer := numbered(between(p.ca.crl(), -2*time.Hour, time.Hour), 9).DER(), numbered(p.ca.crl(leafSerial), 10).DER()
-	crls := &revocation.CRLs{Time: clock, Fetcher: fetcherFunc(func(ctx context.Context, _ revocation.Request) (*revocation.Response, error) {
-		if first {
-			first = false
-			close(started)
-			<-release // the answer is there when the last who waits for it leaves
-			defer close(finished)
-			return &revocation.Response{Body: older}, nil
-		}
-		return &revocation.Response{Body: newer}, nil
-	})}
-	path := p.leaf(t, points(at(urls(url))))
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-started; cancel() }()
-	_, err := crls.Status(ctx, revocation.Query{Path: path, At: ocspNow})
-	require.ErrorIs(t, err, context.Canceled)
-	revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
-	close(release)
-	<-finished
-	time.Sleep(200 * time.Millisecond)
-	revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
-}
-
 func TestAKeyThatTheKeptCRLRevokesDoesNotReplaceIt(t *testing.T) {
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"
@@ -99,4 +69,25 @@ func TestCRLsRefuseAPathWithACertificateMissing(t *testing.T) {
 			assert.Error(t, err)
 		})
 	}
+}
+
+func TestASignerRenewedWithItsKey(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	signer := func(serial int64) *ocspParty {
+		return ocspIssue(t, &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
+		}, ocspRSA("other"), p.ca)
+	}
+	before, renewed := signer(50), signer(51)
+	server := &crlServer{}
+	server.publish(url, numbered(p.ca.crl(50), 5)) // superseded
+	crls := &revocation.CRLs{Fetcher: server, Time: clock, Issuers: []*x509.Certificate{before.cert, renewed.cert}}
+	require.NoError(t, crls.Add(inScope(numbered(between(p.ca.crl(50), -time.Hour, 24*time.Hour), 5), revocationtest.Scope{PointName: urls("http://crl.example/signers.crl")}).DER()))
+	before.cert.Extensions = append(before.cert.Extensions, points(at(urls("http://crl.example/signers.crl"))))
+	renewed.cert.Extensions = append(renewed.cert.Extensions, points(at(urls("http://crl.example/signers.crl"))))
+	path := p.leaf(t, points(at(urls(url))))
+	good.require(t, crls, path, ocspNow)
+	server.publish(url, numbered(between(renewed.crl(50), time.Hour, 5*time.Hour), 6))
+	good.require(t, crls, path, ocspNow.Add(2*time.Hour))
 }

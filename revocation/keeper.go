@@ -63,10 +63,9 @@ type kept[T document] struct {
 	current atomic.Pointer[held[T]]
 	used    atomic.Bool // since it was fetched or last refreshed
 
-	recalled atomic.Bool // known has read the Cache
-
 	mu      sync.Mutex
 	request Request       // of the last get, for refreshes
+	asks    string        // the host that request asks
 	judge   func(T) error // of the last get
 	flight  *flight[T]    // nil: nothing is under way
 	failure failure
@@ -86,6 +85,7 @@ type flight[T document] struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiting int
+	goesOn  bool // though nobody waits any more
 
 	// Set before done is closed.
 	held    *held[T]
@@ -149,7 +149,8 @@ func (e *kept[T]) leave(f *flight[T], callOff bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f.waiting--
-	if !callOff || f.waiting > 0 || e.flight != f {
+	f.goesOn = f.goesOn || !callOff // or whoever leaves next undoes it
+	if f.goesOn || f.waiting > 0 || e.flight != f {
 		return false
 	}
 	e.flight = nil // whoever comes next wants a fetch that goes on
@@ -167,20 +168,41 @@ func (k *keeper[T]) peek(key string) (doc T, ok bool) {
 	return doc, false
 }
 
-// known returns the document under key that is in memory or, if nobody has asked
-// for it yet, in the Cache; of the time or not. Nothing is fetched.
-func (k *keeper[T]) known(ctx context.Context, key string, request Request, at time.Time, judge func(T) error) (doc T, ok bool) {
-	if k.cache != nil {
-		e := k.find(key)
-		if e == nil {
-			e = k.add(key)
-		}
-		if e.current.Load() == nil && !e.recalled.Swap(true) {
-			if h := k.recall(ctx, key, request.URL, judge, at); h != nil {
-				e.current.CompareAndSwap(nil, h)
-			}
+// A recollection says whether the Cache has been read for one key.
+type recollection struct {
+	done    atomic.Bool
+	mu      sync.Mutex // held to read it
+	failure failure
+}
+
+// known returns the document under key that is in memory or, if it has not been
+// read yet, in the Cache; of the time or not. Nothing is fetched. The Cache is
+// read once, and again if that failed.
+func (k *keeper[T]) known(ctx context.Context, key string, request Request, at time.Time, judge func(T) error, r *recollection) (doc T, ok bool) {
+	if doc, ok = k.peek(key); ok || k.cache == nil || r.done.Load() {
+		return doc, ok
+	}
+	r.mu.Lock() // nobody is to go on without what another is reading
+	defer r.mu.Unlock()
+	if r.done.Load() || r.failure.remembered(k.clock()) != nil {
+		return k.peek(key)
+	}
+	// A caller who leaves is no reason to do without.
+	h, err := k.recall(context.WithoutCancel(ctx), key, request.URL, judge, at)
+	if err != nil {
+		r.failure.again(k.clock(), err)
+		return k.peek(key)
+	}
+	if h != nil { // else there is no need of a place
+		e := k.add(key)
+		e.mu.Lock()
+		e.request, e.judge = request, judge
+		e.mu.Unlock()
+		if e.current.CompareAndSwap(nil, h) {
+			k.reschedule()
 		}
 	}
+	r.done.Store(true)
 	return k.peek(key)
 }
 
@@ -255,7 +277,7 @@ func (k *keeper[T]) attempt(ctx context.Context, e *kept[T], request Request, ju
 func (k *keeper[T]) obtain(ctx context.Context, e *kept[T], request Request, judge func(T) error, at time.Time) (_ *held[T], fetched bool, _ error) {
 	old := e.current.Load()
 	if old == nil && k.cache != nil {
-		if old = k.recall(ctx, e.key, request.URL, judge, at); old != nil && !at.After(old.end) {
+		if old, _ = k.recall(ctx, e.key, request.URL, judge, at); old != nil && !at.After(old.end) {
 			return old, false, nil
 		}
 	}
@@ -267,21 +289,25 @@ func (k *keeper[T]) obtain(ctx context.Context, e *kept[T], request Request, jud
 }
 
 // recall reads a document from the Cache. Whatever is wrong with it, it is as if
-// it were not there.
-func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) error, at time.Time) *held[T] {
+// it were not there; the error says that it may be right another time.
+func (k *keeper[T]) recall(ctx context.Context, key, url string, judge func(T) error, at time.Time) (*held[T], error) {
 	raw, err := k.cache.Get(ctx, key)
+	if errors.Is(err, ErrCacheMiss) {
+		return nil, nil
+	}
 	if err != nil {
-		if !errors.Is(err, ErrCacheMiss) {
-			k.log(ctx, "cache not readable", url, err)
-		}
-		return nil
+		k.log(ctx, "cache not readable", url, err)
+		return nil, err
 	}
 	doc, err := k.believe(raw, url, judge, at)
 	if err != nil {
 		k.log(ctx, "cached document not believed", url, err)
-		return nil
+		if errors.Is(err, ErrNotYetValid) {
+			return nil, err
+		}
+		return nil, nil
 	}
-	return k.hold(doc)
+	return k.hold(doc), nil
 }
 
 func (k *keeper[T]) believe(raw []byte, url string, judge func(T) error, at time.Time) (doc T, err error) {
@@ -330,7 +356,7 @@ func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judg
 		return nil, &FetchError{URL: request.URL, Err: ErrTooLarge}
 	}
 	doc, err := k.believe(response.Body, request.URL, judge, at)
-	if err == nil {
+	if err == nil && errors.Is(ctx.Err(), context.Canceled) {
 		err = ctx.Err() // called off: what another fetch brings meanwhile may be newer
 	}
 	if err != nil {
@@ -345,7 +371,7 @@ func (k *keeper[T]) fetch(ctx context.Context, key string, request Request, judg
 	h.etag, h.modified = response.ETag, response.LastModified
 	if k.cache != nil && h.end.After(k.clock()) {
 		// A disk that is full is no reason to refuse a certificate.
-		if err := k.cache.Put(ctx, key, response.Body, h.end); err != nil {
+		if err := k.cache.Put(context.WithoutCancel(ctx), key, response.Body, h.end); err != nil {
 			k.log(ctx, "document not cached", request.URL, err)
 		}
 	}

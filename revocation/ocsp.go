@@ -67,6 +67,7 @@ func (s *OCSP) Add(response []byte) error {
 	if err != nil {
 		return err
 	}
+	s.setUp() // for its clock
 	s.adding.Lock()
 	defer s.adding.Unlock()
 	bySerial := map[string][]*ocspResponse{}
@@ -80,13 +81,39 @@ func (s *OCSP) Add(response []byte) error {
 			continue
 		}
 		if list == nil && len(bySerial) >= maxKept {
-			return r.error(ErrTooLarge, "responses about too many certificates have been added")
+			// What has run out is of use to Policy.MaxStale at most.
+			maps.DeleteFunc(bySerial, func(serial string, list []*ocspResponse) bool {
+				return !slices.ContainsFunc(list, func(r *ocspResponse) bool { return r.revokes(serial) || r.lasts(serial, s.kept.clock()) })
+			})
+			if len(bySerial) >= maxKept {
+				return r.error(ErrTooLarge, "responses about too many certificates have been added")
+			}
 		}
-		// Which of them is genuine shows only when the certificate is asked about.
-		bySerial[serial] = append(slices.Clone(list[max(0, len(list)-maxUnverified+1):]), r)
+		list = slices.Clone(list)
+		if len(list) == maxUnverified {
+			// Which of them is genuine shows only when the certificate is asked
+			// about: whoever can have responses added must not push out one that
+			// revokes.
+			victim := max(0, slices.IndexFunc(list, func(r *ocspResponse) bool { return !r.revokes(serial) }))
+			list = slices.Delete(list, victim, victim+1)
+		}
+		bySerial[serial] = append(list, r)
 	}
 	s.added.Store(&ocspAdded{bySerial})
 	return nil
+}
+
+// revokes says whether the response claims that the serial number is revoked.
+func (r *ocspResponse) revokes(serial string) bool {
+	return slices.ContainsFunc(r.singles, func(s ocspSingle) bool { return string(s.id.serial) == serial && s.status == ocsp.Revoked })
+}
+
+// lasts says whether what the response claims about the serial number is not
+// over at the given time.
+func (r *ocspResponse) lasts(serial string, at time.Time) bool {
+	return slices.ContainsFunc(r.singles, func(s ocspSingle) bool {
+		return string(s.id.serial) == serial && !at.After(expiry(s.thisUpdate, s.nextUpdate))
+	})
 }
 
 // Run refreshes the responses that are in use before their nextUpdate, with
@@ -173,9 +200,7 @@ func (i *ocspInquiry) hear(ctx context.Context, v *ocspVerdict) {
 		i.errs = append(i.errs, err)
 		return
 	}
-	if v.status == ocsp.Revoked {
-		i.subject.revoke(v)
-	}
+	i.subject.remember(v)
 	if v.newer(*place) {
 		*place = v
 	}
@@ -202,7 +227,7 @@ func (i *ocspInquiry) hearKept(ctx context.Context) {
 	i.source.setUp()
 	for n := range i.subject.questions {
 		q := &i.subject.questions[n]
-		if r, ok := i.source.kept.known(ctx, q.key, q.request, i.q.At, q.judge); ok && r.verdict.status == ocsp.Revoked {
+		if r, ok := i.source.kept.known(ctx, q.key, q.request, i.q.At, q.judge, &q.cached); ok && r.verdict.status == ocsp.Revoked {
 			i.hear(ctx, &r.verdict)
 		}
 	}
@@ -211,7 +236,7 @@ func (i *ocspInquiry) hearKept(ctx context.Context) {
 // undecided ends an inquiry without a decision: with what has expired, if
 // there is that. none is the reason if nothing was heard at all.
 func (i *ocspInquiry) undecided(none error) (Answer, error) {
-	if known := i.subject.revoked.Load(); known != nil && i.expired == nil {
+	if known := i.subject.revoked(); known != nil && i.expired == nil {
 		return i.answer(known, true), nil // until something newer takes it back
 	}
 	if len(i.errs) == 0 {
@@ -228,16 +253,17 @@ func (i *ocspInquiry) undecided(none error) (Answer, error) {
 }
 
 // disowned says whether a response of the time says that it does not know the
-// certificate: that is newer than any good one that has expired.
+// certificate, and is newer than the good one that has expired: of a certificate
+// that is new, an older one has not heard yet.
 func (i *ocspInquiry) disowned() bool {
 	return slices.ContainsFunc(i.errs, func(err error) bool {
 		unknown, ok := errors.AsType[*ocspUnknown](err)
-		return ok && unknown.verdict.current(i.q.At) == nil
+		return ok && unknown.verdict.current(i.q.At) == nil && !unknown.verdict.thisUpdate.Before(i.expired.thisUpdate)
 	})
 }
 
 func (i *ocspInquiry) answer(v *ocspVerdict, cached bool) Answer {
-	if known := i.subject.revoked.Load(); known != nil && known.newer(v) {
+	if known := i.subject.revoked(); known != nil && known.newer(v) {
 		v = known // an older good takes no revocation back
 	}
 	a := Answer{Status: Good, ThisUpdate: v.thisUpdate, NextUpdate: v.nextUpdate, Source: v.source, Cached: cached}

@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"context"
+	"math/big"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,4 +191,107 @@ func TestAddedResponsesAreBounded(t *testing.T) {
 	var joined interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &joined)
 	assert.LessOrEqual(t, len(joined.Unwrap()), 16, "forgeries that are kept")
+}
+
+func TestAHoldThatIsOverIsNotRemembered(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	c := &revocation.Checker{Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{
+		s, &says{answer: answered(revocation.Good, -time.Hour, time.Hour)}, // a CRLs
+	}}
+	hold := stateAt(p, ocsp.Revoked, ocspNow.Add(-2*time.Hour), 10*time.Hour).DER()
+	released := stateAt(p, ocsp.Good, ocspNow.Add(-time.Minute), time.Hour).DER()
+	require.ErrorAs(t, c.Check(t.Context(), p.path(), hold), new(*revocation.RevokedError))
+	require.NoError(t, c.Check(t.Context(), p.path(), released), "the hold is over")
+	assert.NoError(t, c.Check(t.Context(), p.path(), nil), "the peer does not staple the next time")
+}
+
+func TestAHoldThatIsOverWhenTheResponderIsRotated(t *testing.T) {
+	p := newOCSPPKI(t)
+	template := ocspResponderTemplate()
+	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Hour)
+	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
+	now := ocspNow
+	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Minute)))}
+	c := &revocation.Checker{
+		Time:   func() time.Time { return now },
+		Policy: revocation.Policy{Depth: revocation.EndEntity},
+		Sources: []revocation.Source{
+			&revocation.OCSP{Fetcher: server, Time: func() time.Time { return now }},
+			&says{answer: answered(revocation.Good, -time.Hour, 24*time.Hour)},
+		}}
+	require.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
+	now = now.Add(20 * time.Minute)
+	server.setAnswer(answering(responder.by(stateAt(p, ocsp.Good, now, 24*time.Hour))))
+	require.NoError(t, c.Check(t.Context(), p.path(), nil), "the hold is over")
+	server.setAnswer(nil) // down
+	now = now.Add(time.Hour)
+	assert.NoError(t, c.Check(t.Context(), p.path(), nil), "the CRLs say that it is good")
+}
+
+func TestAnOlderUnknownDisownsNothing(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	require.NoError(t, s.Add(stateAt(p, ocsp.Unknown, ocspNow.Add(-20*time.Hour), 40*time.Hour).DER())) // before the responder had heard of it
+	c := &revocation.Checker{
+		Time: clock, Sources: []revocation.Source{s},
+		Policy: revocation.Policy{Depth: revocation.EndEntity, Unknown: revocation.Allow, MaxStale: 24 * time.Hour},
+	}
+	staple := stateAt(p, ocsp.Good, ocspNow.Add(-10*time.Hour), 9*time.Hour).DER()
+	assert.NoError(t, c.Check(t.Context(), p.path(), staple))
+}
+
+func TestForgedResponsesPushOutNoRevocation(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	require.NoError(t, s.Add(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), time.Hour).DER()))
+	for n := range 15 {
+		m := stateAt(p, ocsp.Good, ocspNow.Add(-time.Duration(n)*time.Second), time.Hour)
+		m.BrokenSignature = true
+		require.NoError(t, s.Add(m.DER()))
+	}
+	require.NoError(t, s.Add(stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour).DER())) // played back
+	a, _ := s.Status(t.Context(), p.query())
+	assert.NotEqual(t, revocation.Good, a.Status)
+}
+
+func TestAddedResponsesThatHaveRunOutMakeRoom(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	for n := range 20 {
+		m := stateAt(p, ocsp.Good, ocspNow.AddDate(0, -1, 0), time.Hour)
+		one := m.Answers[0]
+		m.Answers = nil
+		for i := range 500 {
+			one.Serial = big.NewInt(int64(1_000_000 + 500*n + i))
+			m.Answers = append(m.Answers, one)
+		}
+		require.NoError(t, s.Add(m.DER()))
+	}
+	require.NoError(t, s.Add(p.good().DER()))
+	_, err := s.Status(t.Context(), p.query())
+	assert.NoError(t, err)
+}
+
+// cacheWithContext fails with a dead ctx, as DirCache does.
+func TestARevocationInTheCacheAfterADeadContext(t *testing.T) {
+	p := newOCSPPKI(t)
+	now := time.Now()
+	// DirCache goes by the clock of the system, so this is of today.
+	m := stateAt(p, ocsp.Revoked, now.Add(-time.Minute), 10*time.Hour)
+	cache := revocation.DirCache(t.TempDir() + "/c")
+	q := p.query()
+	q.At = now
+	a, err := (&revocation.OCSP{Fetcher: &ocspServer{answer: answering(m)}, Cache: cache}).Status(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, revocation.Revoked, a.Status)
+
+	q.Stapled = stateAt(p, ocsp.Good, now.Add(-time.Hour), 10*time.Hour).DER()
+	restarted := &revocation.OCSP{Fetcher: &ocspServer{}, Cache: cache}
+	dead, cancel := context.WithCancel(t.Context())
+	cancel() // the peer has gone in the middle of the handshake
+	_, _ = restarted.Status(dead, q)
+	a, err = restarted.Status(t.Context(), q)
+	require.NoError(t, err)
+	assert.Equal(t, revocation.Revoked, a.Status, "accepted, though the Cache has the revocation")
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"sync/atomic"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // ocspSubjects remembers, for each of a bounded number of certificates, what
@@ -37,7 +39,7 @@ type ocspSubject struct {
 
 	stapled atomic.Pointer[ocspStapled]
 	added   atomic.Pointer[ocspJudged]
-	revoked atomic.Pointer[ocspVerdict] // the newest that says revoked
+	last    atomic.Pointer[ocspVerdict] // the newest that says revoked, or the good one that takes it back
 }
 
 // An ocspQuestion is a request to one responder, and the key under which its
@@ -46,6 +48,7 @@ type ocspQuestion struct {
 	key     string
 	request Request
 	judge   func(*ocspResponse) error
+	cached  recollection
 }
 
 // An ocspStapled is the last stapled response that was believed.
@@ -61,15 +64,25 @@ type ocspJudged struct {
 	errs     []error
 }
 
-// revoke remembers a verdict of revoked, unless there is a newer one.
-func (s *ocspSubject) revoke(v *ocspVerdict) {
+// remember remembers a verdict of revoked, unless there is a newer one, and what
+// takes it back.
+func (s *ocspSubject) remember(v *ocspVerdict) {
 	for {
-		old := s.revoked.Load()
-		if old != nil && !v.thisUpdate.After(old.thisUpdate) || // of two as new, the first will do
-			s.revoked.CompareAndSwap(old, v) {
+		old := s.last.Load()
+		if old == nil && v.status != ocsp.Revoked || !v.newer(old) ||
+			old != nil && old.status == v.status && old.thisUpdate.Equal(v.thisUpdate) || // of two as new, the first will do
+			s.last.CompareAndSwap(old, v) {
 			return
 		}
 	}
+}
+
+// revoked returns the verdict of revoked that nothing newer has taken back, or nil.
+func (s *ocspSubject) revoked() *ocspVerdict {
+	if last := s.last.Load(); last != nil && last.status == ocsp.Revoked {
+		return last
+	}
+	return nil
 }
 
 // get returns the subject path[0], which path[1] issued.

@@ -3,6 +3,7 @@ package revocation
 import (
 	"context"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -33,9 +34,15 @@ func (k *keeper[T]) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		due, next := k.due(k.clock())
 		for _, e := range due {
+			if len(underWay) == refreshing {
+				break // its turn comes when another's is over
+			}
+			if _, already := underWay[e]; already {
+				continue
+			}
 			host := e.host()
-			if _, already := underWay[e]; already || len(underWay) == refreshing || hosts[host] == ofOneHost {
-				continue // its turn comes when another's is over
+			if hosts[host] == ofOneHost {
+				continue
 			}
 			underWay[e] = host
 			hosts[host]++
@@ -65,11 +72,14 @@ func (k *keeper[T]) run(ctx context.Context) error {
 
 // host is whom a refresh of the document asks.
 func (e *kept[T]) host() string {
-	u, err := url.Parse(e.url())
-	if err != nil {
-		return ""
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.asks == "" {
+		if u, err := url.Parse(e.request.URL); err == nil {
+			e.asks = u.Host
+		}
 	}
-	return u.Host
+	return e.asks
 }
 
 func (e *kept[T]) url() string {
@@ -78,8 +88,10 @@ func (e *kept[T]) url() string {
 	return e.request.URL
 }
 
-// due returns the documents to refresh now, and when the next one will be.
+// due returns the documents to refresh now, those first that have been due
+// longest, and when the next one will be.
 func (k *keeper[T]) due(now time.Time) (due []*kept[T], next time.Time) {
+	since := map[*kept[T]]time.Time{}
 	for i := range k.buckets {
 		m := k.buckets[i].Load()
 		if m == nil {
@@ -102,11 +114,14 @@ func (k *keeper[T]) due(now time.Time) (due []*kept[T], next time.Time) {
 			switch {
 			case !at.After(now):
 				due = append(due, e)
+				since[e] = at
 			case next.IsZero() || at.Before(next):
 				next = at
 			}
 		}
 	}
+	// In the order of the buckets some would fail again and again, and others wait.
+	slices.SortFunc(due, func(x, y *kept[T]) int { return since[x].Compare(since[y]) })
 	return due, next
 }
 

@@ -167,7 +167,7 @@ func (s *search) consultFetched(ctx context.Context, p *distributionPoint, t *ta
 	}
 	// All that fits rests on: one certificate's misfit is no other's.
 	ca := subject.cert.BasicConstraintsValid && subject.cert.IsCA
-	role := fmt.Sprintf("complete %q %v %t %x", subject.issuer, *p, ca, path[1].RawSubjectPublicKeyInfo)
+	role := fmt.Sprintf("complete %q %#v %t %x", subject.issuer, *p, ca, path[1].RawSubjectPublicKeyInfo)
 	for _, url := range urls {
 		c, err := s.fetch(ctx, url, role, fits)
 		if c != nil {

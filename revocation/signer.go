@@ -30,7 +30,7 @@ type verifiedKeys struct {
 }
 
 type triedKey struct {
-	cert  *x509.Certificate // the first one of that key
+	certs []*x509.Certificate // of that key, as far as they came up
 	valid bool
 }
 
@@ -39,8 +39,12 @@ type triedKey struct {
 func (c *crl) verifiedBy(cert *x509.Certificate) bool {
 	c.keys.mu.Lock()
 	defer c.keys.mu.Unlock()
-	for _, tried := range c.keys.tried {
-		if bytes.Equal(tried.cert.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo) {
+	for i := range c.keys.tried {
+		tried := &c.keys.tried[i]
+		if bytes.Equal(tried.certs[0].RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo) {
+			if tried.valid && len(tried.certs) < maxSigners && !contains(tried.certs, cert) {
+				tried.certs = append(tried.certs, cert)
+			}
 			return tried.valid
 		}
 	}
@@ -48,35 +52,44 @@ func (c *crl) verifiedBy(cert *x509.Certificate) bool {
 	if len(c.keys.tried) == maxSigners {
 		c.keys.tried = slices.Delete(c.keys.tried, 0, 1)
 	}
-	c.keys.tried = append(c.keys.tried, triedKey{cert: cert, valid: valid})
+	c.keys.tried = append(c.keys.tried, triedKey{certs: []*x509.Certificate{cert}, valid: valid})
 	return valid
 }
 
-// revokesSigner says whether c lists the certificate of a key that newer is known
-// to be signed with, and is not signed with that key itself.
+// revokesSigner says whether c lists every certificate that is known of a key that
+// newer is signed with, and is not signed with that key itself.
 func (c *crl) revokesSigner(newer *crl) bool {
-	newer.keys.mu.Lock()
-	tried := slices.Clone(newer.keys.tried)
-	newer.keys.mu.Unlock()
-	return slices.ContainsFunc(tried, func(tried triedKey) bool {
-		if !tried.valid || c.verifiedBy(tried.cert) {
-			return false
-		}
-		signer, err := newSubject(tried.cert)
-		if err != nil {
-			return true
-		}
-		w, listed := c.lookUp(signer)
-		return listed && w.reason() != ReasonRemoveFromCRL
+	return slices.ContainsFunc(newer.signers(), func(certs []*x509.Certificate) bool {
+		return !c.verifiedBy(certs[0]) && !slices.ContainsFunc(certs, func(cert *x509.Certificate) bool {
+			signer, err := newSubject(cert)
+			if err != nil {
+				return false
+			}
+			w, listed := c.lookUp(signer)
+			return !listed || w.reason() == ReasonRemoveFromCRL
+		})
 	})
+}
+
+// signers returns the certificates of each key that is known to verify the CRL.
+func (c *crl) signers() (certs [][]*x509.Certificate) {
+	c.keys.mu.Lock()
+	defer c.keys.mu.Unlock()
+	for _, tried := range c.keys.tried {
+		if tried.valid {
+			certs = append(certs, tried.certs)
+		}
+	}
+	return certs
 }
 
 // verified says whether the CRL's signature is known to verify with a key that
 // may have signed it.
-func (c *crl) verified() bool {
-	c.keys.mu.Lock()
-	defer c.keys.mu.Unlock()
-	return slices.ContainsFunc(c.keys.tried, func(tried triedKey) bool { return tried.valid })
+func (c *crl) verified() bool { return len(c.signers()) > 0 }
+
+// sharesKey says whether another CRL verifies with a key that is known to verify c.
+func (c *crl) sharesKey(other *crl) bool {
+	return slices.ContainsFunc(c.signers(), func(certs []*x509.Certificate) bool { return other.verifiedBy(certs[0]) })
 }
 
 // maySign says whether the certificate is one of the CRL's issuer and lets its
@@ -152,7 +165,13 @@ func (s *search) signer(ctx context.Context, c *crl, path []*x509.Certificate) (
 // signed says whether the CRL verifies with a key that may have signed it,
 // whether or not that key's certificate is valid now.
 func (s *CRLs) signed(c *crl, path []*x509.Certificate) error {
-	if slices.ContainsFunc(s.candidates(c, path), c.verifiedBy) {
+	candidates := s.candidates(c, path)
+	if first := slices.IndexFunc(candidates, c.verifiedBy); first >= 0 {
+		for _, other := range candidates[first+1:] {
+			if bytes.Equal(other.RawSubjectPublicKeyInfo, candidates[first].RawSubjectPublicKeyInfo) {
+				c.verifiedBy(other) // one certificate of a key may be revoked and another not
+			}
+		}
 		return nil
 	}
 	return &CRLError{Source: c.source, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
