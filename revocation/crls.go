@@ -104,7 +104,7 @@ func (s *CRLs) whyNone(subject *subject, otherwise bool) error {
 // return one whose time is over. role says what the CRL is to be, and fits why a
 // new one there is not that; fits must not depend on the time.
 func (s *search) fetch(ctx context.Context, url, role string, fits func(*crl) error) (*crl, error) {
-	u := use{key: useKey(url, role), url: url, judge: fits}
+	u := use{key: useKey(url, role), url: url, judge: fits, spot: new(spot[*crl])}
 	c, atHand, err := s.source.get(ctx, &u, s.at)
 	s.fetched = s.fetched || !atHand
 	u.crl = c
@@ -125,7 +125,7 @@ func (s *CRLs) get(ctx context.Context, u *use, at time.Time) (c *crl, atHand bo
 	if request.MaxBytes <= 0 {
 		request.MaxBytes = maxCRLBytes
 	}
-	return s.keeper().get(ctx, u.key, request, at, u.judge)
+	return s.keeper().getFrom(ctx, u.spot, u.key, request, at, u.judge)
 }
 
 var errNoFetcher = errors.New("there is no Fetcher")

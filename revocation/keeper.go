@@ -62,6 +62,7 @@ type kept[T document] struct {
 	key     string
 	current atomic.Pointer[held[T]]
 	used    atomic.Bool // since it was fetched or last refreshed
+	gone    atomic.Bool // given up
 
 	mu      sync.Mutex
 	request Request       // of the last get, for refreshes
@@ -108,7 +109,12 @@ type flight[T document] struct {
 // remembered for a moment, so that a source that is down does not hold up every
 // caller.
 func (k *keeper[T]) get(ctx context.Context, key string, request Request, at time.Time, judge func(T) error) (doc T, atHand bool, err error) {
-	e := k.find(key)
+	return k.getFrom(ctx, nil, key, request, at, judge)
+}
+
+// getFrom is get for a caller that has a spot for the key, or nil.
+func (k *keeper[T]) getFrom(ctx context.Context, from *spot[T], key string, request Request, at time.Time, judge func(T) error) (doc T, atHand bool, err error) {
+	e := k.findFrom(from, key)
 	if e == nil {
 		if k.fetcher == nil && k.cache == nil {
 			return doc, false, &FetchError{URL: request.URL, Err: ErrNoSource}
@@ -427,6 +433,25 @@ func (k *keeper[T]) find(key string) *kept[T] {
 	return nil
 }
 
+// A spot is where somebody who asks for one key often remembers what is kept under
+// it, so that it need not be looked for again.
+type spot[T document] struct{ kept atomic.Pointer[kept[T]] }
+
+// findFrom is find for a caller that has a spot for the key, or nil.
+func (k *keeper[T]) findFrom(from *spot[T], key string) *kept[T] {
+	if from == nil {
+		return k.find(key)
+	}
+	if e := from.kept.Load(); e != nil && !e.gone.Load() {
+		return e
+	}
+	e := k.find(key)
+	if e != nil {
+		from.kept.Store(e)
+	}
+	return e
+}
+
 // add returns what is kept under key, and makes room for it first.
 func (k *keeper[T]) add(key string) *kept[T] {
 	k.writing.Lock()
@@ -464,6 +489,7 @@ func (k *keeper[T]) evict() {
 	}
 	if victim != nil {
 		k.replaceBucket(victim.key, func(m map[string]*kept[T]) { delete(m, victim.key) })
+		victim.gone.Store(true)
 		k.count--
 	}
 }

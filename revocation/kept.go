@@ -32,6 +32,7 @@ type evidence struct {
 type use struct {
 	key, url string
 	judge    func(*crl) error
+	spot     *spot[*crl]
 	crl      *crl // nil: it was not to be had
 }
 

@@ -141,11 +141,16 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if a := s.warmed(subject, &q); a != nil {
+		return *a, nil
+	}
+	last := subject.last.Load()
 	i := ocspInquiry{source: s, subject: subject, q: q}
 	if len(q.Stapled) > 0 {
 		i.hearStapled(ctx)
 	}
-	if added := s.added.Load(); added != nil {
+	added := s.added.Load()
+	if added != nil {
 		i.hearAdded(ctx, added)
 	}
 	if a, ok := i.decision(ctx, false); ok {
@@ -157,7 +162,8 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 	s.setUp()
 	for n := range subject.questions {
 		question := &subject.questions[n]
-		r, cached, err := s.kept.get(ctx, question.key, question.request, q.At, question.judge)
+		r, cached, err := s.kept.getFrom(ctx, &question.spot, question.key, question.request, q.At, question.judge)
+		i.asked++
 		if err != nil {
 			i.errs = append(i.errs, err)
 		}
@@ -165,6 +171,7 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 			i.hear(ctx, &r.verdict)
 		}
 		if a, ok := i.decision(ctx, cached); ok {
+			i.warm(added, last, &question.spot, a)
 			return a, nil
 		}
 	}
@@ -184,6 +191,7 @@ type ocspInquiry struct {
 	fresh   *ocspVerdict // the newest that holds; nil: none yet
 	expired *ocspVerdict // the newest of which nothing is wrong but that its time is over
 	errs    []error
+	asked   int // the questions that have been
 }
 
 // hear considers a verdict.
@@ -225,7 +233,7 @@ func (i *ocspInquiry) hearKept(ctx context.Context) {
 		return
 	}
 	i.source.setUp()
-	for n := range i.subject.questions {
+	for n := i.asked; n < len(i.subject.questions); n++ {
 		q := &i.subject.questions[n]
 		if r, ok := i.source.kept.known(ctx, q.key, q.request, i.q.At, q.judge, &q.cached); ok && r.verdict.status == ocsp.Revoked {
 			i.hear(ctx, &r.verdict)

@@ -295,3 +295,58 @@ func TestARevocationInTheCacheAfterADeadContext(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, revocation.Revoked, a.Status, "accepted, though the Cache has the revocation")
 }
+
+// An answer that was given before is given again until something it rests on
+// changes.
+func TestOCSPWarmAnswers(t *testing.T) {
+	p := newOCSPPKI(t)
+	at := ocspNow
+	status := func(t *testing.T, s *revocation.OCSP, staple []byte) revocation.Status {
+		t.Helper()
+		a, _ := s.Status(t.Context(), revocation.Query{Path: p.path(), At: at, Stapled: staple})
+		return a.Status
+	}
+	good, revoked := stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 3*time.Hour), stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 3*time.Hour).DER()
+	for name, change := range map[string]func(t *testing.T, s *revocation.OCSP){
+		"a newer revocation is added": func(t *testing.T, s *revocation.OCSP) { require.NoError(t, s.Add(revoked)) },
+		"a newer revocation was stapled once": func(t *testing.T, s *revocation.OCSP) {
+			require.Equal(t, revocation.Revoked, status(t, s, revoked))
+		},
+		"its time is over":      func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(2*time.Hour + time.Second) },
+		"its time has not come": func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(-time.Hour - 5*time.Minute - time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at = ocspNow
+			server := &ocspServer{answer: answering(good)}
+			s := &revocation.OCSP{Fetcher: server, Time: clock}
+			for range 3 {
+				require.Equal(t, revocation.Good, status(t, s, nil))
+			}
+			require.Len(t, server.asked(), 1)
+			server.setAnswer(nil)
+			change(t, s)
+			a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: at})
+			require.True(t, a.Status != revocation.Good || err != nil, "%v %v", a, err)
+		})
+	}
+	t.Run("another's response is kept", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Until(ocspNow))
+			server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, time.Now(), time.Hour))}
+			s := &revocation.OCSP{Fetcher: server}
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx) }()
+			at = time.Now()
+			for range 3 {
+				require.Equal(t, revocation.Good, status(t, s, nil))
+			}
+			server.setAnswer(answering(stateAt(p, ocsp.Revoked, time.Now().Add(20*time.Minute), 24*time.Hour)))
+			time.Sleep(59 * time.Minute) // Run has fetched it
+			at = time.Now()
+			require.Equal(t, revocation.Revoked, status(t, s, nil))
+			stop()
+			<-ended
+		})
+	})
+}

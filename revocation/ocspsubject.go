@@ -37,6 +37,7 @@ type ocspSubject struct {
 	questions  []ocspQuestion
 	noQuestion error // why there are none
 
+	warm    atomic.Pointer[ocspWarm]
 	stapled atomic.Pointer[ocspStapled]
 	added   atomic.Pointer[ocspJudged]
 	last    atomic.Pointer[ocspVerdict] // the newest that says revoked, or the good one that takes it back
@@ -48,6 +49,7 @@ type ocspQuestion struct {
 	key     string
 	request Request
 	judge   func(*ocspResponse) error
+	spot    spot[*ocspResponse]
 	cached  recollection
 }
 
