@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -162,54 +161,6 @@ func (e *kept[T]) leave(f *flight[T], callOff bool) bool {
 	e.flight = nil // whoever comes next wants a fetch that goes on
 	f.cancel()
 	return true
-}
-
-// peek returns the document under key that is in memory, of the time or not.
-func (k *keeper[T]) peek(key string) (doc T, ok bool) {
-	if e := k.find(key); e != nil {
-		if h := e.current.Load(); h != nil {
-			return h.doc, true
-		}
-	}
-	return doc, false
-}
-
-// A recollection says whether the Cache has been read for one key.
-type recollection struct {
-	done    atomic.Bool
-	mu      sync.Mutex // held to read it
-	failure failure
-}
-
-// known returns the document under key that is in memory or, if it has not been
-// read yet, in the Cache; of the time or not. Nothing is fetched. The Cache is
-// read once, and again if that failed.
-func (k *keeper[T]) known(ctx context.Context, key string, request Request, at time.Time, judge func(T) error, r *recollection) (doc T, ok bool) {
-	if doc, ok = k.peek(key); ok || k.cache == nil || r.done.Load() {
-		return doc, ok
-	}
-	r.mu.Lock() // nobody is to go on without what another is reading
-	defer r.mu.Unlock()
-	if r.done.Load() || r.failure.remembered(k.clock()) != nil {
-		return k.peek(key)
-	}
-	// A caller who leaves is no reason to do without.
-	h, err := k.recall(context.WithoutCancel(ctx), key, request.URL, judge, at)
-	if err != nil {
-		r.failure.again(k.clock(), err)
-		return k.peek(key)
-	}
-	if h != nil { // else there is no need of a place
-		e := k.add(key)
-		e.mu.Lock()
-		e.request, e.judge = request, judge
-		e.mu.Unlock()
-		if e.current.CompareAndSwap(nil, h) {
-			k.reschedule()
-		}
-	}
-	r.done.Store(true)
-	return k.peek(key)
 }
 
 // stale returns the last document beside an error, if there is one.
@@ -418,88 +369,4 @@ func (k *keeper[T]) log(ctx context.Context, message, url string, err error) {
 	if k.logger != nil {
 		k.logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("url", url), slog.Any("error", err))
 	}
-}
-
-func (k *keeper[T]) bucket(key string) *atomic.Pointer[map[string]*kept[T]] {
-	k.seeding.Do(func() { k.seed = maphash.MakeSeed() })
-	return &k.buckets[maphash.String(k.seed, key)%keptBuckets]
-}
-
-// find returns what is kept under key, nil if the key is new.
-func (k *keeper[T]) find(key string) *kept[T] {
-	if m := k.bucket(key).Load(); m != nil {
-		return (*m)[key]
-	}
-	return nil
-}
-
-// A spot is where somebody who asks for one key often remembers what is kept under
-// it, so that it need not be looked for again.
-type spot[T document] struct{ kept atomic.Pointer[kept[T]] }
-
-// findFrom is find for a caller that has a spot for the key, or nil.
-func (k *keeper[T]) findFrom(from *spot[T], key string) *kept[T] {
-	if from == nil {
-		return k.find(key)
-	}
-	if e := from.kept.Load(); e != nil && !e.gone.Load() {
-		return e
-	}
-	e := k.find(key)
-	if e != nil {
-		from.kept.Store(e)
-	}
-	return e
-}
-
-// add returns what is kept under key, and makes room for it first.
-func (k *keeper[T]) add(key string) *kept[T] {
-	k.writing.Lock()
-	defer k.writing.Unlock()
-	if e := k.find(key); e != nil {
-		return e
-	}
-	if k.count >= maxKept {
-		k.evict()
-	}
-	e := &kept[T]{key: key}
-	e.used.Store(true)
-	k.replaceBucket(key, func(m map[string]*kept[T]) { m[key] = e })
-	k.count++
-	return e
-}
-
-// evict gives up one key: of a few taken at random, one that is not in use if
-// there is one. What is given up is fetched anew when it is asked for.
-func (k *keeper[T]) evict() {
-	var victim *kept[T]
-	start := rand.IntN(keptBuckets)
-	seen := 0
-	for i := 0; i < keptBuckets && seen < 16; i++ {
-		m := k.buckets[(start+i)%keptBuckets].Load()
-		if m == nil {
-			continue
-		}
-		for _, e := range *m {
-			seen++
-			if victim == nil || victim.used.Load() && !e.used.Load() {
-				victim = e
-			}
-		}
-	}
-	if victim != nil {
-		k.replaceBucket(victim.key, func(m map[string]*kept[T]) { delete(m, victim.key) })
-		victim.gone.Store(true)
-		k.count--
-	}
-}
-
-func (k *keeper[T]) replaceBucket(key string, change func(map[string]*kept[T])) {
-	bucket := k.bucket(key)
-	next := make(map[string]*kept[T])
-	if m := bucket.Load(); m != nil {
-		maps.Copy(next, *m)
-	}
-	change(next)
-	bucket.Store(&next)
 }
