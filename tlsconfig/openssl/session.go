@@ -26,8 +26,9 @@ type session struct {
 	busy   bool       // somebody has the SSL to himself
 	doomed bool       // to be freed when he leaves
 
-	ssl        uintptr // 0: freed
-	rbio, wbio uintptr // belong to the SSL
+	places     chan struct{} // of which he has one
+	ssl        uintptr       // 0: freed
+	rbio, wbio uintptr       // belong to the SSL
 }
 
 func (c *sslContext) newSession(server bool, name string) (*session, error) {
@@ -75,20 +76,38 @@ func (s *session) prepare(name string) error {
 
 // enter gives the caller the SSL to itself until it leaves, or says that it was
 // freed.
-func (s *session) enter() error {
+func (s *session) enter() error { return s.enterAt(context.Background(), records) }
+
+// enterAt is enter with a place among those given. Whoever waits for one has the
+// SSL already, so that nobody takes a place to wait for an SSL.
+func (s *session) enterAt(ctx context.Context, places chan struct{}) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for s.busy && !s.doomed {
 		s.turn.Wait()
 	}
 	if s.doomed {
+		s.mu.Unlock()
 		return net.ErrClosed
 	}
 	s.busy = true
-	return nil
+	s.mu.Unlock()
+	select {
+	case places <- struct{}{}:
+		s.places = places
+		return nil
+	case <-ctx.Done():
+		s.pass()
+		return ctx.Err()
+	}
 }
 
 func (s *session) leave() {
+	<-s.places
+	s.pass()
+}
+
+// pass lets the next one in, or frees the SSL if there is to be none.
+func (s *session) pass() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy = false
@@ -178,6 +197,10 @@ func (s *session) drain(b []byte) ([]byte, error) {
 // only make the runtime start a thread, and libc an arena, for each.
 var steps = make(chan struct{}, runtime.GOMAXPROCS(0))
 
+// records has a place for each of the other calls of libssl, for the same reason.
+// They are short, and must not queue behind handshakes.
+var records = make(chan struct{}, runtime.GOMAXPROCS(0))
+
 // elsewhere bounds the steps of one end whose key signs elsewhere: it may wait
 // instead of computing, but holds a thread, and the runtime ends a process that
 // has 10,000.
@@ -187,13 +210,7 @@ const elsewhere = 256
 // libssl then has for the peer stays with it: the caller decides whether it may
 // go out. known says whether libssl has a certificate of the peer.
 func (s *session) handshake(ctx context.Context) (o outcome, known, output bool, err error) {
-	select {
-	case s.context.places <- struct{}{}:
-		defer func() { <-s.context.places }()
-	case <-ctx.Done():
-		return 0, false, false, ctx.Err()
-	}
-	if err := s.enter(); err != nil {
+	if err := s.enterAt(ctx, s.context.places); err != nil {
 		return 0, false, false, err
 	}
 	defer s.leave()
