@@ -53,6 +53,7 @@ type keeper[T document] struct {
 	buckets [keptBuckets]atomic.Pointer[map[string]*kept[T]]
 	writing sync.Mutex // held to replace a bucket
 	count   int        // of keys, under writing
+	holds   atomic.Uint64
 	wake    chan struct{}
 }
 
@@ -73,6 +74,7 @@ type kept[T document] struct {
 
 // A held is a document that has been believed.
 type held[T document] struct {
+	number   uint64 // no other of the keeper's has it
 	doc      T
 	end      time.Time // nextUpdate
 	refresh  time.Time // when to ask for a newer one
@@ -207,7 +209,7 @@ func (k *keeper[T]) start(ctx context.Context, e *kept[T], at time.Time) {
 			default:
 				e.failure.again(k.clock(), f.err)
 			}
-			if f.held != nil {
+			if f.held != nil && !e.gone.Load() {
 				e.current.Store(f.held)
 			}
 			e.flight = nil
@@ -355,7 +357,7 @@ func (k *keeper[T]) hold(doc T) *held[T] {
 	// together does not ask together.
 	left := max(end.Sub(now), 0)
 	wait := left/2 + time.Duration(rand.Float64()*0.3*float64(left))
-	return &held[T]{doc: doc, end: end, refresh: now.Add(max(wait, minRefresh))}
+	return &held[T]{number: k.holds.Add(1), doc: doc, end: end, refresh: now.Add(max(wait, minRefresh))}
 }
 
 func (k *keeper[T]) clock() time.Time {

@@ -76,7 +76,10 @@ func (k *keeper[T]) evict() {
 	}
 	if victim != nil {
 		k.replaceBucket(victim.key, func(m map[string]*kept[T]) { delete(m, victim.key) })
+		victim.mu.Lock() // a fetch that ends now must not bring it back
 		victim.gone.Store(true)
+		victim.current.Store(nil) // spots keep the victim alive, not the document
+		victim.mu.Unlock()
 		k.count--
 	}
 }

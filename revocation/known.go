@@ -17,23 +17,23 @@ func (k *keeper[T]) peek(key string) (doc T, ok bool) {
 	return doc, false
 }
 
-// A recollection says whether the Cache has been read for one key.
+// A recollection says whether the Cache has nothing under one key.
 type recollection struct {
-	done    atomic.Bool
+	nothing atomic.Bool
 	mu      sync.Mutex // held to read it
 	failure failure
 }
 
 // known returns the document under key that is in memory or, if it has not been
 // read yet, in the Cache; of the time or not. Nothing is fetched. The Cache is
-// read once, and again if that failed.
+// read until it has nothing, and again if that failed.
 func (k *keeper[T]) known(ctx context.Context, key string, request Request, at time.Time, judge func(T) error, r *recollection) (doc T, ok bool) {
-	if doc, ok = k.peek(key); ok || k.cache == nil || r.done.Load() {
+	if doc, ok = k.peek(key); ok || k.cache == nil || r.nothing.Load() {
 		return doc, ok
 	}
 	r.mu.Lock() // nobody is to go on without what another is reading
 	defer r.mu.Unlock()
-	if r.done.Load() || r.failure.remembered(k.clock()) != nil {
+	if r.nothing.Load() || r.failure.remembered(k.clock()) != nil {
 		return k.peek(key)
 	}
 	// A caller who leaves is no reason to do without.
@@ -51,6 +51,6 @@ func (k *keeper[T]) known(ctx context.Context, key string, request Request, at t
 			k.reschedule()
 		}
 	}
-	r.done.Store(true)
+	r.nothing.Store(h == nil) // what is given up is read again
 	return k.peek(key)
 }

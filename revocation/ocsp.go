@@ -164,6 +164,9 @@ func (s *OCSP) Status(ctx context.Context, q Query) (Answer, error) {
 		question := &subject.questions[n]
 		r, cached, err := s.kept.getFrom(ctx, &question.spot, question.key, question.request, q.At, question.judge)
 		i.asked++
+		if question.cached.nothing.Load() {
+			question.cached.nothing.Store(false) // the Cache may have it now
+		}
 		if err != nil {
 			i.errs = append(i.errs, err)
 		}
@@ -233,7 +236,10 @@ func (i *ocspInquiry) hearKept(ctx context.Context) {
 		return
 	}
 	i.source.setUp()
-	for n := i.asked; n < len(i.subject.questions); n++ {
+	for n := range i.subject.questions {
+		if n == i.asked-1 {
+			continue // what it brought has been heard; those before it brought nothing that decides
+		}
 		q := &i.subject.questions[n]
 		if r, ok := i.source.kept.known(ctx, q.key, q.request, i.q.At, q.judge, &q.cached); ok && r.verdict.status == ocsp.Revoked {
 			i.hear(ctx, &r.verdict)
