@@ -56,8 +56,8 @@
 // # Warm and cold
 //
 // An answer is kept, and given again without a lock or an allocation, until
-// something that it rests on changes: a CRL is replaced or added, or its time or
-// that of its signer's certificate is over. So a handshake, resumed or not, costs
+// something that it rests on changes: a CRL or a response is replaced or added, or
+// its time or that of its signer's certificate is over. So a handshake, resumed or not, costs
 // the network nothing once the first has been made, provided that Run keeps the
 // documents fresh.
 package revocation
