@@ -99,8 +99,15 @@ func TestSoak(t *testing.T) {
 	warm := handshakes / 20
 	run(0, warm)
 	before := holdings(t)
-	run(warm, handshakes)
-	after := holdings(t)
+	t.Logf("after %d handshakes: %v", warm, before)
+	const parts = 4
+	var after holding
+	for part := range int64(parts) {
+		to := warm + (handshakes-warm)*(part+1)/parts
+		run(warm+(handshakes-warm)*part/parts, to)
+		after = holdings(t)
+		t.Logf("after %d handshakes: %v", to, after)
+	}
 	if err := failed.Load(); err != nil {
 		t.Error(*err)
 	}
@@ -128,14 +135,13 @@ func TestSoak(t *testing.T) {
 	assert.Zero(t, end["BIO"])
 	assert.Zero(t, end["X509"])
 	assert.Zero(t, end["EVP_PKEY"])
-	t.Logf("after %d handshakes: %v", warm, before)
-	t.Logf("after %d handshakes: %v", handshakes, after)
 	t.Logf("after %d bytes: %v", sent, afterBulk)
 	if warm < 5000 {
 		return // too few for the libraries' own caches to have been filled
 	}
 	assert.LessOrEqual(t, float64(afterBulk.rss), 1.2*float64(before.rss))
-	assert.LessOrEqual(t, after.threads, before.threads+4)
+	// The runtime keeps a thread for each call of C that was ever interrupted at the same time.
+	assert.LessOrEqual(t, after.threads, before.threads+8)
 	assert.LessOrEqual(t, after.descriptors, before.descriptors+4)
 }
 
