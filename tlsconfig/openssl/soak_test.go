@@ -139,7 +139,9 @@ func TestSoak(t *testing.T) {
 	if warm < 5000 {
 		return // too few for the libraries' own caches to have been filled
 	}
-	assert.LessOrEqual(t, float64(afterBulk.rss), 1.2*float64(before.rss))
+	if !raceDetector { // which remembers more the longer it runs
+		assert.LessOrEqual(t, float64(afterBulk.rss), 1.2*float64(before.rss))
+	}
 	// The runtime keeps a thread for each call of C that was ever interrupted at the same time.
 	assert.LessOrEqual(t, after.threads, before.threads+8)
 	assert.LessOrEqual(t, after.descriptors, before.descriptors+4)
