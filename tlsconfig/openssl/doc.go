@@ -67,6 +67,9 @@
 // not on two processors. ConnectionState fills neither VerifiedChains nor TLSUnique,
 // and keying material cannot be exported from it.
 //
+// What libssl allocates is glibc's to give back, which keeps some for each thread:
+// a server that must be small sets MALLOC_ARENA_MAX=2.
+//
 // testdata/interop.md has what was tried with other implementations, and tests
 // keep it true.
 package openssl
