@@ -16,7 +16,9 @@ import (
 // fields are not to be changed once it is in use.
 //
 // The NRL itself shows current pointers only. There an update or a delete of
-// another one is refused with [ErrNotFound], or as a failed look-up.
+// another one is refused with [ErrNotFound], as one that is not there, where the
+// NRL answers in the words of its specification, else as a failed look-up. An
+// answer that names no version is refused: no change could be conditional on it.
 type FHIR struct {
 	// Client sends the requests; required. Its Transport is an asid.Transport
 	// over a client of tlsconfig. Redirects are not followed.
@@ -26,7 +28,8 @@ type FHIR struct {
 	// https://nrl.example.nhs.uk/STU3; required.
 	Base *url.URL
 
-	// RelativeReferences is the Guard's: pointers that it let pass are read again.
+	// RelativeReferences is to be as in the Guard, so that pointers which the one let
+	// pass can be read by the other.
 	RelativeReferences bool
 
 	// MaxBody bounds an answer's body, in bytes; zero or less: 1 MiB.

@@ -68,7 +68,8 @@ func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
 	return openCacheFile(raw, key, time.Now())
 }
 
-// Put implements Cache.
+// Put implements Cache. If the data cannot be written, what was kept under
+// key is removed.
 func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.Time) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err

@@ -21,8 +21,9 @@ import (
 // decodes no Content-Encoding, sends no cookie and reads at most as much as it
 // was asked for; what comes must come in full. It does not mind the
 // Content-Type: what a document is shows when it is parsed, and its signature
-// says the rest. The zero value reaches crl.nhs.uk only. An HTTPFetcher is safe
-// for concurrent use; its fields must not change once it is used.
+// says the rest. A host must be written in ASCII (RFC 5280 section 7.4). The zero
+// value reaches crl.nhs.uk only. An HTTPFetcher is safe for concurrent use; its
+// fields must not change once it is used.
 type HTTPFetcher struct {
 	// Client makes the requests; nil: one of its own, with the proxy that the
 	// environment names and 10 s for each request, which connects to no

@@ -61,7 +61,10 @@ type ocspAdded struct{ bySerial map[string][]*ocspResponse }
 
 // Add keeps an OCSP response (DER) beside those that are stapled or asked for.
 // It is read here, with an error of the type *OCSPError if it is not a
-// response, and verified when a certificate that it speaks of is asked about.
+// response, and verified when a certificate that it speaks of is asked about. Of
+// each serial number 16 responses are kept, those that claim a revocation longest;
+// with 10,000 serial numbers another is an error of the kind ErrTooLarge, unless
+// some have run out.
 func (s *OCSP) Add(response []byte) error {
 	r, err := readOCSP(append([]byte(nil), response...), "added")
 	if err != nil {

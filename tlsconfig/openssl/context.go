@@ -147,8 +147,8 @@ type sslContext struct {
 	ctx    uintptr
 	cert   *tls.Certificate
 	subCAs []*x509.Certificate
-	signer uintptr // the RSA by which signers finds the key; 0: libssl has the key itself
-	places chan struct{}
+	signer uintptr       // the RSA by which signers finds the key; 0: libssl has the key itself
+	places chan struct{} // for the steps of its handshakes
 }
 
 func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*sslContext, error) {
