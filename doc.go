@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package nrlsecurity is the map of a library that guards systems connected to
 // the NHS National Record Locator (NRL) and the Spine. It holds no code; import
 // the packages that a system's role needs.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package asid decides which system may do what. Each system that connects to
 // the National Record Locator (NRL) or the Spine has an Accredited System
 // Identifier, an ASID ([ID]), and has been assured for some interactions

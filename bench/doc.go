@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package bench compares the library with its peers. It is a module of its own,
 // so that the library does not depend on them:
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package pointer lets systems change only their own pointers on a National
 // Record Locator (NRL).
 //

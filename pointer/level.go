@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package pointer
 
 // A field is an element that the guard reads; each level has its own.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package pointer
 
 // update checks that body holds the one update that the NRL allows: a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package revocation tells whether a certificate has been revoked: by CRLs (RFC
 // 5280 section 6.3) and by OCSP (RFC 6960), from the network, from a cache or
 // from bytes at hand. What nobody can vouch for is refused.

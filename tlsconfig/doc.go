@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package tlsconfig speaks TLS as the NRL's security guidance demands: TLS 1.2
 // only, the guidance's cipher suites in its order of preference, and mutual
 // authentication by Spine certificates.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package asidtest helps to test what is built on package asid: [NewRequest] and
 // [NewSSPRequest] make requests as asid's middleware sees them, without a
 // network, and [TestRegistry] checks a registry of one's own.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Consumer retrieves one record, through the Spine Secure Proxy (SSP) when -ssp
 // is given and from the provider itself otherwise.
 //

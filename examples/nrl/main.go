@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Nrl is a small National Record Locator over a store in memory, for suppliers'
 // tests: read, search, create, supersede, update and delete.
 //

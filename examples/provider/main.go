@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Provider serves records to the Spine Secure Proxy and to nobody else.
 //
 //	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID

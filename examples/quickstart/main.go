@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Quickstart shows the whole way of a request, good and bad, on loopback: it
 // makes a Spine in memory, starts an NRL-like server, a provider and the Spine
 // Secure Proxy (SSP), sends them requests and prints for each what was sent,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Verify checks one certificate chain offline, as a Spine peer's would be
 // checked in a handshake, and prints "accepted" or "rejected: RULE: detail".
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package fqdn reads host names from certificates and compares them. TLS and
 // ASID binding must agree on whom a certificate speaks for, so both use this.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package outcome answers a request with a FHIR OperationOutcome, in the format
 // that the request asks for. It holds the error table of the NRL.
 package outcome

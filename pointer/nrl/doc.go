@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package nrl is a small National Record Locator (NRL) in memory, for suppliers'
 // tests and for examples. A [Store] answers the interactions of the NRL with the
 // status codes, headers and OperationOutcomes of its specification, in JSON and

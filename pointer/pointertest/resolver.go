@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package pointertest helps to test what is built on package pointer.
 package pointertest
 

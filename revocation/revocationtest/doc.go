@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package revocationtest makes what revocation reads, for tests.
 //
 // [Authority] is a certification authority's revocation service on loopback: it

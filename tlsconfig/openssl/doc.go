@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package openssl is the guidance's TLS profile on the system's libssl 3, with
 // all eight suites. crypto/tls, and with it package tlsconfig, has three: who must
 // meet a peer that has only the others, imports this package.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package spinetest is a Spine in memory, for tests.
 //
 // [PKI] has what a system meets on the Spine: a root, the authentication SubCA

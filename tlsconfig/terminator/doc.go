@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package terminator renders the guidance's TLS profile as configuration for
 // those whose TLS ends before their own program: in nginx, HAProxy, Apache
 // httpd, Envoy, stunnel, or in a Java virtual machine. The suites and their

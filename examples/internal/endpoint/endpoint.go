@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package endpoint turns the flags that the examples share into one end of a
 // Spine connection. The examples' own files stay with what each is about.
 package endpoint

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package testpki is a small PKI for the tests of what speaks TLS by other means
 // than crypto/tls. spinetest is nearer to the Spine; here everything is known to
 // the test, the keys and the complete CRLs included.
