@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
 
@@ -72,19 +73,6 @@ func agree(t *testing.T, reader string, bodies, owners []string, readings []read
 	}
 	t.Logf("%s accepts %d of them and agrees", reader, read)
 	assert.Greater(t, read, len(bodies)/2, "%s refuses most of what the guard accepts", reader)
-}
-
-// program returns the path of a program that a Debian package has, or skips.
-func program(t *testing.T, name, pkg string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no %s: install the package %s", name, pkg)
-		}
-		t.Skipf("no %s: install the package %s", name, pkg)
-	}
-	return path
 }
 
 // ask lets a program read all bodies, one in base64 on each line, and answer
@@ -183,7 +171,7 @@ func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
 		agree(t, "golang-fhir-models", bodies, owners, readings)
 	})
 	t.Run("JSON.parse", func(t *testing.T) {
-		agree(t, "JSON.parse", bodies, owners, ask(t, bodies, program(t, "node", "nodejs"), "-e", nodeReader))
+		agree(t, "JSON.parse", bodies, owners, ask(t, bodies, testenv.Need(t, "node", "nodejs"), "-e", nodeReader))
 	})
 }
 
@@ -210,10 +198,10 @@ func TestXMLReadersSeeTheSameCustodian(t *testing.T) {
 		agree(t, "encoding/xml", bodies, owners, readings)
 	})
 	t.Run("ElementTree", func(t *testing.T) {
-		agree(t, "ElementTree", bodies, owners, ask(t, bodies, program(t, "python3", "python3"), "-c", elementTreeReader))
+		agree(t, "ElementTree", bodies, owners, ask(t, bodies, testenv.Need(t, "python3", "python3"), "-c", elementTreeReader))
 	})
 	t.Run("xmllint", func(t *testing.T) {
-		xmllint := program(t, "xmllint", "libxml2-utils")
+		xmllint := testenv.Need(t, "xmllint", "libxml2-utils")
 		readings := make([]reading, len(bodies))
 		const batch = 100
 		for from := 0; from < len(bodies); from += batch {

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -36,12 +37,7 @@ type opensslCA struct {
 }
 
 func newOpenSSLCA(t *testing.T) *opensslCA {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("openssl is not installed")
-		}
-		t.Skip("openssl is not installed (Debian package openssl)")
-	}
+	testenv.Need(t, "openssl", "openssl")
 	now := time.Now()
 	of := func(template *x509.Certificate) *x509.Certificate {
 		template.NotBefore, template.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
 var update = flag.Bool("update", false, "write the transcript into the examples' README")
@@ -119,7 +120,7 @@ func (tr *transcript) shorten(text string) string {
 }
 
 func TestThePointersLifeByCurl(t *testing.T) {
-	exampletest.Need(t, "curl", "curl")
+	testenv.Need(t, "curl", "curl")
 	files := exampletest.NewFiles(t)
 	port := start(t, files)
 	rr8 := newSystem(t, files, "rr8.nhs.uk", "200000000205", "RR8", false)

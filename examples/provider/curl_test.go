@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
 // token is a Spine JWT as any other program would write it.
@@ -39,7 +40,7 @@ func token() string {
 }
 
 func TestCurl(t *testing.T) {
-	exampletest.Need(t, "curl", "curl")
+	testenv.Need(t, "curl", "curl")
 	files := exampletest.NewFiles(t)
 	addr := start(t, files)
 	_, port, _ := strings.Cut(addr, ":")

@@ -22,6 +22,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
 const self = "200000000205"
@@ -153,7 +154,7 @@ func TestEachHandshakeAndEachRequestIsLogged(t *testing.T) {
 	for _, engine := range []string{"native", "openssl"} {
 		t.Run(engine, func(t *testing.T) {
 			if engine == "openssl" {
-				exampletest.Need(t, "openssl", "openssl")
+				testenv.Need(t, "openssl", "openssl")
 			}
 			log := log{more: make(chan struct{}, 100)}
 			addr, stop := startLogging(t, files, &log, "-engine", engine)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -23,7 +24,7 @@ import (
 // exit status is of no use: it is 0 when an alert comes after its own Finished.
 func sClient(t *testing.T, addr string, args ...string) string {
 	t.Helper()
-	exampletest.Need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "openssl", append([]string{"s_client", "-connect", addr}, args...)...)

@@ -25,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
-	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -329,7 +329,7 @@ func (g *generator) writeCAs() {
 }
 
 func TestOpenSSLAgreesOnCRLs(t *testing.T) {
-	exampletest.Need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	g := newGenerator(t, 20261123)
 	g.writeCAs()
 	agreed := map[bool]int{}
@@ -416,7 +416,7 @@ func (g *generator) responder(usage []x509.ExtKeyUsage, issuer *x509.Certificate
 }
 
 func TestOpenSSLAgreesOnOCSP(t *testing.T) {
-	exampletest.Need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	g := newGenerator(t, 20261124)
 	g.writeCAs()
 	arl := g.write("arl.pem", "X509 CRL", revocationtest.CRL{Issuer: g.root, Key: g.rootKey,

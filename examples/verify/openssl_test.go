@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
 // opensslConfig describes a Spine's CAs to openssl ca.
@@ -80,7 +80,7 @@ onlyCA = TRUE
 
 // TestChainsOfOpenSSL verifies chains that none of our code had a hand in.
 func TestChainsOfOpenSSL(t *testing.T) {
-	exampletest.Need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	dir := t.TempDir()
 	openssl := func(args ...string) {
 		t.Helper()

@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -297,7 +298,7 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 // A certificate that Go does not read never comes before the verifier.
 func TestACertificateThatCannotBeReadIsLogged(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("openssl", "openssl"))
+	testenv.Need(t, "openssl", "openssl")
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	out, err := exec.CommandContext(t.Context(), "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN="+clientName,

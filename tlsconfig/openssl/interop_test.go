@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -119,10 +119,10 @@ func TestInterop(t *testing.T) {
 		t.Skip("some hundred connections of foreign programs")
 	}
 	for _, p := range clientPeers {
-		need(t, missing(p.binary, p.debian))
+		testenv.Need(t, p.binary, p.debian)
 	}
 	for _, p := range serverPeers {
-		need(t, missing(p.binary, p.debian))
+		testenv.Need(t, p.binary, p.debian)
 	}
 	var tables []table
 	for _, engine := range ourEngines {
@@ -139,13 +139,6 @@ func TestInterop(t *testing.T) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), got, "go test -run TestInterop -update writes it anew")
-}
-
-func missing(binary, debian string) error {
-	if _, err := exec.LookPath(binary); err != nil {
-		return fmt.Errorf("%s is missing: install %s", binary, debian)
-	}
-	return nil
 }
 
 // serveAll lets every peer connect with every suite and every certificate.
@@ -260,7 +253,7 @@ func (engine *ourEngine) dialAll(t *testing.T) table {
 		t.Run(engine.name+" client/"+peer.name, func(t *testing.T) {
 			var jobs []serverJob
 			for _, kind := range kinds {
-				jobs = append(jobs, serverJob{addr: testpki.FreeAddress(t), files: spine().Write(t, certs[kind])})
+				jobs = append(jobs, serverJob{addr: testenv.FreeAddress(t), files: spine().Write(t, certs[kind])})
 			}
 			peer.serve(t, jobs)
 			good, bad := map[tlsconfig.Suite]string{}, map[string][]string{}

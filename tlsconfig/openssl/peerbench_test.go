@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 )
@@ -24,7 +25,7 @@ import (
 // seconds; here its connections are divided by the time that it ran.
 func BenchmarkPeer(b *testing.B) {
 	needLibrary(b)
-	need(b, missing("openssl", "openssl"))
+	testenv.Need(b, "openssl", "openssl")
 	files, client := spine().Write(b, certificates(serverName)[right]), spine().Write(b, certificates(clientName)[right])
 	dir := b.TempDir()
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "bulk"), make([]byte, 128<<20), 0o600))
@@ -38,7 +39,7 @@ func BenchmarkPeer(b *testing.B) {
 	}
 	require.NoError(b, os.WriteFile("trusted", trusted, 0o600))
 
-	theirs := testpki.FreeAddress(b)
+	theirs := testenv.FreeAddress(b)
 	end := start(b, theirs, nil, "openssl", "s_server", "-accept", theirs, "-cert", files.Cert, "-cert_chain", files.Cert, "-key", files.Key,
 		"-CAfile", "trusted", "-crl_check_all", "-Verify", "3", "-verify_return_error",
 		"-tls1_2", "-no_ticket", "-no_cache", "-cipher", "ALL", "-WWW", "-quiet")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
@@ -138,7 +139,7 @@ func allJobs(command ...string) func(*testing.T, []clientJob) []string {
 
 // nginxClient is nginx as a reverse proxy, with a location for each job.
 func nginxClient(t *testing.T, jobs []clientJob) []string {
-	dir, addr := t.TempDir(), testpki.FreeAddress(t)
+	dir, addr := t.TempDir(), testenv.FreeAddress(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, "daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/log; events {}\nhttp {\naccess_log off;\n"+
 		"client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;\nserver {\nlisten %[2]s;\n", dir, addr)
@@ -166,7 +167,7 @@ func nginxClient(t *testing.T, jobs []clientJob) []string {
 
 // haproxyClient is HAProxy with a backend for each job.
 func haproxyClient(t *testing.T, jobs []clientJob) []string {
-	dir, addr := t.TempDir(), testpki.FreeAddress(t)
+	dir, addr := t.TempDir(), testenv.FreeAddress(t)
 	var b, backends strings.Builder
 	fmt.Fprintf(&b, "defaults\nmode http\ntimeout connect 5s\ntimeout client 10s\ntimeout server 10s\nretries 0\nfrontend jobs\nbind %s\n", addr)
 	for i, j := range jobs {

@@ -3,11 +3,11 @@
 package openssl_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -28,21 +28,10 @@ func clientEndpoint() *tlsconfig.Endpoint {
 	return spine().Endpoint(spine().Leaf(clientName), serverName)
 }
 
-// need skips the test if what it talks to is not installed, and fails it where
-// nothing may be skipped.
-func need(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
-}
-
 func needLibrary(t testing.TB) {
 	t.Helper()
-	need(t, openssl.Load("libcrypto.so.3", "libssl.so.3"))
+	if err := openssl.Load("libcrypto.so.3", "libssl.so.3"); err != nil {
+		testenv.Missing(t, err.Error())
+	}
 	require.NoError(t, openssl.Available(), "an engine that is broken is not one that is missing")
 }

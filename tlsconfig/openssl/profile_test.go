@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
@@ -39,7 +39,7 @@ func (engine *ourEngine) scanned(t *testing.T) (addr string, suites []string) {
 
 func TestSSLScanFindsTheProfileAndNoMore(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("sslscan", "sslscan"))
+	testenv.Need(t, "sslscan", "sslscan")
 	files := spine().Write(t, spine().Leaf(clientName))
 	for _, engine := range ourEngines {
 		t.Run(engine.name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestSSLScanFindsTheProfileAndNoMore(t *testing.T) {
 
 func TestNmapFindsTheProfileAndNoMore(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("nmap", "nmap"))
+	testenv.Need(t, "nmap", "nmap")
 	for _, engine := range ourEngines {
 		t.Run(engine.name, func(t *testing.T) {
 			addr, _ := engine.scanned(t)
@@ -114,7 +114,7 @@ func TestNmapFindsTheProfileAndNoMore(t *testing.T) {
 
 func TestAPeerThatRenegotiatesIsCutOff(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("openssl", "openssl"))
+	testenv.Need(t, "openssl", "openssl")
 	files := spine().Write(t, spine().Leaf(clientName))
 	newServer := rawServer(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -173,7 +173,7 @@ VerifyMode = Once
 // crypto/tls as a client resumes by ticket only; others do by session ID, too.
 func TestNoSessionIsEverResumedByItsID(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("openssl", "openssl"))
+	testenv.Need(t, "openssl", "openssl")
 	addr := serve(t, serverEndpoint(), http.NotFoundHandler())
 	files := spine().Write(t, spine().Leaf(clientName))
 	cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-connect", addr, "-tls1_2", "-no_ticket", "-cert", files.Cert, "-key", files.Key)
@@ -209,7 +209,7 @@ const oakleyGroup2 = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A
 
 func TestWeakKeysOfAServersDiffieHellmanAreRefused(t *testing.T) {
 	needLibrary(t)
-	need(t, missing("openssl", "openssl"))
+	testenv.Need(t, "openssl", "openssl")
 	weak := filepath.Join(t.TempDir(), "dh1024.pem")
 	prime, ok := new(big.Int).SetString(oakleyGroup2, 16)
 	require.True(t, ok)
@@ -217,7 +217,7 @@ func TestWeakKeysOfAServersDiffieHellmanAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(weak, pem.EncodeToMemory(&pem.Block{Type: "DH PARAMETERS", Bytes: der}), 0o600))
 	files := spine().Write(t, spine().Leaf(serverName))
-	addr := testpki.FreeAddress(t)
+	addr := testenv.FreeAddress(t)
 	end := start(t, addr, nil, "openssl", "s_server", "-accept", addr, "-cert", files.Cert, "-key", files.Key, "-dhparam", weak,
 		"-cipher", "DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0", "-tls1_2", "-quiet")
 	defer end()

@@ -28,24 +28,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
-
-// need skips the test if a program is not installed, and fails it where nothing
-// may be skipped.
-func need(t *testing.T, program, debianPackage string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install %s", program, debianPackage)
-	}
-	t.Skipf("%s is missing: install %s", program, debianPackage)
-}
 
 const (
 	sspFQDN    = "ssp.nhs.uk"
@@ -130,7 +118,7 @@ func TestProxiesKeepToTheProfile(t *testing.T) {
 	}
 	for _, p := range proxies {
 		t.Run(string(p.program), func(t *testing.T) {
-			need(t, p.binary, p.debian)
+			testenv.Need(t, p.binary, p.debian)
 			p.test(t)
 		})
 	}
@@ -260,7 +248,7 @@ func (p *proxy) start(t *testing.T, pki *testpki.PKI, backend string) (addr stri
 	dir := filepath.Dir(files.Cert)
 	dhParams := filepath.Join(dir, "ffdhe2048.pem")
 	require.NoError(t, os.WriteFile(dhParams, terminator.DHParams(), 0o600))
-	addr = testpki.FreeAddress(t)
+	addr = testenv.FreeAddress(t)
 	rendered, err := terminator.Render(p.program, terminator.Params{
 		Listen: addr, Backend: backend,
 		Certificate: files.Cert, Key: files.Key, CAs: files.CAs, CRLs: files.CRLs, DHParams: dhParams,

@@ -11,15 +11,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 )
 
 // A certificate that is revoked must not live on in a session.
 func TestProxiesResumeNoSession(t *testing.T) {
-	need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	for _, p := range proxies {
 		t.Run(string(p.program), func(t *testing.T) {
-			need(t, p.binary, p.debian)
+			testenv.Need(t, p.binary, p.debian)
 			pki := testpki.Spine()
 			addr := p.start(t, pki, "127.0.0.1:9")
 			files := pki.Write(t, pki.Leaf(sspFQDN))

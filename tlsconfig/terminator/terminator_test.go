@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
@@ -146,7 +147,7 @@ func TestEnvoysListenerIsWhatItShouldBe(t *testing.T) {
 }
 
 func TestTheDHParametersAreFfdhe2048(t *testing.T) {
-	need(t, "openssl", "openssl")
+	testenv.Need(t, "openssl", "openssl")
 	out, err := exec.CommandContext(t.Context(), "openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048").Output()
 	require.NoError(t, err)
 	want, _ := pem.Decode(out)
@@ -160,7 +161,7 @@ func TestTheDHParametersAreFfdhe2048(t *testing.T) {
 }
 
 func TestJavaTakesTheProfile(t *testing.T) {
-	need(t, "java", "default-jdk-headless")
+	testenv.Need(t, "java", "default-jdk-headless")
 	rendered, err := terminator.Render(terminator.Java, terminator.Params{})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "spine.args")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package exampletest is what the tests of the examples share.
 package exampletest
 
 import (

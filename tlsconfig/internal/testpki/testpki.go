@@ -15,11 +15,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	mathrand "math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -202,25 +199,3 @@ func (p *PKI) crl(t testing.TB, ca *x509.Certificate, key string) []byte {
 	require.NoError(t, err)
 	return der
 }
-
-// FreeAddress returns an address that nothing listens on, for a program that
-// cannot choose one itself. Its port is none that the system gives to clients,
-// and none that it returned before.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	for {
-		port := 20000 + mathrand.IntN(12000)
-		if _, taken := addresses.LoadOrStore(port, true); taken {
-			continue
-		}
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		require.NoError(t, l.Close())
-		return addr
-	}
-}
-
-var addresses sync.Map

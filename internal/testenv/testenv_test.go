@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testenv_test
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+)
+
+// A recorder is a test that records how it ended.
+type recorder struct {
+	testing.TB
+	skipped, failed string
+}
+
+func (r *recorder) Helper()           {}
+func (r *recorder) Skip(args ...any)  { r.skipped = fmt.Sprint(args...) }
+func (r *recorder) Fatal(args ...any) { r.failed = fmt.Sprint(args...) }
+
+func TestNeedReturnsThePathOfAProgram(t *testing.T) {
+	t.Parallel()
+	assert.NotEmpty(t, testenv.Need(t, "go", "golang-go"))
+}
+
+// Not parallel: it sets the environment.
+func TestMissingProgramSkipsOnAUsersMachineAndFailsInCI(t *testing.T) {
+	const want = "no-such-program is missing: install the package no-such-package"
+	t.Setenv("CI", "")
+	user := new(recorder)
+	testenv.Need(user, "no-such-program", "no-such-package")
+	assert.Equal(t, want, user.skipped)
+	assert.Empty(t, user.failed)
+
+	t.Setenv("CI", "true")
+	ci := new(recorder)
+	testenv.Need(ci, "no-such-program", "no-such-package")
+	assert.Equal(t, want, ci.failed)
+	assert.Empty(t, ci.skipped)
+}
+
+func TestFreeAddressCanBeListenedOn(t *testing.T) {
+	t.Parallel()
+	first, second := testenv.FreeAddress(t), testenv.FreeAddress(t)
+	assert.NotEqual(t, first, second)
+	l, err := net.Listen("tcp", first)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
