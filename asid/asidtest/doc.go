@@ -2,5 +2,6 @@
 
 // Package asidtest helps to test what is built on package asid: [NewRequest] and
 // [NewSSPRequest] make requests as asid's middleware sees them, without a
-// network, and [TestRegistry] checks a registry of one's own.
+// network, [NewSSP] starts a Secure Proxy between consumers and providers of a
+// [spinetest.PKI], and [TestRegistry] checks a registry of one's own.
 package asidtest

@@ -4,11 +4,14 @@ package asidtest_test
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // A test of a server's own handler behind the middleware, without a network.
@@ -37,4 +40,42 @@ func ExampleTestRegistry() {
 	other.FQDNs = []string{"elsewhere.nhs.uk"}
 	fmt.Println(asidtest.TestRegistry(registry, other))
 	// Output: ASID 200000000205: FQDNs are [nrl-rr8.supplier.thirdparty.nhs.uk], not [elsewhere.nhs.uk]
+}
+
+// A consumer retrieves a record from a provider through the Secure Proxy.
+func ExampleNewSSP() {
+	pki := spinetest.NewPKI()
+	defer pki.Close()
+	from, to := asid.MustParse("200000000115"), asid.MustParse("200000000205")
+	rr7, err := asid.ParseODSCode("RR7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	registry, err := asid.NewMemory(
+		asid.System{ASID: from, FQDNs: []string{"consumer.nhs.uk"}, ODS: []asid.ODSCode{rr7},
+			Interactions: []asid.InteractionID{asid.DocumentReferenceContentRead}},
+		asid.System{ASID: to, FQDNs: []string{"provider.nhs.uk"}},
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ssp := asidtest.NewSSP(pki, "ssp.nhs.uk", registry)
+	defer ssp.Close()
+	gate := &asid.Gate{Self: to}
+	provider := pki.NewServer(pki.Endpoint("provider.nhs.uk", "ssp.nhs.uk"),
+		gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "record "+r.URL.Path) })))
+	defer provider.Close()
+
+	client := ssp.Client(pki.Issue("consumer.nhs.uk"), from, to)
+	response, err := client.Get("https://provider.nhs.uk/Plans/da2b")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.Status, string(body))
+	// Output: 200 OK record /Plans/da2b
 }

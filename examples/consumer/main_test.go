@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -32,7 +33,7 @@ type scene struct {
 	files    *exampletest.Files
 	end      *tlsconfig.Endpoint // the provider's
 	provider *spinetest.Server
-	ssp      *spinetest.SSP
+	ssp      *asidtest.SSP
 	args     []string
 }
 
@@ -51,7 +52,7 @@ func newScene(t *testing.T) *scene {
 	s.provider = files.PKI.NewServer(s.end,
 		gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "record "+r.URL.Path) })))
 	t.Cleanup(s.provider.Close)
-	s.ssp = files.PKI.NewSSP(sspName, registry)
+	s.ssp = asidtest.NewSSP(files.PKI, sspName, registry)
 	t.Cleanup(s.ssp.Close)
 	own := files.Leaf(t, consumerName)
 	s.args = []string{"-cert", own.Cert, "-key", own.Key, "-roots", files.Roots, "-subcas", files.SubCAs, "-crl", files.CRL, "-crl", files.ARL,

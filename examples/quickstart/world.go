@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
@@ -36,7 +37,7 @@ const (
 // A world is a Spine in memory and what runs on it.
 type world struct {
 	pki       *spinetest.PKI
-	ssp       *spinetest.SSP
+	ssp       *asidtest.SSP
 	provider  *spinetest.Server
 	nrl       *spinetest.Server
 	deciding  *decidingRule
@@ -74,7 +75,7 @@ func newWorld() (*world, error) {
 	end.Logger = logger
 	w.nrl = w.pki.NewServer(end, authorizer.Middleware(guard.Middleware(http.HandlerFunc(accept))))
 
-	w.ssp = w.pki.NewSSP(sspName, registry)
+	w.ssp = asidtest.NewSSP(w.pki, sspName, registry)
 	w.consumer = w.pki.Issue(consumerName, spinetest.WithOCSP())
 	w.systemRR8 = w.pki.Issue(providerName)
 	w.systemRXA = w.pki.Issue(otherName)

@@ -21,9 +21,8 @@
 //	pki.Authority.Revoke(ssp.Leaf, revocation.ReasonKeyCompromise, time.Now())
 //	_, err = server.Client(ssp).Get(server.URL) // refused
 //
-// [PKI.NewSSP] starts a Secure Proxy that stands between consumers and
-// providers. [TestServer] and [TestClient] put any [crypto/tls.Config] through
-// the handshakes that the guidance allows and forbids.
+// [TestServer] and [TestClient] put any [crypto/tls.Config] through the
+// handshakes that the guidance allows and forbids.
 //
 // Nothing here but [RunServer] and [RunClient] needs a testing.T. What cannot be
 // made panics, as in net/http/httptest. Keys are RSA 2048 and made when first

@@ -37,7 +37,7 @@ func (p *PKI) NewServer(e *tlsconfig.Endpoint, handler http.Handler) *Server {
 	if err != nil {
 		panic("spinetest: " + err.Error())
 	}
-	return p.serve(config, nameOf(cert), handler)
+	return p.Serve(config, nameOf(cert), handler)
 }
 
 // nameOf returns the first name that a certificate speaks for.
@@ -53,7 +53,8 @@ func nameOf(cert *tls.Certificate) string {
 	return names[0]
 }
 
-func (p *PKI) serve(config *tls.Config, name string, handler http.Handler) *Server {
+// Serve is NewServer for a config of any making, whose server is called fqdn.
+func (p *PKI) Serve(config *tls.Config, fqdn string, handler http.Handler) *Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("spinetest: " + err.Error())
@@ -70,11 +71,11 @@ func (p *PKI) serve(config *tls.Config, name string, handler http.Handler) *Serv
 		defer close(served)
 		server.ServeTLS(listener, "", "") // ends with Close
 	}()
-	p.SetHost(name, listener.Addr().String())
+	p.SetHost(fqdn, listener.Addr().String())
 	return &Server{
 		URL:  "https://" + listener.Addr().String(),
 		pki:  p,
-		name: name,
+		name: fqdn,
 		close: sync.OnceFunc(func() {
 			server.Close()
 			<-served
@@ -90,12 +91,12 @@ func (s *Server) Close() { s.close() }
 // resumed if the server allows it, so that each is judged by the rules of its
 // time.
 func (s *Server) Client(cert tls.Certificate) *http.Client {
-	return &http.Client{Transport: s.pki.transport(cert, s.name)}
+	return s.pki.Client(cert, s.name)
 }
 
-// transport returns a RoundTripper for a client with the certificate that
-// accepts servers of the given names; without names, of the name dialled.
-func (p *PKI) transport(cert tls.Certificate, servers ...string) *http.Transport {
+// Client is Server.Client for servers of any of the given names; without names,
+// for those of the name that is dialled.
+func (p *PKI) Client(cert tls.Certificate, servers ...string) *http.Client {
 	e := &tlsconfig.Endpoint{
 		// Any that the builder accepts: what is presented is set below.
 		Certificate: tlsconfig.StaticCertificate(p.Issue("client.spinetest.nhs.uk")),
@@ -106,5 +107,5 @@ func (p *PKI) transport(cert tls.Certificate, servers ...string) *http.Transport
 		panic("spinetest: " + err.Error())
 	}
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
-	return &http.Transport{TLSClientConfig: config, DialContext: p.DialContext, DisableKeepAlives: true}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, DialContext: p.DialContext, DisableKeepAlives: true}}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package spinetest_test
+package asidtest_test
 
 import (
 	"crypto/tls"
@@ -16,12 +16,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-const consumer = "consumer.rr7.nhs.uk"
+const (
+	consumer     = "consumer.rr7.nhs.uk"
+	providerName = "nrl-rr8.supplier.thirdparty.nhs.uk"
+	proxy        = "msg.int.spine2.ncrs.nhs.uk"
+)
 
 var (
 	consumerASID = asid.MustParse("200000000115")
@@ -29,17 +34,10 @@ var (
 	clerkASID    = asid.MustParse("200000000300") // may not retrieve
 )
 
-func ods(t *testing.T, code string) []asid.ODSCode {
-	t.Helper()
-	c, err := asid.ParseODSCode(code)
-	require.NoError(t, err)
-	return []asid.ODSCode{c}
-}
-
 // An exchange is a consumer, an SSP and a provider.
 type exchange struct {
 	pki      *spinetest.PKI
-	ssp      *spinetest.SSP
+	ssp      *asidtest.SSP
 	provider *spinetest.Server
 	cert     tls.Certificate // the consumer's
 }
@@ -47,24 +45,25 @@ type exchange struct {
 // newExchange starts one; the provider takes what the SSP forwards.
 func newExchange(t *testing.T, records http.HandlerFunc) *exchange {
 	t.Helper()
-	pki := newPKI(t)
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
 	registry, err := asid.NewMemory(
-		asid.System{ASID: consumerASID, ODS: ods(t, "RR7"), FQDNs: []string{consumer},
+		asid.System{ASID: consumerASID, ODS: []asid.ODSCode{ods("RR7")}, FQDNs: []string{consumer},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceContentRead}},
-		asid.System{ASID: clerkASID, ODS: ods(t, "RR7"), FQDNs: []string{consumer},
+		asid.System{ASID: clerkASID, ODS: []asid.ODSCode{ods("RR7")}, FQDNs: []string{consumer},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceSearch}},
-		asid.System{ASID: providerASID, ODS: ods(t, "RR8"), FQDNs: []string{provider, "down.thirdparty.nhs.uk", "fake.thirdparty.nhs.uk"}},
+		asid.System{ASID: providerASID, ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{providerName, "down.thirdparty.nhs.uk", "fake.thirdparty.nhs.uk"}},
 	)
 	require.NoError(t, err)
 	gate := &asid.Gate{Self: providerASID}
-	server := pki.NewServer(pki.Endpoint(provider, proxy), gate.Middleware(records))
+	server := pki.NewServer(pki.Endpoint(providerName, proxy), gate.Middleware(records))
 	t.Cleanup(server.Close)
-	ssp := pki.NewSSP(proxy, registry)
+	ssp := asidtest.NewSSP(pki, proxy, registry)
 	t.Cleanup(ssp.Close)
 	return &exchange{pki, ssp, server, pki.Issue(consumer)}
 }
 
-const record = "https://" + provider + "/Plans/da2b%2F6?v=1&w=%20x"
+const record = "https://" + providerName + "/Plans/da2b%2F6?v=1&w=%20x"
 
 // get retrieves the record; the body counts for status 200 only.
 func (x *exchange) get(t *testing.T, client *http.Client, url string) (status int, body string) {
@@ -86,7 +85,7 @@ func TestARecordComesThroughTheSSP(t *testing.T) {
 	x := newExchange(t, answer)
 	status, body := x.get(t, x.ssp.Client(x.cert, consumerASID, providerASID), record)
 	assert.Equal(t, http.StatusOK, status)
-	assert.Equal(t, "plan "+provider+"/Plans/da2b%2F6?v=1&w=%20x "+proxy+" 200000000115 ", body)
+	assert.Equal(t, "plan "+providerName+"/Plans/da2b%2F6?v=1&w=%20x "+proxy+" 200000000115 ", body)
 
 	client := x.ssp.Client(x.cert, consumerASID, providerASID)
 	response, err := client.Head(record)
@@ -128,7 +127,7 @@ func TestTheSSPRefuses(t *testing.T) {
 		"an ASID without the interaction":       {x.cert, clerkASID, providerASID, record, 403, "ASID_CHECK_FAILED"},
 		"a receiver that is unknown":            {x.cert, consumerASID, asid.MustParse("200000009999"), record, 403, "ASID_CHECK_FAILED"},
 		"a receiver with another host":          {x.cert, consumerASID, consumerASID, record, 403, "ASID_CHECK_FAILED"},
-		"a URL with a port":                     {x.cert, consumerASID, providerASID, "https://" + provider + ":8443/1", 400, "port"},
+		"a URL with a port":                     {x.cert, consumerASID, providerASID, "https://" + providerName + ":8443/1", 400, "port"},
 		"a provider that is down":               {x.cert, consumerASID, providerASID, "https://down.thirdparty.nhs.uk/1", 502, "no server"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +153,7 @@ func (x *exchange) raw(t *testing.T, method, requestURI string, change func(http
 	headers := make(chan http.Header, 1)
 	// The headers are those that a Transport makes.
 	capture := &asid.Transport{From: consumerASID, To: providerASID, Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
-		Claims: asid.Claims{Organization: ods(t, "RR7")[0], User: "1"}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		Claims: asid.Claims{Organization: ods("RR7"), User: "1"}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 			headers <- r.Header
 			return nil, errors.New("captured")
 		})}
@@ -187,15 +186,15 @@ func TestTheSSPReadsPathsStrictly(t *testing.T) {
 	assert.Equal(t, http.StatusOK, x.raw(t, http.MethodGet, "/"+url.QueryEscape(record), nil).StatusCode)
 	for _, uri := range []string{
 		"/",
-		"/https://" + provider + "/1",                               // not encoded
-		"/https%3A%2F%2F" + provider + "/1",                         // half encoded
-		"/" + url.QueryEscape(record) + "?x=1",                      // a query of its own
-		"/" + url.QueryEscape("http://"+provider+"/1"),              // not https
-		"/" + url.QueryEscape("https://user@"+provider+"/1"),        // a user
-		"/" + url.QueryEscape("https://"+provider+"/1#part"),        // a fragment
-		"/" + url.QueryEscape("https:///1"),                         // no host
-		"/" + url.QueryEscape("ftp://"+provider+"/1"),               // another scheme
-		"/" + url.QueryEscape(url.QueryEscape("https://"+provider)), // encoded twice
+		"/https://" + providerName + "/1",       // not encoded
+		"/https%3A%2F%2F" + providerName + "/1", // half encoded
+		"/" + url.QueryEscape(record) + "?x=1",  // a query of its own
+		"/" + url.QueryEscape("http://"+providerName+"/1"),              // not https
+		"/" + url.QueryEscape("https://user@"+providerName+"/1"),        // a user
+		"/" + url.QueryEscape("https://"+providerName+"/1#part"),        // a fragment
+		"/" + url.QueryEscape("https:///1"),                             // no host
+		"/" + url.QueryEscape("ftp://"+providerName+"/1"),               // another scheme
+		"/" + url.QueryEscape(url.QueryEscape("https://"+providerName)), // encoded twice
 	} {
 		assert.Equal(t, http.StatusBadRequest, x.raw(t, http.MethodGet, uri, nil).StatusCode, uri)
 	}
@@ -242,10 +241,10 @@ func TestAProviderThatIsSlowOrEndless(t *testing.T) {
 	defer close(released)
 	client := x.ssp.Client(x.cert, consumerASID, providerASID)
 
-	status, _ := x.get(t, client, "https://"+provider+"/announced")
+	status, _ := x.get(t, client, "https://"+providerName+"/announced")
 	assert.Equal(t, http.StatusBadGateway, status)
 
-	response, err := client.Get("https://" + provider + "/endless")
+	response, err := client.Get("https://" + providerName + "/endless")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	n, err := io.Copy(io.Discard, response.Body)
@@ -253,7 +252,7 @@ func TestAProviderThatIsSlowOrEndless(t *testing.T) {
 	assert.LessOrEqual(t, n, int64(64<<20))
 
 	x.ssp.Timeout = 50 * time.Millisecond
-	status, _ = x.get(t, client, "https://"+provider+"/slow")
+	status, _ = x.get(t, client, "https://"+providerName+"/slow")
 	assert.Equal(t, http.StatusGatewayTimeout, status)
 }
 

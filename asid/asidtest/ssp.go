@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package spinetest
+package asidtest
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // What a proxy answers about the client certificate and about the provider.
@@ -52,23 +53,24 @@ type SSP struct {
 	// change after the first request.
 	Timeout time.Duration
 
-	server   *Server
+	server   *spinetest.Server
+	time     func() time.Time
 	registry asid.Registry
 	verifier tlsconfig.Verifier
-	upstream *http.Transport
+	upstream http.RoundTripper
 }
 
-// NewSSP starts an SSP whose certificate, towards consumers and providers alike,
-// is for fqdn; the caller should Close it. Providers are found by their name, as
-// by DialContext.
-func (p *PKI) NewSSP(fqdn string, registry asid.Registry) *SSP {
-	e := p.Endpoint(fqdn, fqdn)
-	s := &SSP{registry: registry, verifier: e.Peer, upstream: p.transport(p.Issue(fqdn))}
+// NewSSP starts an SSP of the PKI whose certificate, towards consumers and
+// providers alike, is for fqdn; the caller should Close it. Providers are found
+// by their name, as by [spinetest.PKI.DialContext].
+func NewSSP(pki *spinetest.PKI, fqdn string, registry asid.Registry) *SSP {
+	e := pki.Endpoint(fqdn, fqdn)
+	s := &SSP{registry: registry, verifier: e.Peer, time: e.Peer.Time, upstream: pki.Client(pki.Issue(fqdn)).Transport}
 	config, err := e.ServerConfig()
 	if err != nil {
-		panic("spinetest: " + err.Error())
+		panic("asidtest: " + err.Error())
 	}
-	s.server = p.serve(admitAll(config), fqdn, http.HandlerFunc(s.answer))
+	s.server = pki.Serve(admitAll(config), fqdn, http.HandlerFunc(s.answer))
 	s.URL = s.server.URL
 	return s
 }
@@ -102,16 +104,16 @@ func (s *SSP) Client(cert tls.Certificate, from, to asid.ID) *http.Client {
 	if system, err := s.registry.Lookup(context.Background(), from); err == nil && len(system.ODS) > 0 {
 		claims.Organization = system.ODS[0]
 	} else if claims.Organization, err = asid.ParseODSCode("X26"); err != nil {
-		panic("spinetest: " + err.Error())
+		panic("asidtest: " + err.Error())
 	}
 	ssp, err := url.Parse(s.URL)
 	if err != nil {
-		panic("spinetest: " + err.Error())
+		panic("asidtest: " + err.Error())
 	}
 	return &http.Client{Transport: &asid.Transport{
 		From: from, To: to, Interaction: asid.DocumentReferenceContentRead,
 		Headers: asid.SSPHeaders(), Claims: claims, SSP: ssp,
-		Base: s.server.pki.transport(cert, s.server.name), Time: s.server.pki.Time,
+		Base: s.server.Client(cert).Transport, Time: s.time,
 	}}
 }
 
@@ -160,7 +162,7 @@ func (s *SSP) authorizer(r *http.Request) *asid.Authorizer {
 			// Method and path say no more than that something is retrieved.
 			return asid.InteractionID(r.Header.Get("Ssp-InteractionID")), nil
 		},
-		Time: s.server.pki.Time,
+		Time: s.time,
 	}
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package openssl_test
+package pointer_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,8 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // pointerOf is a DocumentReference whose custodian is the organisation.
@@ -29,9 +34,13 @@ func pointerOf(ods string) string {
 
 // The engine fills r.TLS, which is all that the middleware of asid and, behind
 // it, of pointer know of the connection.
-func TestTheMiddlewareWorksUnchanged(t *testing.T) {
-	needLibrary(t)
-	const clients, rounds = 50, 40 // of five requests each
+func TestMiddlewareWorksOverLibssl(t *testing.T) {
+	t.Parallel()
+	if err := openssl.Available(); err != nil {
+		testenv.Missing(t, err.Error())
+	}
+	const serverName, clientName = "nrl.nhs.uk", "rr8.nhs.uk"
+	const clients, rounds = 20, 10 // of five requests each
 	own, other := asid.MustParse("200000000205"), asid.MustParse("200000000206")
 	code, err := asid.ParseODSCode("RR8")
 	require.NoError(t, err)
@@ -44,9 +53,32 @@ func TestTheMiddlewareWorksUnchanged(t *testing.T) {
 	store, self := new(nrl.Store), asid.MustParse("999999999999")
 	authorizer := &asid.Authorizer{Registry: registry, Self: self}
 	guard := &pointer.Guard{Resolver: store, Disclose: true}
-	addr := serve(t, serverEndpoint(), authorizer.Middleware(guard.Middleware(store)))
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	listener, err := openssl.NewListener(inner, pki.Endpoint(serverName, clientName))
+	require.NoError(t, err)
+	server := &http.Server{Handler: authorizer.Middleware(guard.Middleware(store))}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(listener)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	dialer, err := openssl.NewDialer(pki.Endpoint(clientName, serverName))
+	require.NoError(t, err)
+	base := &http.Transport{
+		DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, inner.Addr().String())
+		},
+		MaxIdleConnsPerHost: clients,
+	}
+	t.Cleanup(base.CloseIdleConnections)
 
-	base := httpClient(t, clientEndpoint(), addr).Transport
 	as := func(id asid.ID) *http.Client {
 		return &http.Client{Transport: &asid.Transport{From: id, To: self, Claims: asid.Claims{Organization: code, User: "111222333444"}, Base: base}}
 	}
