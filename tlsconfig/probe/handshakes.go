@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// verify judges the server's chain by the Verifier.
+func (q *questions) verify(ctx context.Context, chain []*x509.Certificate) {
+	const subject = "the server's certificate"
+	_, err := q.Verifier.Verify(ctx, tlsconfig.Presented{
+		Certificates: chain, Usage: x509.ExtKeyUsageServerAuth, ServerName: q.name,
+	})
+	leaf := chain[0]
+	skip := false
+	switch q.Verifier.Revocation.(type) {
+	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
+		skip = true
+		q.report.add(clauseTLSMA, "the server's revocation", NotAsked, "", "no CRL or responder was given to ask")
+	}
+	refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
+	switch {
+	case err == nil && skip:
+		q.report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, until %s", leaf.Subject, leaf.NotAfter.UTC().Format("2006-01-02"))
+	case err == nil:
+		q.report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, not revoked, until %s", leaf.Subject, leaf.NotAfter.UTC().Format("2006-01-02"))
+	case ok && refusal.Rule == tlsconfig.RuleRevocation && !isRevoked(err):
+		q.report.add(clauseTLSMA, "the server's revocation", Undecided, "", "%v", err)
+	default:
+		q.report.add(clauseTLSMA, subject, Departure, "install a certificate of the Spine's authentication SubCA for this FQDN", "%v", err)
+	}
+}
+
+// An outcome is what a whole handshake, and a request over it, came to.
+type outcome struct {
+	err    error // of the handshake
+	status int   // of the answer; 0: none came
+	state  tls.ConnectionState
+	// after is the error that ended the connection once the client thought that
+	// the handshake was over.
+	after error
+}
+
+// refused reports whether the client got nothing: no handshake, or an answer by
+// which proxies refuse a certificate.
+func (o *outcome) refused(good *outcome) bool {
+	if o.err != nil || o.status == 0 {
+		return true
+	}
+	switch o.status {
+	case http.StatusBadRequest, http.StatusForbidden, 495, 496: // nginx answers with the first and the last two
+		return good == nil || good.status != o.status
+	}
+	return false
+}
+
+func (o *outcome) String() string {
+	switch {
+	case o.err != nil:
+		return "the handshake fails: " + strings.TrimPrefix(o.err.Error(), "remote error: ")
+	case o.status == 0:
+		return fmt.Sprintf("the connection ends without an answer: %v", o.after)
+	}
+	return fmt.Sprintf("the handshake succeeds and a request is answered with %d", o.status)
+}
+
+// handshake makes a whole handshake with crypto/tls and one request.
+func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessions tls.ClientSessionCache) outcome {
+	conn, err := q.dial(ctx)
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer conn.Close()
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(), ServerName: q.name,
+		InsecureSkipVerify: true, // the server's certificate is a question of its own
+		ClientSessionCache: sessions,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if cert == nil {
+				return new(tls.Certificate), nil
+			}
+			return cert, nil
+		},
+	}
+	client := tls.Client(conn, cfg)
+	if err := client.HandshakeContext(ctx); err != nil {
+		return outcome{err: err}
+	}
+	o := outcome{state: client.ConnectionState()}
+	if _, o.after = fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", q.name); o.after != nil {
+		return o
+	}
+	// A status line is at most this long; the rest is of no interest.
+	line := make([]byte, len("HTTP/1.1 200"))
+	if _, o.after = io.ReadFull(client, line); o.after != nil {
+		return o
+	}
+	if _, err := fmt.Sscanf(string(line), "HTTP/1.%d %d", new(int), &o.status); err != nil {
+		o.after = errors.New("the answer is not one of HTTP/1")
+	}
+	return o
+}
+
+func nativeIDs() (ids []uint16) {
+	for _, s := range tlsconfig.Suites() {
+		if s.Native() {
+			ids = append(ids, uint16(s))
+		}
+	}
+	return ids
+}
+
+const (
+	subjectNoClient = "a client without a certificate"
+	subjectGood     = "the good client"
+)
+
+// clients asks what the server does with clients: none, good and bad.
+func (q *questions) clients(ctx context.Context) {
+	if !slices.ContainsFunc(q.taken, tlsconfig.Suite.Native) {
+		q.report.add(clauseTLSMA, subjectNoClient, Undecided, "", "crypto/tls has none of the suites that the server takes")
+		return
+	}
+	var good *outcome
+	if q.Certificate == nil {
+		q.report.add(clauseTLSMA, subjectGood, NotAsked, "", "no client certificate was given")
+	} else {
+		q.progress(subjectGood)
+		o := q.handshake(ctx, q.Certificate, nil)
+		good = &o
+		if o.err == nil && o.status != 0 {
+			q.report.add(clauseTLSMA, subjectGood, Conformant, "", "%v", &o)
+		} else {
+			q.report.add(clauseTLSMA, subjectGood, Undecided, "", "%v; what it does with others may have another reason", &o)
+		}
+	}
+	q.progress(subjectNoClient)
+	o := q.handshake(ctx, nil, nil)
+	q.judge(subjectNoClient, "require a client certificate", &o, good)
+	for _, bad := range q.Bad {
+		q.progress("%s", bad.Why)
+		o := q.handshake(ctx, &bad.Certificate, nil)
+		q.judge("a client certificate "+bad.Why, "verify chain, expiry, FQDN and revocation of every client certificate", &o, good)
+	}
+}
+
+func (q *questions) judge(subject, remedy string, o, good *outcome) {
+	switch {
+	case o.err != nil && !isRemote(o.err):
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", o)
+	case o.refused(good):
+		q.report.add(clauseTLSMA, subject, Conformant, "", "%v", o)
+	default:
+		q.report.add(clauseTLSMA, subject, Departure, remedy, "%v", o)
+	}
+}
+
+// isRemote reports whether a handshake failed by the server's will.
+func isRemote(err error) bool {
+	return strings.HasPrefix(err.Error(), "remote error:") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
+}
+
+// resumption asks whether sessions are resumed: what is checked then, only a
+// revocation during the probe would tell.
+func (q *questions) resumption(ctx context.Context) {
+	const subject = "resumption of sessions"
+	if q.Certificate == nil || !slices.ContainsFunc(q.taken, tlsconfig.Suite.Native) {
+		q.report.add(clauseTLSMA, subject, NotAsked, "", "no client certificate was given, or no suite of crypto/tls is taken")
+		return
+	}
+	q.progress(subject)
+	sessions := tls.NewLRUClientSessionCache(1)
+	if first := q.handshake(ctx, q.Certificate, sessions); first.err != nil {
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", &first)
+		return
+	}
+	second := q.handshake(ctx, q.Certificate, sessions)
+	switch {
+	case second.err != nil:
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", &second)
+	case second.state.DidResume:
+		q.report.add(clauseTLSMA, subject, Advice, "switch tickets and session caches off, unless the certificate is verified again on resumption",
+			"the server resumes sessions; whether a certificate that was revoked meanwhile is refused, a probe cannot tell")
+	default:
+		q.report.add(clauseTLSMA, subject, Conformant, "", "none by ticket")
+	}
+}
+
+// renegotiation looks at the protection of RFC 5746. crypto/tls never starts a
+// renegotiation, so whether a client may is not asked.
+func (q *questions) renegotiation(context.Context) {
+	const subject = "secure renegotiation (RFC 5746)"
+	switch {
+	case q.seen == nil:
+		q.report.add(clauseProtocol, subject, Undecided, "", "no handshake of TLS 1.2 got that far")
+	case q.seen.secureReneg:
+		q.report.add(clauseProtocol, subject, Conformant, "", "the server knows it")
+	default:
+		q.report.add(clauseProtocol, subject, Advice, "update the TLS library", "the server does not know it")
+	}
+}
+
+// SelfSigned makes a certificate that claims the subject of another and is
+// signed by its own key: no server may accept it.
+func SelfSigned(like *x509.Certificate) (BadCertificate, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return BadCertificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), RawSubject: like.RawSubject, DNSNames: like.DNSNames,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return BadCertificate{}, err
+	}
+	return BadCertificate{Why: "that signs itself", Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
+}
