@@ -56,17 +56,18 @@ type outcome struct {
 	after error
 }
 
-// refused reports whether the client got nothing: no handshake, or an answer by
-// which proxies refuse a certificate.
-func (o *outcome) refused(good *outcome) bool {
+// refuses reports whether the client got nothing, no handshake or an answer by
+// which proxies refuse a certificate, and whether that can be told: a handler may
+// answer the good client with the same status.
+func (o *outcome) refuses(good *outcome) (refused, told bool) {
 	if o.err != nil || o.status == 0 {
-		return true
+		return true, true
 	}
 	switch o.status {
 	case http.StatusBadRequest, http.StatusForbidden, 495, 496: // nginx answers with the first and the last two
-		return good == nil || good.status != o.status
+		return true, good == nil || good.status != o.status
 	}
-	return false
+	return false, true
 }
 
 func (o *outcome) String() string {
@@ -160,10 +161,13 @@ func (q *questions) clients(ctx context.Context) {
 }
 
 func (q *questions) judge(subject, remedy string, o, good *outcome) {
+	refused, told := o.refuses(good)
 	switch {
 	case o.err != nil && !isRemote(o.err):
 		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", o)
-	case o.refused(good):
+	case !told:
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v, and so is the good client's", o)
+	case refused:
 		q.report.add(clauseTLSMA, subject, Conformant, "", "%v", o)
 	default:
 		q.report.add(clauseTLSMA, subject, Departure, remedy, "%v", o)

@@ -21,7 +21,9 @@ import (
 )
 
 // isReset reports whether the peer reset the connection.
-func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 // errNotSSLv2 is an answer that is no SERVER-HELLO of SSL version 2.
 var errNotSSLv2 = errors.New("the answer is not one of SSL version 2")

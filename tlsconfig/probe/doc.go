@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package probe finds out by handshakes what a server or a client really does,
+// and compares it with the security guidance of the NRL: versions, suites and
+// their order, what is asked of clients, which bad certificates get in, the
+// server's own certificate. tlsconfig.Audit reads a config; a probe believes
+// nothing but the wire.
+//
+//	prober := &probe.Prober{Certificate: &cert, Verifier: &tlsconfig.Verifier{Pins: pins, Revocation: checker}}
+//	report, err := prober.Server(ctx, "provider.nhs.uk:443")
+//	...
+//	report.WriteText(os.Stdout, 100)
+//
+// What was not given, such as a client certificate, is reported as not asked and
+// does not count against the server. The report's verdict is Conformant,
+// Departure or Undecided.
+package probe
