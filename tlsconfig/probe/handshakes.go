@@ -20,29 +20,27 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// verify judges the server's chain by the Verifier.
-func (q *questions) verify(ctx context.Context, chain []*x509.Certificate) {
-	const subject = "the server's certificate"
-	_, err := q.Verifier.Verify(ctx, tlsconfig.Presented{
-		Certificates: chain, Usage: x509.ExtKeyUsageServerAuth, ServerName: q.name,
-	})
-	leaf := chain[0]
-	skip := false
-	switch q.Verifier.Revocation.(type) {
+// judge judges the certificate of a peer, "server" or "client", by the verifier.
+func judge(ctx context.Context, report *Report, verifier *tlsconfig.Verifier, role string, p tlsconfig.Presented) {
+	subject, revoked := "the "+role+"'s certificate", "the "+role+"'s revocation"
+	leaf, skip := p.Certificates[0], false
+	switch verifier.Revocation.(type) {
 	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
 		skip = true
-		q.report.add(clauseTLSMA, "the server's revocation", NotAsked, "", "no CRL or responder was given to ask")
+		report.add(clauseTLSMA, revoked, NotAsked, "", "no CRL or responder was given to ask")
 	}
+	_, err := verifier.Verify(ctx, p)
 	refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
+	until := leaf.NotAfter.UTC().Format("2006-01-02")
 	switch {
 	case err == nil && skip:
-		q.report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, until %s", leaf.Subject, leaf.NotAfter.UTC().Format("2006-01-02"))
+		report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, until %s", leaf.Subject, until)
 	case err == nil:
-		q.report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, not revoked, until %s", leaf.Subject, leaf.NotAfter.UTC().Format("2006-01-02"))
+		report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, not revoked, until %s", leaf.Subject, until)
 	case ok && refusal.Rule == tlsconfig.RuleRevocation && !isRevoked(err):
-		q.report.add(clauseTLSMA, "the server's revocation", Undecided, "", "%v", err)
+		report.add(clauseTLSMA, revoked, Undecided, "", "%v", err)
 	default:
-		q.report.add(clauseTLSMA, subject, Departure, "install a certificate of the Spine's authentication SubCA for this FQDN", "%v", err)
+		report.add(clauseTLSMA, subject, Departure, "install a certificate of the Spine's authentication SubCA for this FQDN", "%v", err)
 	}
 }
 
@@ -152,15 +150,15 @@ func (q *questions) clients(ctx context.Context) {
 	}
 	q.progress(subjectNoClient)
 	o := q.handshake(ctx, nil, nil)
-	q.judge(subjectNoClient, "require a client certificate", &o, good)
+	q.judgeClient(subjectNoClient, "require a client certificate", &o, good)
 	for _, bad := range q.Bad {
 		q.progress("%s", bad.Why)
 		o := q.handshake(ctx, &bad.Certificate, nil)
-		q.judge("a client certificate "+bad.Why, "verify chain, expiry, FQDN and revocation of every client certificate", &o, good)
+		q.judgeClient("a client certificate "+bad.Why, "verify chain, expiry, FQDN and revocation of every client certificate", &o, good)
 	}
 }
 
-func (q *questions) judge(subject, remedy string, o, good *outcome) {
+func (q *questions) judgeClient(subject, remedy string, o, good *outcome) {
 	refused, told := o.refuses(good)
 	switch {
 	case o.err != nil && !isRemote(o.err):

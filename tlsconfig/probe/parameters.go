@@ -207,7 +207,7 @@ func (q *questions) chain(ctx context.Context) {
 			leaf.Subject, leaf.Issuer, leaf.NotAfter.UTC().Format("2006-01-02"))
 		return
 	}
-	q.verify(ctx, chain)
+	judge(ctx, q.report, q.Verifier, "server", tlsconfig.Presented{Certificates: chain, Usage: x509.ExtKeyUsageServerAuth, ServerName: q.name})
 }
 
 func errNone(n int) error {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -120,12 +119,6 @@ func (q *questions) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
-}
-
-func (q *questions) progress(format string, args ...any) {
-	if q.Progress != nil {
-		q.Progress(fmt.Sprintf(format, args...))
-	}
 }
 
 // ask sends a hello and reads the answer.

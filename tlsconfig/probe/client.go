@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// Client waits on l for connections of one client and reports what it does.
+// Certificate is the good one that a server presents, Bad are those that the
+// client must refuse, and Verifier judges the client's certificate. Each
+// connection is one question, so the client has to call once, and once more for
+// each of Bad: let it retry. Client closes l; it returns when every question was
+// asked, or with what was asked until then when ctx ends, which is an error only
+// if no connection came at all.
+func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
+	defer l.Close()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	c := &callers{Prober: p, report: &Report{Address: l.Addr().String(), Role: "client", At: time.Now().UTC()}}
+	cases := []presented{{subject: subjectGood}}
+	if p.Certificate != nil {
+		cases[0].cert = *p.Certificate
+		for _, bad := range p.Bad {
+			cases = append(cases, presented{subject: "a server certificate " + bad.Why, cert: bad.Certificate, bad: true})
+		}
+	}
+	for i, next := range cases {
+		p.progress("connection %d of %d: %s", i+1, len(cases), next.subject)
+		conn, err := l.Accept()
+		if err != nil {
+			if i == 0 {
+				return nil, errors.Join(ctx.Err(), err)
+			}
+			for _, left := range cases[i:] {
+				c.report.add(clauseTLSMA, left.subject, NotAsked, "let the client call again", "the client did not call a further time")
+			}
+			break
+		}
+		c.answer(ctx, conn, &next, i == 0)
+	}
+	return c.report, nil
+}
+
+func (p *Prober) progress(format string, args ...any) {
+	if p.Progress != nil {
+		p.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// presented is one certificate for one connection of the client.
+type presented struct {
+	subject string
+	cert    tls.Certificate
+	bad     bool
+}
+
+// callers are the connections of one client.
+type callers struct {
+	*Prober
+	report *Report
+}
+
+// answer makes the server's half of a handshake and waits for a first octet: a
+// client that finds a certificate bad only once the handshake is over has sent
+// nothing by then.
+func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first bool) {
+	defer conn.Close()
+	timeout := c.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	conn.SetDeadline(time.Now().Add(timeout))
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	var hello *tls.ClientHelloInfo
+	server := tls.Server(conn, &tls.Config{
+		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(),
+		ClientAuth: tls.RequireAnyClientCert, SessionTicketsDisabled: true,
+		GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+			hello = info
+			return nil, nil
+		},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if len(p.cert.Certificate) == 0 {
+				return nil, errors.New("no server certificate was given")
+			}
+			return &p.cert, nil
+		},
+	})
+	err := server.HandshakeContext(ctx)
+	if first {
+		c.hello(hello)
+	}
+	switch {
+	case len(p.cert.Certificate) == 0:
+		c.report.add(clauseTLSMA, p.subject, NotAsked, "", "no server certificate was given")
+		return
+	case err == nil:
+		_, err = server.Read(make([]byte, 1))
+	}
+	sent := err == nil
+	switch {
+	case p.bad && sent:
+		c.report.add(clauseTLSMA, p.subject, Departure, "verify chain, expiry, FQDN and revocation of every server certificate", "accepted: the client sends its request")
+	case p.bad:
+		c.report.add(clauseTLSMA, p.subject, Conformant, "", "refused: %v", err)
+	case sent:
+		c.report.add(clauseTLSMA, p.subject, Conformant, "", "the handshake succeeds and the client sends its request")
+		c.certificate(ctx, server.ConnectionState().PeerCertificates)
+	case strings.Contains(err.Error(), "client didn't provide a certificate"):
+		c.report.add(clauseTLSMA, "the client's certificate", Departure, "present the certificate of the Spine's", "none is presented")
+	default:
+		c.report.add(clauseTLSMA, p.subject, Undecided, "", "%v; what it does with bad certificates may have the same reason", err)
+	}
+}
+
+// hello compares what the client offers with the guidance.
+func (c *callers) hello(info *tls.ClientHelloInfo) {
+	if info == nil {
+		c.report.add(clauseProtocol, "versions offered", Undecided, "", "what the client sent is no hello that crypto/tls reads")
+		return
+	}
+	var names, wrong []string
+	for _, v := range info.SupportedVersions {
+		if isGrease(v) {
+			continue
+		}
+		names = append(names, tls.VersionName(v))
+		if v != tls.VersionTLS12 {
+			wrong = append(wrong, tls.VersionName(v))
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		c.report.add(clauseProtocol, "versions offered", Departure, remedyVersion, "%s", strings.Join(names, ", "))
+	default:
+		c.report.add(clauseProtocol, "versions offered", Conformant, "", "%s", strings.Join(names, ", "))
+	}
+	var ours, others []string
+	var order []int
+	for _, id := range info.CipherSuites {
+		switch i := slices.Index(tlsconfig.Suites(), tlsconfig.Suite(id)); {
+		case isGrease(id) || id == 0x00ff || id == 0x5600: // the two signals are no suites (RFC 5746, RFC 7507)
+		case i >= 0:
+			ours, order = append(ours, suiteName(id)), append(order, i)
+		default:
+			others = append(others, suiteName(id))
+		}
+	}
+	if len(others) > 0 {
+		c.report.add(clauseCiphers, "suites outside the list", Departure, "offer the eight suites of the guidance and no other", "offered: %s", strings.Join(others, ", "))
+	} else {
+		c.report.add(clauseCiphers, "suites outside the list", Conformant, "", "none is offered")
+	}
+	switch {
+	case len(ours) == 0:
+		c.report.add(clauseCiphers, "a suite of the list", Departure, "offer at least ECDHE-RSA-AES256-GCM-SHA384", "none of the eight is offered")
+	case !slices.IsSorted(order):
+		c.report.add(clauseCiphers, "order of preference", Advice, "offer them in the guidance's order if the TLS library lets you; the server decides", "offered: %s", strings.Join(ours, ", "))
+	default:
+		c.report.add(clauseCiphers, "order of preference", Conformant, "", "offered: %s", strings.Join(ours, ", "))
+	}
+	if slices.Contains(info.SupportedProtos, "h2") && slices.ContainsFunc(ours, func(s string) bool { return !strings.Contains(s, "GCM") }) {
+		c.report.add(clauseCiphers, "HTTP/2", Advice, "offer HTTP/1.1 only", "offered beside CBC suites, which HTTP/2 forbids")
+	}
+	if info.ServerName == "" {
+		c.report.add(clauseTLSMA, "server name", Advice, "send the server's name (RFC 6066)", "none is sent")
+	} else {
+		c.report.add(clauseTLSMA, "server name", Conformant, "", "%s", info.ServerName)
+	}
+}
+
+// isGrease reports whether a value is reserved to keep servers tolerant (RFC 8701).
+func isGrease(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
+
+// certificate judges the client's certificate.
+func (c *callers) certificate(ctx context.Context, chain []*x509.Certificate) {
+	const subject = "the client's certificate"
+	if c.Verifier == nil {
+		c.report.add(clauseTLSMA, subject, NotAsked, "", "no pins were given: %s, issued by %s, until %s",
+			chain[0].Subject, chain[0].Issuer, chain[0].NotAfter.UTC().Format("2006-01-02"))
+		return
+	}
+	verifier := *c.Verifier
+	verifier.AllowAnyFQDN = len(verifier.FQDNs) == 0
+	judge(ctx, c.report, &verifier, "client", tlsconfig.Presented{Certificates: chain, Usage: x509.ExtKeyUsageClientAuth})
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
+)
+
+// probeClient has a client call until its report is there.
+func probeClient(t *testing.T, prober *probe.Prober, cfg *tls.Config) *probe.Report {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	called := make(chan struct{})
+	go func() {
+		defer close(called)
+		for ctx.Err() == nil {
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: cfg.Clone(), DisableKeepAlives: true}}
+			request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+listener.Addr().String(), nil)
+			if response, err := client.Do(request); err == nil {
+				response.Body.Close()
+			}
+		}
+	}()
+	report, err := prober.Client(t.Context(), listener)
+	cancel()
+	<-called
+	require.NoError(t, err)
+	return report
+}
+
+func newClientProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
+	t.Helper()
+	prober := newProber(t, pki)
+	good := pki.Issue(serverName)
+	prober.Certificate = &good
+	selfSigned, err := probe.SelfSigned(good.Leaf)
+	require.NoError(t, err)
+	prober.Bad = []probe.BadCertificate{
+		selfSigned,
+		{Why: "of another SubCA", Certificate: pki.Issue(serverName, spinetest.FromOtherSubCA())},
+		{Why: "of another FQDN", Certificate: pki.Issue("other.nhs.uk")},
+	}
+	return prober
+}
+
+func TestClientOfThisLibraryIsConformant(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	cfg, err := pki.Endpoint(clientName).ClientConfig()
+	require.NoError(t, err)
+	cfg.ServerName = serverName
+	report := probeClient(t, newClientProber(t, pki), cfg)
+	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
+	assert.Equal(t, []string{"order of preference"}, findings(report, probe.Advice), "crypto/tls orders the offer itself")
+	assert.Empty(t, findings(report, probe.NotAsked))
+}
+
+func TestDeparturesOfClientsAreFound(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	bad := []string{"a server certificate that signs itself", "a server certificate of another SubCA", "a server certificate of another FQDN"}
+	for _, test := range []struct {
+		name   string
+		change func(*tls.Config)
+		want   []string
+	}{
+		{"verifies nothing", func(c *tls.Config) { c.VerifyConnection = nil }, bad},
+		{"offers TLS 1.3", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS13 }, []string{"versions offered", "suites outside the list"}},
+		{"offers the suites of crypto/tls", func(c *tls.Config) { c.CipherSuites = nil }, []string{"suites outside the list"}},
+		{"presents no certificate", func(c *tls.Config) { c.GetClientCertificate, c.Certificates = nil, nil }, []string{"the client's certificate"}},
+		{"presents a certificate of another SubCA", func(c *tls.Config) {
+			other := pki.Issue(clientName, spinetest.FromOtherSubCA())
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &other, nil }
+		}, []string{"the client's certificate"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := pki.Endpoint(clientName).ClientConfig()
+			require.NoError(t, err)
+			cfg.ServerName = serverName
+			test.change(cfg)
+			report := probeClient(t, newClientProber(t, pki), cfg)
+			assert.ElementsMatch(t, test.want, findings(report, probe.Departure), "%+v", report.Findings)
+		})
+	}
+}
+
+func TestClientThatDoesNotCall(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = new(probe.Prober).Client(ctx, listener)
+	require.ErrorIs(t, err, context.Canceled)
+
+	listener, err = net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err == nil {
+			conn.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+			conn.Close()
+		}
+	}()
+	report, err := (&probe.Prober{Timeout: 10 * time.Second}).Client(t.Context(), listener)
+	require.NoError(t, err)
+	assert.Equal(t, probe.Undecided, report.Verdict(), "%+v", report.Findings)
+}
