@@ -49,6 +49,7 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 		}
 		c.answer(ctx, conn, &next, i == 0)
 	}
+	c.report.arrange()
 	return c.report, nil
 }
 

@@ -108,3 +108,11 @@ func (r *Report) add(clause, subject string, severity Severity, remedy, format s
 		Clause: clause, Subject: subject, Severity: severity, Found: fmt.Sprintf(format, args...), Remedy: remedy,
 	})
 }
+
+// arrange puts the findings in the order of the guidance's sections.
+func (r *Report) arrange() {
+	sections := []string{clauseProtocol, clauseCiphers, clauseTLSMA}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return slices.Index(sections, a.Clause) - slices.Index(sections, b.Clause)
+	})
+}

@@ -82,6 +82,7 @@ func (p *Prober) Server(ctx context.Context, address string) (*Report, error) {
 			return nil, err
 		}
 	}
+	q.report.arrange()
 	return q.report, nil
 }
 
