@@ -47,6 +47,9 @@ const (
 	extRenegotiationInfo   = 0xff01
 )
 
+// versionSSL30 is asked about, and nothing more.
+const versionSSL30 = 0x0300
+
 const (
 	recordAlert     = 21
 	recordHandshake = 22
@@ -73,7 +76,7 @@ func (h *hello) record() []byte {
 				}
 				b.AddBytes(h.compression)
 			})
-			if h.version > tls.VersionSSL30 {
+			if h.version > versionSSL30 {
 				b.AddUint16LengthPrefixed(h.extensions)
 			}
 		})

@@ -176,7 +176,7 @@ func (q *questions) versions(ctx context.Context) {
 		version uint16
 		want    bool
 	}{
-		{"SSLv3", tls.VersionSSL30, false}, {"TLS 1.0", tls.VersionTLS10, false}, {"TLS 1.1", tls.VersionTLS11, false},
+		{"SSLv3", versionSSL30, false}, {"TLS 1.0", tls.VersionTLS10, false}, {"TLS 1.1", tls.VersionTLS11, false},
 		{"TLS 1.2", tls.VersionTLS12, true}, {"TLS 1.3", tls.VersionTLS13, false},
 	} {
 		q.progress("%s", v.name)
