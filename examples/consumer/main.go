@@ -19,45 +19,32 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "consumer:", err)
-		os.Exit(1)
-	}
-}
+func main() { endpoint.Main("consumer", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var end endpoint.Flags
 	flags := flag.NewFlagSet("consumer", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	end.Register(flags, "server", "default: the host that is called")
 	record := flags.String("url", "", "the record's `URL`")
 	ssp := flags.String("ssp", "", "the proxy's `URL`; empty: the provider is called itself")
-	engine := flags.String("engine", "native", "native: crypto/tls; openssl: the system's libssl")
+	var engine endpoint.Engine
+	engine.Register(flags)
 	suite := flags.String("suite", "", "the only cipher suite to offer, by its OpenSSL `NAME`")
 	from := flags.String("from", "", "this system's `ASID`")
 	to := flags.String("to", "", "the provider's `ASID`")
 	interaction := flags.String("interaction", string(asid.DocumentReferenceContentRead), "the interaction's `URN`")
 	ods := flags.String("ods", "", "the `ODS` code of the organisation that asks")
 	user := flags.String("user", "", "the SDS role profile `ID` of the professional who asks; empty: unattended")
-	if err := flags.Parse(args); err != nil {
+	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 
 	e, err := end.Endpoint(ctx, nil)
@@ -71,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		e.Suites = []tlsconfig.Suite{only}
 	}
-	base, err := transport(e, *engine)
+	base, err := engine.Transport(e)
 	if err != nil {
 		return err
 	}
@@ -104,25 +91,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return retrieve(ctx, t, *record, stdout, stderr)
 }
 
-// transport returns the HTTP transport over the engine of that name.
-func transport(e *tlsconfig.Endpoint, engine string) (*http.Transport, error) {
-	switch engine {
-	case "native":
-		config, err := e.ClientConfig()
-		if err != nil {
-			return nil, err
-		}
-		return &http.Transport{TLSClientConfig: config}, nil
-	case "openssl":
-		dialer, err := openssl.NewDialer(e)
-		if err != nil {
-			return nil, err
-		}
-		return &http.Transport{DialTLSContext: dialer.DialContext}, nil
-	}
-	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
-}
-
 func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, stderr io.Writer) error {
 	var connection tls.ConnectionState
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
@@ -134,7 +102,7 @@ func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, s
 	if err != nil {
 		return err
 	}
-	// A redirect leads to a host that nobody vouched for.
+	// A redirect leads to a host that the user did not name.
 	client := &http.Client{Transport: t, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}

@@ -74,6 +74,7 @@ func (s *scene) retrieve(t *testing.T, more ...string) (stdout, stderr string, e
 }
 
 func TestConsumer(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	const record = "https://" + providerName + "/records/1"
 	viaSSP := []string{"-url", record, "-ssp", s.ssp.URL, "-fqdn", sspName}
@@ -127,6 +128,7 @@ func TestConsumer(t *testing.T) {
 }
 
 func TestConsumerRefusesARevokedServer(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	server, err := s.end.Certificate(t.Context())
 	require.NoError(t, err)

@@ -120,6 +120,7 @@ func (tr *transcript) shorten(text string) string {
 }
 
 func TestThePointersLifeByCurl(t *testing.T) {
+	t.Parallel()
 	testenv.Need(t, "curl", "curl")
 	files := exampletest.NewFiles(t)
 	port := start(t, files)

@@ -14,15 +14,11 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
@@ -30,29 +26,17 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal does not wait
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "nrl:", err)
-		os.Exit(1)
-	}
-}
+func main() { endpoint.Main("nrl", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var end endpoint.Flags
 	flags := flag.NewFlagSet("nrl", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	end.Register(flags, "client", "default: any, since the registry binds each to its ASID")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
 	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")
-	if err := flags.Parse(args); err != nil {
+	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 	id, err := asid.Parse(*self)
 	if err != nil {
@@ -75,12 +59,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
 	return endpoint.Serve(ctx, endpoint.Server{
 		Listen: *listen, Handler: authorizer.Middleware(guard.Middleware(store)), Stdout: stdout, Logger: logger,
-		Wrap: func(inner net.Listener) (net.Listener, error) {
-			config, err := e.ServerConfig()
-			if err != nil {
-				return nil, err
-			}
-			return tls.NewListener(inner, config), nil
-		},
+		Wrap: func(inner net.Listener) (net.Listener, error) { return endpoint.Engine("native").Listen(inner, e) },
 	})
 }

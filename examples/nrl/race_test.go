@@ -115,7 +115,7 @@ func (c *racer) act(t *testing.T, nhsNumber string) {
 	ids := c.current(t, nhsNumber)
 	assert.LessOrEqual(t, len(ids), 1, "two current pointers of one chain")
 	if len(ids) == 0 {
-		return // somebody is about to create the next one
+		return // the next one is about to be created
 	}
 	id := ids[0]
 	switch c.random.IntN(4) {
@@ -142,6 +142,7 @@ func (c *racer) act(t *testing.T, nhsNumber string) {
 }
 
 func TestManyClientsChangeTheSamePointers(t *testing.T) {
+	t.Parallel()
 	const clients, rounds = 64, 20
 	files := exampletest.NewFiles(t)
 	port := start(t, files)
@@ -213,6 +214,6 @@ func TestManyClientsChangeTheSamePointers(t *testing.T) {
 	for _, p := range patients() {
 		ids := racers[0].current(t, p)
 		require.Len(t, ids, 1, "exactly one current pointer in each chain")
-		require.True(t, left[ids[0]], "a pointer that nobody was told of")
+		require.True(t, left[ids[0]], "a pointer that no client was told of")
 	}
 }

@@ -40,6 +40,7 @@ func token() string {
 }
 
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	testenv.Need(t, "curl", "curl")
 	files := exampletest.NewFiles(t)
 	addr := start(t, files)

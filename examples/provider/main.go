@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Provider serves records to the Spine Secure Proxy and to nobody else.
+// Provider serves records to the Spine Secure Proxy only.
 //
 //	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID
 //	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR]
@@ -13,7 +13,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -22,39 +21,24 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal does not wait
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "provider:", err)
-		os.Exit(1)
-	}
-}
+func main() { endpoint.Main("provider", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var end endpoint.Flags
 	flags := flag.NewFlagSet("provider", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	end.Register(flags, "proxy", "required")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	self := flags.String("asid", "", "this provider's own ASID, which Ssp-To must name")
-	engine := flags.String("engine", "native", "native: crypto/tls; openssl: the system's libssl")
+	var engine endpoint.Engine
+	engine.Register(flags)
 	dir := flags.String("records", "", "`DIR` whose files are served under /records/")
-	if err := flags.Parse(args); err != nil {
+	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 	id, err := asid.Parse(*self)
 	if err != nil {
@@ -74,26 +58,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	gate := &asid.Gate{Self: id, Logger: logger}
 	return endpoint.Serve(ctx, endpoint.Server{
 		Listen: *listen, Handler: gate.Middleware(records), Stdout: stdout, Logger: logger,
-		Wrap: func(inner net.Listener) (net.Listener, error) { return wrap(inner, e, *engine) },
+		Wrap: func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) },
 	})
 }
 
-// wrap puts TLS on inner by the engine of that name.
-func wrap(inner net.Listener, e *tlsconfig.Endpoint, engine string) (net.Listener, error) {
-	switch engine {
-	case "native":
-		config, err := e.ServerConfig()
-		if err != nil {
-			return nil, err
-		}
-		return tls.NewListener(inner, config), nil
-	case "openssl":
-		return openssl.NewListener(inner, e)
-	}
-	return nil, fmt.Errorf("-engine is native or openssl, not %q", engine)
-}
-
-// records serves the files of dir, or a record made for show if dir is empty.
+// records serves the files of dir, or a demonstration record if dir is empty.
 func records(dir string) (handler http.Handler, closeDir func(), err error) {
 	mux := http.NewServeMux()
 	if dir == "" {
@@ -114,10 +83,10 @@ func records(dir string) (handler http.Handler, closeDir func(), err error) {
 	return mux, func() { root.Close() }, nil
 }
 
-// serveFile serves a file and nothing else: the list of a folder would name
-// records to those who do not know of them.
+// serveFile serves a file, and never the list of a folder, which would name
+// records to a client that does not know of them.
 func serveFile(w http.ResponseWriter, r *http.Request, dir fs.FS, name string) {
-	// Asked for before, since opening a pipe waits for who writes into it.
+	// Before it is opened, since opening a pipe waits for its writer.
 	info, err := fs.Stat(dir, name)
 	if err != nil || !info.Mode().IsRegular() {
 		http.NotFound(w, r)

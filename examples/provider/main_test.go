@@ -80,6 +80,7 @@ func ssp(t *testing.T, files *exampletest.Files, addr string) *http.Client {
 }
 
 func TestFilesAreServedAndNothingElse(t *testing.T) {
+	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "secret.json"), []byte("secret"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
@@ -107,6 +108,7 @@ func TestFilesAreServedAndNothingElse(t *testing.T) {
 }
 
 func TestWhatIsInFlightIsFinished(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	const size = 64 << 20 // more than any buffer on the way
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "large"), make([]byte, size), 0o600))
@@ -117,7 +119,7 @@ func TestWhatIsInFlightIsFinished(t *testing.T) {
 	defer resp.Body.Close()
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
-	for { // until nobody new is let in
+	for { // until no new connection is accepted
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			break
@@ -147,6 +149,7 @@ func (l *log) Write(b []byte) (int, error) {
 }
 
 func TestEachHandshakeAndEachRequestIsLogged(t *testing.T) {
+	t.Parallel()
 	files := exampletest.NewFiles(t)
 	config, err := files.PKI.Endpoint("ssp.nhs.uk", "provider.nhs.uk").ClientConfig()
 	require.NoError(t, err)

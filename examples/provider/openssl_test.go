@@ -63,6 +63,10 @@ func opensslNames(suites []tlsconfig.Suite) string {
 }
 
 func TestOpenSSLClients(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts openssl some hundred times")
+	}
 	for _, engine := range []string{"native", "openssl"} {
 		t.Run(engine, func(t *testing.T) { testOpenSSLClients(t, engine) })
 	}

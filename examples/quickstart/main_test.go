@@ -12,6 +12,7 @@ import (
 )
 
 func TestEveryRequestIsAnsweredAsItShouldBe(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, run(&out), out.String())
 	assert.NotContains(t, out.String(), "WRONG")

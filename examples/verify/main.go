@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -81,7 +82,7 @@ type problem struct {
 
 func parse(args []string, stderr io.Writer) (*problem, error) {
 	var (
-		crlFiles, ocspFiles, caFiles list
+		crlFiles, ocspFiles, caFiles endpoint.List
 
 		flags   = flag.NewFlagSet("verify", flag.ContinueOnError)
 		roots   = flags.String("roots", "", "`FILE` of the pinned root CAs")
@@ -89,7 +90,7 @@ func parse(args []string, stderr io.Writer) (*problem, error) {
 		fqdn    = flags.String("fqdn", "", "the `NAME` that the leaf must speak for; default: any one that it can")
 		usage   = flags.String("usage", "client", "what the peer is: client or server")
 		at      = flags.String("at", "", "the time of the check, RFC 3339; default: now")
-		offWord = flags.String("revocation", "on", "off: accept certificates whose revocation nobody checked")
+		offWord = flags.String("revocation", "on", "off: accept certificates without a check of their revocation")
 	)
 	flags.SetOutput(stderr)
 	flags.Var(&crlFiles, "crl", "`FILE` of certificate revocation lists; may be repeated")
@@ -246,14 +247,4 @@ func read(file, kind string) ([][]byte, error) {
 		return nil, fmt.Errorf("%s: a PEM object is damaged", file)
 	}
 	return objects, nil
-}
-
-// A list is a flag that may be repeated.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, " ") }
-
-func (l *list) Set(s string) error {
-	*l = append(*l, s)
-	return nil
 }

@@ -36,6 +36,7 @@ func verify(t *testing.T, args ...string) (line string, status int) {
 }
 
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	files := exampletest.NewFiles(t)
 	for _, test := range []struct {
 		name       string
@@ -89,6 +90,7 @@ func TestCertificates(t *testing.T) {
 }
 
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	files := exampletest.NewFiles(t)
 	pki := files.PKI
 	leaf := files.Leaf(t, name)
@@ -125,13 +127,13 @@ func TestRevocation(t *testing.T) {
 		{"neither", leaf.Cert, nil, "rejected: revocation: .*"},
 		{"no list of the SubCAs", leaf.Cert, []string{"-crl", files.CRL}, "rejected: revocation: .*"},
 		{"revocation off", revoked.Cert, []string{"-revocation", "off"}, "accepted"},
-		{"a CRL whose time is over", leaf.Cert, []string{"-crl", crl(revocationtest.Expired), "-crl", files.ARL}, "rejected: revocation: .*expired.*"},
+		{"an expired CRL", leaf.Cert, []string{"-crl", crl(revocationtest.Expired), "-crl", files.ARL}, "rejected: revocation: .*expired.*"},
 		{"a CRL of the future", leaf.Cert, []string{"-crl", crl(revocationtest.NotYetValid), "-crl", files.ARL}, "rejected: revocation: .*not yet valid.*"},
 		{"a CRL that is wrongly signed", leaf.Cert, []string{"-crl", crl(revocationtest.WrongSignature), "-crl", files.ARL}, "rejected: revocation: .*signature.*"},
 		{"a CRL of another issuer", leaf.Cert, []string{"-crl", crl(revocationtest.WrongIssuer), "-crl", files.ARL}, "rejected: revocation: .*"},
 		{"a CRL of another partition", leaf.Cert, []string{"-crl", crl(revocationtest.WrongScope), "-crl", files.ARL}, "rejected: revocation: .*"},
 		{"an OCSP answer of unknown", leaf.Cert, []string{"-ocsp", response(revocationtest.UnknownSerial, leaf.Leaf), "-crl", files.ARL}, "rejected: revocation: .*"},
-		{"an OCSP answer whose time is over", leaf.Cert, []string{"-ocsp", response(revocationtest.Expired, leaf.Leaf), "-crl", files.ARL}, "rejected: revocation: .*expired.*"},
+		{"an expired OCSP answer", leaf.Cert, []string{"-ocsp", response(revocationtest.Expired, leaf.Leaf), "-crl", files.ARL}, "rejected: revocation: .*expired.*"},
 		{"an OCSP answer for another serial", leaf.Cert, []string{"-ocsp", response(revocationtest.WrongScope, leaf.Leaf), "-crl", files.ARL}, "rejected: revocation: .*"},
 		{"an OCSP answer that is unsigned", leaf.Cert, []string{"-ocsp", response(revocationtest.Unsigned, leaf.Leaf), "-crl", files.ARL}, "rejected: revocation: .*"},
 		{"all of it a year later", leaf.Cert, []string{"-at", later, "-crl", files.CRL, "-crl", files.ARL}, "rejected: revocation: .*expired.*"},
@@ -145,6 +147,7 @@ func TestRevocation(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	files := exampletest.NewFiles(t)
 	leaf := files.Leaf(t, name)
 	// damaged appends to a file a second object that change has spoilt.

@@ -80,6 +80,7 @@ onlyCA = TRUE
 
 // TestChainsOfOpenSSL verifies chains that none of our code had a hand in.
 func TestChainsOfOpenSSL(t *testing.T) {
+	t.Parallel()
 	testenv.Need(t, "openssl", "openssl")
 	dir := t.TempDir()
 	openssl := func(args ...string) {

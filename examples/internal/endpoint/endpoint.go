@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package endpoint turns the flags that the examples share into one end of a
-// Spine connection. The examples' own files stay with what each is about.
+// Package endpoint is what the examples share: the flags of one end of a Spine
+// connection, and serving until a signal.
 package endpoint
 
 import (
@@ -22,7 +22,7 @@ type Flags struct {
 	cert, key     string
 	roots, subCAs string
 	fqdns         string
-	crls          files
+	crls          List
 	fetch         bool
 	cache         string
 }
@@ -37,7 +37,7 @@ func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
 	fs.StringVar(&f.fqdns, "fqdn", "", "`NAME[,NAME]` that the "+peer+"'s certificate may speak for; "+fqdnNote)
 	fs.Var(&f.crls, "crl", "`FILE` of a certificate revocation list, PEM or DER; may be repeated")
 	fs.BoolVar(&f.fetch, "fetch", false, "fetch CRLs and OCSP answers from where the certificates say")
-	fs.StringVar(&f.cache, "cache", "", "`DIR` in which fetched CRLs and OCSP answers outlive the process")
+	fs.StringVar(&f.cache, "cache", "", "`DIR` in which fetched CRLs and OCSP answers are cached")
 }
 
 // Endpoint reads the files and returns the end that the flags describe. What
@@ -71,7 +71,7 @@ func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.E
 
 func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.Checker, error) {
 	if len(f.crls) == 0 && !f.fetch {
-		return nil, errors.New("neither -crl nor -fetch: every peer would be refused, for nobody could say that it is not revoked")
+		return nil, errors.New("neither -crl nor -fetch: every peer would be refused, since its revocation would be unknown")
 	}
 	crls := &revocation.CRLs{Logger: logger}
 	for _, file := range f.crls {
@@ -87,7 +87,7 @@ func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.C
 	if !f.fetch {
 		return checker, nil
 	}
-	// Only crl.nhs.uk is asked, unless HTTP_PROXY says who asks instead.
+	// It asks crl.nhs.uk only, through HTTP_PROXY where that is set.
 	fetcher := &revocation.HTTPFetcher{}
 	crls.Fetcher = fetcher
 	ocsp := &revocation.OCSP{Fetcher: fetcher, Logger: logger}
@@ -98,13 +98,4 @@ func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.C
 	go crls.Run(ctx)
 	go ocsp.Run(ctx)
 	return checker, nil
-}
-
-type files []string
-
-func (l *files) String() string { return strings.Join(*l, " ") }
-
-func (l *files) Set(s string) error {
-	*l = append(*l, s)
-	return nil
 }
