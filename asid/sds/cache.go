@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sds
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+)
+
+// A cache remembers what look found for each key. Errors that wrap
+// [asid.ErrNotFound] say that the key is unknown; all others are failures.
+type cache[K comparable, V any] struct {
+	policy  Caching
+	timeout time.Duration // of one look-up
+	look    func(context.Context, K) (V, error)
+	logger  *slog.Logger // nil: none
+	slots   chan struct{}
+
+	mu      sync.Mutex // guards what follows and is not held during look
+	entries map[K]*entry[K, V]
+	used    [kinds]*list.List // of *entry, most recently used first
+	flights map[K]*flight[V]
+}
+
+// A kind is what is known of a key. A failure beside a known record leaves the
+// entry known.
+type kind int
+
+const (
+	known kind = iota
+	unknown
+	failed
+	kinds
+)
+
+// maxFlights bounds the look-ups that are in flight or wait for a slot. Each ends
+// by its time-out, also when its callers have left.
+const maxFlights = 10_000
+
+// An entry is what is remembered of one key.
+type entry[K comparable, V any] struct {
+	key     K
+	kind    kind
+	place   *list.Element // in the cache's list of that kind
+	value   V             // if known
+	err     error         // if unknown
+	asked   time.Time     // when the directory was asked for value or err
+	lastUse time.Time
+
+	failure error     // of the last look-up; nil: it succeeded
+	failing time.Time // when that look-up ended
+}
+
+// A flight is one look-up and the callers that wait for it.
+type flight[V any] struct {
+	done  chan struct{} // closed when value and err are set
+	value V
+	err   error
+}
+
+func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look func(context.Context, K) (V, error)) *cache[K, V] {
+	policy = policy.withDefaults()
+	c := &cache[K, V]{
+		policy: policy, timeout: timeout, look: look, logger: logger,
+		slots:   make(chan struct{}, policy.MaxQueries),
+		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
+	}
+	for k := range c.used {
+		c.used[k] = list.New()
+	}
+	return c
+}
+
+// get returns what is known of key, and looks it up if nothing is known that is
+// fresh enough. A caller whose ctx ends leaves; the look-up goes on until it ends
+// by itself or by its time-out, and its answer is remembered.
+func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
+	c.mu.Lock()
+	now := wallClock()
+	if e := c.entries[key]; e != nil {
+		e.lastUse = now
+		c.used[e.kind].MoveToFront(e.place)
+		if value, err, ok := c.answer(e, now); ok {
+			c.mu.Unlock()
+			return value, err
+		}
+	}
+	f := c.fly(key)
+	c.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.value, f.err
+	case <-ctx.Done():
+		var none V
+		return none, &Error{Subject: subject(key), Detail: "the caller did not wait for the answer", Err: ctx.Err()}
+	}
+}
+
+// answer returns what e says at now, if that may be used. c.mu is held.
+func (c *cache[K, V]) answer(e *entry[K, V], now time.Time) (value V, err error, ok bool) {
+	age := now.Sub(e.asked)
+	recent := e.failure != nil && within(now.Sub(e.failing), c.policy.RetryAfter)
+	switch {
+	case e.kind == known && within(age, c.policy.MaxAge):
+		return e.value, nil, true
+	case e.kind == unknown && within(age, c.policy.MaxUnknownAge):
+		return value, e.err, true
+	case recent && e.kind == known && within(age, c.policy.MaxAge+c.policy.MaxStale):
+		return e.value, nil, true
+	case recent:
+		return value, e.failure, true
+	}
+	return value, nil, false
+}
+
+// fly returns the flight of key, which it starts if there is none. c.mu is held.
+func (c *cache[K, V]) fly(key K) *flight[V] {
+	if f := c.flights[key]; f != nil {
+		return f
+	}
+	f := &flight[V]{done: make(chan struct{})}
+	if len(c.flights) >= maxFlights {
+		f.err = &Error{Subject: subject(key), Detail: "too many look-ups wait"}
+		close(f.done)
+		return f
+	}
+	c.flights[key] = f
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+		defer cancel()
+		value, asked, err := c.ask(ctx, key)
+		c.land(key, f, value, asked, err)
+	}()
+	return f
+}
+
+// ask looks key up once there is a slot for it, and says when it began.
+func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time, err error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: ctx.Err()}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = &Error{Subject: subject(key), Detail: fmt.Sprintf("the look-up panicked: %v", r)}
+		}
+	}()
+	asked = wallClock()
+	value, err = c.look(ctx, key)
+	return value, asked, err
+}
+
+// land remembers the outcome of a flight and tells those that wait for it.
+func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := wallClock()
+	e := c.entries[key]
+	if e == nil {
+		e = &entry[K, V]{key: key, kind: failed, lastUse: now}
+		c.entries[key] = e
+		e.place = c.used[failed].PushFront(e)
+	}
+	switch {
+	case err == nil:
+		e.value, e.err, e.asked, e.failure = value, nil, asked, nil
+		c.move(e, known)
+	case errors.Is(err, asid.ErrNotFound):
+		var none V
+		e.value, e.err, e.asked, e.failure = none, err, asked, nil
+		c.move(e, unknown)
+	default:
+		e.failure, e.failing = err, now
+		// An unknown key is forgotten with its age, a record with its staleness.
+		if e.kind == unknown || e.kind == known && !within(now.Sub(e.asked), c.policy.MaxAge+c.policy.MaxStale) {
+			var none V
+			e.value, e.err = none, nil
+			c.move(e, failed)
+		}
+	}
+	f.value, f.err = value, err
+	if err != nil {
+		var none V
+		f.value = none
+		// A record that was known may still be used, within the policy.
+		if e.kind == known {
+			f.value, f.err = e.value, nil
+			if age := now.Sub(e.asked); c.logger != nil && !within(age, c.policy.MaxAge) {
+				c.logger.Warn("directory cannot tell: a known record is used", "key", subject(key),
+					"age", age.Round(time.Second).String(), "detail", err.Error())
+			}
+		}
+	}
+	delete(c.flights, key)
+	close(f.done)
+}
+
+// move puts e among the entries of a kind and evicts what is too many there.
+func (c *cache[K, V]) move(e *entry[K, V], to kind) {
+	c.used[e.kind].Remove(e.place)
+	e.kind, e.place = to, c.used[to].PushFront(e)
+	for c.used[to].Len() > c.policy.MaxEntries {
+		last := c.used[to].Remove(c.used[to].Back()).(*entry[K, V])
+		delete(c.entries, last.key)
+	}
+}
+
+// refresh looks up again, until ctx ends, what was used since it was last looked
+// up and is about to expire. It works with half of the look-ups that may be in
+// flight, so that callers find a slot.
+func (c *cache[K, V]) refresh(ctx context.Context) {
+	every := max(c.policy.MaxAge/20, 100*time.Millisecond)
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	workers := make(chan struct{}, max(c.policy.MaxQueries/2, 1))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, key := range c.due() {
+			select {
+			case workers <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			c.mu.Lock()
+			f := c.fly(key)
+			c.mu.Unlock()
+			go func() {
+				<-f.done // a flight ends by its time-out at the latest
+				<-workers
+			}()
+		}
+	}
+}
+
+// due returns the keys of the records that are to be refreshed.
+func (c *cache[K, V]) due() []K {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var keys []K
+	now := wallClock()
+	for at := c.used[known].Front(); at != nil; at = at.Next() {
+		e := at.Value.(*entry[K, V])
+		waiting := e.failure != nil && within(now.Sub(e.failing), c.policy.RetryAfter)
+		if e.lastUse.After(e.asked) && !within(now.Sub(e.asked), c.policy.MaxAge*3/4) && !waiting {
+			keys = append(keys, e.key)
+		}
+	}
+	return keys
+}
+
+// within reports whether an age is at most limit. An age below zero is that of a
+// clock that went backwards, and within nothing.
+func within(age, limit time.Duration) bool { return age >= 0 && age <= limit }
+
+// wallClock is the time without its monotonic reading, which stands still while
+// the machine sleeps.
+func wallClock() time.Time { return time.Now().Round(0) }
+
+func subject(key any) string {
+	if id, ok := key.(asid.ID); ok {
+		return "ASID " + id.String()
+	}
+	return fmt.Sprint(key)
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sds
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A session is one verified connection to the directory, bound anonymously: SDS
+// knows its callers by their certificates. It is safe for concurrent use.
+type session struct {
+	link *link
+	raw  net.Conn
+	tls  *tls.Conn
+	conn *ldap.Conn
+}
+
+// dial connects and asks the canary.
+func (l *link) dial(ctx context.Context) (*session, error) {
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", l.address)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(raw, l.config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	s := &session{link: l, raw: raw, tls: secure}
+	s.conn = ldap.NewConn(&framed{Conn: secure, most: l.maxBytes, timeout: l.timeout}, true)
+	s.conn.SetTimeout(l.timeout)
+	s.conn.Start()
+	if l.greet != nil {
+		if err := l.greet(s); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// verify judges the directory's certificate by what is known now.
+func (s *session) verify(ctx context.Context) error {
+	state := s.tls.ConnectionState()
+	return s.link.endpoint.VerifyPeer(ctx, tlsconfig.Presented{
+		Certificates: state.PeerCertificates, Usage: x509.ExtKeyUsageServerAuth,
+		ServerName: s.link.host, OCSPResponse: state.OCSPResponse,
+	})
+}
+
+// close ends the connection; the library's goroutines end with it.
+func (s *session) close() { s.raw.Close() }
+
+func (s *session) closed() bool { return s.conn.IsClosing() }
+
+// A search is a question to the directory.
+type search struct {
+	base       string // the name of the entry, or of that above the entries
+	parent     string // of base; a noSuchObject that matched as far as this says that there is no such entry
+	children   bool   // whether the entries below base are meant, not base itself
+	filter     string
+	attributes []string
+	most       int // entries that an answer may have
+}
+
+var errNoBase = errors.New("the directory shows no entry above the records")
+
+// search returns the entries, or asid.ErrNotFound if the directory said that there
+// is no such entry. Anything else than the whole answer is an error.
+func (s *session) search(q search) ([]record, error) {
+	scope := ldap.ScopeBaseObject
+	if q.children {
+		scope = ldap.ScopeSingleLevel
+	}
+	request := ldap.NewSearchRequest(q.base, scope, ldap.NeverDerefAliases, q.most+1,
+		max(int(s.link.timeout/time.Second), 1), false, q.filter, q.attributes, nil)
+	request.EnforceSizeLimit = true
+	result, err := s.conn.Search(request)
+	if err != nil {
+		if refusal, ok := errors.AsType[*ldap.Error](err); ok && refusal.ResultCode == ldap.LDAPResultNoSuchObject {
+			// Lost access is answered so, too, but without the entry above.
+			if q.parent != "" && sameDN(refusal.MatchedDN, q.parent) {
+				return nil, asid.ErrNotFound
+			}
+			return nil, errNoBase
+		}
+		if ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultReferral) {
+			err = fmt.Errorf("%w: %w", ErrPartial, err)
+		}
+		return nil, err
+	}
+	switch {
+	case len(result.Referrals) > 0:
+		return nil, fmt.Errorf("the directory refers to another one: %w", ErrPartial)
+	case len(result.Entries) > q.most:
+		return nil, fmt.Errorf("the directory gave more than %d records: %w", q.most, ErrAmbiguous)
+	}
+	entries := make([]record, len(result.Entries))
+	for i, from := range result.Entries {
+		entries[i] = newRecord()
+		for _, a := range from.Attributes {
+			if err := entries[i].add(a.Name, a.Values); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return entries, nil
+}
+
+func sameDN(a, b string) bool {
+	x, err := ldap.ParseDN(a)
+	if err != nil {
+		return false
+	}
+	y, err := ldap.ParseDN(b)
+	return err == nil && x.EqualFold(y)
+}
+
+// broken reports whether err is of the connection, not of the directory: the
+// connection is then of no more use.
+func broken(err error) bool {
+	if refusal, ok := errors.AsType[*ldap.Error](err); ok {
+		return refusal.ResultCode >= ldap.ErrorNetwork || refusal.ResultCode == ldap.LDAPResultUnavailable ||
+			refusal.ResultCode == ldap.LDAPResultBusy
+	}
+	if own, ok := errors.AsType[*Error](err); ok && own.Err == nil {
+		return false
+	}
+	for _, ours := range []error{asid.ErrNotFound, ErrPartial, ErrAmbiguous, errNoBase} {
+		if errors.Is(err, ours) {
+			return false
+		}
+	}
+	return true
+}
+
+// A framed connection passes on messages of the directory (RFC 4511 section
+// 4.1.1) up to a size, and no other bytes.
+type framed struct {
+	net.Conn
+	most    int
+	timeout time.Duration
+	header  []byte // of the present message, not yet passed on
+	left    int    // of the present message after its header
+}
+
+func (f *framed) Read(p []byte) (int, error) {
+	if len(f.header) == 0 && f.left == 0 {
+		if err := f.next(); err != nil {
+			return 0, err
+		}
+	}
+	if len(f.header) > 0 {
+		n := copy(p, f.header)
+		f.header = f.header[n:]
+		return n, nil
+	}
+	n, err := f.Conn.Read(p[:min(len(p), f.left)])
+	f.left -= n
+	return n, err
+}
+
+// next reads the tag and the length of a message: a SEQUENCE of definite length.
+func (f *framed) next() error {
+	var b [6]byte
+	if _, err := io.ReadFull(f.Conn, b[:2]); err != nil {
+		return err
+	}
+	length, size := int(b[1]), 2
+	if b[1] >= 0x80 {
+		octets := int(b[1] & 0x7F)
+		if octets == 0 || octets > 4 {
+			return fmt.Errorf("a message has a length of %d octets", octets)
+		}
+		if _, err := io.ReadFull(f.Conn, b[2:2+octets]); err != nil {
+			return err
+		}
+		length, size = 0, 2+octets
+		for _, o := range b[2:size] {
+			length = length<<8 | int(o)
+		}
+	}
+	if b[0] != 0x30 || length == 0 || uint64(length) > uint64(f.most) {
+		return fmt.Errorf("a message of tag %#x and %d bytes, not a SEQUENCE of at most %d", b[0], length, f.most)
+	}
+	f.header, f.left = append(f.header[:0:0], b[:size]...), length
+	return nil
+}
+
+// Write bounds each write, since the directory may have stopped reading.
+func (f *framed) Write(p []byte) (int, error) {
+	if err := f.SetWriteDeadline(time.Now().Add(f.timeout)); err != nil {
+		return 0, err
+	}
+	return f.Conn.Write(p)
+}
