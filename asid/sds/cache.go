@@ -222,6 +222,8 @@ func (c *cache[K, V]) refresh(ctx context.Context) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	workers := make(chan struct{}, max(c.policy.MaxQueries/2, 1))
+	var flying sync.WaitGroup
+	defer flying.Wait() // a flight ends by its time-out at the latest
 	for {
 		select {
 		case <-ctx.Done():
@@ -237,10 +239,10 @@ func (c *cache[K, V]) refresh(ctx context.Context) {
 			c.mu.Lock()
 			f := c.fly(key)
 			c.mu.Unlock()
-			go func() {
-				<-f.done // a flight ends by its time-out at the latest
+			flying.Go(func() {
+				<-f.done
 				<-workers
-			}()
+			})
 		}
 	}
 }

@@ -74,6 +74,7 @@ type LDAP struct {
 	err     error // of the configuration
 	config  *tls.Config
 	link    link
+	ask     func(context.Context, func(searcher) error) error // link.with
 	systems *cache[asid.ID, *asid.System]
 	parties *cache[string, []string] // party key to FQDNs
 	dropped dropped
@@ -111,6 +112,12 @@ func (d *LDAP) build() {
 	if d.Canary != (asid.ID{}) {
 		d.link.greet = d.canary
 	}
+	d.ask = d.link.with
+	d.start()
+}
+
+// start makes the caches.
+func (d *LDAP) start() {
 	d.systems = newCache(d.Cache, d.timeout(), d.Logger, d.system)
 	d.parties = newCache(d.Cache, d.timeout(), d.Logger, d.fqdns)
 }
@@ -188,24 +195,27 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (*asid.System, error) {
 	return record.system, nil
 }
 
-// find returns the record of an ASID. That it is unknown is confirmed by the
-// canary, if there is one.
+// find returns the record of an ASID. Where there is a canary, an ASID is unknown if
+// the directory does not show it, shows the canary, and still does not show it:
+// access that was lost may be back before the canary is asked.
 func (d *LDAP) find(ctx context.Context, id asid.ID) (record, error) {
 	var found record
-	err := d.link.with(ctx, func(s *session) (err error) {
+	err := d.ask(ctx, func(s searcher) (err error) {
 		found, err = d.one(s, id)
-		if err == asid.ErrNotFound && !d.Canary.IsZero() && id != d.Canary {
-			if err := d.canary(s); err != nil {
-				return err
-			}
+		if err != asid.ErrNotFound || d.Canary.IsZero() || id == d.Canary {
+			return err
 		}
+		if err := d.canary(s); err != nil {
+			return err
+		}
+		found, err = d.one(s, id)
 		return err
 	})
 	return found, err
 }
 
 // canary asks for the system that is known to exist.
-func (d *LDAP) canary(s *session) error {
+func (d *LDAP) canary(s searcher) error {
 	found, err := d.one(s, d.Canary)
 	if err == nil {
 		_, err = readAS(found, d.Canary, false)
@@ -219,7 +229,7 @@ func (d *LDAP) canary(s *session) error {
 
 // one asks for the record of an ASID by its name. The digits of an ASID need no
 // escaping.
-func (d *LDAP) one(s *session, id asid.ID) (record, error) {
+func (d *LDAP) one(s searcher, id asid.ID) (record, error) {
 	entries, err := s.search(search{
 		base: "uniqueIdentifier=" + id.String() + "," + d.base(), parent: d.base(), filter: "(objectClass=nhsAs)",
 		attributes: asAttributes, most: 1,
@@ -238,7 +248,7 @@ func (d *LDAP) one(s *session, id asid.ID) (record, error) {
 // fqdns returns the FQDNs of a party key's message handling system.
 func (d *LDAP) fqdns(ctx context.Context, partyKey string) ([]string, error) {
 	var records []record
-	err := d.link.with(ctx, func(s *session) (err error) {
+	err := d.ask(ctx, func(s searcher) (err error) {
 		records, err = s.search(search{
 			base: d.base(), children: true, filter: "(&(objectClass=nhsMhs)(nhsMHSPartyKey=" + partyKey + "))",
 			attributes: mhsAttributes, most: positive(d.MaxRecords, 10_000),

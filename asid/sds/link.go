@@ -20,7 +20,7 @@ type link struct {
 	host     string
 	config   *tls.Config
 	endpoint *tlsconfig.Endpoint
-	greet    func(*session) error // asked of a new connection before it is used; nil: nothing
+	greet    func(searcher) error // asked of a new connection before it is used; nil: nothing
 	maxBytes int
 	timeout  time.Duration
 
@@ -41,7 +41,7 @@ const (
 // connection turns out to have ended before the question was answered, and had
 // been of use before, as one that the directory closes for idleness, the question
 // is asked once more on a new one.
-func (l *link) with(ctx context.Context, ask func(*session) error) error {
+func (l *link) with(ctx context.Context, ask func(searcher) error) error {
 	for attempt := 0; ; attempt++ {
 		s, fresh, err := l.get(ctx)
 		if err != nil {

@@ -18,6 +18,13 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
+// A searcher answers questions to the directory.
+type searcher interface {
+	// search returns the entries, or asid.ErrNotFound if the directory said that
+	// there is no such entry. Anything else than the whole answer is an error.
+	search(search) ([]record, error)
+}
+
 // A session is one verified connection to the directory, bound anonymously: SDS
 // knows its callers by their certificates. It is safe for concurrent use.
 type session struct {
@@ -77,8 +84,6 @@ type search struct {
 
 var errNoBase = errors.New("the directory shows no entry above the records")
 
-// search returns the entries, or asid.ErrNotFound if the directory said that there
-// is no such entry. Anything else than the whole answer is an error.
 func (s *session) search(q search) ([]record, error) {
 	scope := ldap.ScopeBaseObject
 	if q.children {
