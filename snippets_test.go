@@ -47,7 +47,7 @@ func provider(records http.Handler) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	gate := &asid.Gate{Self: asid.MustParse("200000000205"), Logger: slog.Default()}
+	gate := &asid.Gate{Self: asid.MustParseID("200000000205"), Logger: slog.Default()}
 	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: gate.Middleware(records), ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServeTLS("", ""))
 }
@@ -58,10 +58,10 @@ func consumer(end *tlsconfig.Endpoint, ods asid.ODSCode, record string) {
 		log.Fatal(err)
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &asid.Transport{
-		From:        asid.MustParse("928942012545"),
-		To:          asid.MustParse("200000000205"),
+		From:        asid.MustParseID("928942012545"),
+		To:          asid.MustParseID("200000000205"),
 		Interaction: asid.DocumentReferenceContentRead,
-		Headers:     asid.SSPHeaders(),
+		Protocol:     asid.SSP,
 		SSP:         &url.URL{Scheme: "https", Host: "proxy.int.spine2.ncrs.nhs.uk"},
 		Claims:      asid.Claims{Organization: ods, User: "111222333444"},
 		Base:        &http.Transport{TLSClientConfig: config},
@@ -81,7 +81,7 @@ func nrl(end *tlsconfig.Endpoint, registry asid.Registry, db store) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParse("999999999999")}
+	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParseID("999999999999")}
 	guard := &pointer.Guard{Resolver: db}
 	handler := authorizer.Middleware(guard.Middleware(db)) // db reads pointer.DecisionFrom(r.Context())
 	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: handler, ReadHeaderTimeout: 10 * time.Second}

@@ -33,8 +33,8 @@ var errNoCertificate = errors.New("the connection has no client certificate")
 // String returns the names, joined by commas.
 func (n Names) String() string { return strings.Join(n.fqdns, ",") }
 
-// A Claim is what a request says of itself and what was observed about it.
-type Claim struct {
+// An Access is what a request says of itself and what was observed about it.
+type Access struct {
 	From     ID            // the sender's ASID
 	Claimed  InteractionID // from the header; empty if the request names none
 	Observed InteractionID // from method and path
@@ -49,9 +49,9 @@ type Claim struct {
 // A certificate is a system's own if one of the names it speaks for is one of
 // the system's FQDNs, without regard to case. One name of several is enough: the
 // Spine's CA vouched for each.
-func Authorize(sys *System, c Claim) error { return c.authorize(sys) }
+func Authorize(sys *System, c Access) error { return c.authorize(sys) }
 
-func (c *Claim) authorize(sys *System) error {
+func (c *Access) authorize(sys *System) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}

@@ -41,7 +41,7 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 		"wrong on all counts":                  {cert: certificate("x.nhs.uk"), claimed: "urn:x1:y", observed: "urn:x2:y", binding: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claim := asid.Claim{From: provider.ASID, Claimed: c.claimed, Observed: c.observed, Names: names(t, c.cert)}
+			claim := asid.Access{From: provider.ASID, Claimed: c.claimed, Observed: c.observed, Names: names(t, c.cert)}
 			err := asid.Authorize(&provider, claim)
 			_, viaRegistry := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
 			assert.Equal(t, err, viaRegistry, "the pure function and the method agree")
@@ -67,12 +67,12 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
 	sys := provider
 	sys.Interactions = []asid.InteractionID{""}
-	err := asid.Authorize(&sys, asid.Claim{From: sys.ASID, Names: names(t, certificate(sys.FQDNs[0]))})
+	err := asid.Authorize(&sys, asid.Access{From: sys.ASID, Names: names(t, certificate(sys.FQDNs[0]))})
 	assert.ErrorIs(t, err, asid.ErrNotAssociated)
 }
 
 func TestWithoutNamesNobodyIsAuthorised(t *testing.T) {
-	err := asid.Authorize(&provider, asid.Claim{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
+	err := asid.Authorize(&provider, asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
 	var refused *asid.BindingError
 	assert.ErrorAs(t, err, &refused)
 }
@@ -104,7 +104,7 @@ func TestACertificateThatReadersCouldReadDifferentlySpeaksForNoName(t *testing.T
 }
 
 func TestASystemThatIsNotTheSendersIsRefused(t *testing.T) {
-	claim := asid.Claim{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(consumer.FQDNs[0]))}
+	claim := asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(consumer.FQDNs[0]))}
 	assert.ErrorIs(t, asid.Authorize(&consumer, claim), asid.ErrNotFound)
 	assert.ErrorIs(t, asid.Authorize(nil, claim), asid.ErrNotFound)
 	claim.From = asid.ID{}
@@ -116,7 +116,7 @@ type lookup func(asid.ID) (*asid.System, error)
 func (f lookup) Lookup(_ context.Context, id asid.ID) (*asid.System, error) { return f(id) }
 
 func TestARegistryThatCannotTellRefuses(t *testing.T) {
-	claim := asid.Claim{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
+	claim := asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	unreachable := errors.New("the directory is unreachable")
 	for name, c := range map[string]struct {
 		registry lookup
@@ -141,7 +141,7 @@ func TestARegistryThatCannotTellRefuses(t *testing.T) {
 }
 
 func TestAnUnknownASIDIsRefused(t *testing.T) {
-	claim := asid.Claim{From: asid.MustParse("200000000206"), Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
+	claim := asid.Access{From: asid.MustParseID("200000000206"), Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	_, err := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
 	var refused *asid.InteractionError
 	require.ErrorAs(t, err, &refused)
@@ -150,7 +150,7 @@ func TestAnUnknownASIDIsRefused(t *testing.T) {
 }
 
 func TestTheZeroAuthorizerRefuses(t *testing.T) {
-	_, err := (&asid.Authorizer{}).Authorize(t.Context(), asid.Claim{})
+	_, err := (&asid.Authorizer{}).Authorize(t.Context(), asid.Access{})
 	var refused *asid.ConfigError
 	assert.ErrorAs(t, err, &refused)
 }

@@ -15,11 +15,13 @@ import (
 // value refuses everything. Its fields are not to be changed once it is in use;
 // its methods may be called concurrently.
 type Authorizer struct {
-	Registry    Registry                                          // required
-	Self        ID                                                // this system's own ASID: what toASID must be; required
-	Headers     Headers                                           // zero: the NRL's
-	Interaction func(*http.Request) (InteractionID, error)        // from method and path; nil: the package's Interaction
-	Connection  func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; see below
+	Registry           Registry                                          // required
+	Self               ID                                                // this system's own ASID: what toASID must be; required
+	Protocol           Protocol                                          // of the headers; zero: NRL
+	InteractionOf      func(*http.Request) (InteractionID, error)        // from method and path; nil: the package's InteractionOf
+	RequireInteraction bool                                              // refuse a request without the header InteractionID; the NRL's own API does not ask for it
+	TestIDs            bool                                              // accept ASIDs of 1 to 12 digits, as [ParseTestID] does, in the headers
+	Connection         func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; see below
 
 	Audience       string        // what the token's aud must be; empty: it is not compared
 	MaxSkew        time.Duration // by which the sender's clock may differ from ours; zero: not at all
@@ -33,7 +35,7 @@ type Authorizer struct {
 // Authorize looks c.From up, applies the package's [Authorize] and returns the
 // system that may act. The error is a [*BindingError], an [*InteractionError], a
 // [*RegistryError] or a [*ConfigError].
-func (a *Authorizer) Authorize(ctx context.Context, c Claim) (*System, error) {
+func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 	if a.Registry == nil {
 		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
 	}
@@ -86,29 +88,30 @@ func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
 	if a.Self.IsZero() {
 		return nil, &ConfigError{Field: "Authorizer.Self", Detail: missing}
 	}
-	headers, err := a.Headers.complete()
+	headers, err := a.Protocol.names()
 	if err != nil {
 		return nil, err
 	}
+	headers.requireInteraction = headers.requireInteraction || a.RequireInteraction
 	if d.names, err = peer(r, a.Connection); err != nil {
 		return nil, err
 	}
-	if d.claimed, err = headers.read(r.Header); err != nil {
+	if d.claimed, err = headers.read(r.Header, idParser(a.TestIDs)); err != nil {
 		return nil, err
 	}
 	if d.to != a.Self {
-		return nil, &HeaderError{Header: headers.To, Detail: "is not the ASID of this system"}
+		return nil, &HeaderError{Header: headers.to, Detail: "is not the ASID of this system"}
 	}
-	interaction := a.Interaction
-	if interaction == nil {
-		interaction = Interaction
+	interactionOf := a.InteractionOf
+	if interactionOf == nil {
+		interactionOf = InteractionOf
 	}
-	observed, err := interaction(r)
+	observed, err := interactionOf(r)
 	if err != nil {
 		return nil, err
 	}
 	d.observed = observed
-	sys, err := a.Authorize(r.Context(), Claim{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names})
+	sys, err := a.Authorize(r.Context(), Access{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names})
 	if err != nil {
 		return nil, err
 	}

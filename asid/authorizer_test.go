@@ -154,7 +154,7 @@ func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
 	require.NotNil(t, caller, refused.body)
 	assert.Equal(t, asid.DocumentReferenceCreate, caller.Interaction)
 
-	a.Headers.RequireInteraction = true
+	a.RequireInteraction = true
 	_, refused = judge(t, a, r)
 	var header *asid.HeaderError
 	require.ErrorAs(t, refused.err, &header)
@@ -163,8 +163,8 @@ func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
 
 func TestHeadersOfTheSSPAreAllRequired(t *testing.T) {
 	a := authorizer(t)
-	a.Headers = asid.SSPHeaders()
-	a.Interaction = func(*http.Request) (asid.InteractionID, error) { return asid.DocumentReferenceContentRead, nil }
+	a.Protocol = asid.SSP
+	a.InteractionOf = func(*http.Request) (asid.InteractionID, error) { return asid.DocumentReferenceContentRead, nil }
 	request := func() *http.Request {
 		return asidtest.NewSSPRequest("/records/1", consumer, nrl, consumer.FQDNs[0])
 	}
@@ -210,7 +210,7 @@ func TestTheTwoFormsOfHeadersAreNotMixed(t *testing.T) {
 }
 
 func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
-	short, err := asid.ParseTest("205")
+	short, err := asid.ParseTestID("205")
 	require.NoError(t, err)
 	sys := provider
 	sys.ASID = short
@@ -222,22 +222,17 @@ func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
 	var header *asid.HeaderError
 	assert.ErrorAs(t, refused.err, &header)
 
-	a.Headers.ParseID = asid.ParseTest
+	a.TestIDs = true
 	caller, refused := judge(t, a, r())
 	assert.NotNil(t, caller, refused.body)
-
-	a.Headers.ParseID = func(string) (asid.ID, error) { return asid.ID{}, nil }
-	_, refused = judge(t, a, r())
-	assert.ErrorAs(t, refused.err, &header, "the zero ID is nobody's, whoever parsed it")
 }
 
 func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
 	for name, a := range map[string]*asid.Authorizer{
-		"zero":           {},
-		"no registry":    {Self: nrl},
-		"no ASID":        {Registry: registry(t)},
-		"half a header":  {Registry: registry(t), Self: nrl, Headers: asid.Headers{From: "fromASID"}},
-		"required, none": {Registry: registry(t), Self: nrl, Headers: asid.Headers{From: "a", To: "b", RequireInteraction: true}},
+		"zero":        {},
+		"no registry": {Self: nrl},
+		"no ASID":     {Registry: registry(t)},
+		"no protocol": {Registry: registry(t), Self: nrl, Protocol: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, refused := judge(t, a, create())

@@ -30,7 +30,7 @@ const (
 
 type query struct {
 	from, interaction string
-	claim             asid.Claim
+	claim             asid.Access
 }
 
 type mapOfMaps map[string]struct {
@@ -60,7 +60,7 @@ func benchRegistry(b *testing.B) (*asid.Memory, mapOfMaps, []query) {
 	for i := range systems {
 		fqdn := fmt.Sprintf("nrl-%05d.supplier.thirdparty.nhs.uk", i)
 		id := fmt.Sprintf("%012d", 200_000_000_000+i*17)
-		systems[i] = asid.System{ASID: asid.MustParse(id), FQDNs: []string{fqdn}, Interactions: interactions}
+		systems[i] = asid.System{ASID: asid.MustParseID(id), FQDNs: []string{fqdn}, Interactions: interactions}
 		entry := naive[id]
 		entry.fqdns, entry.interactions = map[string]struct{}{fqdn: {}}, map[string]struct{}{}
 		for _, interaction := range interactions {
@@ -82,7 +82,7 @@ func benchRegistry(b *testing.B) (*asid.Memory, mapOfMaps, []query) {
 		}
 		queries[i] = query{
 			from: systems[n].ASID.String(), interaction: strings.Clone(string(interaction)),
-			claim: asid.Claim{From: systems[n].ASID, Observed: interaction, Names: names},
+			claim: asid.Access{From: systems[n].ASID, Observed: interaction, Names: names},
 		}
 	}
 	return registry, naive, queries
@@ -108,7 +108,7 @@ func BenchmarkDecision(b *testing.B) {
 			q := &queries[i]
 			claim := q.claim
 			var err error
-			if claim.From, err = asid.Parse(q.from); err != nil {
+			if claim.From, err = asid.ParseID(q.from); err != nil {
 				b.Fatal(err)
 			}
 			claim.Claimed = asid.InteractionID(q.interaction)
@@ -146,12 +146,12 @@ func BenchmarkDecision(b *testing.B) {
 // A decision allocates nothing; BenchmarkDecision's own slices would blur that.
 func TestADecisionAllocatesNothing(t *testing.T) {
 	a := &asid.Authorizer{Registry: registry(t)}
-	claim := asid.Claim{Observed: asid.DocumentReferenceCreate, Names: names(t, certificate(provider.FQDNs[0]))}
+	claim := asid.Access{Observed: asid.DocumentReferenceCreate, Names: names(t, certificate(provider.FQDNs[0]))}
 	from, interaction := provider.ASID.String(), strings.Clone(string(asid.DocumentReferenceCreate))
 	var refused error
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		var err error
-		if claim.From, err = asid.Parse(from); err != nil {
+		if claim.From, err = asid.ParseID(from); err != nil {
 			refused = err
 		}
 		claim.Claimed = asid.InteractionID(interaction)

@@ -12,7 +12,7 @@
 //   - its connection is one that the guidance allows;
 //   - its headers, fromASID, toASID and Authorization, are there exactly once and
 //     well formed, and toASID is this server;
-//   - its method and path amount to one interaction, and to no other ([Interaction]);
+//   - its method and path amount to one interaction, and to no other ([InteractionOf]);
 //   - its ASID is in the [Registry], and one of the names of the client
 //     certificate is registered for that ASID: without that rule any holder of a
 //     Spine certificate could claim any ASID;

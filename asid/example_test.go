@@ -22,21 +22,21 @@ import (
 // calls. The requests come from asidtest; a real server would serve the handler
 // with the TLS configuration of package tlsconfig.
 func ExampleAuthorizer_Middleware() {
-	registry, err := asid.Read(strings.NewReader(`{"systems": [
+	registry, err := asid.ReadRegistry(strings.NewReader(`{"systems": [
 	  {"asid": "200000000205", "ods": ["RR8"], "fqdns": ["nrl-rr8.supplier.thirdparty.nhs.uk"],
 	   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create"]}
 	]}`))
 	if err != nil {
 		log.Fatal(err)
 	}
-	self := asid.MustParse("999999999999")
+	self := asid.MustParseID("999999999999")
 	server := &asid.Authorizer{Registry: registry, Self: self, Logger: slog.New(slog.DiscardHandler)}
 	handler := server.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := asid.CallerFrom(r.Context())
 		fmt.Fprintln(w, caller.System.ODS, caller.Interaction)
 	}))
 
-	sys, _ := registry.Lookup(context.Background(), asid.MustParse("200000000205"))
+	sys, _ := registry.Lookup(context.Background(), asid.MustParseID("200000000205"))
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, asidtest.NewRequest(method, "/STU3/DocumentReference?_format=json", *sys, self))
@@ -51,7 +51,7 @@ func ExampleAuthorizer_Middleware() {
 // The decision alone, for servers with their own router or protocol.
 func ExampleAuthorize() {
 	sys := &asid.System{
-		ASID:         asid.MustParse("200000000205"),
+		ASID:         asid.MustParseID("200000000205"),
 		FQDNs:        []string{"nrl-rr8.supplier.thirdparty.nhs.uk"},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceCreate},
 	}
@@ -60,7 +60,7 @@ func ExampleAuthorize() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = asid.Authorize(sys, asid.Claim{From: sys.ASID, Observed: asid.DocumentReferenceCreate, Names: names})
+	err = asid.Authorize(sys, asid.Access{From: sys.ASID, Observed: asid.DocumentReferenceCreate, Names: names})
 	if binding, ok := errors.AsType[*asid.BindingError](err); ok {
 		fmt.Println("refused:", binding.FQDNs, "is not registered for", binding.ASID)
 	}
@@ -69,14 +69,14 @@ func ExampleAuthorize() {
 
 // A provider's records, which only the Spine Secure Proxy may ask for.
 func ExampleGate_Middleware() {
-	self := asid.MustParse("200000000205")
+	self := asid.MustParseID("200000000205")
 	gate := &asid.Gate{Self: self}
 	records := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forwarded, _ := asid.ForwardedFrom(r.Context())
 		fmt.Fprint(w, "a record, asked for by ", forwarded.From)
 	}))
 
-	consumer := asid.System{ASID: asid.MustParse("928942012545"), ODS: []asid.ODSCode{ods("AMS01")}}
+	consumer := asid.System{ASID: asid.MustParseID("928942012545"), ODS: []asid.ODSCode{ods("AMS01")}}
 	request := asidtest.NewSSPRequest("/records/1", consumer, self, "msg.int.spine2.ncrs.nhs.uk")
 	w := httptest.NewRecorder()
 	records.ServeHTTP(w, request)
@@ -106,8 +106,8 @@ func ExampleTransport() {
 		log.Fatal(err)
 	}
 	client := &http.Client{Transport: &asid.Transport{
-		From:   asid.MustParse("928942012545"),
-		To:     asid.MustParse("200000000205"),
+		From:   asid.MustParseID("928942012545"),
+		To:     asid.MustParseID("200000000205"),
 		Claims: asid.Claims{Organization: ods("AMS01"), User: "555021935107"},
 		SSP:    ssp,
 		Base:   base,
@@ -139,9 +139,9 @@ systems:
 	if err != nil {
 		log.Fatal(err)
 	}
-	sys, err := registry.Lookup(context.Background(), asid.MustParse("000000000205"))
+	sys, err := registry.Lookup(context.Background(), asid.MustParseID("000000000205"))
 	fmt.Println(sys.ODS, err)
-	_, err = registry.Lookup(context.Background(), asid.MustParse("000000000206"))
+	_, err = registry.Lookup(context.Background(), asid.MustParseID("000000000206"))
 	fmt.Println(err)
 	// Output:
 	// [RR8 RGD] <nil>
@@ -153,7 +153,7 @@ func ExampleInteraction() {
 		httptest.NewRequest(http.MethodPatch, "/STU3/DocumentReference/4711", nil),
 		httptest.NewRequest(http.MethodPatch, "/STU3/DocumentReference%2F4711", nil),
 	} {
-		fmt.Println(asid.Interaction(r))
+		fmt.Println(asid.InteractionOf(r))
 	}
 	// Output:
 	// urn:nhs:names:services:nrl:DocumentReference.update <nil>

@@ -21,10 +21,10 @@ import (
 // Replace the file by renaming a new one to its name: of a file that is written
 // in place, half may be read.
 type File struct {
-	Name     string                   // ends in .json, .yaml or .yml; required
-	Interval time.Duration            // how often Run reads the file; zero: 10 s
-	ParseID  func(string) (ID, error) // nil: Parse
-	Logger   *slog.Logger             // one record per change of the file; nil: none
+	Name     string        // ends in .json, .yaml or .yml; required
+	Interval time.Duration // how often Run reads the file; zero: 10 s
+	TestIDs  bool          // accept ASIDs of 1 to 12 digits, as [ParseTestID] does
+	Logger   *slog.Logger  // one record per change of the file; nil: none
 
 	loading sync.Mutex
 	state   atomic.Pointer[fileState]
@@ -119,10 +119,7 @@ func (f *File) read() ([]byte, error) {
 }
 
 func (f *File) parse(text []byte) (*Memory, error) {
-	parseID := f.ParseID
-	if parseID == nil {
-		parseID = Parse
-	}
+	parseID := idParser(f.TestIDs)
 	switch filepath.Ext(f.Name) {
 	case ".json":
 		return parseJSON(text, parseID)

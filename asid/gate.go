@@ -20,7 +20,7 @@ import (
 type Gate struct {
 	Self         ID                                                // what Ssp-To must be; required
 	Interaction  InteractionID                                     // of the endpoint; empty: DocumentReferenceContentRead
-	ParseID      func(string) (ID, error)                          // nil: Parse
+	TestIDs      bool                                              // accept ASIDs of 1 to 12 digits, as [ParseTestID] does, in the headers
 	Connection   func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; as for an Authorizer
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)   // nil: WriteError
 	Logger       *slog.Logger                                      // audit: one record per decision; nil: none
@@ -62,20 +62,18 @@ func (g *Gate) judge(r *http.Request, d *decision) error {
 	if g.Self.IsZero() {
 		return &ConfigError{Field: "Gate.Self", Detail: missing}
 	}
-	headers := SSPHeaders()
-	headers.ParseID = g.ParseID
-	headers, err := headers.complete()
+	headers, err := SSP.names()
 	if err != nil {
 		return err
 	}
 	if d.names, err = peer(r, g.Connection); err != nil {
 		return err
 	}
-	if d.claimed, err = headers.read(r.Header); err != nil {
+	if d.claimed, err = headers.read(r.Header, idParser(g.TestIDs)); err != nil {
 		return err
 	}
 	if d.to != g.Self {
-		return &HeaderError{Header: headers.To, Detail: "is not the ASID of this system"}
+		return &HeaderError{Header: headers.to, Detail: "is not the ASID of this system"}
 	}
 	want := g.Interaction
 	if want == "" {

@@ -7,53 +7,10 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
-
-// Headers names the headers of one protocol. The zero value is the NRL's own:
-// fromASID and toASID, and InteractionID if the request carries it. Each must be
-// there exactly once, with one value, and under no other spelling that some
-// reader takes for the same.
-type Headers struct {
-	From, To           string                   // both empty: fromASID, toASID and InteractionID
-	Interaction        string                   // of the interaction ID; empty, unless From and To are: none
-	Trace              string                   // of a UUID for each request; empty: none
-	RequireInteraction bool                     // refuse a request without the Interaction header
-	ParseID            func(string) (ID, error) // nil: Parse
-}
-
-// SSPHeaders are those of the Spine Secure Proxy: Ssp-From, Ssp-To,
-// Ssp-InteractionID and Ssp-TraceID, all of them required.
-func SSPHeaders() Headers {
-	return Headers{
-		From:               "Ssp-From",
-		To:                 "Ssp-To",
-		Interaction:        "Ssp-InteractionID",
-		Trace:              "Ssp-TraceID",
-		RequireInteraction: true,
-	}
-}
-
-const authorization = "Authorization"
-
-// complete returns h with its defaults filled in.
-func (h Headers) complete() (Headers, error) {
-	if h.From == "" && h.To == "" {
-		h.From, h.To = "fromASID", "toASID"
-		if h.Interaction == "" {
-			h.Interaction = "InteractionID"
-		}
-	}
-	if h.ParseID == nil {
-		h.ParseID = Parse
-	}
-	switch {
-	case h.From == "" || h.To == "":
-		return Headers{}, &ConfigError{Field: "Headers", Detail: "must name both From and To, or neither"}
-	case h.RequireInteraction && h.Interaction == "":
-		return Headers{}, &ConfigError{Field: "Headers.Interaction", Detail: missing}
-	}
-	return h, nil
-}
 
 // claimed is what the headers of a request say.
 type claimed struct {
@@ -63,41 +20,39 @@ type claimed struct {
 	token       *Token
 }
 
-// read returns what the headers of a request say; h must be complete. The errors
-// are *HeaderError and *TokenError.
-func (h Headers) read(header http.Header) (claimed, error) {
+// read returns what the headers of a request say. The errors are *HeaderError and
+// *TokenError.
+func (h *headerNames) read(header http.Header, parseID func(string) (ID, error)) (claimed, error) {
 	var c claimed
 	var err error
-	if c.from, err = h.id(header, h.From); err != nil {
+	if c.from, err = readID(header, h.from, parseID); err != nil {
 		return c, err
 	}
-	if c.to, err = h.id(header, h.To); err != nil {
+	if c.to, err = readID(header, h.to, parseID); err != nil {
 		return c, err
 	}
-	if h.Interaction != "" {
-		value, err := single(header, h.Interaction)
-		switch {
-		case err == nil:
-			// Proxies join repeated headers with a comma.
-			if strings.Contains(value, ",") {
-				return c, &HeaderError{Header: h.Interaction, Detail: "holds a list"}
-			}
-			id, malformed := ParseInteractionID(value)
-			if malformed != nil {
-				return c, &HeaderError{Header: h.Interaction, Detail: "is invalid: " + malformed.Error()}
-			}
-			c.interaction = id
-		case h.RequireInteraction || err.Detail != missing:
-			return c, err
+	value, repeated := single(header, h.interaction)
+	switch {
+	case repeated == nil:
+		// Proxies join repeated headers with a comma.
+		if strings.Contains(value, ",") {
+			return c, &HeaderError{Header: h.interaction, Detail: "holds a list"}
 		}
+		id, malformed := ParseInteractionID(value)
+		if malformed != nil {
+			return c, &HeaderError{Header: h.interaction, Detail: "is invalid: " + malformed.Error()}
+		}
+		c.interaction = id
+	case h.requireInteraction || repeated.Detail != missing:
+		return c, repeated
 	}
-	if h.Trace != "" {
-		value, err := single(header, h.Trace)
+	if h.trace != "" {
+		value, err := single(header, h.trace)
 		if err != nil {
 			return c, err
 		}
-		if !isUUID(value) {
-			return c, &HeaderError{Header: h.Trace, Detail: "is not a UUID"}
+		if !spine.IsUUID(value) {
+			return c, &HeaderError{Header: h.trace, Detail: "is not a UUID"}
 		}
 		c.trace = value
 	}
@@ -105,17 +60,14 @@ func (h Headers) read(header http.Header) (claimed, error) {
 	return c, err
 }
 
-func (h Headers) id(header http.Header, name string) (ID, error) {
+func readID(header http.Header, name string, parse func(string) (ID, error)) (ID, error) {
 	value, missingOrRepeated := single(header, name)
 	if missingOrRepeated != nil {
 		return ID{}, missingOrRepeated
 	}
-	id, err := h.ParseID(value)
+	id, err := parse(value)
 	if err != nil {
 		return ID{}, &HeaderError{Header: name, Detail: "is invalid: " + err.Error()}
-	}
-	if id.IsZero() {
-		return ID{}, &HeaderError{Header: name, Detail: "is no system's"}
 	}
 	return id, nil
 }
@@ -140,7 +92,7 @@ func bearer(header http.Header) (*Token, error) {
 func single(header http.Header, name string) (string, *HeaderError) {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	for key := range header {
-		if key != canonical && sameHeader(key, name) {
+		if key != canonical && ascii.EqualHeader(key, name) {
 			return "", &HeaderError{Header: name, Detail: "is there under another spelling"}
 		}
 	}
@@ -154,26 +106,4 @@ func single(header http.Header, name string) (string, *HeaderError) {
 		return "", &HeaderError{Header: name, Detail: "is empty"}
 	}
 	return values[0], nil
-}
-
-func sameHeader(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		if foldHeader(a[i]) != foldHeader(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func foldHeader(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + ('a' - 'A')
-	case c == '_':
-		return '-'
-	}
-	return c
 }

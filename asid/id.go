@@ -22,21 +22,29 @@ const (
 	digitsMask = 1<<40 - 1 // 10^12 is less than 2^40
 )
 
-// Parse accepts exactly 12 decimal digits.
-func Parse(s string) (ID, error) {
+// ParseID accepts exactly 12 decimal digits.
+func ParseID(s string) (ID, error) {
 	if len(s) != idDigits {
 		return ID{}, fmt.Errorf("an ASID is %d digits, not %d characters", idDigits, len(s))
 	}
 	return parseDigits(s)
 }
 
-// ParseTest accepts 1 to 12 decimal digits: test environments have used ASIDs
+// ParseTestID accepts 1 to 12 decimal digits: test environments have used ASIDs
 // shorter than those of production. Leading zeros count.
-func ParseTest(s string) (ID, error) {
+func ParseTestID(s string) (ID, error) {
 	if len(s) == 0 || len(s) > idDigits {
 		return ID{}, fmt.Errorf("a test environment's ASID is 1 to %d digits, not %d characters", idDigits, len(s))
 	}
 	return parseDigits(s)
+}
+
+// idParser returns ParseTestID if test is set, else ParseID.
+func idParser(test bool) func(string) (ID, error) {
+	if test {
+		return ParseTestID
+	}
+	return ParseID
 }
 
 var errNotDigits = errors.New("an ASID has decimal digits only")
@@ -53,9 +61,9 @@ func parseDigits(s string) (ID, error) {
 	return ID{uint64(len(s))<<40 | n}, nil
 }
 
-// MustParse is Parse for literals; it panics if s is not an ASID.
-func MustParse(s string) ID {
-	id, err := Parse(s)
+// MustParseID is ParseID for literals; it panics if s is not an ASID.
+func MustParseID(s string) ID {
+	id, err := ParseID(s)
 	if err != nil {
 		panic(err)
 	}
@@ -80,10 +88,10 @@ func (id ID) String() string {
 // MarshalText implements [encoding.TextMarshaler].
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what [Parse]
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what [ParseID]
 // does.
 func (id *ID) UnmarshalText(text []byte) error {
-	parsed, err := Parse(string(text))
+	parsed, err := ParseID(string(text))
 	if err != nil {
 		return err
 	}

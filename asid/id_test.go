@@ -14,7 +14,7 @@ import (
 
 func TestAnASIDHasTwelveDigits(t *testing.T) {
 	for _, s := range []string{"200000000205", "928942012545", "000000000000", "000000000205", "999999999999"} {
-		id, err := asid.Parse(s)
+		id, err := asid.ParseID(s)
 		require.NoError(t, err, s)
 		assert.Equal(t, s, id.String())
 		assert.False(t, id.IsZero())
@@ -51,11 +51,11 @@ func TestAnythingElseIsNoASID(t *testing.T) {
 		"a byte above all of 7": "20000000020\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := asid.Parse(s)
+			id, err := asid.ParseID(s)
 			assert.Error(t, err)
 			assert.True(t, id.IsZero())
 			assert.Error(t, id.UnmarshalText([]byte(s)))
-			assert.Panics(t, func() { asid.MustParse(s) })
+			assert.Panics(t, func() { asid.MustParseID(s) })
 		})
 	}
 }
@@ -63,7 +63,7 @@ func TestAnythingElseIsNoASID(t *testing.T) {
 func TestTestEnvironmentsHaveShorterASIDs(t *testing.T) {
 	seen := make(map[asid.ID]string)
 	for _, s := range []string{"0", "00", "5", "05", "205", "0205", "200000000205"} {
-		id, err := asid.ParseTest(s)
+		id, err := asid.ParseTestID(s)
 		require.NoError(t, err, s)
 		assert.Equal(t, s, id.String())
 		assert.False(t, id.IsZero())
@@ -71,7 +71,7 @@ func TestTestEnvironmentsHaveShorterASIDs(t *testing.T) {
 		seen[id] = s
 	}
 	for _, s := range []string{"", "2000000002050", "2O5", "-5", " 5"} {
-		_, err := asid.ParseTest(s)
+		_, err := asid.ParseTestID(s)
 		assert.Error(t, err, "%q", s)
 	}
 }
@@ -87,8 +87,8 @@ func FuzzID(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		id, err := asid.Parse(s)
-		test, testErr := asid.ParseTest(s)
+		id, err := asid.ParseID(s)
+		test, testErr := asid.ParseTestID(s)
 		if err == nil {
 			assert.Equal(t, s, id.String())
 			assert.Len(t, s, 12)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // An InteractionID is the URN of one action that a system may be assured for.
@@ -61,7 +63,7 @@ func namespace(nid string) bool {
 		return false
 	}
 	for i := 0; i < len(nid); i++ {
-		if !alphanumeric(nid[i]) && nid[i] != '-' {
+		if !ascii.Alphanumeric(nid[i]) && nid[i] != '-' {
 			return false
 		}
 	}
@@ -88,16 +90,12 @@ func pchars(s, further string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case alphanumeric(c), strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0, strings.IndexByte(further, c) >= 0:
-		case c == '%' && i+2 < len(s) && hexadecimal(s[i+1]) && hexadecimal(s[i+2]):
+		case ascii.Alphanumeric(c), strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0, strings.IndexByte(further, c) >= 0:
+		case c == '%' && i+2 < len(s) && ascii.Hex(s[i+1]) && ascii.Hex(s[i+2]):
 			i += 2
 		default:
 			return false
 		}
 	}
 	return true
-}
-
-func hexadecimal(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

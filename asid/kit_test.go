@@ -19,9 +19,9 @@ import (
 // The systems of these tests: a provider of two organisations that maintains
 // its pointers and reads, and a consumer at another host.
 var (
-	nrl      = asid.MustParse("999999999999")
+	nrl      = asid.MustParseID("999999999999")
 	provider = asid.System{
-		ASID:  asid.MustParse("200000000205"),
+		ASID:  asid.MustParseID("200000000205"),
 		ODS:   []asid.ODSCode{ods("RR8"), ods("RGD")},
 		FQDNs: []string{"nrl-rr8.supplier.thirdparty.nhs.uk", "standby.supplier.thirdparty.nhs.uk"},
 		Interactions: []asid.InteractionID{
@@ -29,7 +29,7 @@ var (
 		},
 	}
 	consumer = asid.System{
-		ASID:         asid.MustParse("928942012545"),
+		ASID:         asid.MustParseID("928942012545"),
 		ODS:          []asid.ODSCode{ods("AMS01")},
 		FQDNs:        []string{"consumer.thirdparty.nhs.uk"},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceSearch, asid.DocumentReferenceContentRead},

@@ -5,6 +5,8 @@ package asid
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // An ODSCode identifies an organisation: letters and digits, kept in upper
@@ -21,7 +23,7 @@ func ParseODSCode(s string) (ODSCode, error) {
 		return ODSCode{}, fmt.Errorf("an ODS code has 1 to %d characters, not %d", maxODSCode, len(s))
 	}
 	for i := 0; i < len(s); i++ {
-		if !alphanumeric(s[i]) {
+		if !ascii.Alphanumeric(s[i]) {
 			return ODSCode{}, fmt.Errorf("the ODS code %q has a character that is neither letter nor digit", s)
 		}
 	}
@@ -46,8 +48,4 @@ func (c *ODSCode) UnmarshalText(text []byte) error {
 	}
 	*c = parsed
 	return nil
-}
-
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

@@ -12,7 +12,7 @@ import (
 // maxRegistry bounds a registry file.
 const maxRegistry = 16 << 20
 
-// Read reads a registry of up to 16 MiB in JSON:
+// ReadRegistry reads a registry of up to 16 MiB in JSON:
 //
 //	{"systems": [
 //	  {"asid": "200000000205",
@@ -23,15 +23,15 @@ const maxRegistry = 16 << 20
 //
 // Other keys, a key twice, keys in other letter case, null, and what [NewMemory]
 // refuses are errors. The error is a [*RegistryError].
-func Read(r io.Reader) (*Memory, error) {
+func ReadRegistry(r io.Reader) (*Memory, error) {
 	text, err := readRegistry(r)
 	if err != nil {
 		return nil, err
 	}
-	return parseJSON(text, Parse)
+	return parseJSON(text, ParseID)
 }
 
-// ReadYAML is [Read] for YAML with the same keys. An ASID need not be quoted:
+// ReadYAML is [ReadRegistry] for YAML with the same keys. An ASID need not be quoted:
 // scalars are taken as they are written, whatever type YAML would give them.
 // Anchors, aliases, tags with a name and a second document are errors.
 func ReadYAML(r io.Reader) (*Memory, error) {
@@ -39,7 +39,7 @@ func ReadYAML(r io.Reader) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseYAML(text, Parse)
+	return parseYAML(text, ParseID)
 }
 
 func readRegistry(r io.Reader) ([]byte, error) {

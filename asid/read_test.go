@@ -40,15 +40,15 @@ systems:
 func inFile() []asid.System {
 	return []asid.System{
 		{
-			ASID: asid.MustParse("200000000205"), ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{"nrl-rr8.supplier.thirdparty.nhs.uk"},
+			ASID: asid.MustParseID("200000000205"), ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{"nrl-rr8.supplier.thirdparty.nhs.uk"},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate},
 		},
-		{ASID: asid.MustParse("000000000205"), ODS: []asid.ODSCode{ods("1E5"), ods("NO")}, FQDNs: []string{"a.nhs.uk", "b.nhs.uk"}},
+		{ASID: asid.MustParseID("000000000205"), ODS: []asid.ODSCode{ods("1E5"), ods("NO")}, FQDNs: []string{"a.nhs.uk", "b.nhs.uk"}},
 	}
 }
 
 func TestJSONAndYAMLSayTheSame(t *testing.T) {
-	fromJSON, err := asid.Read(strings.NewReader(inJSON))
+	fromJSON, err := asid.ReadRegistry(strings.NewReader(inJSON))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(fromJSON, inFile()...))
 	fromYAML, err := asid.ReadYAML(strings.NewReader(inYAML))
@@ -61,7 +61,7 @@ func TestJSONAndYAMLSayTheSame(t *testing.T) {
 }
 
 func TestAnEmptyRegistryIsAllowedIfItSaysSo(t *testing.T) {
-	m, err := asid.Read(strings.NewReader(`{"systems":[]}`))
+	m, err := asid.ReadRegistry(strings.NewReader(`{"systems":[]}`))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(m))
 	m, err = asid.ReadYAML(strings.NewReader("systems: []\n"))
@@ -101,7 +101,7 @@ func TestAMalformedRegistryFileIsRefused(t *testing.T) {
 		"a comment":              `{"systems":[]} // nobody`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := asid.Read(strings.NewReader(file))
+			m, err := asid.ReadRegistry(strings.NewReader(file))
 			var refused *asid.RegistryError
 			require.ErrorAs(t, err, &refused)
 			assert.Nil(t, m)
@@ -162,7 +162,7 @@ func TestARegistryThatCannotBeReadToItsEndIsRefused(t *testing.T) {
 		},
 		"more than 16 MiB": func() io.Reader { return io.MultiReader(strings.NewReader(inJSON), endless{}) },
 	} {
-		for format, read := range map[string]func(io.Reader) (*asid.Memory, error){"JSON": asid.Read, "YAML": asid.ReadYAML} {
+		for format, read := range map[string]func(io.Reader) (*asid.Memory, error){"JSON": asid.ReadRegistry, "YAML": asid.ReadYAML} {
 			t.Run(name+", "+format, func(t *testing.T) {
 				_, err := read(r())
 				var refused *asid.RegistryError
@@ -186,7 +186,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(inJSON))
 	f.Add([]byte(`{"systems":[{"asid":"200000000205","fqdns":["a.nhs.uk"],"ods":["x"],"ods":["y"]}]}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		m, err := asid.Read(strings.NewReader(string(file)))
+		m, err := asid.ReadRegistry(strings.NewReader(string(file)))
 		if err != nil {
 			return
 		}
@@ -219,7 +219,7 @@ func FuzzReadYAML(f *testing.F) {
 			return
 		}
 		// What is JSON as well says the same there.
-		if fromJSON, err := asid.Read(strings.NewReader(string(file))); err == nil {
+		if fromJSON, err := asid.ReadRegistry(strings.NewReader(string(file))); err == nil {
 			assert.Equal(t, fromJSON, fromYAML)
 		}
 	})

@@ -15,12 +15,12 @@ import (
 
 func TestAMemoryKnowsWhatItWasGiven(t *testing.T) {
 	many := consumer
-	many.ASID = asid.MustParse("000000000001")
+	many.ASID = asid.MustParseID("000000000001")
 	many.Interactions = nil
 	for i := range 400 {
 		many.Interactions = append(many.Interactions, asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i)))
 	}
-	none := asid.System{ASID: asid.MustParse("000000000002"), FQDNs: []string{"x.nhs.uk"}}
+	none := asid.System{ASID: asid.MustParseID("000000000002"), FQDNs: []string{"x.nhs.uk"}}
 	m, err := asid.NewMemory(provider, consumer, many, none)
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(m, provider, consumer, many, none))
@@ -34,7 +34,7 @@ func TestAMemoryKnowsWhatItWasGiven(t *testing.T) {
 
 func authorize(t *testing.T, r asid.Registry, sys asid.System, id asid.InteractionID) error {
 	t.Helper()
-	_, err := (&asid.Authorizer{Registry: r}).Authorize(t.Context(), asid.Claim{
+	_, err := (&asid.Authorizer{Registry: r}).Authorize(t.Context(), asid.Access{
 		From: sys.ASID, Observed: id, Names: names(t, certificate(sys.FQDNs[0])),
 	})
 	return err

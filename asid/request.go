@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
-// Interaction returns the NRL interaction that r's method and path amount to:
+// InteractionOf returns the NRL interaction that r's method and path amount to:
 //
 //	GET    /STU3/DocumentReference/[id]   read
 //	GET    /STU3/DocumentReference        search
@@ -23,10 +25,10 @@ import (
 // for different requests: a path that is encoded though it need not be, dot
 // segments, doubled or trailing slashes, other letter case, a query that cannot
 // be parsed, and headers or parameters that ask for another method.
-func Interaction(r *http.Request) (InteractionID, error) {
+func InteractionOf(r *http.Request) (InteractionID, error) {
 	for key := range r.Header {
 		for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
-			if sameHeader(key, name) {
+			if ascii.EqualHeader(key, name) {
 				return "", &RequestError{Detail: "asks for another method than its own"}
 			}
 		}
@@ -45,7 +47,7 @@ func Interaction(r *http.Request) (InteractionID, error) {
 	if r.URL.RawPath != "" || r.URL.Opaque != "" {
 		return "", &RequestError{Detail: "has an encoded path"}
 	}
-	return interactionOf(r.Method, r.URL.Path)
+	return interactionAt(r.Method, r.URL.Path)
 }
 
 // collections returns the paths of the pointers, by FHIR version.
@@ -53,7 +55,7 @@ func collections() [2]string {
 	return [...]string{"/STU3/DocumentReference", "/R4/DocumentReference"}
 }
 
-func interactionOf(method, path string) (InteractionID, error) {
+func interactionAt(method, path string) (InteractionID, error) {
 	var rest string
 	var found bool
 	for _, collection := range collections() {
@@ -84,7 +86,7 @@ func interactionOf(method, path string) (InteractionID, error) {
 // of dots alone is a way out of the path.
 func logicalID(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if !alphanumeric(s[i]) && s[i] != '-' && s[i] != '.' {
+		if !ascii.Alphanumeric(s[i]) && s[i] != '-' && s[i] != '.' {
 			return false
 		}
 	}

@@ -32,7 +32,7 @@ func TestMethodAndPathTellTheInteraction(t *testing.T) {
 			"DELETE /DocumentReference?_id=4711":            asid.DocumentReferenceDelete,
 		} {
 			method, target, _ := strings.Cut(request, " ")
-			got, err := asid.Interaction(httptest.NewRequest(method, version+target, nil))
+			got, err := asid.InteractionOf(httptest.NewRequest(method, version+target, nil))
 			require.NoError(t, err, request)
 			assert.Equal(t, want, got, request)
 		}
@@ -80,7 +80,7 @@ func TestARequestThatCouldBeTakenForAnotherIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			method, target, _ := strings.Cut(request, " ")
-			got, err := asid.Interaction(httptest.NewRequest(method, target, nil))
+			got, err := asid.InteractionOf(httptest.NewRequest(method, target, nil))
 			var refused *asid.RequestError
 			require.ErrorAs(t, err, &refused)
 			assert.Empty(t, got)
@@ -92,7 +92,7 @@ func TestARequestThatAsksForAnotherMethodIsRefused(t *testing.T) {
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"} {
 		r := httptest.NewRequest(http.MethodPost, "/STU3/DocumentReference", nil)
 		r.Header[name] = []string{"DELETE"}
-		_, err := asid.Interaction(r)
+		_, err := asid.InteractionOf(r)
 		var refused *asid.RequestError
 		assert.ErrorAs(t, err, &refused, name)
 	}
@@ -101,7 +101,7 @@ func TestARequestThatAsksForAnotherMethodIsRefused(t *testing.T) {
 func TestAPathBeforeTheVersionIsTakenAwayFirst(t *testing.T) {
 	var got asid.InteractionID
 	handler := http.StripPrefix("/nrl", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		got, _ = asid.Interaction(r)
+		got, _ = asid.InteractionOf(r)
 	}))
 	serve(handler, httptest.NewRequest(http.MethodGet, "/nrl/STU3/DocumentReference/1", nil))
 	assert.Equal(t, asid.DocumentReferenceRead, got)
@@ -118,7 +118,7 @@ func FuzzInteraction(f *testing.F) {
 		}
 		u.RawQuery = query
 		r := &http.Request{Method: method, URL: u, Header: http.Header{}}
-		id, err := asid.Interaction(r)
+		id, err := asid.InteractionOf(r)
 		if err != nil {
 			assert.Empty(t, id)
 			return

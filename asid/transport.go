@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
 // A Transport adds the headers of one sender to each request, the Spine's bearer
@@ -16,7 +18,7 @@ import (
 type Transport struct {
 	From, To    ID                                  // of the sender and the receiver; required
 	Interaction InteractionID                       // empty: DocumentReferenceContentRead through the SSP, else that of method and path
-	Headers     Headers                             // zero: the SSP's if SSP is set, else the NRL's
+	Protocol    Protocol                            // SSP if SSP is set, whatever this says
 	Claims      Claims                              // what the token claims
 	Token       func(*http.Request) (string, error) // returns the token instead; nil: made from Claims
 	SSP         *url.URL                            // the SSP, behind which the URL of the request goes; nil: it is not used
@@ -57,11 +59,11 @@ func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
 	case r.Response != nil:
 		return nil, &RedirectError{Host: r.URL.Host}
 	}
-	headers := t.Headers
-	if t.SSP != nil && headers.From == "" && headers.To == "" {
-		headers = SSPHeaders()
+	protocol := t.Protocol
+	if t.SSP != nil {
+		protocol = SSP
 	}
-	headers, err := headers.complete()
+	headers, err := protocol.names()
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +95,11 @@ func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
 
 type headerValue struct{ name, value string }
 
-func (t *Transport) values(r *http.Request, headers Headers) ([]headerValue, error) {
+func (t *Transport) values(r *http.Request, headers headerNames) ([]headerValue, error) {
 	interaction := t.Interaction
 	switch {
 	case interaction != "":
-	case t.SSP != nil || headers.Trace != "":
+	case t.SSP != nil || headers.trace != "":
 		interaction = DocumentReferenceContentRead
 	default:
 		var err error
@@ -105,12 +107,11 @@ func (t *Transport) values(r *http.Request, headers Headers) ([]headerValue, err
 			return nil, err
 		}
 	}
-	values := []headerValue{{headers.From, t.From.String()}, {headers.To, t.To.String()}}
-	if headers.Interaction != "" {
-		values = append(values, headerValue{headers.Interaction, string(interaction)})
+	values := []headerValue{
+		{headers.from, t.From.String()}, {headers.to, t.To.String()}, {headers.interaction, string(interaction)},
 	}
-	if headers.Trace != "" {
-		values = append(values, headerValue{headers.Trace, newUUID()})
+	if headers.trace != "" {
+		values = append(values, headerValue{headers.trace, spine.NewUUID()})
 	}
 	token, err := t.token(r, interaction)
 	if err != nil {
@@ -134,16 +135,16 @@ func (t *Transport) token(r *http.Request, interaction InteractionID) (string, e
 	return t.Claims.token(t.From, r, interaction, now())
 }
 
-// interactionUnderBase is Interaction for a sender, which knows the path that
+// interactionUnderBase is InteractionOf for a sender, which knows the path that
 // its server has before /STU3 or /R4.
 func interactionUnderBase(r *http.Request) (InteractionID, error) {
 	path := r.URL.Path
 	for _, collection := range collections() {
 		if i := strings.LastIndex(path, collection); i >= 0 {
-			return interactionOf(r.Method, path[i:])
+			return interactionAt(r.Method, path[i:])
 		}
 	}
-	return interactionOf(r.Method, path)
+	return interactionAt(r.Method, path)
 }
 
 // plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end.

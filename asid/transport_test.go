@@ -219,7 +219,7 @@ func TestTheRecordsURLReachesTheWireEncodedBehindTheSSPs(t *testing.T) {
 func TestEachRequestHasATraceOfItsOwn(t *testing.T) {
 	var sent *http.Request
 	transport := &asid.Transport{
-		From: consumer.ASID, To: provider.ASID, Headers: asid.SSPHeaders(),
+		From: consumer.ASID, To: provider.ASID, Protocol: asid.SSP,
 		Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, Base: capture(&sent),
 	}
 	seen := make(map[string]bool)
@@ -261,7 +261,7 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 		"a header in raw lower case":    {header: "toasid", want: new(*asid.HeaderError)},
 		"no sender":                     {change: func(t *asid.Transport) { t.From = asid.ID{} }, want: new(*asid.ConfigError)},
 		"no receiver":                   {change: func(t *asid.Transport) { t.To = asid.ID{} }, want: new(*asid.ConfigError)},
-		"half the headers":              {change: func(t *asid.Transport) { t.Headers.From = "x" }, want: new(*asid.ConfigError)},
+		"a protocol that is none":       {change: func(t *asid.Transport) { t.Protocol = -1 }, want: new(*asid.ConfigError)},
 		"no organisation":               {change: func(t *asid.Transport) { t.Claims = asid.Claims{} }, want: new(*asid.ConfigError)},
 		"user and patient":              {change: func(t *asid.Transport) { t.Claims.User, t.Claims.Patient = "1", "9876543210" }, want: new(*asid.ConfigError)},
 		"an actor without patient":      {change: func(t *asid.Transport) { t.Claims.Actor = "x" }, want: new(*asid.ConfigError)},

@@ -35,19 +35,19 @@ func BenchmarkDecision(b *testing.B) {
 	b.Run("this library", func(b *testing.B) {
 		var list []asid.System
 		for _, id := range ids {
-			list = append(list, asid.System{ASID: asid.MustParse(id), FQDNs: []string{"a.nhs.uk"}, Interactions: interactions})
+			list = append(list, asid.System{ASID: asid.MustParseID(id), FQDNs: []string{"a.nhs.uk"}, Interactions: interactions})
 		}
 		memory, err := asid.NewMemory(list...)
 		check(err)
-		authorizer := &asid.Authorizer{Registry: memory, Self: asid.MustParse("999999999999")}
+		authorizer := &asid.Authorizer{Registry: memory, Self: asid.MustParseID("999999999999")}
 		names, err := asid.NamesOf(newNamed())
 		check(err)
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
-			from, err := asid.Parse(ids[i%systems])
+			from, err := asid.ParseID(ids[i%systems])
 			check(err)
-			_, err = authorizer.Authorize(context.Background(), asid.Claim{From: from, Observed: interactions[i%5], Names: names})
+			_, err = authorizer.Authorize(context.Background(), asid.Access{From: from, Observed: interactions[i%5], Names: names})
 			check(err)
 			i++
 		}

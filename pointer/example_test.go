@@ -32,7 +32,7 @@ func ExampleGuard_Authorize() {
 	}
 	guard := &pointer.Guard{Resolver: store}
 	caller := &asid.Caller{System: &asid.System{
-		ASID:         asid.MustParse("200000000205"),
+		ASID:         asid.MustParseID("200000000205"),
 		ODS:          []asid.ODSCode{mustODS("A81001")},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceDelete},
 	}}
@@ -57,7 +57,7 @@ func ExampleGuard_Middleware() {
 		fmt.Printf("%v for %v\n", decision.Change.Action, decision.Change.New.Custodian)
 	}))
 	caller := &asid.Caller{System: &asid.System{
-		ASID:         asid.MustParse("200000000205"),
+		ASID:         asid.MustParseID("200000000205"),
 		ODS:          []asid.ODSCode{mustODS("A81001")},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceCreate},
 	}}

@@ -34,8 +34,8 @@ type FHIR struct {
 	// pass can be read by the other.
 	RelativeReferences bool
 
-	// MaxBody bounds an answer's body, in bytes; zero or less: 1 MiB.
-	MaxBody int64
+	// MaxBytes bounds an answer's body, in bytes; zero or less: 1 MiB.
+	MaxBytes int64
 }
 
 // Resolve implements [Resolver]. The version is that of the resource and of the
@@ -169,9 +169,9 @@ func (f *FHIR) get(ctx context.Context, u *url.URL) (*answerRead, error) {
 	if a.version, err = versionOf(resp.Header.Values("ETag")); err != nil {
 		return nil, err
 	}
-	most := f.MaxBody
+	most := f.MaxBytes
 	if most <= 0 {
-		most = defaultMaxBody
+		most = defaultMaxBytes
 	}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, most+1)); err != nil {
 		return nil, err

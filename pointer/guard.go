@@ -19,8 +19,8 @@ type Guard struct {
 	// Resolver finds the stored pointers; required.
 	Resolver Resolver
 
-	// MaxBody bounds a request's body, in bytes; zero or less: 1 MiB.
-	MaxBody int64
+	// MaxBytes bounds a request's body, in bytes; zero or less: 1 MiB.
+	MaxBytes int64
 
 	// BundlePath is the path, such as /STU3, to which a Bundle of type
 	// transaction or batch may be posted. All its entries must pass, at most 100

@@ -149,7 +149,7 @@ func (d document) custodian(t *testing.T, json, xml string) document {
 func callerOf(t testing.TB, codes ...string) *asid.Caller {
 	t.Helper()
 	system := &asid.System{
-		ASID:  asid.MustParse("200000000205"),
+		ASID:  asid.MustParseID("200000000205"),
 		FQDNs: []string{"nrl.supplier.example.nhs.uk"},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceSearch,
 			asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate, asid.DocumentReferenceDelete},

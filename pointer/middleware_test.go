@@ -212,7 +212,7 @@ func TestRequestsAreRefused(t *testing.T) {
 
 func TestBodiesOverTheLimitAreRefusedWhateverTheySay(t *testing.T) {
 	create := load(t, "create", "stu3", "json").text
-	guard := &pointer.Guard{Resolver: stored(t), MaxBody: int64(len(create))}
+	guard := &pointer.Guard{Resolver: stored(t), MaxBytes: int64(len(create))}
 	_, h := send(t, guard, request("POST", collection, "application/fhir+json", create))
 	assert.True(t, h.called, "exactly the limit")
 

@@ -41,7 +41,7 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 	}
 	const serverName, clientName = "nrl.nhs.uk", "rr8.nhs.uk"
 	const clients, rounds = 20, 10 // of five requests each
-	own, other := asid.MustParse("200000000205"), asid.MustParse("200000000206")
+	own, other := asid.MustParseID("200000000205"), asid.MustParseID("200000000206")
 	code, err := asid.ParseODSCode("RR8")
 	require.NoError(t, err)
 	system := func(id asid.ID, fqdn string) asid.System {
@@ -50,7 +50,7 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 	}
 	registry, err := asid.NewMemory(system(own, clientName), system(other, "other.nhs.uk"))
 	require.NoError(t, err)
-	store, self := new(nrl.Store), asid.MustParse("999999999999")
+	store, self := new(nrl.Store), asid.MustParseID("999999999999")
 	authorizer := &asid.Authorizer{Registry: registry, Self: self}
 	guard := &pointer.Guard{Resolver: store, Disclose: true}
 	pki := spinetest.NewPKI()

@@ -13,7 +13,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 )
 
-const defaultMaxBody = 1 << 20
+const defaultMaxBytes = 1 << 20
 
 // read makes a Change of r, and returns the body that it has read for that.
 func (g *Guard) read(w http.ResponseWriter, r *http.Request) (Change, []byte, error) {
@@ -273,9 +273,9 @@ func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return nil, &MediaTypeError{Detail: "has a Content-Encoding"}
 	}
-	most := g.MaxBody
+	most := g.MaxBytes
 	if most <= 0 {
-		most = defaultMaxBody
+		most = defaultMaxBytes
 	}
 	if r.Body == nil {
 		return nil, nil

@@ -46,7 +46,7 @@ func ExampleTestRegistry() {
 func ExampleNewSSP() {
 	pki := spinetest.NewPKI()
 	defer pki.Close()
-	from, to := asid.MustParse("200000000115"), asid.MustParse("200000000205")
+	from, to := asid.MustParseID("200000000115"), asid.MustParseID("200000000205")
 	rr7, err := asid.ParseODSCode("RR7")
 	if err != nil {
 		log.Fatal(err)

@@ -21,9 +21,9 @@ import (
 // detector. It joins what r gets wrong.
 func TestRegistry(r asid.Registry, want ...asid.System) error {
 	t := &tester{registry: r}
-	unknown := asid.MustParse("999999999999")
+	unknown := asid.MustParseID("999999999999")
 	for i := 0; slices.ContainsFunc(want, func(s asid.System) bool { return s.ASID == unknown }); i++ {
-		unknown = asid.MustParse(fmt.Sprintf("%012d", i))
+		unknown = asid.MustParseID(fmt.Sprintf("%012d", i))
 	}
 	var asking sync.WaitGroup
 	for range 8 {

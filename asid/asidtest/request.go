@@ -33,7 +33,7 @@ func NewRequest(method, target string, sys asid.System, self asid.ID) *http.Requ
 func NewSSPRequest(target string, sys asid.System, self asid.ID, ssp string) *http.Request {
 	sys.FQDNs = []string{ssp}
 	return newRequest(http.MethodGet, target, &sys, &asid.Transport{
-		To: self, Headers: asid.SSPHeaders(),
+		To: self, Protocol: asid.SSP,
 	})
 }
 

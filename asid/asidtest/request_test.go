@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	self = asid.MustParse("999999999999")
+	self = asid.MustParseID("999999999999")
 	rr8  = asid.System{
-		ASID:         asid.MustParse("200000000205"),
+		ASID:         asid.MustParseID("200000000205"),
 		ODS:          []asid.ODSCode{ods("RR8")},
 		FQDNs:        []string{"nrl-rr8.supplier.thirdparty.nhs.uk"},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceCreate, asid.DocumentReferenceRead},

@@ -112,7 +112,7 @@ func (s *SSP) Client(cert tls.Certificate, from, to asid.ID) *http.Client {
 	}
 	return &http.Client{Transport: &asid.Transport{
 		From: from, To: to, Interaction: asid.DocumentReferenceContentRead,
-		Headers: asid.SSPHeaders(), Claims: claims, SSP: ssp,
+		Protocol: asid.SSP, Claims: claims, SSP: ssp,
 		Base: s.server.Client(cert).Transport, Time: s.time,
 	}}
 }
@@ -150,15 +150,15 @@ func (s *SSP) verify(ctx context.Context, presented []*x509.Certificate) error {
 // authorizer returns one that takes Ssp-To for its own ASID, whatever it is: the
 // SSP stands in for all providers. forward sees whether there is such a one.
 func (s *SSP) authorizer(r *http.Request) *asid.Authorizer {
-	to, err := asid.Parse(r.Header.Get("Ssp-To"))
+	to, err := asid.ParseID(r.Header.Get("Ssp-To"))
 	if err != nil {
-		to = asid.MustParse("000000000000") // the header is refused before this counts
+		to = asid.MustParseID("000000000000") // the header is refused before this counts
 	}
 	return &asid.Authorizer{
 		Registry: s.registry,
 		Self:     to,
-		Headers:  asid.SSPHeaders(),
-		Interaction: func(r *http.Request) (asid.InteractionID, error) {
+		Protocol: asid.SSP,
+		InteractionOf: func(r *http.Request) (asid.InteractionID, error) {
 			// Method and path say no more than that something is retrieved.
 			return asid.InteractionID(r.Header.Get("Ssp-InteractionID")), nil
 		},
@@ -221,7 +221,7 @@ func recordURL(u *url.URL) (*url.URL, error) {
 // lest the SSP be a way to anywhere.
 func (s *SSP) receiver(r *http.Request, host string) error {
 	refusal := &asid.InteractionError{Interaction: asid.InteractionID(r.Header.Get("Ssp-InteractionID")), Err: asid.ErrNotFound}
-	to, err := asid.Parse(r.Header.Get("Ssp-To"))
+	to, err := asid.ParseID(r.Header.Get("Ssp-To"))
 	if err != nil {
 		return refusal
 	}

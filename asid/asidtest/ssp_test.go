@@ -29,9 +29,9 @@ const (
 )
 
 var (
-	consumerASID = asid.MustParse("200000000115")
-	providerASID = asid.MustParse("200000000205")
-	clerkASID    = asid.MustParse("200000000300") // may not retrieve
+	consumerASID = asid.MustParseID("200000000115")
+	providerASID = asid.MustParseID("200000000205")
+	clerkASID    = asid.MustParseID("200000000300") // may not retrieve
 )
 
 // An exchange is a consumer, an SSP and a provider.
@@ -123,9 +123,9 @@ func TestTheSSPRefuses(t *testing.T) {
 		"a certificate of the sibling SubCA":    {x.pki.Issue(consumer, spinetest.FromOtherSubCA()), consumerASID, providerASID, record, 495, "subca"},
 		"a certificate that speaks for no name": {x.pki.Issue("*.nhs.uk"), consumerASID, providerASID, record, 495, "fqdn"},
 		"a certificate of another system":       {x.pki.Issue("other.nhs.uk"), consumerASID, providerASID, record, 403, "ACCESS_DENIED"},
-		"an ASID that is unknown":               {x.cert, asid.MustParse("200000009999"), providerASID, record, 403, "ASID_CHECK_FAILED"},
+		"an ASID that is unknown":               {x.cert, asid.MustParseID("200000009999"), providerASID, record, 403, "ASID_CHECK_FAILED"},
 		"an ASID without the interaction":       {x.cert, clerkASID, providerASID, record, 403, "ASID_CHECK_FAILED"},
-		"a receiver that is unknown":            {x.cert, consumerASID, asid.MustParse("200000009999"), record, 403, "ASID_CHECK_FAILED"},
+		"a receiver that is unknown":            {x.cert, consumerASID, asid.MustParseID("200000009999"), record, 403, "ASID_CHECK_FAILED"},
 		"a receiver with another host":          {x.cert, consumerASID, consumerASID, record, 403, "ASID_CHECK_FAILED"},
 		"a URL with a port":                     {x.cert, consumerASID, providerASID, "https://" + providerName + ":8443/1", 400, "port"},
 		"a provider that is down":               {x.cert, consumerASID, providerASID, "https://down.thirdparty.nhs.uk/1", 502, "no server"},
@@ -152,7 +152,7 @@ func (x *exchange) raw(t *testing.T, method, requestURI string, change func(http
 	t.Helper()
 	headers := make(chan http.Header, 1)
 	// The headers are those that a Transport makes.
-	capture := &asid.Transport{From: consumerASID, To: providerASID, Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
+	capture := &asid.Transport{From: consumerASID, To: providerASID, Interaction: asid.DocumentReferenceContentRead, Protocol: asid.SSP,
 		Claims: asid.Claims{Organization: ods("RR7"), User: "1"}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 			headers <- r.Header
 			return nil, errors.New("captured")

@@ -64,10 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer base.CloseIdleConnections()
 	t := &asid.Transport{Base: base}
-	if t.From, err = asid.Parse(*from); err != nil {
+	if t.From, err = asid.ParseID(*from); err != nil {
 		return fmt.Errorf("-from: %w", err)
 	}
-	if t.To, err = asid.Parse(*to); err != nil {
+	if t.To, err = asid.ParseID(*to); err != nil {
 		return fmt.Errorf("-to: %w", err)
 	}
 	if t.Interaction, err = asid.ParseInteractionID(*interaction); err != nil {
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case asid.DocumentReferenceRead, asid.DocumentReferenceSearch:
 		// The NRL itself is called, with headers of its own.
 	default:
-		t.Headers = asid.SSPHeaders()
+		t.Protocol = asid.SSP
 	}
 	if *ssp != "" {
 		if t.SSP, err = url.Parse(*ssp); err != nil {

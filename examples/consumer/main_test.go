@@ -40,13 +40,13 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	files := exampletest.NewFiles(t)
 	registry, err := asid.NewMemory(
-		asid.System{ASID: asid.MustParse(consumerASID), ODS: []asid.ODSCode{ods(t, "RGD")}, FQDNs: []string{consumerName},
+		asid.System{ASID: asid.MustParseID(consumerASID), ODS: []asid.ODSCode{ods(t, "RGD")}, FQDNs: []string{consumerName},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceContentRead}},
-		asid.System{ASID: asid.MustParse(providerASID), ODS: []asid.ODSCode{ods(t, "RR8")}, FQDNs: []string{providerName},
+		asid.System{ASID: asid.MustParseID(providerASID), ODS: []asid.ODSCode{ods(t, "RR8")}, FQDNs: []string{providerName},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceCreate}},
 	)
 	require.NoError(t, err)
-	gate := &asid.Gate{Self: asid.MustParse(providerASID)}
+	gate := &asid.Gate{Self: asid.MustParseID(providerASID)}
 	s := &scene{files: files}
 	s.end = files.PKI.Endpoint(providerName, sspName, consumerName)
 	s.provider = files.PKI.NewServer(s.end,

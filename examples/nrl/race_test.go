@@ -52,7 +52,7 @@ func newClient(t *testing.T, files *exampletest.Files, port, fqdn, id, ods strin
 	}}
 	t.Cleanup(base.CloseIdleConnections)
 	return &http.Client{Transport: &asid.Transport{
-		From: asid.MustParse(id), To: asid.MustParse("999999999999"), Base: base,
+		From: asid.MustParseID(id), To: asid.MustParseID("999999999999"), Base: base,
 		Claims: asid.Claims{Organization: code, User: "111222333444"},
 	}}
 }

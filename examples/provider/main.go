@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
 	}
-	id, err := asid.Parse(*self)
+	id, err := asid.ParseID(*self)
 	if err != nil {
 		return fmt.Errorf("-asid: %w", err)
 	}

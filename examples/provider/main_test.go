@@ -73,8 +73,8 @@ func ssp(t *testing.T, files *exampletest.Files, addr string) *http.Client {
 	}}
 	t.Cleanup(base.CloseIdleConnections)
 	return &http.Client{Transport: &asid.Transport{
-		From: asid.MustParse("928942012545"), To: asid.MustParse(self), Base: base,
-		Interaction: asid.DocumentReferenceContentRead, Headers: asid.SSPHeaders(),
+		From: asid.MustParseID("928942012545"), To: asid.MustParseID(self), Base: base,
+		Interaction: asid.DocumentReferenceContentRead, Protocol: asid.SSP,
 		Claims: asid.Claims{Organization: code, User: "111222333444"},
 	}}
 }

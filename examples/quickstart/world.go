@@ -20,10 +20,10 @@ import (
 
 // The systems of the world, and their names.
 var (
-	consumerASID = asid.MustParse("928942012545")
-	providerASID = asid.MustParse("200000000205")
-	otherASID    = asid.MustParse("200000000206") // another provider
-	nrlASID      = asid.MustParse("999999999999")
+	consumerASID = asid.MustParseID("928942012545")
+	providerASID = asid.MustParseID("200000000205")
+	otherASID    = asid.MustParseID("200000000206") // another provider
+	nrlASID      = asid.MustParseID("999999999999")
 )
 
 const (

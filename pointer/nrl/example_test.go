@@ -24,7 +24,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	system := asid.System{
-		ASID:         asid.MustParse("200000000205"),
+		ASID:         asid.MustParseID("200000000205"),
 		ODS:          []asid.ODSCode{surgery},
 		FQDNs:        []string{"nrl.supplier.example.nhs.uk"},
 		Interactions: []asid.InteractionID{asid.DocumentReferenceCreate, asid.DocumentReferenceSearch},
@@ -33,7 +33,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	self := asid.MustParse("999999999999")
+	self := asid.MustParseID("999999999999")
 
 	store := new(nrl.Store)
 	guard := &pointer.Guard{Resolver: store, Disclose: true}

@@ -57,7 +57,7 @@ type instance struct {
 }
 
 func start(t testing.TB, codes ...string) *instance {
-	system := &asid.System{ASID: asid.MustParse("200000000205"), Interactions: []asid.InteractionID{
+	system := &asid.System{ASID: asid.MustParseID("200000000205"), Interactions: []asid.InteractionID{
 		asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate, asid.DocumentReferenceDelete}}
 	if len(codes) == 0 {
 		codes = []string{"A81001"}
@@ -472,11 +472,11 @@ func TestSearchesKeepTheirOrder(t *testing.T) {
 	assert.Equal(t, want, got, "oldest first")
 }
 
-var self = asid.MustParse("999999999999")
+var self = asid.MustParseID("999999999999")
 
 // whole is i's store behind an Authorizer that knows one system.
 func (i *instance) whole(t *testing.T, interactions ...asid.InteractionID) (http.Handler, asid.System) {
-	system := asid.System{ASID: asid.MustParse("200000000205"), ODS: []asid.ODSCode{ods(t, "RX1")}, FQDNs: []string{"rx1.nhs.uk"}, Interactions: interactions}
+	system := asid.System{ASID: asid.MustParseID("200000000205"), ODS: []asid.ODSCode{ods(t, "RX1")}, FQDNs: []string{"rx1.nhs.uk"}, Interactions: interactions}
 	registry, err := asid.NewMemory(system)
 	require.NoError(t, err)
 	state := asidtest.NewRequest("GET", collection, system, self).TLS

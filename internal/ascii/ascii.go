@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ascii classifies bytes of ASCII and compares and bounds texts that
+// come from the network.
+package ascii
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Letter reports whether c is a letter, of either case.
+func Letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// Digit reports whether c is a decimal digit.
+func Digit(c byte) bool { return '0' <= c && c <= '9' }
+
+// Alphanumeric reports whether c is a letter or a decimal digit.
+func Alphanumeric(c byte) bool { return Letter(c) || Digit(c) }
+
+// Hex reports whether c is a hexadecimal digit, of either case.
+func Hex(c byte) bool { return Digit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
+
+// Lower returns c in lower case.
+func Lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+// Digits reports whether s is not empty and has decimal digits only.
+func Digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// Printable reports whether s has printable characters only (0x20 to 0x7E).
+func Printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// EqualHeader reports whether some reader takes the two names of a header for
+// the same: letter case does not count, nor does the difference of hyphen and
+// underscore, which is lost to those that follow CGI (RFC 3875 section 4.1.18).
+func EqualHeader(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if foldHeader(a[i]) != foldHeader(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func foldHeader(c byte) byte {
+	if c == '_' {
+		return '-'
+	}
+	return Lower(c)
+}
+
+// Cut returns s if it has at most n bytes; else as many characters from its
+// start as fit into n bytes, and an ellipsis of three dots behind them.
+func Cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
+}
