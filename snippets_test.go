@@ -61,7 +61,7 @@ func consumer(end *tlsconfig.Endpoint, ods asid.ODSCode, record string) {
 		From:        asid.MustParseID("928942012545"),
 		To:          asid.MustParseID("200000000205"),
 		Interaction: asid.DocumentReferenceContentRead,
-		Protocol:     asid.SSP,
+		Protocol:    asid.SSP,
 		SSP:         &url.URL{Scheme: "https", Host: "proxy.int.spine2.ncrs.nhs.uk"},
 		Claims:      asid.Claims{Organization: ods, User: "111222333444"},
 		Base:        &http.Transport{TLSClientConfig: config},

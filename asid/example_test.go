@@ -148,7 +148,7 @@ systems:
 	// the ASID is unknown
 }
 
-func ExampleInteraction() {
+func ExampleInteractionOf() {
 	for _, r := range []*http.Request{
 		httptest.NewRequest(http.MethodPatch, "/STU3/DocumentReference/4711", nil),
 		httptest.NewRequest(http.MethodPatch, "/STU3/DocumentReference%2F4711", nil),
