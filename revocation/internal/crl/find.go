@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+// An Entry is what a list says about one certificate.
+type Entry struct {
+	Reason der.Reason
+	Time   time.Time // revocationDate
+}
+
+// Find returns the list's entry for the certificate (RFC 5280 section 6.3.3 (i)
+// and (j)). Of several, one that revokes comes before removeFromCRL. Where it is
+// not certain that a certificateIssuer is another name than that of the
+// certificate's issuer, an entry that revokes counts.
+func (l *List) Find(s *Subject) (Entry, bool) {
+	w, listed := l.lookUp(s)
+	if !listed {
+		return Entry{}, false
+	}
+	return Entry{Reason: w.reason(), Time: w.time()}, true
+}
+
+func (l *List) lookUp(s *Subject) (when, bool) {
+	if l.entries == nil {
+		return 0, false
+	}
+	group, ok := uint32(0), l.issuer == s.Issuer
+	if l.scope.indirect {
+		group, ok = l.groups[s.Issuer]
+	}
+	var found when
+	var listed bool
+	if ok {
+		if found, listed = l.entries.find(s.serial, group); listed && found.reason() != der.ReasonRemoveFromCRL {
+			return found, true
+		}
+	}
+	for name, group := range l.groups {
+		if name == s.Issuer || !der.MayBeEqual(name, s.Issuer) {
+			continue
+		}
+		if w, also := l.entries.find(s.serial, group); also && w.reason() != der.ReasonRemoveFromCRL {
+			return w, true
+		}
+	}
+	return found, listed
+}

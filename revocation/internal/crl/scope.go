@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+// A scope is what a CRL covers: an issuingDistributionPoint (RFC 5280 section
+// 5.2.5). The zero value is that of a CRL without the extension.
+type scope struct {
+	present        bool
+	name           pointName
+	userCerts      bool
+	caCerts        bool
+	attributeCerts bool
+	someReasons    bool
+	reasons        Reasons // with someReasons
+	indirect       bool
+}
+
+// readScope reads an IssuingDistributionPoint and returns what is wrong, or "".
+func readScope(content cryptobyte.String) (s scope, fault string) {
+	const malformed = "the issuingDistributionPoint is not well formed"
+	s.present = true
+	var fields, flags cryptobyte.String
+	if !content.ReadASN1(&fields, asn1.SEQUENCE) || !content.Empty() {
+		return s, malformed
+	}
+	if fields.Empty() {
+		return s, "the issuingDistributionPoint is empty"
+	}
+	var ok [5]bool
+	s.name, ok[0] = readPointName(&fields)
+	s.userCerts, ok[1] = der.ReadBool(&fields, 1)
+	s.caCerts, ok[2] = der.ReadBool(&fields, 2)
+	if !fields.ReadOptionalASN1(&flags, &s.someReasons, asn1.Tag(3).ContextSpecific()) {
+		return s, malformed
+	}
+	s.indirect, ok[3] = der.ReadBool(&fields, 4)
+	s.attributeCerts, ok[4] = der.ReadBool(&fields, 5)
+	if ok != [5]bool{true, true, true, true, true} || !fields.Empty() {
+		return s, malformed
+	}
+	if s.someReasons {
+		if s.reasons, ok[0] = readReasons(flags); !ok[0] {
+			return s, malformed
+		}
+	}
+	kinds := 0
+	for _, only := range []bool{s.userCerts, s.caCerts, s.attributeCerts} {
+		if only {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		return s, "the issuingDistributionPoint asserts more than one of onlyContainsUserCerts, onlyContainsCACerts and onlyContainsAttributeCerts"
+	}
+	return s, ""
+}
+
+// ScopeKey returns what identifies the scope of the list beside its issuer, the
+// same for scopes whose names are equal; "" for a list without
+// issuingDistributionPoint.
+func (l *List) ScopeKey() string {
+	s := &l.scope
+	if !s.present {
+		return ""
+	}
+	var keys []string
+	for _, name := range s.name.names(l.issuer) {
+		keys = append(keys, name.Key())
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	key := fmt.Sprintf("%t %t %t %t %d %t", s.userCerts, s.caCerts, s.attributeCerts, s.someReasons, s.reasons, s.indirect)
+	for _, name := range keys {
+		key += fmt.Sprintf(" %d %s", len(name), name)
+	}
+	return key
+}
+
+// Scoped reports whether the list has an issuingDistributionPoint.
+func (l *List) Scoped() bool { return l.scope.present }
+
+// Indirect reports whether the list may speak of other issuers' certificates.
+func (l *List) Indirect() bool { return l.scope.indirect }
+
+// PointKeys returns what identifies the names of the list's distribution point,
+// as Point.Keys does; nil if it names none.
+func (l *List) PointKeys() (keys []string) {
+	for _, name := range l.scope.name.names(l.issuer) {
+		keys = append(keys, name.Key())
+	}
+	return keys
+}
+
+// ScopeText describes the scope for an operator.
+func (l *List) ScopeText() string {
+	s := &l.scope
+	if !s.present {
+		return "all certificates of the issuer"
+	}
+	text := describe(s.name.names(l.issuer))
+	for _, only := range []struct {
+		set  bool
+		text string
+	}{{s.userCerts, "onlyContainsUserCerts"}, {s.caCerts, "onlyContainsCACerts"}, {s.attributeCerts, "onlyContainsAttributeCerts"},
+		{s.someReasons, "onlySomeReasons"}, {s.indirect, "indirectCRL"}} {
+		if only.set {
+			text += " " + only.text
+		}
+	}
+	return text
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"slices"
+	"sync"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+// maxKeys bounds how many keys a list remembers to have been tried with.
+const maxKeys = 64
+
+// verifiedKeys remembers which keys were tried on a list's signature. The list
+// and the key are all that the outcome rests on, so it never changes.
+type verifiedKeys struct {
+	mu    sync.Mutex
+	tried map[[32]byte]bool // by SHA-256 of the SubjectPublicKeyInfo
+}
+
+// VerifiedBy reports whether the list's signature verifies with the
+// certificate's key.
+func (l *List) VerifiedBy(cert *x509.Certificate) bool {
+	key := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	l.keys.mu.Lock()
+	defer l.keys.mu.Unlock()
+	if valid, known := l.keys.tried[key]; known {
+		return valid
+	}
+	valid := l.algorithm.Verify(cert.PublicKey, l.digest, l.signature) == nil
+	if l.keys.tried == nil || len(l.keys.tried) == maxKeys {
+		l.keys.tried = make(map[[32]byte]bool, 1)
+	}
+	l.keys.tried[key] = valid
+	return valid
+}
+
+var idKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
+
+// MaySign reports whether the certificate is one of the CRL's issuer and lets its
+// key sign CRLs (RFC 5280 section 6.3.3 (f)). A CA may lack keyUsage, as old ones
+// do; what is not a CA needs cRLSign in so many words.
+func (l *List) MaySign(cert *x509.Certificate) bool {
+	if name, ok := der.NormalName(cert.RawSubject); !ok || name != l.issuer {
+		return false
+	}
+	if cert.KeyUsage&x509.KeyUsageCRLSign != 0 {
+		return true
+	}
+	ca := cert.BasicConstraintsValid && cert.IsCA
+	return ca && !slices.ContainsFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(idKeyUsage) })
+}
+
+// Names reports whether the list's authorityKeyIdentifier names the certificate's
+// key; which key signed, only the signature tells.
+func (l *List) Names(cert *x509.Certificate) bool {
+	return len(l.keyID) > 0 && bytes.Equal(cert.SubjectKeyId, l.keyID)
+}
