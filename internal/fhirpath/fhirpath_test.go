@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fhirpath_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+)
+
+func TestIDsAreThoseOfFHIR(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"1", "a.b-C", strings.Repeat("x", 64), "DocumentReference", "..a"} {
+		assert.True(t, fhirpath.IsID(id), id)
+	}
+	for _, id := range []string{"", ".", "..", strings.Repeat("x", 65), "a/b", "a b", "a_b", "é", "a\x00"} {
+		assert.False(t, fhirpath.IsID(id), "%q", id)
+	}
+}
+
+func TestAPathLeadsToOnePlaceOrIsRefused(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]fhirpath.Place{
+		"/STU3/DocumentReference":                   {Base: "/STU3/", Typed: true},
+		"/DocumentReference":                        {Base: "/", Typed: true},
+		"/STU3/DocumentReference/1":                 {Base: "/STU3/", Typed: true, ID: "1"},
+		"/STU3/DocumentReference/DocumentReference": {Base: "/STU3/", Typed: true, ID: "DocumentReference"},
+		"/STU3/Patient/1":                           {Base: "/STU3/Patient/1"},
+		"/":                                         {Base: "/"},
+	} {
+		got, ok := fhirpath.Parse(&url.URL{Path: path})
+		assert.True(t, ok, path)
+		assert.Equal(t, want, got, path)
+	}
+	for _, raw := range []string{
+		"/STU3/DocumentReference/", "/STU3//DocumentReference/1", "/STU3/./DocumentReference", "/STU3/x/../DocumentReference",
+		"/STU3/DocumentReference%2F1", "/STU3/DocumentReference/a%20b", "/STU3/DocumentReference/a_b", `/STU3\DocumentReference`, "STU3", "",
+	} {
+		u, err := url.Parse(raw)
+		assert.NoError(t, err)
+		_, ok := fhirpath.Parse(u)
+		assert.False(t, ok, raw)
+	}
+}
+
+func TestOverridesAreFoundInEverySpelling(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"X-HTTP-Method-Override", "x_http_method_override", "X-Http_Method-Override", "X-HTTP-METHOD", "X_Method_Override",
+		"X-Original-Url", "x_original_url", "X-REWRITE-URL", "X_Rewrite-Url", "If-None-Exist", "If_None_Exist", "x-original-method",
+		"Upgrade", "upgrade", "HTTP2-Settings",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header[name] = []string{"x"} // not Set: a map that another program has filled
+		assert.NotEmpty(t, fhirpath.Override(r), name)
+	}
+	for _, connection := range []string{"upgrade", "keep-alive, Upgrade", "close ,\tUPGRADE"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Connection", connection)
+		assert.NotEmpty(t, fhirpath.Override(r), connection)
+	}
+	for _, query := range []string{"_method=DELETE", "_METHOD=x", "a=1&%5fmethod=DELETE", "$httpMethod=PATCH", "X-HTTP-Method-Override=x", "a;b", "%zz"} {
+		r := httptest.NewRequest(http.MethodGet, "/?"+query, nil)
+		assert.NotEmpty(t, fhirpath.Override(r), query)
+	}
+	assert.NotEmpty(t, fhirpath.Override(&http.Request{Method: http.MethodConnect, URL: new(url.URL)}))
+}
+
+func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=x&_format=json", nil)
+	for name, value := range map[string]string{
+		"Accept": "application/fhir+json", "If-Match": `W/"1"`, "Connection": "keep-alive, close", "X-Forwarded-For": "10.0.0.1",
+		"X-Request-Id": "1", "fromASID": "200000000205", "Upgrade-Insecure-Requests": "1",
+	} {
+		r.Header.Set(name, value)
+	}
+	assert.Empty(t, fhirpath.Override(r))
+}
+
+func TestHopByHopHeadersAreRemoved(t *testing.T) {
+	t.Parallel()
+	h := http.Header{
+		"Connection": {"close, X-One", " x-two ,"}, "X-One": {"1"}, "X-Two": {"2"}, "Te": {"trailers"}, "Keep-Alive": {"timeout=5"},
+		"Transfer-Encoding": {"chunked"}, "Trailer": {"X"}, "Upgrade": {"h2c"}, "Proxy-Authorization": {"Basic x"}, "Accept": {"*/*"},
+	}
+	fhirpath.RemoveHopByHop(h)
+	assert.Equal(t, http.Header{"Accept": {"*/*"}}, h)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fhirpath
+
+import (
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+)
+
+// overrides returns the headers by which a server behind may take a request for
+// another one than its method and URL say: method overrides, the URL rewrites of
+// IIS and of the frameworks that follow it, and FHIR's conditional create, which
+// answers with a pointer in place of making one.
+func overrides() [7]string {
+	return [...]string{
+		"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method",
+		"X-Original-URL", "X-Rewrite-URL", "If-None-Exist",
+	}
+}
+
+// Override returns what makes r mean something else than its method and URL say,
+// as a phrase for a refusal such as "has the header X-HTTP-Method", or the empty
+// string if there is nothing: a header of the list in any spelling, a parameter
+// that replaces the method, a query that readers could split in different ways,
+// a switch of protocols, or CONNECT. What is behind a switch is no request that
+// anyone could judge.
+func Override(r *http.Request) string {
+	for key := range r.Header {
+		for _, name := range overrides() {
+			if ascii.EqualHeader(key, name) {
+				return "has the header " + name
+			}
+		}
+		if ascii.EqualHeader(key, "Upgrade") || ascii.EqualHeader(key, "HTTP2-Settings") {
+			return "asks for another protocol"
+		}
+	}
+	if r.Method == http.MethodConnect || hasToken(r.Header["Connection"], "upgrade") {
+		return "asks for another protocol"
+	}
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	// Readers differ over what of a query that cannot be parsed whole they keep.
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "has a malformed query"
+	}
+	for key := range query {
+		switch strings.ToLower(key) {
+		case "_method", "$httpmethod", "x-http-method-override", "x-http-method", "x-method-override":
+			return "has the parameter of a method override"
+		}
+	}
+	return ""
+}
+
+// hasToken reports whether a list of tokens (RFC 9110 section 5.6.1) has the
+// token, without case.
+func hasToken(values []string, token string) bool {
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(textproto.TrimString(item), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// RemoveHopByHop deletes what is about one connection only (RFC 9110 section
+// 7.6.1): the headers that Connection names, and those of RFC 2616 section
+// 13.5.1. It comes before anything is added, or Connection could name that.
+func RemoveHopByHop(h http.Header) {
+	for _, value := range h["Connection"] {
+		for item := range strings.SplitSeq(value, ",") {
+			if name := textproto.TrimString(item); name != "" {
+				h.Del(name)
+			}
+		}
+	}
+	for _, name := range [...]string{
+		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
+	} {
+		h.Del(name)
+	}
+}
