@@ -12,7 +12,10 @@ import (
 )
 
 // Names are the FQDNs that one certificate speaks for. The zero Names are none.
-type Names struct{ fqdns []string }
+type Names struct {
+	fqdns []string
+	cert  *x509.Certificate // for systems that are bound by a fingerprint; nil: those are not
+}
 
 // NamesOf returns the names of a peer's leaf: its dNSNames, or its only common
 // name if it has no subjectAltName extension at all. That it is a Spine
@@ -25,7 +28,7 @@ func NamesOf(cert *x509.Certificate) (Names, error) {
 	if err != nil {
 		return Names{}, &BindingError{Err: err}
 	}
-	return Names{fqdns}, nil
+	return Names{fqdns, cert}, nil
 }
 
 var errNoCertificate = errors.New("the connection has no client certificate")
@@ -39,6 +42,13 @@ type Access struct {
 	Claimed  InteractionID // from the header; empty if the request names none
 	Observed InteractionID // from method and path
 	Names    Names         // of the peer's certificate
+
+	// Organization is what the token names; a [SenderRegistry] needs it.
+	Organization ODSCode
+
+	// OnlyUpdate wants DocumentReferenceUpdate for an update, and not
+	// DocumentReferencePatch.
+	OnlyUpdate bool
 }
 
 // Authorize is the decision itself: no clock, no network, no headers. In this
@@ -47,37 +57,28 @@ type Access struct {
 // The error is a [*BindingError] or an [*InteractionError].
 //
 // A certificate is a system's own if one of the names it speaks for is one of
-// the system's FQDNs, without regard to case. One name of several is enough: the
-// Spine's CA vouched for each.
+// the system's FQDNs, without regard to case, or if it or its key is one of the
+// system's fingerprints. One name of several is enough: the Spine's CA signed all.
+//
+// DocumentReferencePatch counts as DocumentReferenceUpdate, claimed and assured,
+// unless OnlyUpdate is set.
 func Authorize(sys *System, c Access) error { return c.authorize(sys) }
 
 func (c *Access) authorize(sys *System) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}
-	if !sys.owns(c.Names.fqdns) {
+	if sys.bind(&c.Names) == "" {
 		return &BindingError{ASID: c.From, FQDNs: slices.Clone(c.Names.fqdns)}
 	}
-	if c.Claimed != "" && c.Claimed != c.Observed {
+	patch := c.Observed == DocumentReferenceUpdate && !c.OnlyUpdate
+	if c.Claimed != "" && c.Claimed != c.Observed && !(patch && c.Claimed == DocumentReferencePatch) {
 		return &InteractionError{ASID: c.From, Interaction: c.Claimed, Err: ErrMismatch}
 	}
-	if c.Observed == "" || !sys.assured(c.Observed) {
+	if c.Observed == "" || !sys.assured(c.Observed) && !(patch && sys.assured(DocumentReferencePatch)) {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotAssociated}
 	}
 	return nil
-}
-
-// owns reports whether a certificate of these names is the system's.
-func (s *System) owns(names []string) bool {
-	for _, name := range names {
-		for _, registered := range s.FQDNs {
-			// Registries that were checked when made have them in lower case too.
-			if name == registered || fqdn.Equal(name, registered) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // assured reports whether the system may perform the interaction.
@@ -87,4 +88,10 @@ func (s *System) assured(id InteractionID) bool {
 		return true
 	}
 	return slices.Contains(s.Interactions, id)
+}
+
+// Assured reports whether the system may perform the interaction.
+// DocumentReferencePatch counts as DocumentReferenceUpdate.
+func (s *System) Assured(id InteractionID) bool {
+	return s.assured(id) || id == DocumentReferenceUpdate && s.assured(DocumentReferencePatch)
 }

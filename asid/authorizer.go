@@ -25,6 +25,7 @@ type Authorizer struct {
 
 	Audience       string        // what the token's aud must be; empty: it is not compared
 	MaxSkew        time.Duration // by which the sender's clock may differ from ours; zero: not at all
+	OnlyUpdate     bool          // refuse DocumentReferencePatch, which else counts as DocumentReferenceUpdate
 	AllowAnyClaims bool          // check only that the token is well formed, not that it agrees with the request
 
 	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
@@ -39,7 +40,7 @@ func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 	if a.Registry == nil {
 		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
 	}
-	sys, err := a.Registry.Lookup(ctx, c.From)
+	sys, err := lookup(ctx, a.Registry, &c)
 	if err != nil {
 		if errors.Is(err, ErrNotFound) {
 			return nil, &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
@@ -111,11 +112,13 @@ func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
 		return nil, err
 	}
 	d.observed = observed
-	sys, err := a.Authorize(r.Context(), Access{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names})
+	access := Access{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names, Organization: d.token.organization(), OnlyUpdate: a.OnlyUpdate}
+	sys, err := a.Authorize(r.Context(), access)
 	if err != nil {
 		return nil, err
 	}
-	caller := &Caller{System: sys, Interaction: observed, Token: d.token}
+	d.bound = sys.bind(&d.names)
+	caller := &Caller{System: sys, Interaction: observed, Binding: d.bound, Token: d.token}
 	if a.AllowAnyClaims {
 		return caller, nil
 	}

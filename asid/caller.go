@@ -8,7 +8,8 @@ import "context"
 type Caller struct {
 	System      *System
 	Interaction InteractionID
-	Token       *Token // from the Authorization header, for audit; nil unless [Authorizer.Middleware] read one
+	Binding     Binding // why the certificate is the system's
+	Token       *Token  // from the Authorization header, for audit; nil unless [Authorizer.Middleware] read one
 }
 
 type callerKey struct{}

@@ -22,6 +22,7 @@ const (
 	DocumentReferenceSearch      InteractionID = "urn:nhs:names:services:nrl:DocumentReference.search"
 	DocumentReferenceCreate      InteractionID = "urn:nhs:names:services:nrl:DocumentReference.create"
 	DocumentReferenceUpdate      InteractionID = "urn:nhs:names:services:nrl:DocumentReference.update"
+	DocumentReferencePatch       InteractionID = "urn:nhs:names:services:nrl:DocumentReference.patch" // an update, as the directory has it
 	DocumentReferenceDelete      InteractionID = "urn:nhs:names:services:nrl:DocumentReference.delete"
 	DocumentReferenceContentRead InteractionID = "urn:nhs:names:services:nrl:DocumentReference.content.read"
 )

@@ -17,6 +17,7 @@ type decision struct {
 	claimed
 	observed InteractionID
 	names    Names
+	bound    Binding // if it was authorised
 }
 
 // log writes the one record of the decision; err is nil if the request may pass.
@@ -45,6 +46,7 @@ func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
 		}
 	}
 	add("fqdn", d.names.String())
+	add("bound", string(d.bound))
 	add("from", d.from.String())
 	add("to", d.to.String())
 	add("interaction", string(d.observed))

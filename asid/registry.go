@@ -17,6 +17,9 @@ import (
 type System struct {
 	ASID         ID
 	FQDNs        []string        // the names of which its certificate must speak for one
+	SharedFQDNs  []string        // those of FQDNs that other systems may share; see BoundByPartyKey
+	Leaves       []Fingerprint   // certificates that are its own, whatever their names
+	Keys         []Fingerprint   // keys whose certificates are its own, whatever their names
 	Interactions []InteractionID // what it has been assured for
 
 	index map[InteractionID]int // where in Interactions each is, if NewMemory found them many
@@ -41,9 +44,9 @@ type Memory struct {
 }
 
 // NewMemory returns a registry of copies of the systems. It refuses, with a
-// [*RegistryError], a zero or repeated ASID, a system without an FQDN, an FQDN
-// that is not a plain host name, an interaction ID that is not a URN, and
-// whatever a system lists twice.
+// [*RegistryError], a zero or repeated ASID, a system that has neither an FQDN nor
+// a fingerprint, an FQDN that is not a plain host name, an interaction ID that is
+// not a URN, and whatever a system lists twice.
 func NewMemory(systems ...System) (*Memory, error) {
 	m := &Memory{systems: newTable(len(systems))}
 	// A look-up misses the processor's caches at every pointer that it follows, so
@@ -85,14 +88,15 @@ func (s *System) copyFrom(given *System, assured map[string]*interactionSet) err
 		return &RegistryError{ASID: given.ASID, Detail: detail, Err: err}
 	}
 	s.ASID, s.ODS = given.ASID, slices.Clone(given.ODS)
+	s.SharedFQDNs, s.Leaves, s.Keys = slices.Clone(given.SharedFQDNs), slices.Clone(given.Leaves), slices.Clone(given.Keys)
 	if slices.Contains(s.ODS, ODSCode{}) {
 		return fail("an ODS code is empty", nil)
 	}
 	if repeats(s.ODS) {
 		return fail("an ODS code is there twice", nil)
 	}
-	if len(given.FQDNs) == 0 {
-		return fail("the system has no FQDN, so no certificate could be its own", nil)
+	if len(given.FQDNs) == 0 && len(given.Leaves) == 0 && len(given.Keys) == 0 {
+		return fail("the system has neither an FQDN nor a fingerprint, so no certificate could be its own", nil)
 	}
 	for _, name := range given.FQDNs {
 		parsed, err := fqdn.Parse(name)

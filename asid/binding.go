@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
+)
+
+// A Binding is why a certificate counts as a system's own. Its text is what the
+// audit record says. The zero Binding is none.
+type Binding string
+
+// The bindings, in the order in which they are tried.
+const (
+	BoundByFQDN     Binding = "fqdn"      // one of its names is registered for the system
+	BoundByPartyKey Binding = "party-key" // one of its names is that of a message handling system, which other systems may share
+	BoundByLeaf     Binding = "leaf"      // its SHA-256 is registered for the system
+	BoundByKey      Binding = "key"       // the SHA-256 of its SubjectPublicKeyInfo is
+)
+
+// A Fingerprint is the SHA-256 of a certificate's DER, or of its
+// SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
+type Fingerprint [sha256.Size]byte
+
+// ParseFingerprint accepts 64 hexadecimal digits.
+func ParseFingerprint(s string) (Fingerprint, error) {
+	var f Fingerprint
+	if len(s) != 2*len(f) {
+		return f, fmt.Errorf("a SHA-256 is %d hexadecimal digits, not %d characters", 2*len(f), len(s))
+	}
+	if _, err := hex.Decode(f[:], []byte(s)); err != nil {
+		return Fingerprint{}, fmt.Errorf("a SHA-256 has hexadecimal digits only: %w", err)
+	}
+	return f, nil
+}
+
+// String returns the hexadecimal digits.
+func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
+
+// bind says why the certificate of these names is the system's, or "".
+func (s *System) bind(n *Names) Binding {
+	for _, name := range n.fqdns {
+		for _, registered := range s.FQDNs {
+			// Registries that were checked when made have them in lower case too.
+			if name == registered || fqdn.Equal(name, registered) {
+				if slices.ContainsFunc(s.SharedFQDNs, func(shared string) bool { return fqdn.Equal(shared, registered) }) {
+					return BoundByPartyKey
+				}
+				return BoundByFQDN
+			}
+		}
+	}
+	if n.cert == nil {
+		return ""
+	}
+	if len(s.Leaves) > 0 && slices.Contains(s.Leaves, Fingerprint(sha256.Sum256(n.cert.Raw))) {
+		return BoundByLeaf
+	}
+	if len(s.Keys) > 0 && slices.Contains(s.Keys, keyFingerprint(n.cert)) {
+		return BoundByKey
+	}
+	return ""
+}
+
+func keyFingerprint(cert *x509.Certificate) Fingerprint {
+	return sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+}

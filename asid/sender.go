@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"context"
+	"strings"
+)
+
+// A Sender is what a request says of the system that sent it.
+type Sender struct {
+	ASID         ID
+	Organization ODSCode       // from the token's requesting_organization; zero: the token names none
+	Interaction  InteractionID // that of the request
+}
+
+// A SenderRegistry is a Registry on a directory that cannot be asked by ASID alone,
+// such as the FHIR service of the Spine's directory. Where an [Authorizer]'s
+// Registry is one, LookupSender is called in place of Lookup. It is an interface of
+// its own because the organisation is a claim that the directory must confirm: in a
+// context it could be forgotten without a sign.
+//
+// LookupSender returns the system of s.ASID if the directory has it as one of
+// s.Organization's that is assured for s.Interaction. Its errors are those of
+// Lookup.
+type SenderRegistry interface {
+	Registry
+	LookupSender(ctx context.Context, s Sender) (*System, error)
+}
+
+// lookup asks r for the sender of a request.
+func lookup(ctx context.Context, r Registry, c *Access) (*System, error) {
+	if r, ok := r.(SenderRegistry); ok {
+		return r.LookupSender(ctx, Sender{ASID: c.From, Organization: c.Organization, Interaction: c.Observed})
+	}
+	return r.Lookup(ctx, c.From)
+}
+
+// organization returns the organisation that the token names, or zero.
+func (t *Token) organization() ODSCode {
+	code, found := strings.CutPrefix(t.Organization, organizationPrefix)
+	if organization, err := ParseODSCode(code); found && err == nil {
+		return organization
+	}
+	return ODSCode{}
+}
