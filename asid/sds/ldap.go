@@ -189,7 +189,7 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (*asid.System, error) {
 		if err != nil {
 			return nil, err
 		}
-		record.system.FQDNs = fqdns
+		record.system.FQDNs, record.system.SharedFQDNs = fqdns, fqdns
 	}
 	d.dropped.note(d.Logger, "ASID "+id.String(), record.dropped)
 	return record.system, nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 )
 
@@ -147,8 +148,7 @@ func isPartyKey(s string) bool {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+		if c := s[i]; !ascii.Alphanumeric(c) && c != '-' {
 			return false
 		}
 	}
