@@ -19,9 +19,10 @@ import (
 	"time"
 )
 
-// A Cache keeps documents across restarts or processes. It need not be trusted:
-// what it returns is verified again. It must be safe for concurrent use.
-type Cache interface {
+// A documentCache keeps one document a key across restarts or processes. It need
+// not be trusted: what it returns is verified again. It must be safe for
+// concurrent use.
+type documentCache interface {
 	// Get returns what was put under key, or an error that wraps ErrCacheMiss
 	// if there is nothing, or no longer.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -30,7 +31,7 @@ type Cache interface {
 	Put(ctx context.Context, key string, data []byte, until time.Time) error
 }
 
-// DirCache is a Cache in a directory, which is made with mode 0700 when first
+// DirCache is a cache in a directory, which is made with mode 0700 when first
 // needed. Several processes may share it. A file is replaced as a whole or not
 // at all; one that is damaged, cut short or another key's counts as absent. A
 // directory that others may write to is refused. At most 16,384 documents are
@@ -50,7 +51,7 @@ const (
 	abandonedAfter = time.Hour
 )
 
-// Get implements Cache.
+// Get implements documentCache.
 func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := d.usable(ctx); err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
 	return openCacheFile(raw, key, time.Now())
 }
 
-// Put implements Cache. If the data cannot be written, what was kept under
+// Put implements documentCache. If the data cannot be written, what was kept under
 // key is removed.
 func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.Time) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {

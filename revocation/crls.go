@@ -21,8 +21,8 @@ import (
 // knows none and vouches for nothing. A CRLs is safe for concurrent use; its
 // fields must not change once it is used.
 type CRLs struct {
-	Fetcher Fetcher // nil: only what Add was given, and what the Cache has
-	Cache   Cache   // nil: memory only; what is read from it is verified again
+	Fetcher Fetcher       // nil: only what Add was given, and what the Cache has
+	Cache   documentCache // nil: memory only; what is read from it is verified again
 
 	// Issuers are further certificates that may have signed a CRL: CRL issuers
 	// apart from the CA, and CAs with a new key. Each needs a path to the root

@@ -37,8 +37,8 @@ type document interface {
 // a lock, and in a Cache, whose bytes are trusted no more than those of the
 // network. The fields must not change once it is used.
 type keeper[T document] struct {
-	fetcher Fetcher // nil: only the Cache
-	cache   Cache   // nil: memory only
+	fetcher Fetcher       // nil: only the Cache
+	cache   documentCache // nil: memory only
 
 	// parse reads a document; source is its URL.
 	parse func(raw []byte, source string) (T, error)

@@ -32,9 +32,9 @@ import (
 // The zero value is a source of stapled responses. An OCSP is safe for
 // concurrent use; its fields must not change once it is used.
 type OCSP struct {
-	Fetcher   Fetcher // nil: only stapled and added responses
-	Responder string  // URL asked instead of the certificate's own; empty: the certificate's, in their order
-	Cache     Cache   // nil: memory only; bytes read from it are verified again
+	Fetcher   Fetcher       // nil: only stapled and added responses
+	Responder string        // URL asked instead of the certificate's own; empty: the certificate's, in their order
+	Cache     documentCache // nil: memory only; bytes read from it are verified again
 
 	// NoNonce leaves the nonce (RFC 9654) out of requests, for responders that
 	// sign in advance (RFC 5019); small requests are then sent by GET. Without

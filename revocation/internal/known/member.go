@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package known
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Member is one document as a Cache keeps it.
+type Member struct {
+	Order  string   // what it supersedes, see Order
+	Digest [32]byte // SHA-256 of Bytes
+	Bytes  []byte   // DER
+}
+
+// A Cache keeps members under keys, see the face's Cache.
+type Cache interface {
+	Get(ctx context.Context, key string) ([]Member, error)
+	Merge(ctx context.Context, key string, members ...Member) error
+}
+
+// A Kind says what a document is.
+type Kind byte
+
+// The kinds of documents.
+const (
+	Complete Kind = iota + 1 // a complete CRL
+	Delta                    // a delta CRL
+	Good                     // an OCSP answer
+	Revoked
+	Unknown
+)
+
+// An Order is what says which documents a document supersedes. Its String is the
+// Order of a Member.
+type Order struct {
+	Kind       Kind
+	Series     [32]byte // of the issuer, key and scope, or of the certificate and the responder's key
+	Place      [32]byte // of the URL of a CRL without issuingDistributionPoint; zero: added, or it does not matter
+	ThisUpdate time.Time
+	Number     *big.Int // cRLNumber; nil: none
+	Base       *big.Int // of a delta CRL
+}
+
+const (
+	orderVersion = 1
+	maxNumber    = 20
+	orderLength  = 2 + 32 + 32 + 8 + 2*(1+maxNumber)
+)
+
+// String returns the encoding: a version, the kind, the series, the place, the
+// seconds of thisUpdate, number and base.
+func (o *Order) String() string {
+	b := make([]byte, 0, orderLength)
+	b = append(b, orderVersion, byte(o.Kind))
+	b = append(b, o.Series[:]...)
+	b = append(b, o.Place[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(o.ThisUpdate.Unix()))
+	b = appendNumber(b, o.Number)
+	return string(appendNumber(b, o.Base))
+}
+
+// appendNumber appends whether there is a number, and the number in 20 octets.
+func appendNumber(b []byte, n *big.Int) []byte {
+	var digits [maxNumber]byte
+	if n == nil || n.Sign() < 0 || n.BitLen() > 8*maxNumber {
+		return append(append(b, 0), digits[:]...)
+	}
+	n.FillBytes(digits[:])
+	return append(append(b, 1), digits[:]...)
+}
+
+// ParseOrder reads the Order of a Member. What another version wrote is not
+// understood: it supersedes nothing and nothing supersedes it.
+func ParseOrder(s string) (o Order, ok bool) {
+	if len(s) != orderLength || s[0] != orderVersion || Kind(s[1]) < Complete || Kind(s[1]) > Unknown {
+		return Order{}, false
+	}
+	o.Kind, s = Kind(s[1]), s[2:]
+	copy(o.Series[:], s)
+	copy(o.Place[:], s[32:])
+	o.ThisUpdate = time.Unix(int64(binary.BigEndian.Uint64([]byte(s[64:72]))), 0).UTC()
+	if o.Number, ok = readNumber(s[72:]); ok {
+		o.Base, ok = readNumber(s[72+1+maxNumber:])
+	}
+	return o, ok && (o.Kind != Delta || o.Number != nil && o.Base != nil)
+}
+
+func readNumber(s string) (*big.Int, bool) {
+	switch s[0] {
+	case 0:
+		return nil, true
+	case 1:
+		return new(big.Int).SetBytes([]byte(s[1 : 1+maxNumber])), true
+	}
+	return nil, false
+}
+
+// Supersedes reports whether a document that has begun takes the place of x for
+// every certificate. Of OCSP answers "unknown" takes back no revocation, and what
+// it ends is still needed to say what that took back, so that it supersedes only
+// its like.
+func (o *Order) Supersedes(x *Order) bool {
+	if o.Series != x.Series || o.Place != x.Place && o.Place != [32]byte{} {
+		return false
+	}
+	times := o.ThisUpdate.Compare(x.ThisUpdate)
+	switch o.Kind {
+	case Complete:
+		numbers := compareNumbers(o.Number, x.Number)
+		switch x.Kind {
+		case Complete:
+			return times >= 0 && numbers >= 0 && (times > 0 || numbers > 0)
+		case Delta:
+			return times >= 0 && o.Number != nil && numbers >= 0
+		}
+	case Delta:
+		numbers := compareNumbers(o.Number, x.Number)
+		return x.Kind == Delta && times >= 0 && numbers >= 0 && (times > 0 || numbers > 0) && o.Base.Cmp(x.Base) <= 0
+	case Good:
+		return x.Kind >= Good && times > 0
+	case Revoked:
+		return x.Kind >= Good && (times > 0 || times == 0 && x.Kind == Good)
+	case Unknown:
+		return x.Kind == Unknown && times > 0
+	}
+	return false
+}
+
+// compareNumbers compares cRLNumbers, of which nil is the lowest.
+func compareNumbers(a, b *big.Int) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return a.Cmp(b)
+}
+
+// forgetAfter is how long ago a document must have begun before what it
+// supersedes may be forgotten: no process decides about a time further back.
+const forgetAfter = 24 * time.Hour
+
+// Join returns the union of two lists of members, but for those that a member
+// supersedes which began a day before the given time. It is commutative,
+// associative and idempotent. The result is sorted.
+func Join(at time.Time, a, b []Member) []Member {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, compareMembers)
+	all = slices.CompactFunc(all, func(x, y Member) bool { return compareMembers(x, y) == 0 })
+	orders := make([]Order, len(all))
+	series := make(map[[32]byte][]*Order, 1)
+	for i := range all {
+		var ok bool
+		if orders[i], ok = ParseOrder(all[i].Order); ok && !orders[i].ThisUpdate.After(at.Add(-forgetAfter)) {
+			series[orders[i].Series] = append(series[orders[i].Series], &orders[i])
+		}
+	}
+	kept := all[:0]
+	for i := range all {
+		o := &orders[i]
+		if o.Kind == 0 || !slices.ContainsFunc(series[o.Series], func(y *Order) bool { return y.Supersedes(o) }) {
+			kept = append(kept, all[i])
+		}
+	}
+	return slices.Clip(kept)
+}
+
+func compareMembers(x, y Member) int {
+	return cmp.Or(strings.Compare(x.Order, y.Order), bytes.Compare(x.Digest[:], y.Digest[:]))
+}
