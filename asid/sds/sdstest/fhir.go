@@ -139,7 +139,7 @@ func (f *FHIR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var resources []any
 	for _, record := range directory.answer(kind, q) {
-		if record.as != nil && (record.as.ASID == broken || len(record.as.Clients) > 1 || len(record.as.MoreIDs) > 0) {
+		if record.as != nil && (broken != "" && record.as.ASID == broken || len(record.as.Clients) > 1 || len(record.as.MoreIDs) > 0) {
 			service(w, http.StatusInternalServerError, "INTERNAL_SERVER_ERROR", correlation)
 			return
 		}
