@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package known is what a process knows about revocation: a set of genuine
+// documents that only grows, and the decisions that follow from it. A decision is
+// a function of the set, the certificate's path and the time; it does not matter
+// in which order or by which way the documents came. There is no network, no log
+// and no clock here.
+package known
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+// ClockTolerance is how far the clock of a CA or responder may be ahead.
+const ClockTolerance = 5 * time.Minute
+
+// A Key identifies a public key: the SHA-256 of its SubjectPublicKeyInfo.
+type Key [32]byte
+
+// KeyOf returns the Key of a certificate.
+func KeyOf(cert *x509.Certificate) Key { return sha256.Sum256(cert.RawSubjectPublicKeyInfo) }
+
+// A Place is where a list without issuingDistributionPoint came from: a URL, or
+// the operator.
+type Place [32]byte
+
+// Added is the Place of what the operator added.
+var Added Place
+
+// PlaceOf returns the Place of a URL, the same for URLs that are equal as names
+// (RFC 5280 section 7.4).
+func PlaceOf(url string) Place { return sha256.Sum256([]byte(der.NormalURI(url))) }
+
+// A List is a CRL in the set. It does not change.
+type List struct {
+	*crl.List
+	Raw    []byte  // DER; nil: nobody needs it again
+	Places []Place // where it came from, sorted; of a list with issuingDistributionPoint it does not matter
+	Key    Key     // that signed it, once it is in the set
+}
+
+// NewList returns a list that came from a place.
+func NewList(l *crl.List, raw []byte, places ...Place) *List {
+	if l.Scoped() {
+		places = []Place{Added}
+	}
+	return &List{List: l, Raw: raw, Places: places}
+}
+
+// Keys returns the keys under which the set has the list.
+func (l *List) Keys() (keys []string) {
+	for _, name := range l.PointKeys() {
+		keys = append(keys, l.Issuer()+"\x00"+name)
+	}
+	if keys == nil {
+		keys = []string{l.Issuer() + "\x00"}
+	}
+	return keys
+}
+
+// KeysOf returns the keys of the lists that may be about a certificate.
+func KeysOf(s *crl.Subject) (keys []string) {
+	add := func(key string) {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	for _, p := range append(slices.Clip(s.Points), crl.OwnPoint(s.Issuer)) {
+		for _, issuer := range p.CRLIssuers(s.Issuer) {
+			add(issuer + "\x00")
+			names := p.Keys(s.Issuer)
+			if len(names) == 0 { // the point has the names of its cRLIssuer
+				for _, name := range p.CRLIssuers(s.Issuer) {
+					names = append(names, der.DirectoryName(name).Key())
+				}
+			}
+			for _, name := range names {
+				add(issuer + "\x00" + name)
+			}
+		}
+	}
+	return keys
+}
+
+// Orders returns the orders of the list's Members, one for each place.
+func (l *List) Orders() []Order {
+	o := Order{Kind: Complete, ThisUpdate: l.ThisUpdate(), Number: l.Number()}
+	if l.IsDelta() {
+		o.Kind, o.Base = Delta, l.Base()
+	}
+	h := sha256.New()
+	h.Write(l.Key[:])
+	h.Write([]byte(l.Issuer() + "\x00" + l.ScopeKey()))
+	h.Sum(o.Series[:0])
+	orders := make([]Order, len(l.Places))
+	for i, place := range l.Places {
+		orders[i] = o
+		orders[i].Place = place
+	}
+	return orders
+}
+
+// Lists is the set of CRLs. The zero value is empty. It is safe for concurrent
+// use; readers take no lock.
+type Lists struct {
+	mu         sync.Mutex         // held to change what follows
+	buckets    sync.Map           // of keys to *bucket[*List]
+	unverified map[string][]*List // whose signer is not known yet, by the name of the issuer
+}
+
+const (
+	maxSeries     = 1000 // under one key
+	maxUnverified = 1000 // of one issuer
+)
+
+func (s *Lists) bucket(key string) *bucket[*List] {
+	if b, ok := s.buckets.Load(key); ok {
+		return b.(*bucket[*List])
+	}
+	b, _ := s.buckets.LoadOrStore(key, new(bucket[*List]))
+	return b.(*bucket[*List])
+}
+
+// under returns the lists under some keys, and notes that a decision rests on
+// them.
+func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
+	for _, key := range keys {
+		b := s.bucket(key)
+		rests.add(&b.generation, b.generation.Load())
+		for _, l := range b.load() {
+			if !slices.ContainsFunc(lists, l.same) {
+				lists = append(lists, l)
+			}
+		}
+	}
+	return lists
+}
+
+// same reports whether two lists are the same octets signed with the same key.
+func (l *List) same(other *List) bool { return l.Digest() == other.Digest() && l.Key == other.Key }
+
+// Offer puts a list into the set if its signature verifies with the key of one
+// of the certificates that may have signed it, and otherwise keeps it, to be
+// tried with others. It reports whether it verifies. What was superseded a day
+// before horizon is forgotten.
+func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) (verified bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key, ok := signerOf(l, signers); ok {
+		s.insert(l, key, horizon)
+		return true
+	}
+	if s.unverified == nil {
+		s.unverified = map[string][]*List{}
+	}
+	waiting := slices.DeleteFunc(s.unverified[l.Issuer()], func(other *List) bool {
+		added := slices.Contains(other.Places, Added) || slices.Contains(l.Places, Added)
+		return other.Digest() == l.Digest() && slices.Equal(other.Places, l.Places) ||
+			!added && slices.Equal(other.Places, l.Places) // one a URL, the newest
+	})
+	if len(waiting) == maxUnverified {
+		waiting = slices.Delete(waiting, 0, 1)
+	}
+	s.unverified[l.Issuer()] = append(waiting, l)
+	return false
+}
+
+// Try tries the lists whose signer is not known yet with further certificates.
+func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, waiting := range s.unverified {
+		waiting = slices.DeleteFunc(waiting, func(l *List) bool {
+			key, ok := signerOf(l, signers)
+			if ok {
+				s.insert(l, key, horizon)
+			}
+			return ok
+		})
+		if s.unverified[name] = waiting; len(waiting) == 0 {
+			delete(s.unverified, name)
+		}
+	}
+}
+
+// Unverified returns lists of an issuer whose signer is not known.
+func (s *Lists) Unverified(issuer string) []*List {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unverified[issuer])
+}
+
+// signerOf returns the key, among those of certificates that may sign the list,
+// with which it verifies.
+func signerOf(l *List, signers []*x509.Certificate) (Key, bool) {
+	for _, cert := range signers {
+		if l.MaySign(cert) && l.VerifiedBy(cert) {
+			return KeyOf(cert), true
+		}
+	}
+	return Key{}, false
+}
+
+// insert adds a list under each of its keys, or what is new about where it came
+// from.
+func (s *Lists) insert(l *List, key Key, horizon time.Time) {
+	own := *l
+	own.Key = key
+	for _, name := range own.Keys() {
+		b := s.bucket(name)
+		lists := slices.Clone(b.load())
+		if i := slices.IndexFunc(lists, own.same); i >= 0 {
+			merged := *lists[i]
+			merged.Places = union(merged.Places, own.Places)
+			if merged.Raw == nil {
+				merged.Raw = own.Raw
+			}
+			if len(merged.Places) == len(lists[i].Places) && (merged.Raw == nil) == (lists[i].Raw == nil) {
+				continue
+			}
+			lists[i] = &merged
+		} else {
+			lists = append(lists, &own)
+		}
+		b.store(bounded(remember(lists, horizon)))
+	}
+}
+
+func union(a, b []Place) []Place {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(x, y Place) int { return bytes.Compare(x[:], y[:]) })
+	return slices.Compact(all)
+}
+
+// remember returns the lists without what another supersedes that began a day
+// before horizon.
+func remember(lists []*List, horizon time.Time) (kept []*List) {
+	old := horizon.Add(-forgetAfter)
+	var heads []Order // that began a day ago
+	orders := make([][]Order, len(lists))
+	for i, l := range lists {
+		orders[i] = l.Orders()
+		if !horizon.IsZero() && !l.ThisUpdate().After(old) {
+			heads = append(heads, orders[i]...)
+		}
+	}
+	for i, l := range lists {
+		var places []Place
+		for _, o := range orders[i] {
+			if !slices.ContainsFunc(heads, func(y Order) bool { return y.Supersedes(&o) }) {
+				places = append(places, o.Place)
+			}
+		}
+		switch {
+		case len(places) == len(l.Places):
+			kept = append(kept, l)
+		case len(places) > 0:
+			less := *l
+			less.Places = places
+			kept = append(kept, &less)
+		}
+	}
+	return kept
+}
+
+// bounded returns the lists without those of the series that are too many: first
+// of those that list nothing, so that what is left depends on the lists alone.
+func bounded(lists []*List) []*List {
+	if len(lists) <= maxSeries {
+		return lists
+	}
+	revokes := map[[32]byte]bool{}
+	for _, l := range lists {
+		id := l.Orders()[0].Series
+		revokes[id] = revokes[id] || l.Len() > 0
+	}
+	if len(revokes) <= maxSeries {
+		return lists
+	}
+	ids := make([][32]byte, 0, len(revokes))
+	for id := range revokes {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b [32]byte) int {
+		if revokes[a] != revokes[b] {
+			if revokes[a] {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(a[:], b[:])
+	})
+	kept := ids[:maxSeries]
+	return slices.DeleteFunc(lists, func(l *List) bool { return !slices.Contains(kept, l.Orders()[0].Series) })
+}
+
+// All returns every list of the set once.
+func (s *Lists) All() (all []*List) {
+	seen := map[*List]bool{}
+	digests := map[[32]byte]bool{}
+	s.buckets.Range(func(_, b any) bool {
+		for _, l := range b.(*bucket[*List]).load() {
+			if !seen[l] && !digests[l.Digest()] {
+				seen[l], digests[l.Digest()] = true, true
+				all = append(all, l)
+			}
+		}
+		return true
+	})
+	slices.SortFunc(all, func(a, b *List) int {
+		x, y := a.Digest(), b.Digest()
+		return bytes.Compare(x[:], y[:])
+	})
+	return all
+}
+
+// Under returns the lists under one key.
+func (s *Lists) Under(key string) []*List { return s.bucket(key).load() }
