@@ -21,6 +21,7 @@ type System struct {
 	Leaves       []Fingerprint   // certificates that are its own, whatever their names
 	Keys         []Fingerprint   // keys whose certificates are its own, whatever their names
 	Interactions []InteractionID // what it has been assured for
+	Unbound      bool            // there is no FQDN and no fingerprint, and that is no mistake; no certificate is its own
 
 	index map[InteractionID]int // where in Interactions each is, if NewMemory found them many
 
@@ -45,7 +46,7 @@ type Memory struct {
 
 // NewMemory returns a registry of copies of the systems. It refuses, with a
 // [*RegistryError], a zero or repeated ASID, a system that has neither an FQDN nor
-// a fingerprint, an FQDN that is not a plain host name, an interaction ID that is
+// a fingerprint and is not Unbound, an FQDN that is not a plain host name, an interaction ID that is
 // not a URN, and whatever a system lists twice.
 func NewMemory(systems ...System) (*Memory, error) {
 	m := &Memory{systems: newTable(len(systems))}
@@ -89,13 +90,14 @@ func (s *System) copyFrom(given *System, assured map[string]*interactionSet) err
 	}
 	s.ASID, s.ODS = given.ASID, slices.Clone(given.ODS)
 	s.SharedFQDNs, s.Leaves, s.Keys = slices.Clone(given.SharedFQDNs), slices.Clone(given.Leaves), slices.Clone(given.Keys)
+	s.Unbound = given.Unbound
 	if slices.Contains(s.ODS, ODSCode{}) {
 		return fail("an ODS code is empty", nil)
 	}
 	if repeats(s.ODS) {
 		return fail("an ODS code is there twice", nil)
 	}
-	if len(given.FQDNs) == 0 && len(given.Leaves) == 0 && len(given.Keys) == 0 {
+	if len(given.FQDNs) == 0 && len(given.Leaves) == 0 && len(given.Keys) == 0 && !given.Unbound {
 		return fail("the system has neither an FQDN nor a fingerprint, so no certificate could be its own", nil)
 	}
 	for _, name := range given.FQDNs {

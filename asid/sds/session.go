@@ -101,10 +101,7 @@ func (s *session) search(q search) ([]record, error) {
 			}
 			return nil, errNoBase
 		}
-		if ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultReferral) {
-			err = fmt.Errorf("%w: %w", ErrPartial, err)
-		}
-		return nil, err
+		return nil, partial(err)
 	}
 	switch {
 	case len(result.Referrals) > 0:
@@ -112,16 +109,28 @@ func (s *session) search(q search) ([]record, error) {
 	case len(result.Entries) > q.most:
 		return nil, fmt.Errorf("the directory gave more than %d records: %w", q.most, ErrAmbiguous)
 	}
-	entries := make([]record, len(result.Entries))
-	for i, from := range result.Entries {
-		entries[i] = newRecord()
+	return readEntries(result.Entries)
+}
+
+// partial says of an error whether there would have been more.
+func partial(err error) error {
+	if ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultReferral) {
+		return fmt.Errorf("%w: %w", ErrPartial, err)
+	}
+	return err
+}
+
+func readEntries(entries []*ldap.Entry) ([]record, error) {
+	records := make([]record, len(entries))
+	for i, from := range entries {
+		records[i] = newRecord()
 		for _, a := range from.Attributes {
-			if err := entries[i].add(a.Name, a.Values); err != nil {
+			if err := records[i].add(a.Name, a.Values); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return entries, nil
+	return records, nil
 }
 
 func sameDN(a, b string) bool {

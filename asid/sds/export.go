@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// Systems is a source for a [Snapshot]: it reads the whole directory, page by page
+// (RFC 2696). A directory whose limits do not allow that answers with an error that
+// wraps [ErrPartial]. ctx bounds the whole, Timeout each page.
+func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
+	if err := d.Validate(); err != nil {
+		return Systems{}, err
+	}
+	var all Systems
+	err := d.link.with(ctx, func(asked searcher) error {
+		s, ok := asked.(*session)
+		if !ok {
+			return errors.New("not a connection")
+		}
+		c := newCollector() // anew, if the connection ended and all is asked again
+		for class, attributes := range map[string][]string{"nhsAs": asAttributes, "nhsMhs": mhsAttributes} {
+			attributes = append([]string{"objectClass"}, attributes...)
+			if err := s.pages(ctx, d.base(), "(objectClass="+class+")", attributes, c.add); err != nil {
+				return err
+			}
+		}
+		var err error
+		all, err = c.systems()
+		return err
+	})
+	if err != nil {
+		return Systems{}, &Error{Detail: "the directory was not read to its end", Err: hide(err)}
+	}
+	return all, nil
+}
+
+// pageSize is below the limits that directories commonly have for one answer.
+const pageSize = 250
+
+// pages hands each entry below base to add.
+func (s *session) pages(ctx context.Context, base, filter string, attributes []string, add func(record) error) error {
+	paging := ldap.NewControlPaging(pageSize)
+	for {
+		request := ldap.NewSearchRequest(base, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, []ldap.Control{paging})
+		result, err := s.conn.Search(request)
+		if err != nil {
+			return partial(err)
+		}
+		if len(result.Referrals) > 0 {
+			return fmt.Errorf("the directory refers to another one: %w", ErrPartial)
+		}
+		records, err := readEntries(result.Entries)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if err := add(r); err != nil {
+				return err
+			}
+		}
+		answer, ok := ldap.FindControl(result.Controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
+		if !ok {
+			return fmt.Errorf("the directory does not say whether there are more pages: %w", ErrPartial)
+		}
+		if len(answer.Cookie) == 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		paging.SetCookie(answer.Cookie)
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sds_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/asid/sds"
+	"github.com/nrlsecurity/nrlsecurity/asid/sds/sdstest"
+)
+
+func export(t *testing.T, d sdstest.Directory) string {
+	t.Helper()
+	var text bytes.Buffer
+	require.NoError(t, d.WriteLDIF(&text))
+	return text.String()
+}
+
+func TestSnapshotIsARegistry(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "export.ldif")
+	require.NoError(t, os.WriteFile(name, []byte(export(t, directory())), 0o600))
+	_, ldap := startLDAP(t, sdstest.SlapdConfig{Directory: directory(), SizeLimit: -1})
+	for from, source := range map[string]func(context.Context) (sds.Systems, error){
+		"an export":     sds.LDIF(name),
+		"the directory": ldap.Systems,
+	} {
+		t.Run(from, func(t *testing.T) {
+			s := &sds.Snapshot{Source: source}
+			_, err := s.Lookup(t.Context(), rr8ID)
+			assertCannotTell(t, err)
+			require.NoError(t, s.Load(t.Context()))
+			assert.NoError(t, asidtest.TestRegistry(s, rr8(), rxa()))
+			assert.True(t, lookup(t, s, canaryID).Unbound)
+		})
+	}
+}
+
+// Of a directory with 1,202 records, a limit of 500 stops the paged search, too.
+func TestSnapshotOfALargeDirectory(t *testing.T) {
+	t.Parallel()
+	var d sdstest.Directory
+	for i := range 1202 {
+		d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+i), ODS: "RR8", Interactions: nrlInteractions})
+	}
+	slapd, ldap := startLDAP(t, sdstest.SlapdConfig{Directory: d})
+	_, err := ldap.Systems(t.Context())
+	assertCannotTell(t, err)
+	require.ErrorIs(t, err, sds.ErrPartial)
+	slapd.Stop()
+	slapd.Config.SizeLimit = -1
+	require.NoError(t, slapd.Start())
+	all, err := ldap.Systems(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, all.Systems, 1202)
+}
+
+func TestReadLDIF(t *testing.T) {
+	t.Parallel()
+	whole := export(t, directory())
+	as := func(asid, interaction string) string {
+		return "dn: uniqueIdentifier=" + asid + ",ou=Services,o=nhs\nobjectClass: nhsAs\nuniqueIdentifier: " + asid + "\nnhsIDCode: RR8\nnhsAsSvcIA: " + interaction + "\n\n"
+	}
+	create := string(asid.DocumentReferenceCreate)
+	for name, c := range map[string]struct {
+		text      string
+		systems   int
+		ambiguous int
+		dropped   int
+		bad       bool
+	}{
+		"whole":                           {text: whole, systems: 3},
+		"with a version and a comment":    {text: "version: 1\n# an export\n#  of ours\n\n" + whole, systems: 3},
+		"without an end of the last line": {text: strings.TrimRight(whole, "\n"), systems: 3},
+		"with CRLF":                       {text: strings.ReplaceAll(whole, "\n", "\r\n"), systems: 3},
+		"with lines that go on":           {text: strings.ReplaceAll(whole, "DocumentReference", "Document\n Ref\n erence"), systems: 3},
+		"with a record three times":       {text: strings.Repeat(as("200000000205", create), 3), systems: 1},
+		"with a record that says another thing": {text: as("200000000205", create) + as("200000000205", create+"x") + as("200000000206", create),
+			systems: 1, ambiguous: 1},
+		"with such a record three times":  {text: as("200000000205", create) + as("200000000205", create+"x") + as("200000000205", create), ambiguous: 1},
+		"with an ASID that is none":       {text: as("20000000020", create) + as("200000000206", create), systems: 1, dropped: 1},
+		"with two organisations":          {text: strings.Replace(as("200000000205", create), "nhsAsSvcIA", "nhsIDCode: RR9\nnhsAsSvcIA", 1), ambiguous: 1},
+		"empty":                           {text: ""},
+		"with changes":                    {text: "dn: o=nhs\nchangetype: delete\n\n", bad: true},
+		"of another version":              {text: "version: 2\n\n" + whole, bad: true},
+		"without a name":                  {text: "objectClass: nhsAs\n\n", bad: true},
+		"with two names in one record":    {text: "dn: o=nhs\ndn: o=x\n\n", bad: true},
+		"with a value elsewhere":          {text: "dn: o=nhs\no:< file:///etc/passwd\n\n", bad: true},
+		"with Base64 that is none":        {text: "dn: o=nhs\no:: !\n\n", bad: true},
+		"with a line that is none":        {text: "dn: o=nhs\nnonsense\n\n", bad: true},
+		"with a part of a value's values": {text: strings.Replace(as("200000000205", create), "nhsAsSvcIA", "nhsAsSvcIA;range=0-99", 1), bad: true},
+		"with a value without an end":     {text: "dn: o=nhs\no: " + strings.Repeat("x", 2<<20), bad: true},
+		"with a value that goes on":       {text: "dn: o=nhs\no: " + strings.Repeat("x\n ", 1<<20), bad: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, err := sds.ReadLDIF(t.Context(), strings.NewReader(c.text))
+			if c.bad {
+				assertCannotTell(t, err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Len(t, all.Systems, c.systems)
+			assert.Len(t, all.Ambiguous, c.ambiguous)
+			assert.Equal(t, c.dropped, all.Dropped)
+		})
+	}
+}
+
+func FuzzReadLDIF(f *testing.F) {
+	f.Add([]byte("version: 1\n\ndn: o=nhs\nobjectClass: nhsAs\nuniqueIdentifier:: MjAwMDAwMDAwMjA1\nnhsAsSvcIA: urn:a1:b\n c\n"))
+	f.Add([]byte("#\n \ndn:o=nhs\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := sds.ReadLDIF(t.Context(), bytes.NewReader(text))
+		if err != nil {
+			assertCannotTell(t, err)
+			return
+		}
+		_, err = asid.NewMemory(all.Systems...)
+		assert.NoError(t, err)
+	})
+}
+
+func TestAmbiguousASIDIsNotUnknown(t *testing.T) {
+	t.Parallel()
+	s := &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) {
+		return sds.Systems{Systems: []asid.System{rr8()}, Ambiguous: []asid.ID{rxaID}}, nil
+	}}
+	require.NoError(t, s.Load(t.Context()))
+	_, err := s.Lookup(t.Context(), rxaID)
+	assertCannotTell(t, err)
+	assert.ErrorIs(t, err, sds.ErrAmbiguous)
+	_, err = s.Lookup(t.Context(), unknownID)
+	assert.ErrorIs(t, err, asid.ErrNotFound)
+}
+
+func TestSnapshotGetsTooOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		s := &sds.Snapshot{MaxAge: 2 * time.Hour, Interval: 30 * time.Minute, Source: func(context.Context) (sds.Systems, error) {
+			time.Sleep(time.Minute)
+			return sds.Systems{Systems: []asid.System{rr8()}}, err
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		time.Sleep(5 * time.Hour)
+		lookup(t, s, rr8ID)
+		err = errors.New("the directory is away")
+		time.Sleep(90 * time.Minute)
+		lookup(t, s, rr8ID)
+		assert.Error(t, s.Err())
+		time.Sleep(time.Hour)
+		_, failure := s.Lookup(t.Context(), rr8ID)
+		assertCannotTell(t, failure)
+		assert.ErrorIs(t, failure, err)
+		err = nil
+		time.Sleep(time.Hour)
+		lookup(t, s, rr8ID)
+		cancel()
+		assert.ErrorIs(t, <-done, context.Canceled)
+	})
+}
+
+func TestSnapshotOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, source := range map[string]func(context.Context) (sds.Systems, error){
+		"no source":    nil,
+		"no file":      sds.LDIF(filepath.Join(t.TempDir(), "none")),
+		"no system":    func(context.Context) (sds.Systems, error) { return sds.Systems{}, nil },
+		"a bad system": func(context.Context) (sds.Systems, error) { return sds.Systems{Systems: make([]asid.System, 1)}, nil },
+	} {
+		s := &sds.Snapshot{Source: source}
+		assertCannotTell(t, s.Load(t.Context()))
+		assert.Error(t, s.Err(), name)
+	}
+}
