@@ -3,6 +3,7 @@
 package crl
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -11,9 +12,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
-// An entryReader reads revokedCertificates into an index. It walks them twice,
-// once to judge and count and once to place, so that the index is made at its
-// exact size and nothing is kept in between.
+// An entryReader reads revokedCertificates into an index, in one walk.
 //
 // The walk is by hand because a CRL may list a million certificates: there is a
 // short way for entries as nearly all are, and the full grammar for the others.
@@ -22,6 +21,8 @@ type entryReader struct {
 	delta    bool // entries may say removeFromCRL
 	indirect bool // entries may name the issuer of the certificate
 	groups   issuerGroups
+	names    []byte // the last certificateIssuer, and
+	name     string // what it names
 
 	fault   string
 	foreign bool // the fault is a critical extension that is not processed
@@ -30,12 +31,11 @@ type entryReader struct {
 // read reads the content octets of revokedCertificates. It returns nil and
 // leaves the fault set if an entry is not as it must be.
 func (r *entryReader) read(octets []byte) *index {
-	builder := newIndexBuilder(r.indirect)
-	marks := make([]mark, 0, 16+len(octets)/r.typicalSize(octets))
-	group, at := uint32(0), 0
-	for {
-		if marks, at = r.countShort(builder, marks, octets, at, group); at == len(octets) {
-			break
+	x := newIndex(r.indirect, sample(octets))
+	group := uint32(0)
+	for at := 0; ; {
+		if at = r.readShort(x, octets, at, group); at == len(octets) {
+			return x
 		}
 		e, size := r.entry(octets[at:])
 		if size == 0 {
@@ -44,84 +44,54 @@ func (r *entryReader) read(octets []byte) *index {
 		if e.issuer != "" {
 			group = r.groups.add(e.issuer)
 		}
-		builder.count(len(e.serial), builder.index.hash(padded(e.serial), len(e.serial), group))
-		marks = append(marks, 0)
+		x.add(x.table(len(e.serial)), padded(e.serial), len(e.serial), group, e.when)
 		at += size
 	}
-	builder.layOut()
-	group, at = 0, 0
-	var f filler
-	for _, m := range marks {
-		if m == 0 {
-			e, size := r.entry(octets[at:])
-			if e.issuer != "" {
-				group = r.groups.add(e.issuer)
-			}
-			serial := padded(e.serial)
-			f = builder.filler(len(e.serial))
-			f.put(serial, builder.index.hash(serial, len(e.serial), group)>>(64-partBits), group, e.when)
-			at += size
-			continue
-		}
-		if n := m.serial(); n != f.serial {
-			f = builder.filler(n)
-		}
-		if serial := octets[at+shortSerial:]; f.width == 8+whenLength && f.serial == 8 {
-			putEnd(f.row(m.part()), binary.LittleEndian.Uint64(serial), m.when())
-		} else {
-			f.put(serial, m.part(), group, m.when())
-		}
-		at += m.size()
-	}
-	return builder.finish()
 }
 
-// typicalSize guesses how long most entries are: as the shortest of the first.
-func (r *entryReader) typicalSize(octets []byte) int {
-	least := shortWindow
-	list := cryptobyte.String(octets)
-	for range 64 {
-		var entry cryptobyte.String
-		if !list.ReadASN1Element(&entry, asn1.SEQUENCE) {
+// sampled is how many entries sample looks at.
+const sampled = 256
+
+// sample guesses, from the first entries, how many there are with serials of each
+// length. What it guesses decides nothing but how much memory is set aside.
+func sample(octets []byte) *[maxSerialLength + 1]int {
+	var seen, expected [maxSerialLength + 1]int
+	list, count := cryptobyte.String(octets), 0
+	for ; count < sampled && !list.Empty(); count++ {
+		var entry, serial cryptobyte.String
+		if !list.ReadASN1(&entry, asn1.SEQUENCE) || !entry.ReadASN1(&serial, asn1.INTEGER) {
 			break
 		}
-		least = min(least, len(entry))
+		if len(serial) <= maxSerialLength {
+			seen[len(serial)]++
+		}
 	}
-	return max(least, shortestEntry)
+	if count > 0 && len(octets) > len(list) {
+		total := len(octets) / max((len(octets)-len(list))/count, shortestEntry)
+		for n := range seen {
+			expected[n] = total * seen[n] / count
+		}
+	}
+	return &expected
 }
 
 const (
 	// shortSerial is where the serial starts in an entry with one-octet
 	// lengths.
 	shortSerial = 4
-	// shortWindow is how much of the list countShort looks at: more than an
+	// shortWindow is how much of the list readShort looks at: more than an
 	// entry with the longest serial and a reason.
 	shortWindow = 72
 	// shortestEntry is one with a serial of one octet.
 	shortestEntry = shortSerial + 1 + 2 + der.UTCTimeLength
 )
 
-// A mark is what the first walk finds of a short entry and the second needs: the
-// when, the lengths of the entry and of the serial, and the part that it goes
-// into. That of any other entry is zero; it is read again.
-type mark uint64
-
-const (
-	markSize   = 40
-	markSerial = 47
-	markPart   = 53
-)
-
-func (m mark) when() when   { return when(m & (1<<markSize - 1)) }
-func (m mark) size() int    { return int(m >> markSize & 0x7f) }
-func (m mark) serial() int  { return int(m >> markSerial & 0x3f) }
-func (m mark) part() uint64 { return uint64(m >> markPart) }
-
-// countShort counts entries from octets[at:] on, up to one that is not short, and
-// returns their marks and where that one is. An entry is short if it has
-// one-octet lengths, a UTCTime, and no extension but, in a CRL of version 2, a
-// reason that is not removeFromCRL; near the end of the list none is.
-func (r *entryReader) countShort(builder *indexBuilder, marks []mark, octets []byte, at int, group uint32) ([]mark, int) {
+// readShort adds entries from octets[at:] on, up to one that is not short, and
+// returns where that one is. An entry is short if it has one-octet lengths, a
+// UTCTime, and no extension but, in a CRL of version 2, a reason that is not
+// removeFromCRL; near the end of the list none is.
+func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) int {
+	t := new(table)
 	for len(octets)-at >= shortWindow {
 		window := (*[shortWindow]byte)(octets[at:])
 		header := binary.LittleEndian.Uint32(window[:])
@@ -141,24 +111,27 @@ func (r *entryReader) countShort(builder *indexBuilder, marks []mark, octets []b
 			break
 		}
 		size := int(header>>8&0xff) + 2
-		m := mark(packWhen(seconds, der.ReasonUnspecified)) | mark(n)<<markSerial | mark(size)<<markSize
+		w := packWhen(seconds, der.ReasonUnspecified)
 		if size-n != shortSerial+2+der.UTCTimeLength {
 			prefix, reason := date[2+der.UTCTimeLength:2+der.UTCTimeLength+len(reasonPrefix)], date[2+der.UTCTimeLength+len(reasonPrefix)]
 			if !r.v2 || size-n != shortSerial+2+der.UTCTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
 				break
 			}
-			m |= mark(reason)
+			w |= when(reason)
 		}
-		var hash uint64
-		if n <= 8 {
-			hash = builder.index.hashShort(binary.LittleEndian.Uint64(window[shortSerial:]), n, group)
+		if n != t.serial {
+			t = x.table(n)
+		}
+		if serial := window[shortSerial:]; n == 8 && x.group == 0 {
+			key := binary.LittleEndian.Uint64(serial)
+			putEnd(t.part(x.hashShort(key, 8, 0)).row(8+whenLength), key, w)
+			x.count++
 		} else {
-			hash = builder.index.hash(window[shortSerial:], n, group)
+			x.add(t, serial, n, group, w)
 		}
-		marks = append(marks, m|mark(builder.count(n, hash))<<markPart)
 		at += size
 	}
-	return marks, at
+	return at
 }
 
 // reasonPrefix is the DER of crlEntryExtensions with nothing in it but a reason
@@ -176,8 +149,16 @@ func minimalInteger(first, second byte) bool {
 
 // padded returns b with room behind it to read eight octets at its last.
 func padded(b []byte) []byte {
-	return append(append(make([]byte, 0, maxSerialLength+rowPadding), b...), make([]byte, rowPadding)...)
+	return append(append(make([]byte, 0, maxSerialLength+8), b...), make([]byte, 8)...)
 }
+
+const (
+	// maxEntryExtensions bounds the work on an entry that nobody has verified
+	// yet. RFC 5280 section 5.3 has three.
+	maxEntryExtensions = 6
+	// maxGroups bounds the certificate issuers of an indirect CRL.
+	maxGroups = 1 << 16
+)
 
 // An entry is one of revokedCertificates, as far as it is kept.
 type entry struct {
@@ -206,12 +187,13 @@ func (r *entryReader) entry(b []byte) (e entry, size int) {
 		return entry{}, 0
 	}
 	reason := der.ReasonUnspecified
-	if !fields.Empty() {
-		if !r.v2 {
-			r.fault = "an entry of a version 1 CRL has extensions"
-			return entry{}, 0
-		}
-		if r.fault = der.ReadExtensions(fields, func(oid string, critical bool, value cryptobyte.String) (fault string) {
+	if !fields.Empty() && !r.v2 {
+		r.fault = "an entry of a version 1 CRL has extensions"
+		return entry{}, 0
+	}
+	// Real CAs write an empty crlEntryExtensions, which has one meaning.
+	if !fields.Empty() && string(fields) != "\x30\x00" {
+		r.fault = der.ReadSomeExtensions(fields, maxEntryExtensions, func(oid string, critical bool, value cryptobyte.String) (fault string) {
 			switch oid {
 			case der.OIDReasonCode:
 				reason, fault = r.reason(value)
@@ -225,7 +207,8 @@ func (r *entryReader) entry(b []byte) (e entry, size int) {
 				return "an entry has the critical extension " + der.OIDString(oid)
 			}
 			return ""
-		}); r.fault != "" {
+		})
+		if r.fault != "" {
 			return entry{}, 0
 		}
 	}
@@ -256,6 +239,10 @@ func (r *entryReader) issuer(value cryptobyte.String, critical bool) (string, st
 	if !critical {
 		return "", "a certificateIssuer is not critical"
 	}
+	if bytes.Equal(value, r.names) {
+		return r.name, ""
+	}
+	r.names, r.name = value, ""
 	var content cryptobyte.String
 	if !value.ReadASN1(&content, asn1.SEQUENCE) || !value.Empty() {
 		return "", "a certificateIssuer is not a sequence"
@@ -277,6 +264,10 @@ func (r *entryReader) issuer(value cryptobyte.String, critical bool) (string, st
 	if issuer == "" {
 		return "", "a certificateIssuer has no directory name"
 	}
+	if _, known := r.groups[issuer]; !known && len(r.groups) == maxGroups {
+		return "", "it has entries of more certificate issuers than are read"
+	}
+	r.name = issuer
 	return issuer, ""
 }
 

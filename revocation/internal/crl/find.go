@@ -23,7 +23,7 @@ func (l *List) Find(s *Subject) (Entry, bool) {
 	if !listed {
 		return Entry{}, false
 	}
-	return Entry{Reason: w.reason(), Time: w.time()}, true
+	return Entry{Reason: w.reason(), Time: der.Time(w.seconds())}, true
 }
 
 func (l *List) lookUp(s *Subject) (when, bool) {

@@ -26,7 +26,7 @@ import (
 // keys verify it, and safe for concurrent use.
 type List struct {
 	source     string
-	identity   [32]byte // SHA-256 of the DER
+	identity   [32]byte // differs for lists whose DER differs
 	issuer     string   // normal form
 	thisUpdate time.Time
 	nextUpdate time.Time
@@ -49,7 +49,8 @@ type List struct {
 // Source returns where the list came from.
 func (l *List) Source() string { return l.source }
 
-// Digest returns the SHA-256 of the list's DER.
+// Digest returns what identifies the list: it is the same for the same DER, and
+// for no other.
 func (l *List) Digest() [32]byte { return l.identity }
 
 // Issuer returns the normal form of the CRL issuer's name.

@@ -5,6 +5,8 @@ package crl
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -18,12 +20,15 @@ import (
 // such a CRL must not be used to determine the status of any certificate
 // (sections 5.2 and 5.3). Nothing of raw is kept. The error is a *der.Error.
 func Parse(raw []byte, source string) (*List, error) {
-	r := reader{list: &List{source: source, identity: sha256.Sum256(raw)}}
+	r := reader{list: &List{source: source}}
 	if err := r.read(raw); err != nil {
 		return nil, err
 	}
 	return r.list, nil
 }
+
+// maxName bounds the work on the name of an issuer that nobody has verified yet.
+const maxName = 16 << 10
 
 // A reader reads one CRL, part by part.
 type reader struct {
@@ -63,6 +68,8 @@ func (r *reader) read(raw []byte) *der.Error {
 	digest := der.DigestBeside(r.list.algorithm.Hash, signed)
 	err := r.content(tbs)
 	r.list.digest = digest()
+	// In DER the rest follows from these, and what is signed is hashed anyway.
+	r.list.identity = sha256.Sum256(slices.Concat(algorithm, r.list.digest, signature))
 	return err
 }
 
@@ -96,6 +103,9 @@ func (r *reader) content(tbs cryptobyte.String) *der.Error {
 	var ok, hasRevoked, hasExtensions bool
 	if !tbs.ReadASN1Element(&issuer, asn1.SEQUENCE) {
 		return der.Malformed("the issuer is not a name")
+	}
+	if len(issuer) > maxName {
+		return &der.Error{Kind: der.ErrTooLarge, Detail: fmt.Sprintf("the issuer's name has %d octets, more than %d", len(issuer), maxName)}
 	}
 	if r.list.issuer, ok = der.NormalName(issuer); !ok || r.list.issuer == "" {
 		return der.Malformed("the issuer is not a name with at least one part")

@@ -30,14 +30,20 @@ const maxExtensions = 32
 
 // ReadExtensions reads Extensions, strictly DER: at least one, none twice, and
 // critical written only where it is TRUE. It returns what is wrong, or "".
-func ReadExtensions(der cryptobyte.String, each func(oid string, critical bool, value cryptobyte.String) (fault string)) string {
+func ReadExtensions(content cryptobyte.String, each func(oid string, critical bool, value cryptobyte.String) (fault string)) string {
+	return ReadSomeExtensions(content, maxExtensions, each)
+}
+
+// ReadSomeExtensions is ReadExtensions where there may be at most so many, of no
+// more than 32.
+func ReadSomeExtensions(der cryptobyte.String, most int, each func(oid string, critical bool, value cryptobyte.String) (fault string)) string {
 	var list cryptobyte.String
 	if !der.ReadASN1(&list, asn1.SEQUENCE) || !der.Empty() || list.Empty() {
 		return "extensions are not a non-empty sequence"
 	}
 	var seen [maxExtensions][]byte
 	for n := 0; !list.Empty(); n++ {
-		if n == maxExtensions {
+		if n == min(most, maxExtensions) {
 			return "more extensions than are read"
 		}
 		var extension, oid, value cryptobyte.String

@@ -34,14 +34,9 @@ func NormalURI(uri string) string {
 	} else {
 		authority = lowerASCII(authority)
 	}
-	authority = strings.TrimSuffix(authority, ":")
-	switch scheme {
-	case "http":
-		authority = strings.TrimSuffix(authority, ":80")
-	case "https":
-		authority = strings.TrimSuffix(authority, ":443")
-	case "ldap":
-		authority = strings.TrimSuffix(authority, ":389")
+	for stripped := ""; stripped != authority; {
+		stripped = authority
+		authority = strings.TrimSuffix(strings.TrimSuffix(authority, ":"), defaultPorts[scheme])
 	}
 	end = strings.IndexAny(rest, "?#")
 	if end < 0 {
@@ -53,6 +48,9 @@ func NormalURI(uri string) string {
 	}
 	return scheme + "://" + authority + path + rest
 }
+
+// defaultPorts are the ports that a URI of each scheme has without saying so.
+var defaultPorts = map[string]string{"http": ":80", "https": ":443", "ldap": ":389", "ldaps": ":636"}
 
 func isScheme(s string) bool {
 	for i := range len(s) {

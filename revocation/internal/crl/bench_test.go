@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/binary"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	mathrand "math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A largeList is the DER of a CRL with many entries of random serials, one in ten
+// of them with a reason.
+type largeList struct {
+	der     []byte
+	serials [][]byte // content octets
+	issuer  *x509.Certificate
+}
+
+type largeSize struct{ entries, width int }
+
+var largeLists sync.Map // largeSize to func() *largeList
+
+func makeLargeList(size largeSize) *largeList {
+	made, _ := largeLists.LoadOrStore(size, sync.OnceValue(func() *largeList {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		must(err)
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Benchmark CA"}, SubjectKeyId: []byte{1},
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		must(err)
+		l := new(largeList)
+		l.issuer, err = x509.ParseCertificate(der)
+		must(err)
+		random := mathrand.NewChaCha8([32]byte{byte(size.width), byte(size.entries)})
+		now := time.Now().Truncate(time.Second)
+		list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}
+		for i := range size.entries {
+			serial := make([]byte, size.width)
+			_, _ = random.Read(serial)
+			serial[0] = serial[0]&0x7f | 0x40 // as many octets as asked for
+			l.serials = append(l.serials, serial)
+			entry := x509.RevocationListEntry{
+				SerialNumber: new(big.Int).SetBytes(serial), RevocationTime: now.Add(-time.Duration(random.Uint64()%100_000_000) * time.Second),
+			}
+			if i%10 == 0 {
+				entry.ReasonCode = 4
+			}
+			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, entry)
+		}
+		l.der, err = x509.CreateRevocationList(rand.Reader, list, l.issuer, key)
+		must(err)
+		return l
+	}))
+	return made.(func() *largeList)()
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func perEntry(b *testing.B, entries int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(entries), "ns/entry")
+	b.ReportMetric(0, "ns/op")
+}
+
+var benchSizes = []largeSize{{1_000, 8}, {100_000, 8}, {1_000_000, 8}, {1_000_000, 16}, {1_000_000, 20}}
+
+func (s largeSize) String() string { return fmt.Sprintf("entries=%d/serial=%d", s.entries, s.width) }
+
+// BenchmarkLoad loads a list: read, indexed, hashed, its signature verified. The
+// floor is SHA-256 of the bytes and one RSA verification. Run it with
+// GOMAXPROCS=1 and 2: with two, the hash is made beside the reading.
+func BenchmarkLoad(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeList(size)
+		b.Run(size.String()+"/floor", func(b *testing.B) {
+			key := l.issuer.PublicKey.(*rsa.PublicKey)
+			for b.Loop() {
+				digest := sha256.Sum256(l.der)
+				_ = rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], l.der[len(l.der)-256:])
+			}
+			perEntry(b, size.entries)
+		})
+		b.Run(size.String()+"/list", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				list, err := Parse(l.der, "benchmark")
+				if err != nil || !list.VerifiedBy(l.issuer) {
+					b.Fatal("not read", err)
+				}
+			}
+			perEntry(b, size.entries)
+		})
+	}
+}
+
+// BenchmarkLoadPEM loads a file of one PEM block beside the same list in DER.
+func BenchmarkLoadPEM(b *testing.B) {
+	l := makeLargeList(largeSize{1_000_000, 20})
+	text := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: l.der})
+	for name, data := range map[string][]byte{"der": l.der, "pem": text} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				blocks, err := Split(data)
+				must(err)
+				for _, der := range blocks {
+					_, err := Parse(der, "benchmark")
+					must(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkLookUp looks up serials, half of them listed, in an index that has
+// been searched all over before, against a Go map of the serials.
+func BenchmarkLookUp(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeList(size)
+		queries := make([][]byte, 1<<18)
+		room := make([]byte, len(queries)*size.width)
+		for i := range queries {
+			serial := room[i*size.width:][:size.width:size.width]
+			copy(serial, l.serials[mathrand.IntN(len(l.serials))])
+			if i%2 == 0 {
+				binary.LittleEndian.PutUint32(serial[size.width-4:], mathrand.Uint32())
+			}
+			queries[i] = serial
+		}
+		list, err := Parse(l.der, "benchmark")
+		must(err)
+		b.Run(size.String()+"/index", func(b *testing.B) {
+			for _, query := range queries { // parts are ordered when they are first searched
+				list.entries.find(query, 0)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				list.entries.find(queries[i&(1<<18-1)], 0)
+				i++
+			}
+		})
+		b.Run(size.String()+"/map", func(b *testing.B) {
+			m := make(map[string]int32, len(l.serials))
+			for i, serial := range l.serials {
+				m[string(serial)] = int32(i)
+			}
+			i := 0
+			for b.Loop() {
+				_ = m[string(queries[i&(1<<18-1)])]
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkRetained reports what a list holds on to, for each of its entries.
+func BenchmarkRetained(b *testing.B) {
+	for _, size := range benchSizes {
+		l := makeLargeList(size)
+		b.Run(size.String(), func(b *testing.B) {
+			var before, after runtime.MemStats
+			for b.Loop() {
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				list, err := Parse(l.der, "benchmark")
+				must(err)
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				runtime.KeepAlive(list)
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(size.entries), "B/entry")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}

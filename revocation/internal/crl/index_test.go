@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+var day = time.Date(2025, time.March, 3, 3, 3, 3, 0, time.UTC)
+
+// encode writes an entry of revokedCertificates with the content octets of its
+// serial.
+func encode(serial []byte, date time.Time, reason der.Reason) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(serial) })
+		b.AddASN1UTCTime(date)
+		if reason != 0 {
+			b.AddBytes([]byte(reasonPrefix))
+			b.AddUint8(uint8(reason))
+		}
+	})
+	return b.BytesOrPanic()
+}
+
+// serialsOf makes n serials of so many content octets, none of them twice.
+func serialsOf(n, octets int) (serials [][]byte) {
+	random := rand.New(rand.NewPCG(uint64(n), uint64(octets)))
+	seen := map[string]bool{}
+	for len(serials) < n {
+		b := make([]byte, octets)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		b[0] = b[0]&0x7f | 0x40
+		if !seen[string(b)] {
+			seen[string(b)] = true
+			serials = append(serials, b)
+		}
+	}
+	return serials
+}
+
+func sequence(from int64, n int) (serials [][]byte) {
+	for i := range n {
+		serials = append(serials, der.IntegerContent(big.NewInt(from+int64(i))))
+	}
+	return serials
+}
+
+// Every serial that is listed is found with its date and reason, and none that is
+// not.
+func TestIndexFindsWhatIsListed(t *testing.T) {
+	t.Parallel()
+	lists := map[string][][]byte{
+		"one":                               sequence(1, 1),
+		"all of one octet":                  sequence(0, 128),
+		"negative ones":                     sequence(-300, 300),
+		"in sequence":                       sequence(1<<40, 5000),
+		"a few":                             serialsOf(33, 16),
+		"more than a part can hold":         serialsOf(70_000, 8),
+		"others than the first ones":        append(serialsOf(300, 20), serialsOf(40_000, 8)...),
+		"many of a length seen once so far": append(append(serialsOf(300, 20), serialsOf(1, 19)...), serialsOf(30_000, 19)...),
+	}
+	for octets := 1; octets <= maxSerialLength; octets++ {
+		lists["of every length"] = append(lists["of every length"], serialsOf(min(60, 1<<(6*octets)), octets)...)
+	}
+	for _, octets := range []int{2, 4, 7, 8, 9, 15, 16, 17, 20, 21, 24, 25, 31, 32} {
+		lists[fmt.Sprintf("of %d octets", octets)] = serialsOf(3000, octets)
+	}
+	reasons := []der.Reason{0, 1, 2, 3, 4, 5, 6, 9, 10}
+	for name, serials := range lists {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var octets []byte
+			present := map[string]bool{}
+			for i, serial := range serials {
+				octets = append(octets, encode(serial, day.Add(-time.Duration(i)*time.Minute), reasons[i%len(reasons)])...)
+				present[string(serial)] = true
+			}
+			r := entryReader{v2: true}
+			x := r.read(octets)
+			require.NotNil(t, x, r.fault)
+			require.Equal(t, len(serials), x.count)
+			for i, serial := range serials {
+				if w, listed := x.find(serial, 0); !listed || w.reason() != reasons[i%len(reasons)] || !der.Time(w.seconds()).Equal(day.Add(-time.Duration(i)*time.Minute)) {
+					if slices.IndexFunc(serials, func(s []byte) bool { return string(s) == string(serial) }) == i {
+						t.Fatalf("entry %d, serial %x: got %v %v", i, serial, listed, w)
+					}
+				}
+				for _, change := range []int64{1, -1, 256, 1 << 32} {
+					other := der.IntegerContent(new(big.Int).Add(new(big.Int).SetBytes(serial), big.NewInt(change)))
+					if _, listed := x.find(other, 0); listed != present[string(other)] {
+						t.Fatalf("%x: got %v", other, listed)
+					}
+				}
+				for _, other := range [][]byte{serial[1:], append([]byte{0}, serial...), append(slices.Clone(serial), 0)} {
+					if _, listed := x.find(other, 0); listed != present[string(other)] {
+						t.Fatalf("%x: got %v", other, listed)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A serial that is listed many times is revoked as it is listed first, and in a
+// delta CRL revoking comes before taking back.
+func TestIndexOfOneSerialManyTimes(t *testing.T) {
+	t.Parallel()
+	for _, serial := range [][]byte{{0x47}, serialsOf(1, 8)[0], serialsOf(1, 20)[0]} {
+		for _, n := range []int{2, 10, 40, 20_000} {
+			var complete, delta []byte
+			for i := range n {
+				date := day.Add(-time.Duration(i) * time.Hour)
+				complete = append(complete, encode(serial, date, der.ReasonSuperseded)...)
+				reason := der.ReasonRemoveFromCRL
+				if i == n-1 {
+					reason = der.ReasonSuperseded
+				}
+				delta = append(delta, encode(serial, date, reason)...)
+			}
+			x := (&entryReader{v2: true}).read(complete)
+			w, listed := x.find(serial, 0)
+			assert.True(t, listed)
+			assert.Equal(t, day, der.Time(w.seconds()))
+			x = (&entryReader{v2: true, delta: true}).read(delta)
+			w, listed = x.find(serial, 0)
+			assert.True(t, listed)
+			assert.Equal(t, der.ReasonSuperseded, w.reason())
+		}
+	}
+}
+
+// Each certificate issuer of an indirect CRL has serials of its own.
+func TestIndexOfIssuers(t *testing.T) {
+	t.Parallel()
+	x := newIndex(true, new([maxSerialLength + 1]int))
+	for group := range uint32(300) {
+		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0], serialsOf(int(group)+1, 20)[group]} {
+			x.add(x.table(len(serial)), padded(serial), len(serial), group, packWhen(uint64(group), 0))
+		}
+	}
+	for group := range uint32(300) {
+		for other := range uint32(300) {
+			_, listed := x.find(serialsOf(int(group)+1, 20)[group], other)
+			require.Equal(t, group == other, listed && group == other, "%d %d", group, other)
+		}
+		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0]} {
+			w, listed := x.find(serial, group)
+			require.True(t, listed)
+			require.EqualValues(t, group, w.seconds())
+		}
+	}
+	_, listed := x.find([]byte{7}, 300)
+	assert.False(t, listed)
+}

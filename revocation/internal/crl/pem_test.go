@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl
+
+import (
+	"bytes"
+	"encoding/pem"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+)
+
+func block(kind string, content string) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: []byte(content)})
+}
+
+func TestFilesAreSplit(t *testing.T) {
+	t.Parallel()
+	one, two := block(pemType, "one"), block(pemType, "two")
+	for name, test := range map[string]struct {
+		data []byte
+		want []string
+	}{
+		"DER":                                   {[]byte("0\x03\x02\x01\x00"), []string{"0\x03\x02\x01\x00"}},
+		"one block":                             {one, []string{"one"}},
+		"two blocks":                            {append(bytes.Clone(one), two...), []string{"one", "two"}},
+		"text before, between and behind":       {append(append([]byte("Certificate Revocation List (CRL):\n    Version 2\n"), one...), append([]byte("text\n"), append(two, "end\n"...)...)...), []string{"one", "two"}},
+		"a byte order mark":                     {append([]byte("\xef\xbb\xbf"), one...), []string{"one"}},
+		"a byte order mark before DER":          {[]byte("\xef\xbb\xbf0\x03\x02\x01\x00"), []string{"0\x03\x02\x01\x00"}},
+		"line ends of another system":           {bytes.ReplaceAll(one, []byte("\n"), []byte("\r\n")), []string{"one"}},
+		"no line end behind the last block":     {bytes.TrimSuffix(one, []byte("\n")), []string{"one"}},
+		"one list twice, as tools put together": {append(bytes.Clone(one), one...), []string{"one", "one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			blocks, err := Split(test.data)
+			require.NoError(t, err)
+			var got []string
+			for _, b := range blocks {
+				got = append(got, string(b))
+			}
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+// A file that cannot be read as a whole is an error, which says what was found.
+func TestFilesAreRefused(t *testing.T) {
+	t.Parallel()
+	one := block(pemType, "one")
+	for name, test := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"nothing":                   {nil, "empty"},
+		"HTML":                      {[]byte("<html>"), "neither DER nor a PEM block"},
+		"UTF-16":                    {[]byte("\xff\xfe-\x00-\x00"), "UTF-16"},
+		"a certificate":             {block("CERTIFICATE", "x"), `block 1 is a "CERTIFICATE"`},
+		"a certificate behind":      {append(bytes.Clone(one), block("CERTIFICATE", "x")...), `block 2 is a "CERTIFICATE"`},
+		"headers":                   {pem.EncodeToMemory(&pem.Block{Type: pemType, Headers: map[string]string{"a": "b"}, Bytes: []byte("x")}), "headers"},
+		"a block that does not end": {one[:len(one)-12], "damaged"},
+		"a damaged block before":    {append(bytes.Replace(bytes.Clone(one), []byte("\n"), []byte("\n!"), 1), one...), "block 1 is damaged"},
+		"a damaged block behind":    {append(bytes.Clone(one), one[:len(one)-12]...), "block 2 is damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			blocks, err := Split(test.data)
+			require.ErrorIs(t, err, der.ErrMalformed)
+			assert.ErrorContains(t, err, test.want)
+			assert.Nil(t, blocks)
+		})
+	}
+}
