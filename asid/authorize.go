@@ -68,7 +68,7 @@ func (c *Access) authorize(sys *System) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
 		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}
-	if sys.bind(&c.Names) == "" {
+	if !sys.owns(&c.Names) {
 		return &BindingError{ASID: c.From, FQDNs: slices.Clone(c.Names.fqdns)}
 	}
 	patch := c.Observed == DocumentReferenceUpdate && !c.OnlyUpdate

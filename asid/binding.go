@@ -43,26 +43,40 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 // String returns the hexadecimal digits.
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
-// bind says why the certificate of these names is the system's, or "".
+// owns reports whether the certificate of these names is the system's.
+func (s *System) owns(n *Names) bool { return s.ownName(n) != "" || s.ownFingerprint(n) != "" }
+
+// bind says why it is, or "".
 func (s *System) bind(n *Names) Binding {
+	if name := s.ownName(n); name != "" {
+		if slices.ContainsFunc(s.SharedFQDNs, func(shared string) bool { return fqdn.Equal(shared, name) }) {
+			return BoundByPartyKey
+		}
+		return BoundByFQDN
+	}
+	return s.ownFingerprint(n)
+}
+
+// ownName returns the name of the certificate's that is registered, or "".
+func (s *System) ownName(n *Names) string {
 	for _, name := range n.fqdns {
 		for _, registered := range s.FQDNs {
 			// Registries that were checked when made have them in lower case too.
 			if name == registered || fqdn.Equal(name, registered) {
-				if slices.ContainsFunc(s.SharedFQDNs, func(shared string) bool { return fqdn.Equal(shared, registered) }) {
-					return BoundByPartyKey
-				}
-				return BoundByFQDN
+				return registered
 			}
 		}
 	}
-	if n.cert == nil {
-		return ""
-	}
-	if len(s.Leaves) > 0 && slices.Contains(s.Leaves, Fingerprint(sha256.Sum256(n.cert.Raw))) {
+	return ""
+}
+
+// ownFingerprint says which of the certificate's fingerprints is registered.
+func (s *System) ownFingerprint(n *Names) Binding {
+	switch {
+	case n.cert == nil:
+	case len(s.Leaves) > 0 && slices.Contains(s.Leaves, Fingerprint(sha256.Sum256(n.cert.Raw))):
 		return BoundByLeaf
-	}
-	if len(s.Keys) > 0 && slices.Contains(s.Keys, keyFingerprint(n.cert)) {
+	case len(s.Keys) > 0 && slices.Contains(s.Keys, keyFingerprint(n.cert)):
 		return BoundByKey
 	}
 	return ""

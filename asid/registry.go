@@ -17,15 +17,17 @@ import (
 type System struct {
 	ASID         ID
 	FQDNs        []string        // the names of which its certificate must speak for one
-	SharedFQDNs  []string        // those of FQDNs that other systems may share; see BoundByPartyKey
-	Leaves       []Fingerprint   // certificates that are its own, whatever their names
-	Keys         []Fingerprint   // keys whose certificates are its own, whatever their names
 	Interactions []InteractionID // what it has been assured for
-	Unbound      bool            // there is no FQDN and no fingerprint, and that is no mistake; no certificate is its own
 
 	index map[InteractionID]int // where in Interactions each is, if NewMemory found them many
 
-	ODS []ODSCode // the organisations that the system acts for
+	// A decision reads what is above, which fits a line of the processor's caches.
+
+	ODS         []ODSCode     // the organisations that the system acts for
+	SharedFQDNs []string      // those of FQDNs that other systems may share; see BoundByPartyKey
+	Leaves      []Fingerprint // certificates that are its own, whatever their names
+	Keys        []Fingerprint // keys whose certificates are its own, whatever their names
+	Unbound     bool          // there is no FQDN and no fingerprint, and that is no mistake; no certificate is its own
 }
 
 // manyInteractions is from when on an index is faster than a look at each. Some

@@ -79,18 +79,7 @@ func BenchmarkDecision(b *testing.B) {
 		}
 	})
 	b.Run("casbin", func(b *testing.B) {
-		m, err := model.NewModelFromString(`
-[request_definition]
-r = sub, act
-[policy_definition]
-p = sub, act
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub) && r.act == p.act
-`)
+		m, err := model.NewModelFromString(casbinModel)
 		check(err)
 		enforcer, err := casbin.NewEnforcer(m)
 		check(err)
@@ -113,6 +102,20 @@ m = g(r.sub, p.sub) && r.act == p.act
 		}
 	})
 }
+
+// casbinModel has systems in groups, and what each group may do.
+const casbinModel = `
+[request_definition]
+r = sub, act
+[policy_definition]
+p = sub, act
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub) && r.act == p.act
+`
 
 // newNamed returns a certificate for the FQDN that the systems have registered.
 func newNamed() *x509.Certificate {
