@@ -44,15 +44,21 @@ const registry = `{"systems": [
 // start runs the program until the test ends and returns its port.
 func start(t *testing.T, files *exampletest.Files) (port string) {
 	t.Helper()
-	own := files.Leaf(t, nrlName)
 	systems := filepath.Join(t.TempDir(), "registry.json")
 	require.NoError(t, os.WriteFile(systems, []byte(registry), 0o600))
+	return startWith(t, files, "-registry", systems)
+}
+
+// startWith is start with other arguments, such as those for a registry.
+func startWith(t *testing.T, files *exampletest.Files, args ...string) (port string) {
+	t.Helper()
+	own := files.Leaf(t, nrlName)
 	out, stdout := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, []string{"-listen", "127.0.0.1:0", "-cert", own.Cert, "-key", own.Key, "-roots", files.Roots, "-subcas", files.SubCAs,
-			"-registry", systems, "-crl", files.CRL, "-crl", files.ARL}, stdout, t.Output())
+		err := run(ctx, append([]string{"-listen", "127.0.0.1:0", "-cert", own.Cert, "-key", own.Key, "-roots", files.Roots, "-subcas", files.SubCAs,
+			"-crl", files.CRL, "-crl", files.ARL}, args...), stdout, t.Output())
 		stdout.CloseWithError(io.EOF)
 		ended <- err
 	}()
@@ -123,7 +129,26 @@ func TestThePointersLifeByCurl(t *testing.T) {
 	t.Parallel()
 	testenv.Need(t, "curl", "curl")
 	files := exampletest.NewFiles(t)
-	port := start(t, files)
+	text := pointersLife(t, files, start(t, files))
+
+	readme := filepath.Join("..", "README.md")
+	page, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	const begin, end = "<!-- transcript -->\n```console\n", "```\n<!-- end -->\n"
+	before, rest, ok := strings.Cut(string(page), begin)
+	require.True(t, ok, "the README has no place for the transcript")
+	old, after, ok := strings.Cut(rest, end)
+	require.True(t, ok, "the transcript has no end")
+	if *update {
+		require.NoError(t, os.WriteFile(readme, []byte(before+begin+text+end+after), 0o644))
+		return
+	}
+	assert.Equal(t, text, old, "run this test with -update and read what has changed")
+}
+
+// pointersLife has three systems create, read, supersede, update and delete pointers
+// at the server on port, and returns the transcript.
+func pointersLife(t *testing.T, files *exampletest.Files, port string) string {
 	rr8 := newSystem(t, files, "rr8.nhs.uk", "200000000205", "RR8", false)
 	rxa := newSystem(t, files, "rxa.nhs.uk", "200000000206", "RXA", false)
 	rgd := newSystem(t, files, "rgd.nhs.uk", "928942012545", "RGD", true)
@@ -179,20 +204,7 @@ func TestThePointersLifeByCurl(t *testing.T) {
 	call(rr8, 201, "POST", "", "of-RR8.json", reference("RR8", ""))
 	call(rr8, 200, "DELETE", "/"+tr.ids[2])
 	call(rgd, 404, "GET", "/"+tr.ids[2])
-
-	readme := filepath.Join("..", "README.md")
-	text, err := os.ReadFile(readme)
-	require.NoError(t, err)
-	const begin, end = "<!-- transcript -->\n```console\n", "```\n<!-- end -->\n"
-	before, rest, ok := strings.Cut(string(text), begin)
-	require.True(t, ok, "the README has no place for the transcript")
-	old, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the transcript has no end")
-	if *update {
-		require.NoError(t, os.WriteFile(readme, []byte(before+begin+tr.String()+end+after), 0o644))
-		return
-	}
-	assert.Equal(t, tr.String(), old, "run this test with -update and read what has changed")
+	return tr.String()
 }
 
 const enteredInError = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},` +

@@ -3,10 +3,12 @@
 // Nrl is a small National Record Locator over a store in memory, for suppliers'
 // tests: read, search, create, supersede, update and delete.
 //
-//	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE [-crl FILE]... [-fetch] [-asid ID]
+//	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE|-sds URL [-crl FILE]... [-fetch] [-asid ID]
 //
 // The registry (JSON or YAML) says which systems there are, what they may do and
 // by which names their certificates are known; it is read again when it changes.
+// With -sds the Spine Directory Service says it: see the flags that begin with sds,
+// and -bindings for certificates of which it has no name.
 // The server answers /STU3/DocumentReference, prints "listening on ADDR" once it
 // can be called, logs one JSON line per handshake and per decision on stderr, and
 // finishes what is in flight when it gets SIGTERM or an interrupt.
@@ -14,6 +16,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +24,7 @@ import (
 	"net"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/directory"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
@@ -34,6 +38,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	end.Register(flags, "client", "default: any, since the registry binds each to its ASID")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
+	var sds directory.Flags
+	sds.Register(flags)
 	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
@@ -43,17 +49,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-asid: %w", err)
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	registry := &asid.File{Name: *registryFile, Logger: logger}
-	if err := registry.Load(); err != nil {
-		return fmt.Errorf("-registry: %w", err)
-	}
-	go registry.Run(ctx)
-
 	e, err := end.Endpoint(ctx, logger)
 	if err != nil {
 		return err
 	}
 	e.Peer.AllowAnyFQDN = len(e.Peer.FQDNs) == 0
+	var registry asid.Registry
+	switch {
+	case *registryFile != "" && sds.URL != "":
+		return errors.New("-registry and -sds are not for both at once")
+	case sds.URL != "":
+		if registry, err = sds.Registry(ctx, e, logger); err != nil {
+			return err
+		}
+	default:
+		file := &asid.File{Name: *registryFile, Logger: logger}
+		if err := file.Load(); err != nil {
+			return fmt.Errorf("-registry: %w", err)
+		}
+		go file.Run(ctx)
+		registry = file
+	}
 	store := new(nrl.Store)
 	authorizer := &asid.Authorizer{Registry: registry, Self: id, Logger: logger}
 	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
