@@ -4,7 +4,6 @@ package asid
 
 import (
 	"crypto/x509"
-	"errors"
 	"slices"
 	"strings"
 
@@ -19,19 +18,17 @@ type Names struct {
 
 // NamesOf returns the names of a peer's leaf: its dNSNames, or its only common
 // name if it has no subjectAltName extension at all. That it is a Spine
-// certificate is tlsconfig's to verify. The error is a [*BindingError].
+// certificate is tlsconfig's to verify. The error is a [*RequestError].
 func NamesOf(cert *x509.Certificate) (Names, error) {
 	if cert == nil {
-		return Names{}, &BindingError{Err: errNoCertificate}
+		return Names{}, &RequestError{Rule: RuleBinding, Detail: missing, Err: errNoCertificate}
 	}
 	fqdns, err := fqdn.FromCertificate(cert)
 	if err != nil {
-		return Names{}, &BindingError{Err: err}
+		return Names{}, &RequestError{Rule: RuleBinding, Detail: "speaks for no name: " + err.Error(), Err: err}
 	}
 	return Names{fqdns, cert}, nil
 }
-
-var errNoCertificate = errors.New("the connection has no client certificate")
 
 // String returns the names, joined by commas.
 func (n Names) String() string { return strings.Join(n.fqdns, ",") }
@@ -54,7 +51,7 @@ type Access struct {
 // Authorize is the decision itself: no clock, no network, no headers. In this
 // order: sys is the system of the sender's ASID; the certificate is its own; the
 // claimed interaction, if any, is the observed one; the system is assured for it.
-// The error is a [*BindingError] or an [*InteractionError].
+// The error is a [*RequestError].
 //
 // A certificate is a system's own if one of the names it speaks for is one of
 // the system's FQDNs, without regard to case, or if it or its key is one of the
@@ -66,17 +63,20 @@ func Authorize(sys *System, c Access) error { return c.authorize(sys) }
 
 func (c *Access) authorize(sys *System) error {
 	if sys == nil || c.From.IsZero() || sys.ASID != c.From {
-		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
+		return &RequestError{Rule: RuleASID, ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	}
 	if !sys.owns(&c.Names) {
-		return &BindingError{ASID: c.From, FQDNs: slices.Clone(c.Names.fqdns)}
+		// A certificate may hold any number of names.
+		names := strings.Join(c.Names.fqdns[:min(len(c.Names.fqdns), 5)], ", ")
+		return &RequestError{Rule: RuleBinding, ASID: c.From, Interaction: c.Observed,
+			Detail: "has no name (" + names + ") that is registered for ASID " + c.From.String()}
 	}
 	patch := c.Observed == DocumentReferenceUpdate && !c.OnlyUpdate
 	if c.Claimed != "" && c.Claimed != c.Observed && !(patch && c.Claimed == DocumentReferencePatch) {
-		return &InteractionError{ASID: c.From, Interaction: c.Claimed, Err: ErrMismatch}
+		return &RequestError{Rule: RuleHeader, ASID: c.From, Interaction: c.Claimed, Err: ErrMismatch}
 	}
 	if c.Observed == "" || !sys.assured(c.Observed) && !(patch && sys.assured(DocumentReferencePatch)) {
-		return &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotAssociated}
+		return &RequestError{Rule: RuleInteraction, ASID: c.From, Interaction: c.Observed, Err: ErrNotAssociated}
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 	for name, c := range map[string]struct {
 		cert              *x509.Certificate
 		claimed, observed asid.InteractionID
-		binding           bool  // a *BindingError is wanted
-		kind              error // an *InteractionError of the kind is wanted
+		binding           bool  // RuleBinding is wanted
+		kind              error // the kind that is wanted
 	}{
 		"its own":                              {cert: own, observed: asid.DocumentReferenceCreate},
 		"its own, and it names what it does":   {cert: own, claimed: asid.DocumentReferenceCreate, observed: asid.DocumentReferenceCreate},
@@ -45,18 +45,19 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 			err := asid.Authorize(&provider, claim)
 			_, viaRegistry := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
 			assert.Equal(t, err, viaRegistry, "the pure function and the method agree")
-			binding, isBinding := errors.AsType[*asid.BindingError](err)
-			interaction, isInteraction := errors.AsType[*asid.InteractionError](err)
+			refused, _ := errors.AsType[*asid.RequestError](err)
 			switch {
 			case c.binding:
-				require.True(t, isBinding, "%v", err)
-				assert.Equal(t, provider.ASID, binding.ASID)
-				assert.NotEmpty(t, binding.FQDNs)
+				require.NotNil(t, refused, "%v", err)
+				assert.Equal(t, asid.RuleBinding, refused.Rule)
+				assert.Equal(t, provider.ASID, refused.ASID)
 				assert.NotContains(t, err.Error(), provider.FQDNs[1], "what is registered is not the sender's to know")
 			case c.kind != nil:
-				require.True(t, isInteraction, "%v", err)
+				require.NotNil(t, refused, "%v", err)
 				assert.ErrorIs(t, err, c.kind)
-				assert.Equal(t, provider.ASID, interaction.ASID)
+				want := map[error]asid.Rule{asid.ErrNotAssociated: asid.RuleInteraction, asid.ErrMismatch: asid.RuleHeader}[c.kind]
+				assert.Equal(t, want, refused.Rule)
+				assert.Equal(t, provider.ASID, refused.ASID)
 			default:
 				assert.NoError(t, err)
 			}
@@ -73,7 +74,7 @@ func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
 
 func TestWithoutNamesNobodyIsAuthorised(t *testing.T) {
 	err := asid.Authorize(&provider, asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
-	var refused *asid.BindingError
+	var refused *asid.RequestError
 	assert.ErrorAs(t, err, &refused)
 }
 
@@ -95,7 +96,7 @@ func TestACertificateThatReadersCouldReadDifferentlySpeaksForNoName(t *testing.T
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := asid.NamesOf(cert)
-			var refused *asid.BindingError
+			var refused *asid.RequestError
 			require.ErrorAs(t, err, &refused)
 			assert.Error(t, refused.Err)
 			assert.Empty(t, n.String())
@@ -126,7 +127,7 @@ func TestARegistryThatCannotTellRefuses(t *testing.T) {
 		"an error and a system":       {func(asid.ID) (*asid.System, error) { return &provider, unreachable }, unreachable},
 		"neither":                     {func(asid.ID) (*asid.System, error) { return nil, nil }, nil},
 		"another system":              {func(asid.ID) (*asid.System, error) { return &consumer, nil }, nil},
-		"an error of this very rules": {func(asid.ID) (*asid.System, error) { return nil, &asid.HeaderError{Header: "x"} }, nil},
+		"an error of this very rules": {func(asid.ID) (*asid.System, error) { return nil, &asid.RequestError{Header: "x"} }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sys, err := (&asid.Authorizer{Registry: c.registry}).Authorize(t.Context(), claim)
@@ -143,7 +144,7 @@ func TestARegistryThatCannotTellRefuses(t *testing.T) {
 func TestAnUnknownASIDIsRefused(t *testing.T) {
 	claim := asid.Access{From: asid.MustParseID("200000000206"), Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	_, err := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
-	var refused *asid.InteractionError
+	var refused *asid.RequestError
 	require.ErrorAs(t, err, &refused)
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 	assert.Equal(t, claim.From, refused.ASID)

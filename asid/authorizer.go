@@ -4,8 +4,6 @@ package asid
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -15,40 +13,61 @@ import (
 // value refuses everything. Its fields are not to be changed once it is in use;
 // its methods may be called concurrently.
 type Authorizer struct {
-	Registry           Registry                                          // required
-	Self               ID                                                // this system's own ASID: what toASID must be; required
-	Protocol           Protocol                                          // of the headers; zero: NRL
-	InteractionOf      func(*http.Request) (InteractionID, error)        // from method and path; nil: the package's InteractionOf
-	RequireInteraction bool                                              // refuse a request without the header InteractionID; the NRL's own API does not ask for it
-	TestIDs            bool                                              // accept ASIDs of 1 to 12 digits, as [ParseTestID] does, in the headers
-	Connection         func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; see below
+	Registry Registry   // required
+	Self     ID         // this system's own ASID: what toASID must be; required
+	Peers    PeerSource // who is at the other end of a request; required
+	Protocol Protocol   // of the headers; zero: NRL
 
-	Audience       string        // what the token's aud must be; empty: it is not compared
-	MaxSkew        time.Duration // by which the sender's clock may differ from ours; zero: not at all
-	OnlyUpdate     bool          // refuse DocumentReferencePatch, which else counts as DocumentReferenceUpdate
-	AllowAnyClaims bool          // check only that the token is well formed, not that it agrees with the request
+	// InteractionOf returns the interaction that method and path amount to; nil:
+	// the package's InteractionOf.
+	InteractionOf func(*http.Request) (InteractionID, error)
+	// RequireInteraction refuses a request without the header InteractionID, for
+	// which the NRL's own API does not ask.
+	RequireInteraction bool
+	// OnlyUpdate refuses DocumentReferencePatch, which else counts as
+	// DocumentReferenceUpdate.
+	OnlyUpdate bool
+	// TestIDs accepts ASIDs of 1 to 12 digits, as [ParseTestID] does.
+	TestIDs bool
+
+	Tokens   TokenCheck       // what is checked of the bearer token; zero: TokenAgreement
+	Audience string           // what the token's aud must be; empty: it is not compared
+	MaxSkew  time.Duration    // by which clocks may differ; zero: 30 s for the NRL's interactions, 300 s for others; negative: none
+	Time     func() time.Time // nil: time.Now
 
 	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
-	Logger       *slog.Logger                                    // audit: one record per decision; nil: none
-	Time         func() time.Time                                // nil: time.Now
+	Logger       *slog.Logger                                    // audit: one record per request; nil: none
+}
+
+// Validate returns a [*ConfigError] if a required field is missing or a field
+// has a value that it cannot have.
+func (a *Authorizer) Validate() error {
+	switch {
+	case a.Registry == nil:
+		return &ConfigError{Field: "Authorizer.Registry", Detail: missing}
+	case a.Self.IsZero():
+		return &ConfigError{Field: "Authorizer.Self", Detail: missing}
+	case a.Peers == nil:
+		return &ConfigError{Field: "Authorizer.Peers", Detail: missing}
+	case !a.Tokens.valid():
+		return &ConfigError{Field: "Authorizer.Tokens", Detail: noSuchValue}
+	}
+	if _, err := a.Protocol.names(); err != nil {
+		return &ConfigError{Field: "Authorizer.Protocol", Detail: noSuchValue}
+	}
+	return nil
 }
 
 // Authorize looks c.From up, applies the package's [Authorize] and returns the
-// system that may act. The error is a [*BindingError], an [*InteractionError], a
-// [*RegistryError] or a [*ConfigError].
+// system that may act. The error is a [*RequestError], a [*RegistryError] or a
+// [*ConfigError].
 func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 	if a.Registry == nil {
 		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
 	}
 	sys, err := lookup(ctx, a.Registry, &c)
 	if err != nil {
-		if errors.Is(err, ErrNotFound) {
-			return nil, &InteractionError{ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
-		}
-		return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
-	}
-	if sys == nil || sys.ASID != c.From {
-		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
+		return nil, err
 	}
 	if err := c.authorize(sys); err != nil {
 		return nil, err
@@ -57,51 +76,40 @@ func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 }
 
 // Middleware authorises each request before next sees it and stores the
-// [Caller] in its context. In this order it checks the connection, the headers
+// [Caller] in its context. In this order it checks who the peer is, the headers
 // and the form of the bearer token, the interaction that method and path amount
-// to, what [Authorize] checks, and whether the token agrees with the rest. The
-// first failure goes to ErrorHandler and ends the request.
+// to, what [Authorize] checks, and what Tokens says of the token. The first
+// failure goes to ErrorHandler and ends the request.
 //
-// An Authorizer that lacks a required field refuses every request with a
-// [*ConfigError], which is answered with 500.
+// A request that asks for another protocol is refused, and next cannot hijack
+// the connection: what is written to it afterwards nobody would judge.
 //
-// A server behind a proxy that terminates TLS sets Connection. It returns the
-// state of the connection between client and proxy, with the client's verified
-// leaf first in PeerCertificates, as the proxy reports it; it must make sure that
-// it was the proxy that reported it. An error refuses the request.
+// An Authorizer that is not valid refuses every request with the [*ConfigError]
+// of Validate, which is answered with 500 and logged once.
 func (a *Authorizer) Middleware(next http.Handler) http.Handler {
+	if err := a.Validate(); err != nil {
+		return misconfigured(a.Logger, a.ErrorHandler, err)
+	}
+	warnUnverified(a.Logger, a.Peers)
+	by := &reader{
+		peers: a.Peers, protocol: a.Protocol, requireInteraction: a.RequireInteraction, testIDs: a.TestIDs, self: a.Self,
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var d decision
-		caller, err := a.judge(r, &d)
-		d.log(a.Logger, r, err)
+		answer := &response{ResponseWriter: w}
+		var in incoming
+		caller, err := a.judge(r, by, &in)
+		logDecision(a.Logger, r, &in, err)
 		if err != nil {
-			refuse(a.ErrorHandler, w, r, err)
+			refuse(a.ErrorHandler, answer, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), caller)))
+		next.ServeHTTP(answer, r.WithContext(NewContext(r.Context(), caller)))
 	})
 }
 
-func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
-	if a.Registry == nil {
-		return nil, &ConfigError{Field: "Authorizer.Registry", Detail: missing}
-	}
-	if a.Self.IsZero() {
-		return nil, &ConfigError{Field: "Authorizer.Self", Detail: missing}
-	}
-	headers, err := a.Protocol.names()
-	if err != nil {
+func (a *Authorizer) judge(r *http.Request, by *reader, in *incoming) (*Caller, error) {
+	if err := in.read(r, by); err != nil {
 		return nil, err
-	}
-	headers.requireInteraction = headers.requireInteraction || a.RequireInteraction
-	if d.names, err = peer(r, a.Connection); err != nil {
-		return nil, err
-	}
-	if d.claimed, err = headers.read(r.Header, idParser(a.TestIDs)); err != nil {
-		return nil, err
-	}
-	if d.to != a.Self {
-		return nil, &HeaderError{Header: headers.to, Detail: "is not the ASID of this system"}
 	}
 	interactionOf := a.InteractionOf
 	if interactionOf == nil {
@@ -111,29 +119,21 @@ func (a *Authorizer) judge(r *http.Request, d *decision) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.observed = observed
-	access := Access{From: d.from, Claimed: d.interaction, Observed: observed, Names: d.names, Organization: d.token.organization(), OnlyUpdate: a.OnlyUpdate}
-	sys, err := a.Authorize(r.Context(), access)
+	in.observed = observed
+	sys, err := a.Authorize(r.Context(), Access{
+		From: in.from, Claimed: in.interaction, Observed: observed, Names: in.names,
+		Organization: in.token.organization(), OnlyUpdate: a.OnlyUpdate,
+	})
 	if err != nil {
 		return nil, err
 	}
-	d.bound = sys.bind(&d.names)
-	caller := &Caller{System: sys, Interaction: observed, Binding: d.bound, Token: d.token}
-	if a.AllowAnyClaims {
-		return caller, nil
-	}
-	now := a.Time
-	if now == nil {
-		now = time.Now
-	}
-	return caller, d.token.check(agreement{
-		caller: caller, method: r.Method, audience: a.Audience, now: now(), skew: a.MaxSkew,
+	in.bound = sys.bind(&in.names)
+	err = in.token.check(&tokenRules{
+		level: a.Tokens.or(TokenAgreement), interaction: observed, method: r.Method, audience: a.Audience,
+		now: a.Time, skew: a.MaxSkew, testIDs: a.TestIDs, system: sys,
 	})
-}
-
-func refuse(handler func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
-	if handler == nil {
-		handler = WriteError
+	if err != nil {
+		return nil, err
 	}
-	handler(w, r, err)
+	return &Caller{System: sys, Interaction: observed, Binding: in.bound, Token: in.token}, nil
 }

@@ -47,7 +47,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 				require.NotNil(t, caller, refused.body)
 				return
 			}
-			var token *asid.TokenError
+			var token *asid.RequestError
 			require.ErrorAs(t, refused.err, &token)
 			assert.Equal(t, c.claim, token.Claim)
 			assert.Equal(t, "MISSING_OR_INVALID_HEADER", code(refused.body))
@@ -59,7 +59,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
 		r.Header.Set("Authorization", issuedFor(consumer, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
 		_, refused := judge(t, a, r)
-		var token *asid.TokenError
+		var token *asid.RequestError
 		require.ErrorAs(t, refused.err, &token)
 		assert.Equal(t, "requesting_system", token.Claim)
 	})
@@ -67,7 +67,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
 		r.Header.Set("Authorization", issuedFor(provider, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
 		_, refused := judge(t, a, r)
-		var token *asid.TokenError
+		var token *asid.RequestError
 		require.ErrorAs(t, refused.err, &token)
 		assert.Equal(t, "scope", token.Claim)
 	})
@@ -78,10 +78,10 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		want string
 	}{
 		"just issued":                      {now, 0, ""},
-		"a second before it was issued":    {now.Add(-time.Second), 0, "iat"},
+		"a second before it was issued":    {now.Add(-time.Second), -1, "iat"},
 		"a second before, and clocks vary": {now.Add(-time.Second), time.Second, ""},
 		"a moment before it expires":       {now.Add(5*time.Minute - 1), 0, ""},
-		"when it expires":                  {now.Add(5 * time.Minute), 0, "exp"},
+		"when it expires":                  {now.Add(5 * time.Minute), -1, "exp"},
 		"when it expires, and clocks vary": {now.Add(5 * time.Minute), time.Second, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 				assert.NotNil(t, caller, refused.body)
 				return
 			}
-			var token *asid.TokenError
+			var token *asid.RequestError
 			require.ErrorAs(t, refused.err, &token)
 			assert.Equal(t, c.want, token.Claim)
 		})
@@ -105,13 +105,13 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		require.NotNil(t, caller, refused.body)
 		a.Audience = "https://other.test"
 		_, refused = judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
-		var token *asid.TokenError
+		var token *asid.RequestError
 		require.ErrorAs(t, refused.err, &token)
 		assert.Equal(t, "aud", token.Claim)
 	})
 	t.Run("any claims, if it is allowed", func(t *testing.T) {
 		a := *a
-		a.AllowAnyClaims = true
+		a.Tokens = asid.TokenForm
 		caller, refused := judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), Reason: "research"}))
 		require.NotNil(t, caller, refused.body)
 	})
@@ -146,7 +146,7 @@ func TestATokenExpiresAfterItIsIssuedHoweverClocksVary(t *testing.T) {
 		`"requesting_organization":"https://fhir.nhs.uk/Id/ods-organization-code|RR8"}`, now.Unix()+9, now.Unix()-9)
 	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, payload))
 	_, refused := judge(t, a, r)
-	var token *asid.TokenError
+	var token *asid.RequestError
 	require.ErrorAs(t, refused.err, &token)
 	assert.Equal(t, "exp", token.Claim)
 }

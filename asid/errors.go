@@ -5,99 +5,66 @@ package asid
 import (
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
-// A HeaderError is a header that is missing, repeated or malformed, or that
-// names another receiver. It is answered with 400 MISSING_OR_INVALID_HEADER.
-type HeaderError struct {
-	Header string // as the specification writes it, such as fromASID
-	Detail string // such as "is missing"
+// A RequestError is a request that a rule refuses. Unwrap gives the cause, such
+// as [ErrNotFound] or what a [PeerSource] said.
+type RequestError struct {
+	Rule        Rule          // empty: RuleRequest
+	ASID        ID            // of the sender; zero if it is not known
+	Interaction InteractionID // claimed, for ErrMismatch; else that of the request; empty if it is not known
+	Header      string        // as the specification writes it, such as fromASID; empty if the fault lies in none
+	Claim       string        // of the token; empty if the fault lies in no single claim
+	Detail      string        // what was found and what was wanted
+	Err         error         // the cause; nil if Detail says it all
 }
 
-func (e *HeaderError) Error() string {
-	if e.Header == authorization && e.Detail == missing {
+// Error names the header, claim or ASID concerned. For a missing claim, and for a
+// token that is not there or has not its three sections, it is the text that the
+// NHS's pages publish. What a peer source said is left out.
+func (e *RequestError) Error() string {
+	switch e.Rule {
+	case RulePeer:
+		return "the peer " + e.Detail
+	case RuleToken:
+		return e.headerText()
+	case RuleHeader:
+		if e.Err != ErrMismatch {
+			return e.headerText()
+		}
+		return e.interactionText()
+	case RuleBinding:
+		return "the client certificate " + e.Detail
+	case RuleASID, RuleInteraction:
+		return e.interactionText()
+	}
+	return "the request " + e.Detail
+}
+
+func (e *RequestError) interactionText() string {
+	return fmt.Sprintf("ASID %s, interaction %q: %v", e.ASID, ascii.Cut(string(e.Interaction), maxURN), e.Err)
+}
+
+func (e *RequestError) headerText() string {
+	switch {
+	case e.Claim != "" && e.Err == errMissing:
+		return "The mandatory claim " + e.Claim + " from the JWT associated with the Authorisation header is missing"
+	case e.Claim != "":
+		return "the claim " + e.Claim + " of the JWT in the Authorization header " + e.Detail
+	case e.Header == authorization && e.Err == errMissing:
 		return "The Authorisation header must be supplied"
+	case e.Header != "":
+		return e.Header + " HTTP Header " + e.Detail
+	case e.Err == errSections:
+		return "The JWT associated with the Authorisation header must have the 3 sections"
 	}
-	return e.Header + " HTTP Header " + e.Detail
+	return "the JWT of the Authorization header " + e.Detail
 }
 
-// A TokenError is a bearer token that is not a well-formed Spine JWT or that
-// disagrees with the rest of its request. It is answered with 400
-// MISSING_OR_INVALID_HEADER.
-type TokenError struct {
-	Claim  string // empty if the fault lies in no single claim
-	Detail string
-}
-
-func (e *TokenError) Error() string {
-	if e.Claim == "" {
-		return "the JWT of the Authorization header " + e.Detail
-	}
-	return "the claim " + e.Claim + " of the JWT in the Authorization header " + e.Detail
-}
-
-// A ConnectionError is a connection that does not meet the guidance: no TLS, or
-// another version or cipher suite than those it lists. It is answered with 403
-// ACCESS_DENIED_SSL.
-type ConnectionError struct {
-	Detail string
-	Err    error // what the Connection hook said, if it failed
-}
-
-func (e *ConnectionError) Error() string {
-	text := "the connection " + e.Detail
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
-}
-
-// Unwrap returns what the Connection hook said, or nil.
-func (e *ConnectionError) Unwrap() error { return e.Err }
-
-// A RequestError is a request whose method and path amount to no interaction,
-// or could be taken for more than one. It is answered with 400 BAD_REQUEST.
-type RequestError struct{ Detail string }
-
-func (e *RequestError) Error() string { return "the request " + e.Detail }
-
-// An InteractionError is an ASID that is unknown or lacks the interaction, which
-// is answered with 403 ASID_CHECK_FAILED, or an interaction ID that is not that
-// of the request, which is answered with 400 MISSING_OR_INVALID_HEADER.
-type InteractionError struct {
-	ASID        ID
-	Interaction InteractionID // claimed, if Err is ErrMismatch; else that of the request
-	Err         error         // ErrNotFound, ErrNotAssociated or ErrMismatch
-}
-
-func (e *InteractionError) Error() string {
-	return fmt.Sprintf("ASID %s, interaction %q: %v", e.ASID, e.Interaction, e.Err)
-}
-
-// Unwrap returns the kind of refusal.
-func (e *InteractionError) Unwrap() error { return e.Err }
-
-// A BindingError is a client certificate that does not belong to the ASID: none
-// of the names it speaks for is registered for that ASID. It is answered with
-// 403 ACCESS_DENIED.
-type BindingError struct {
-	ASID  ID       // zero if the connection has no certificate at all
-	FQDNs []string // the names that the certificate speaks for
-	Err   error    // why it speaks for none; nil if it does
-}
-
-func (e *BindingError) Error() string {
-	if e.Err != nil {
-		return "the client certificate speaks for no name: " + e.Err.Error()
-	}
-	// A certificate may hold any number of names.
-	names := e.FQDNs[:min(len(e.FQDNs), 5)]
-	return fmt.Sprintf("none of the client certificate's names (%s) is registered for ASID %s", strings.Join(names, ", "), e.ASID)
-}
-
-// Unwrap returns why the certificate speaks for no name, or nil.
-func (e *BindingError) Unwrap() error { return e.Err }
+// Unwrap returns the cause.
+func (e *RequestError) Unwrap() error { return e.Err }
 
 // A RegistryError is a registry, or one system of it, that cannot be used.
 type RegistryError struct {
@@ -106,6 +73,7 @@ type RegistryError struct {
 	Err    error // the cause, if there is one
 }
 
+// Error names the ASID concerned, if there is one.
 func (e *RegistryError) Error() string {
 	text := "registry: "
 	if !e.ASID.IsZero() {
@@ -124,6 +92,7 @@ func (e *RegistryError) Unwrap() error { return e.Err }
 // A RedirectError is a redirect that a [Transport] does not follow.
 type RedirectError struct{ Host string }
 
+// Error names the host.
 func (e *RedirectError) Error() string {
 	return fmt.Sprintf("the redirect to host %q is not followed: the ASIDs and the token are not meant for it", e.Host)
 }
@@ -136,6 +105,7 @@ type ConfigError struct {
 	Detail string
 }
 
+// Error names the field.
 func (e *ConfigError) Error() string { return e.Field + " " + e.Detail }
 
 // Kinds of refusal, for [errors.Is].
@@ -143,6 +113,12 @@ var (
 	ErrNotFound      = errors.New("the ASID is unknown")
 	ErrNotAssociated = errors.New("the ASID is not associated with the interaction")
 	ErrMismatch      = errors.New("the interaction ID is not that of the request")
+)
+
+// Causes that have a text of their own.
+var (
+	errMissing  = errors.New("it is missing")
+	errSections = errors.New("it has not three sections")
 )
 
 const missing = "is missing"

@@ -30,7 +30,7 @@ func ExampleAuthorizer_Middleware() {
 		log.Fatal(err)
 	}
 	self := asid.MustParseID("999999999999")
-	server := &asid.Authorizer{Registry: registry, Self: self, Logger: slog.New(slog.DiscardHandler)}
+	server := &asid.Authorizer{Registry: registry, Self: self, Peers: asidtest.Peers{}, Logger: slog.New(slog.DiscardHandler)}
 	handler := server.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := asid.CallerFrom(r.Context())
 		fmt.Fprintln(w, caller.System.ODS, caller.Interaction)
@@ -61,16 +61,16 @@ func ExampleAuthorize() {
 		log.Fatal(err)
 	}
 	err = asid.Authorize(sys, asid.Access{From: sys.ASID, Observed: asid.DocumentReferenceCreate, Names: names})
-	if binding, ok := errors.AsType[*asid.BindingError](err); ok {
-		fmt.Println("refused:", binding.FQDNs, "is not registered for", binding.ASID)
+	if refused, ok := errors.AsType[*asid.RequestError](err); ok {
+		fmt.Println(refused.Rule, "refuses", refused.ASID)
 	}
-	// Output: refused: [elsewhere.thirdparty.nhs.uk] is not registered for 200000000205
+	// Output: binding refuses 200000000205
 }
 
 // A provider's records, which only the Spine Secure Proxy may ask for.
 func ExampleGate_Middleware() {
 	self := asid.MustParseID("200000000205")
-	gate := &asid.Gate{Self: self}
+	gate := &asid.Gate{Self: self, Peers: asidtest.Peers{}}
 	records := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forwarded, _ := asid.ForwardedFrom(r.Context())
 		fmt.Fprint(w, "a record, asked for by ", forwarded.From)

@@ -4,33 +4,55 @@ package asid
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // A Gate is a provider's check of what the Spine Secure Proxy (SSP) forwards.
 // The zero value refuses everything. Its fields are not to be changed once it is
 // in use.
 //
-// That the peer is the SSP is proved by its certificate in the handshake:
-// tlsconfig.Verifier.FQDNs names the SSP's host. What the SSP's headers say of
-// the sender is for audit; the SSP has checked it, and nothing is to be decided
-// by it here.
+// That the peer is the SSP is for Peers to verify: tlsconfig.Verifier.FQDNs names
+// the SSP's host. What the SSP's headers say of the sender is for audit; the SSP
+// has checked it, and nothing is to be decided by it here.
 type Gate struct {
-	Self         ID                                                // what Ssp-To must be; required
-	Interaction  InteractionID                                     // of the endpoint; empty: DocumentReferenceContentRead
-	TestIDs      bool                                              // accept ASIDs of 1 to 12 digits, as [ParseTestID] does, in the headers
-	Connection   func(*http.Request) (*tls.ConnectionState, error) // nil: r.TLS; as for an Authorizer
-	ErrorHandler func(http.ResponseWriter, *http.Request, error)   // nil: WriteError
-	Logger       *slog.Logger                                      // audit: one record per decision; nil: none
+	Self        ID            // what Ssp-To must be; required
+	Peers       PeerSource    // who is at the other end of a request; required
+	Interaction InteractionID // of Middleware's handler; empty: DocumentReferenceContentRead
+	TestIDs     bool          // accept ASIDs of 1 to 12 digits, as [ParseTestID] does
+
+	Tokens   TokenCheck       // what is checked of the bearer token; zero: TokenForm
+	Registry Registry         // required by TokenAgreement: knows the sender's organisations
+	Audience string           // what the token's aud must be; empty: it is not compared
+	MaxSkew  time.Duration    // by which clocks may differ; zero: 30 s for the NRL's interactions, 300 s for others; negative: none
+	Time     func() time.Time // nil: time.Now
+
+	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
+	Logger       *slog.Logger                                    // audit: one record per request; nil: none
 }
 
-// Middleware lets a request pass whose connection, headers, interaction and
-// bearer token are right: TLS 1.2 with one of the guidance's suites and a client
-// certificate; each Ssp header and Authorization exactly once and well formed;
-// Ssp-To is Self; Ssp-InteractionID is Interaction; and, for the retrieval of a
-// record, the method GET or HEAD. next finds what the headers say in its context
+// Validate returns a [*ConfigError] if a required field is missing or a field
+// has a value that it cannot have.
+func (g *Gate) Validate() error {
+	switch {
+	case g.Self.IsZero():
+		return &ConfigError{Field: "Gate.Self", Detail: missing}
+	case g.Peers == nil:
+		return &ConfigError{Field: "Gate.Peers", Detail: missing}
+	case !g.Tokens.valid():
+		return &ConfigError{Field: "Gate.Tokens", Detail: noSuchValue}
+	case g.Tokens == TokenAgreement && g.Registry == nil:
+		return &ConfigError{Field: "Gate.Registry", Detail: missing}
+	}
+	return nil
+}
+
+// Middleware lets a request pass whose peer, headers, interaction and bearer
+// token are right: Peers has verified the peer; each Ssp header and Authorization
+// is there exactly once and well formed; Ssp-To is Self; Ssp-InteractionID is
+// Interaction; for the retrieval of a record, the method is GET or HEAD; and the
+// token is what Tokens asks for. next finds what the headers say in its context
 // by [ForwardedFrom].
 //
 // Whatever next or ErrorHandler sets, every answer carries Cache-Control:
@@ -38,55 +60,69 @@ type Gate struct {
 // One request never comes here: net/http answers OPTIONS * by itself unless
 // http.Server.DisableGeneralOptionsHandler is set.
 //
-// A Gate without Self refuses every request with a [*ConfigError], which is
-// answered with 500.
+// A Gate that is not valid refuses every request with the [*ConfigError] of
+// Validate, which is answered with 500 and logged once.
 func (g *Gate) Middleware(next http.Handler) http.Handler {
+	interaction := g.Interaction
+	if interaction == "" {
+		interaction = DocumentReferenceContentRead
+	}
+	return g.handler(func(*http.Request) (InteractionID, http.Handler, error) { return interaction, next, nil })
+}
+
+// handler answers with what find returns for a request, and only for requests of
+// that interaction.
+func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, error)) http.Handler {
+	if err := g.Validate(); err != nil {
+		refusing := misconfigured(g.Logger, g.ErrorHandler, err)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			refusing.ServeHTTP(&response{ResponseWriter: w, noStore: true}, r)
+		})
+	}
+	warnUnverified(g.Logger, g.Peers)
+	by := &reader{peers: g.Peers, protocol: SSP, testIDs: g.TestIDs, self: g.Self}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &unstored{ResponseWriter: w}
+		answer := &response{ResponseWriter: w, noStore: true}
 		// A handler that writes nothing leaves the header to the server.
 		defer answer.mark()
-		var d decision
-		err := g.judge(r, &d)
-		d.log(g.Logger, r, err)
+		var in incoming
+		next, err := g.judge(r, by, &in, find)
+		logDecision(g.Logger, r, &in, err)
 		if err != nil {
 			refuse(g.ErrorHandler, answer, r, err)
 			return
 		}
 		next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), forwardedKey{}, &Forwarded{
-			From: d.from, To: d.to, Interaction: d.interaction, TraceID: d.trace, Token: d.token,
+			From: in.from, To: in.to, Interaction: in.interaction, TraceID: in.trace, Token: in.token,
 		})))
 	})
 }
 
-func (g *Gate) judge(r *http.Request, d *decision) error {
-	if g.Self.IsZero() {
-		return &ConfigError{Field: "Gate.Self", Detail: missing}
+func (g *Gate) judge(r *http.Request, by *reader, in *incoming, find func(*http.Request) (InteractionID, http.Handler, error)) (http.Handler, error) {
+	if err := in.read(r, by); err != nil {
+		return nil, err
 	}
-	headers, err := SSP.names()
+	want, next, err := find(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if d.names, err = peer(r, g.Connection); err != nil {
-		return err
-	}
-	if d.claimed, err = headers.read(r.Header, idParser(g.TestIDs)); err != nil {
-		return err
-	}
-	if d.to != g.Self {
-		return &HeaderError{Header: headers.to, Detail: "is not the ASID of this system"}
-	}
-	want := g.Interaction
-	if want == "" {
-		want = DocumentReferenceContentRead
-	}
-	if d.interaction != want {
-		return &InteractionError{ASID: d.from, Interaction: d.interaction, Err: ErrMismatch}
+	if in.interaction != want {
+		return nil, &RequestError{Rule: RuleHeader, ASID: in.from, Interaction: in.interaction, Err: ErrMismatch}
 	}
 	if want == DocumentReferenceContentRead && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &RequestError{Detail: "has a method that does not retrieve a record"}
+		return nil, &RequestError{Rule: RuleRequest, Detail: "has a method that does not retrieve a record"}
 	}
-	d.observed = want
-	return nil
+	in.observed = want
+	rules := &tokenRules{
+		level: g.Tokens.or(TokenForm), interaction: want, method: r.Method, audience: g.Audience,
+		now: g.Time, skew: g.MaxSkew, testIDs: g.TestIDs,
+	}
+	if rules.level == TokenAgreement {
+		if rules.system, err = lookup(r.Context(), g.Registry, &Access{From: in.from, Observed: want, Organization: in.token.organization()}); err != nil {
+			return nil, err
+		}
+	}
+	return next, in.token.check(rules)
 }
 
 // Forwarded is what the SSP's headers say of a request. It is for audit.

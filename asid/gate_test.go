@@ -4,7 +4,6 @@ package asid_test
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -31,7 +30,7 @@ func retrieval() *http.Request {
 
 func TestTheGateLetsTheSSPsRequestsPass(t *testing.T) {
 	var log bytes.Buffer
-	gate := &asid.Gate{Self: provider.ASID, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	var forwarded *asid.Forwarded
 	handler := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forwarded, _ = asid.ForwardedFrom(r.Context())
@@ -84,16 +83,14 @@ func TestTheGateRefusesEverythingElse(t *testing.T) {
 		"token missing":           {set("Authorization"), "MISSING_OR_INVALID_HEADER", "The Authorisation header must be supplied"},
 		"token malformed":         {set("Authorization", "Bearer a.b."), "MISSING_OR_INVALID_HEADER", "malformed header"},
 		"token signed":            {set("Authorization", "Bearer a.b.c"), "MISSING_OR_INVALID_HEADER", "signed"},
-		"no TLS":                  {func(r *http.Request) { r.TLS = nil }, "ACCESS_DENIED_SSL", "no TLS"},
-		"TLS 1.3":                 {func(r *http.Request) { r.TLS.Version = tls.VersionTLS13 }, "ACCESS_DENIED_SSL", "TLS 1.3"},
-		"no certificate":          {func(r *http.Request) { r.TLS.PeerCertificates = nil }, "ACCESS_DENIED", "no client certificate"},
+		"no certificate":          {func(r *http.Request) { r.TLS.PeerCertificates = nil }, "ACCESS_DENIED", "the peer could not be verified"},
 		"POST":                    {func(r *http.Request) { r.Method = http.MethodPost }, "BAD_REQUEST", "method"},
 		"DELETE":                  {func(r *http.Request) { r.Method = http.MethodDelete }, "BAD_REQUEST", "method"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := retrieval()
 			c.change(r)
-			w := serve((&asid.Gate{Self: provider.ASID}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			w := serve((&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 				t.Error("the handler was called")
 			})), r)
 			assert.Equal(t, c.want, code(w.Body.String()))
@@ -104,7 +101,7 @@ func TestTheGateRefusesEverythingElse(t *testing.T) {
 }
 
 func TestAGateOfAnotherInteractionTakesItsMethods(t *testing.T) {
-	gate := &asid.Gate{Self: provider.ASID, Interaction: "urn:nhs:names:services:gpconnect:fhir:operation:gpc.getcarerecord"}
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Interaction: "urn:nhs:names:services:gpconnect:fhir:operation:gpc.getcarerecord"}
 	handler := gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r := retrieval()
 	r.Method = http.MethodPost
@@ -123,8 +120,7 @@ func TestTheZeroGateServesNobody(t *testing.T) {
 // proxy would report, so that the answers are those of a server of net/http.
 func gated(t *testing.T, handler http.HandlerFunc, onError func(http.ResponseWriter, *http.Request, error)) func() *http.Response {
 	gate := &asid.Gate{
-		Self: provider.ASID, ErrorHandler: onError,
-		Connection: func(*http.Request) (*tls.ConnectionState, error) { return connection(certificate(sspName)), nil },
+		Self: provider.ASID, Peers: peerIs{certificate(sspName)}, ErrorHandler: onError,
 	}
 	server := httptest.NewServer(gate.Middleware(handler))
 	t.Cleanup(server.Close)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 )
 
 func FuzzHeaders(f *testing.F) {
@@ -25,7 +26,7 @@ func FuzzHeaders(f *testing.F) {
 		r.Header.Set("Authorization", token)
 		r.Header[name] = append(r.Header[name], from)
 		passed := false
-		gate := &asid.Gate{Self: provider.ASID, Interaction: asid.InteractionID(interaction)}
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Interaction: asid.InteractionID(interaction)}
 		w := serve(gate.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			forwarded, ok := asid.ForwardedFrom(r.Context())
 			passed = ok

@@ -3,7 +3,6 @@
 package asid_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -75,15 +74,6 @@ func names(t testing.TB, cert *x509.Certificate) asid.Names {
 	n, err := asid.NamesOf(cert)
 	require.NoError(t, err)
 	return n
-}
-
-func connection(cert *x509.Certificate) *tls.ConnectionState {
-	return &tls.ConnectionState{
-		Version:           tls.VersionTLS12,
-		HandshakeComplete: true,
-		CipherSuite:       tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-		PeerCertificates:  []*x509.Certificate{cert},
-	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

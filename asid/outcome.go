@@ -5,19 +5,32 @@ package asid
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // WriteError answers r with err as an OperationOutcome, JSON or XML as r asks
-// for: the parameter _format beats Accept, and XML is the default. Errors of
-// other packages, a [*RegistryError] and a [*ConfigError] become a 500 that says
-// nothing about them.
+// for: the parameter _format beats Accept, and XML is the default. The status and
+// code are those of the table at [Rule]. A [*RegistryError] becomes a 503, with a
+// Retry-After if the registry's error has the method RetryAfter() time.Duration;
+// a [*ConfigError] and errors of other packages a 500. These two say nothing
+// about what happened.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	row, rule := classify(err)
+	row, told := classify(err)
 	diagnostics := ""
-	if rule != nil {
-		diagnostics = rule.Error()
+	if told != nil {
+		diagnostics = told.Error()
+	}
+	if row == outcome.Unavailable {
+		if e, ok := errors.AsType[interface {
+			error
+			RetryAfter() time.Duration
+		}](err); ok && e.RetryAfter() > 0 {
+			seconds := (e.RetryAfter() + time.Second - 1) / time.Second
+			w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		}
 	}
 	outcome.Write(w, r, row.With(diagnostics))
 }
@@ -25,35 +38,65 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 // classify returns the row of the error table for err, and the error in it that
 // may be told the sender; nil if the fault is not the sender's.
 func classify(err error) (outcome.Case, error) {
-	// What a registry failed with is nobody's claim, whatever its type.
-	if _, ok := errors.AsType[*RegistryError](err); ok {
+	var e *RequestError
+	switch of := outermost(err).(type) {
+	case *RegistryError:
+		return outcome.Unavailable, nil
+	case *RequestError:
+		e = of
+	default:
 		return outcome.InternalError, nil
 	}
-	if e, ok := errors.AsType[*ConnectionError](err); ok {
-		// The hook's own words, whatever their type, may tell of the machines behind
-		// the proxy.
-		return outcome.AccessDeniedSSL, &ConnectionError{Detail: e.Detail}
-	}
-	if e, ok := errors.AsType[*HeaderError](err); ok {
-		if e.Header == authorization {
-			return outcome.InvalidToken, e
+	switch e.Rule {
+	case RulePeer:
+		if rule := peerRule(e.Err); rule == "version" || rule == "suite" {
+			return outcome.AccessDeniedSSL, e
 		}
+		return outcome.AccessDenied, e
+	case RuleBinding:
+		return outcome.AccessDenied, e
+	case RuleHeader:
 		return outcome.InvalidHeader, e
-	}
-	if e, ok := errors.AsType[*TokenError](err); ok {
+	case RuleToken:
 		return outcome.InvalidToken, e
-	}
-	if e, ok := errors.AsType[*RequestError](err); ok {
+	case RuleASID, RuleInteraction:
+		return outcome.ASIDCheckFailed, e
+	case RuleRequest, "":
 		return outcome.BadRequest, e
 	}
-	if e, ok := errors.AsType[*BindingError](err); ok {
-		return outcome.AccessDenied, e
-	}
-	if e, ok := errors.AsType[*InteractionError](err); ok {
-		if errors.Is(e.Err, ErrMismatch) {
-			return outcome.InvalidHeader, e
-		}
-		return outcome.ASIDCheckFailed, e
-	}
 	return outcome.InternalError, nil
+}
+
+// ruleOf returns the word of the table at [Rule] for err.
+func ruleOf(err error) string {
+	switch e := outermost(err).(type) {
+	case *RegistryError:
+		return "registry"
+	case *ConfigError:
+		return "config"
+	case *RequestError:
+		switch e.Rule {
+		case RulePeer:
+			if word := peerRule(e.Err); word != "" {
+				return word
+			}
+		case "":
+			return string(RuleRequest)
+		}
+		return string(e.Rule)
+	}
+	return "internal"
+}
+
+// outermost returns the first error of this package in err's chain. What it wraps,
+// such as what a registry or a peer source failed with, is not the sender's doing,
+// whatever its type.
+func outermost(err error) error {
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch err.(type) {
+		case *RequestError, *RegistryError, *ConfigError:
+			return err
+		}
+	}
+	return nil
 }

@@ -3,32 +3,26 @@
 package asid
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
-// A decision is what became known of one request while it was judged, for the
-// audit. The query is left out, for it names patients, and so is the citizen of
+// logDecision writes the one record of a request that was judged; err is nil if it
+// may pass. The query is left out, for it names patients, and so is the citizen of
 // the token.
-type decision struct {
-	claimed
-	observed InteractionID
-	names    Names
-	bound    Binding // if it was authorised
-}
-
-// log writes the one record of the decision; err is nil if the request may pass.
-func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
+func logDecision(logger *slog.Logger, r *http.Request, d *incoming, err error) {
 	if logger == nil {
 		return
 	}
 	level, message := slog.LevelInfo, "request authorised"
 	if err != nil {
 		level, message = slog.LevelWarn, "request refused"
-		if row, _ := classify(err); row == outcome.InternalError {
+		if row, _ := classify(err); row == outcome.InternalError || row == outcome.Unavailable {
 			level = slog.LevelError
 		}
 	}
@@ -62,36 +56,19 @@ func (d *decision) log(logger *slog.Logger, r *http.Request, err error) {
 		add("user", d.token.User)
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("rule", rule(err)), slog.Any("error", err))
+		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", reason(err)))
 	}
 	logger.LogAttrs(r.Context(), level, message, attrs...)
 }
 
-// rule names the check that refused, in the words of the error's type.
-func rule(err error) string {
-	row, _ := classify(err)
-	switch row {
-	case outcome.InvalidHeader:
-		return "header"
-	case outcome.InvalidToken:
-		return "token"
-	case outcome.ASIDCheckFailed:
-		return "interaction"
-	case outcome.AccessDenied:
-		return "binding"
-	case outcome.AccessDeniedSSL:
-		return "connection"
-	case outcome.BadRequest:
-		return "request"
+// reason is the text of err for the log, with what a peer source said.
+func reason(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*RequestError](err); ok && e.Rule == RulePeer && e.Err != nil {
+		text += ": " + e.Err.Error()
 	}
-	return "internal"
+	return ascii.Cut(text, 1024)
 }
 
-// cut bounds what a stranger can put into a log.
-func cut(s string) string {
-	const most = 256
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
-}
+// cut bounds what an unauthenticated client can put into a log.
+func cut(s string) string { return ascii.Cut(s, 256) }

@@ -51,12 +51,17 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 	assert.Contains(t, m["error"], "not that of the request")
 
 	for rule, change := range map[string]func(*http.Request){
-		"connection":  func(r *http.Request) { r.TLS = nil },
-		"header":      func(r *http.Request) { r.Header.Del("toASID") },
-		"token":       func(r *http.Request) { r.Header.Del("Authorization") },
-		"request":     func(r *http.Request) { r.Method = strings.Repeat("X", 10_000) },
-		"binding":     func(r *http.Request) { r.TLS.PeerCertificates[0] = certificate("x.nhs.uk") },
-		"interaction": func(r *http.Request) { r.Header.Set("fromASID", "000000000000") },
+		"peer":    func(r *http.Request) { r.TLS = nil },
+		"asid":    func(r *http.Request) { r.Header.Set("fromASID", "000000000000") },
+		"header":  func(r *http.Request) { r.Header.Del("toASID") },
+		"token":   func(r *http.Request) { r.Header.Del("Authorization") },
+		"request": func(r *http.Request) { r.Method = strings.Repeat("X", 10_000) },
+		"binding": func(r *http.Request) { r.TLS.PeerCertificates[0] = certificate("x.nhs.uk") },
+		"interaction": func(r *http.Request) {
+			r.Method = http.MethodGet
+			r.Header.Del("InteractionID")
+			r.URL.Path = "/STU3/DocumentReference"
+		},
 	} {
 		r := create()
 		change(r)
@@ -66,12 +71,12 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 	a.Registry = nil
 	m = record(create())
 	assert.Equal(t, "ERROR", m["level"])
-	assert.Equal(t, "internal", m["rule"])
+	assert.Equal(t, "config", m["rule"])
 }
 
 func TestACitizenInTheWrongClaimIsNotLogged(t *testing.T) {
 	var log bytes.Buffer
-	gate := &asid.Gate{Self: provider.ASID, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	r := retrieval()
 	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, `{"requesting_user":"https://fhir.nhs.net/Id/nhs-number|9876543210"}`))
 	serve(gate.Middleware(http.NotFoundHandler()), r)

@@ -4,10 +4,9 @@ package asid
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
 // InteractionOf returns the NRL interaction that r's method and path amount to:
@@ -26,26 +25,13 @@ import (
 // segments, doubled or trailing slashes, other letter case, a query that cannot
 // be parsed, and headers or parameters that ask for another method.
 func InteractionOf(r *http.Request) (InteractionID, error) {
-	for key := range r.Header {
-		for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
-			if ascii.EqualHeader(key, name) {
-				return "", &RequestError{Detail: "asks for another method than its own"}
-			}
-		}
-	}
-	if r.URL.RawQuery != "" {
-		query, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			return "", &RequestError{Detail: "has a malformed query"}
-		}
-		if query.Has("_method") {
-			return "", &RequestError{Detail: "asks for another method than its own"}
-		}
+	if err := overridden(r); err != nil {
+		return "", err
 	}
 	// RawPath is set only if the path was not in its default encoding. Nothing in
 	// the paths above needs any.
 	if r.URL.RawPath != "" || r.URL.Opaque != "" {
-		return "", &RequestError{Detail: "has an encoded path"}
+		return "", &RequestError{Rule: RuleRequest, Detail: "has an encoded path"}
 	}
 	return interactionAt(r.Method, r.URL.Path)
 }
@@ -63,9 +49,9 @@ func interactionAt(method, path string) (InteractionID, error) {
 			break
 		}
 	}
-	one := strings.HasPrefix(rest, "/") && logicalID(rest[1:])
+	one := strings.HasPrefix(rest, "/") && fhirpath.IsID(rest[1:])
 	if !found || rest != "" && !one {
-		return "", &RequestError{Detail: "has a path that is not that of a DocumentReference"}
+		return "", &RequestError{Rule: RuleRequest, Detail: "has a path that is not that of a DocumentReference"}
 	}
 	switch {
 	case (method == http.MethodGet || method == http.MethodHead) && one:
@@ -79,16 +65,5 @@ func interactionAt(method, path string) (InteractionID, error) {
 	case method == http.MethodDelete:
 		return DocumentReferenceDelete, nil
 	}
-	return "", &RequestError{Detail: "has a method that no interaction uses on its path"}
-}
-
-// logicalID checks an id of FHIR: 1 to 64 letters, digits, hyphens and dots. One
-// of dots alone is a way out of the path.
-func logicalID(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !ascii.Alphanumeric(s[i]) && s[i] != '-' && s[i] != '.' {
-			return false
-		}
-	}
-	return len(s) <= 64 && strings.Trim(s, ".") != ""
+	return "", &RequestError{Rule: RuleRequest, Detail: "has a method that no interaction uses on its path"}
 }

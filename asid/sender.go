@@ -4,6 +4,7 @@ package asid
 
 import (
 	"context"
+	"errors"
 	"strings"
 )
 
@@ -28,12 +29,25 @@ type SenderRegistry interface {
 	LookupSender(ctx context.Context, s Sender) (*System, error)
 }
 
-// lookup asks r for the sender of a request.
-func lookup(ctx context.Context, r Registry, c *Access) (*System, error) {
-	if r, ok := r.(SenderRegistry); ok {
-		return r.LookupSender(ctx, Sender{ASID: c.From, Organization: c.Organization, Interaction: c.Observed})
+// lookup returns the system that a request names as its sender. The errors are a
+// *RequestError and *RegistryError.
+func lookup(ctx context.Context, registry Registry, c *Access) (*System, error) {
+	var sys *System
+	var err error
+	if r, ok := registry.(SenderRegistry); ok {
+		sys, err = r.LookupSender(ctx, Sender{ASID: c.From, Organization: c.Organization, Interaction: c.Observed})
+	} else {
+		sys, err = registry.Lookup(ctx, c.From)
 	}
-	return r.Lookup(ctx, c.From)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, &RequestError{Rule: RuleASID, ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
+	case err != nil:
+		return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
+	case sys == nil || sys.ASID != c.From:
+		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
+	}
+	return sys, nil
 }
 
 // organization returns the organisation that the token names, or zero.

@@ -55,49 +55,56 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 	header, payload, _ := strings.Cut(strings.TrimSuffix(good, "."), ".")
 
 	for name, token := range map[string]string{
-		"empty":                       "",
-		"one section":                 header,
-		"two sections":                header + "." + payload,
-		"four sections":               good + ".",
-		"a signature":                 good + "c2ln",
-		"signed by name":              jwt(`{"alg":"RS256","typ":"JWT"}`, `{}`),
-		"no algorithm":                jwt(`{"typ":"JWT"}`, `{}`),
-		"None":                        jwt(`{"alg":"None","typ":"JWT"}`, `{}`),
-		"another type":                jwt(`{"alg":"none","typ":"JWE"}`, `{}`),
-		"the algorithm twice":         jwt(`{"alg":"none","alg":"RS256"}`, `{}`),
-		"the algorithm in two cases":  jwt(`{"alg":"none","ALG":"RS256"}`, `{}`),
-		"a critical extension":        jwt(`{"alg":"none","crit":["b64"],"b64":false}`, `{}`),
-		"a header that is no object":  jwt(`"none"`, `{}`),
-		"a payload that is no object": jwt(unsigned, `["iss"]`),
-		"a payload that is no JSON":   jwt(unsigned, `iss=x`),
-		"an empty payload":            jwt(unsigned, ``),
-		"something after it":          jwt(unsigned, `{}{}`),
-		"a claim twice":               jwt(unsigned, `{"sub":"a","sub":"b"}`),
-		"a claim twice, escaped":      jwt(unsigned, `{"sub":"a","s\u0075b":"b"}`),
-		"a claim in other case":       jwt(unsigned, `{"Requesting_System":"a"}`),
-		"an actor twice":              jwt(unsigned, `{"act":{"sub":"a","sub":"b"}}`),
-		"an actor in other case":      jwt(unsigned, `{"act":{"SUB":"a"}}`),
-		"null":                        jwt(unsigned, `{"sub":null}`),
-		"a number for text":           jwt(unsigned, `{"sub":1}`),
-		"text for a number":           jwt(unsigned, `{"exp":"1795435500"}`),
-		"a fraction":                  jwt(unsigned, `{"exp":1795435500.5}`),
-		"a time before all times":     jwt(unsigned, `{"iat":-1}`),
-		"a time after all times":      jwt(unsigned, `{"exp":99999999999999}`),
-		"a number out of range":       jwt(unsigned, `{"exp":99999999999999999999}`),
-		"a list of audiences":         jwt(unsigned, `{"aud":["a","b"]}`),
-		"an object for text":          jwt(unsigned, `{"requesting_organization":{"id":"1"}}`),
-		"invalid UTF-8":               jwt(unsigned, "{\"sub\":\"\xff\"}"),
-		"a byte order mark":           jwt(unsigned, "\ufeff{}"),
-		"padding":                     strings.Replace(good, ".", "=.", 1),
-		"plain base64":                strings.ReplaceAll(jwt(unsigned, `{"sub":"???>>>"}`), "_", "/"),
-		"bits beyond the last byte":   header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{}`))[:2] + "1.",
-		"a line break":                header + "\n." + payload + ".",
-		"a blank":                     header + " ." + payload + ".",
-		"more than 8 KiB":             jwt(unsigned, `{"sub":"`+strings.Repeat("x", 8<<10)+`"}`),
+		"empty":                        "",
+		"one section":                  header,
+		"two sections":                 header + "." + payload,
+		"four sections":                good + ".",
+		"a signature":                  good + "c2ln",
+		"signed by name":               jwt(`{"alg":"RS256","typ":"JWT"}`, `{}`),
+		"no algorithm":                 jwt(`{"typ":"JWT"}`, `{}`),
+		"None":                         jwt(`{"alg":"None","typ":"JWT"}`, `{}`),
+		"another type":                 jwt(`{"alg":"none","typ":"JWE"}`, `{}`),
+		"the algorithm twice":          jwt(`{"alg":"none","alg":"RS256"}`, `{}`),
+		"the algorithm in two cases":   jwt(`{"alg":"none","ALG":"RS256"}`, `{}`),
+		"a critical extension":         jwt(`{"alg":"none","crit":["b64"],"b64":false}`, `{}`),
+		"a header that is no object":   jwt(`"none"`, `{}`),
+		"a payload that is no object":  jwt(unsigned, `["iss"]`),
+		"a payload that is no JSON":    jwt(unsigned, `iss=x`),
+		"an empty payload":             jwt(unsigned, ``),
+		"something after it":           jwt(unsigned, `{}{}`),
+		"a claim twice":                jwt(unsigned, `{"sub":"a","sub":"b"}`),
+		"a claim twice, escaped":       jwt(unsigned, `{"sub":"a","s\u0075b":"b"}`),
+		"a claim in other case":        jwt(unsigned, `{"Requesting_System":"a"}`),
+		"an actor twice":               jwt(unsigned, `{"act":{"sub":"a","sub":"b"}}`),
+		"an actor in other case":       jwt(unsigned, `{"act":{"SUB":"a"}}`),
+		"a number for text":            jwt(unsigned, `{"sub":1}`),
+		"text for a number":            jwt(unsigned, `{"exp":"1795435500"}`),
+		"a resource of another type":   jwt(unsigned, `{"requesting_organization":{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A1"}]}}`),
+		"an organisation of two codes": jwt(unsigned, `{"requesting_organization":{"resourceType":"Organization","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A1"},{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A2"}]}}`),
+		"two organisations":            jwt(unsigned, `{"requesting_organization":"a","requesting_organisation":"b"}`),
+		"two scopes":                   jwt(unsigned, `{"scope":"a","requested_scope":"b"}`),
+		"half resources":               jwt(unsigned, `{"requesting_user":"a","requesting_device":{"resourceType":"Device"}}`),
+		"an empty list of audiences":   jwt(unsigned, `{"aud":[]}`),
+		"a list in a list":             jwt(unsigned, `{"aud":[["a"]]}`),
+		"an actor that is text":        jwt(unsigned, `{"act":"a"}`),
+		"crit in another case":         jwt(`{"alg":"none","CRIT":["x"]}`, `{}`),
+		"a time before all times":      jwt(unsigned, `{"iat":-1}`),
+		"a time after all times":       jwt(unsigned, `{"exp":99999999999999}`),
+		"a number out of range":        jwt(unsigned, `{"exp":99999999999999999999}`),
+		"a list of audiences":          jwt(unsigned, `{"aud":["a","b"]}`),
+		"an object for text":           jwt(unsigned, `{"requesting_organization":{"id":"1"}}`),
+		"invalid UTF-8":                jwt(unsigned, "{\"sub\":\"\xff\"}"),
+		"a byte order mark":            jwt(unsigned, "\ufeff{}"),
+		"padding":                      strings.Replace(good, ".", "=.", 1),
+		"plain base64":                 strings.ReplaceAll(jwt(unsigned, `{"sub":"???>>>"}`), "_", "/"),
+		"bits beyond the last byte":    header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{}`))[:2] + "1.",
+		"a line break":                 header + "\n." + payload + ".",
+		"a blank":                      header + " ." + payload + ".",
+		"more than 8 KiB":              jwt(unsigned, `{"sub":"`+strings.Repeat("x", 8<<10)+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := asid.ParseToken(token)
-			var refused *asid.TokenError
+			var refused *asid.RequestError
 			require.ErrorAs(t, err, &refused)
 			assert.Nil(t, got)
 		})
@@ -111,7 +118,7 @@ func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
 		"requesting_system":       `"https://fhir.nhs.uk/Id/accredited-system|200000000205"`,
 		"requesting_organization": `"https://fhir.nhs.uk/Id/ods-organization-code|RR8"`,
 	}
-	with := func(change map[string]string) *asid.TokenError {
+	with := func(change map[string]string) *asid.RequestError {
 		t.Helper()
 		var pairs []string
 		for name, value := range claims {
@@ -135,15 +142,19 @@ func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
 		if caller != nil {
 			return nil
 		}
-		var token *asid.TokenError
+		var token *asid.RequestError
 		require.ErrorAs(t, refused.err, &token)
 		return token
 	}
 	require.Nil(t, with(nil))
 	for name := range claims {
-		assert.Equal(t, &asid.TokenError{Claim: name, Detail: "is missing"}, with(map[string]string{name: ""}))
+		refused := with(map[string]string{name: ""})
+		require.NotNil(t, refused, name)
+		assert.Equal(t, "The mandatory claim "+name+" from the JWT associated with the Authorisation header is missing", refused.Error())
+		assert.Nil(t, with(map[string]string{"unknown_claim": "null"}))
 		if claims[name][0] == '"' {
-			assert.Equal(t, &asid.TokenError{Claim: name, Detail: "is missing"}, with(map[string]string{name: `""`}))
+			assert.Equal(t, refused, with(map[string]string{name: `""`}))
+			assert.Equal(t, refused, with(map[string]string{name: "null"}))
 		}
 	}
 	const user = `"https://fhir.nhs.uk/Id/sds-role-profile-id|1"`
@@ -202,23 +213,31 @@ func same(t *testing.T, s string, token *asid.Token) {
 	t.Helper()
 	part, err := base64.RawURLEncoding.DecodeString(strings.Split(s, ".")[1])
 	require.NoError(t, err)
-	var other struct {
-		Iss, Sub, Aud, Scope string
-		Iat, Exp             int64
-		Reason               string `json:"reason_for_request"`
-		System               string `json:"requesting_system"`
-		Organization         string `json:"requesting_organization"`
-		User                 string `json:"requesting_user"`
-		Patient              string `json:"requesting_patient"`
-		Act                  struct{ Sub string }
-	}
+	var other map[string]any
 	require.NoError(t, json.Unmarshal(part, &other))
-	assert.Equal(t, []string{other.Iss, other.Sub, other.Aud, other.Scope, other.Reason, other.System, other.Organization, other.User, other.Patient, other.Act.Sub},
-		[]string{token.Issuer, token.Subject, token.Audience, token.Scope, token.Reason, token.System, token.Organization, token.User, token.Patient, token.Actor})
-	if other.Iat != 0 {
-		assert.Equal(t, other.Iat, token.IssuedAt.Unix())
+	for claim, got := range map[string]string{
+		"iss": token.Issuer, "sub": token.Subject, "reason_for_request": token.Reason, "requesting_system": token.System,
+		"requesting_user": token.User, "requesting_patient": token.Patient,
+	} {
+		if claim == "requesting_user" && token.Resources {
+			continue
+		}
+		want, _ := other[claim].(string)
+		assert.Equal(t, want, got, claim)
 	}
-	if other.Exp != 0 {
-		assert.Equal(t, other.Exp, token.Expires.Unix())
+	for claim, got := range map[string]time.Time{"iat": token.IssuedAt, "exp": token.Expires, "nbf": token.NotBefore} {
+		if want, ok := other[claim].(float64); ok {
+			assert.Equal(t, int64(want), got.Unix(), claim)
+		} else {
+			assert.True(t, got.IsZero(), claim)
+		}
+	}
+	switch audience := other["aud"].(type) {
+	case []any:
+		assert.Equal(t, []any{token.Audience}, audience)
+	case string:
+		assert.Equal(t, audience, token.Audience)
+	default:
+		assert.Empty(t, token.Audience)
 	}
 }

@@ -78,9 +78,14 @@ func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
 	}
-	for _, v := range values {
-		if _, err := single(sent.Header, v.name); err == nil || err.Detail != missing {
-			return nil, &HeaderError{Header: v.name, Detail: "is set already"}
+	var fields [5]field
+	for i, v := range values {
+		fields[i] = field{name: v.name}
+	}
+	find(sent.Header, fields[:len(values)])
+	for i, v := range values {
+		if fields[i].respelt || len(fields[i].values) > 0 {
+			return nil, fields[i].refuse("is set already", nil)
 		}
 		sent.Header.Set(v.name, v.value)
 	}
@@ -151,13 +156,13 @@ func interactionUnderBase(r *http.Request) (InteractionID, error) {
 func plainHTTPS(u *url.URL) error {
 	switch {
 	case u == nil || u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
-		return &RequestError{Detail: "has a URL that is not https with a host"}
+		return &RequestError{Rule: RuleRequest, Detail: "has a URL that is not https with a host"}
 	case u.User != nil:
-		return &RequestError{Detail: "has a URL with user information"}
+		return &RequestError{Rule: RuleRequest, Detail: "has a URL with user information"}
 	case u.RawPath != "" && u.EscapedPath() != u.RawPath:
-		return &RequestError{Detail: "has a URL whose path cannot be sent as it is written"}
+		return &RequestError{Rule: RuleRequest, Detail: "has a URL whose path cannot be sent as it is written"}
 	case u.Fragment != "" || u.RawFragment != "":
-		return &RequestError{Detail: "has a URL with a fragment"}
+		return &RequestError{Rule: RuleRequest, Detail: "has a URL with a fragment"}
 	}
 	return nil
 }

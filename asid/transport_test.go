@@ -256,9 +256,9 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 		"user information":              {target: "https://u:p@nrl.nhs.uk/STU3/DocumentReference", want: new(*asid.RequestError)},
 		"a fragment":                    {target: "https://nrl.nhs.uk/STU3/DocumentReference#x", want: new(*asid.RequestError)},
 		"no interaction in the path":    {target: "https://nrl.nhs.uk/STU3/Patient", want: new(*asid.RequestError)},
-		"an ASID that is there already": {header: "FromASID", want: new(*asid.HeaderError)},
-		"a token that is there already": {header: "Authorization", want: new(*asid.HeaderError)},
-		"a header in raw lower case":    {header: "toasid", want: new(*asid.HeaderError)},
+		"an ASID that is there already": {header: "FromASID", want: new(*asid.RequestError)},
+		"a token that is there already": {header: "Authorization", want: new(*asid.RequestError)},
+		"a header in raw lower case":    {header: "toasid", want: new(*asid.RequestError)},
 		"no sender":                     {change: func(t *asid.Transport) { t.From = asid.ID{} }, want: new(*asid.ConfigError)},
 		"no receiver":                   {change: func(t *asid.Transport) { t.To = asid.ID{} }, want: new(*asid.ConfigError)},
 		"a protocol that is none":       {change: func(t *asid.Transport) { t.Protocol = -1 }, want: new(*asid.ConfigError)},
@@ -297,7 +297,7 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 		})
 	}
 	_, err := (&asid.Transport{
-		From: provider.ASID, To: nrl, Base: http.DefaultTransport, Claims: asid.Claims{Organization: ods("RR8"), User: "\xff"},
+		From: provider.ASID, To: nrl, Base: http.DefaultTransport, Claims: asid.Claims{Organization: ods("RR8"), Issuer: "\xff"},
 	}).RoundTrip(newRequest(t, http.MethodPost, "https://nrl.test/STU3/DocumentReference"))
 	assert.ErrorContains(t, err, "UTF-8")
 	_, err = (&asid.Transport{}).RoundTrip(newRequest(t, http.MethodGet, "https://nrl.nhs.uk/STU3/DocumentReference"))

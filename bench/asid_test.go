@@ -39,7 +39,7 @@ func BenchmarkDecision(b *testing.B) {
 		}
 		memory, err := asid.NewMemory(list...)
 		check(err)
-		authorizer := &asid.Authorizer{Registry: memory, Self: asid.MustParseID("999999999999")}
+		authorizer := &asid.Authorizer{Registry: memory, Self: asid.MustParseID("999999999999"), Peers: asid.InsecureUnverifiedPeers{}}
 		names, err := asid.NamesOf(newNamed())
 		check(err)
 		b.ReportAllocs()

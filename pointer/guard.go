@@ -76,7 +76,7 @@ func (g *Guard) judge(ctx context.Context, caller *asid.Caller, c Change) (*Deci
 	// What asid has authorised is the interaction of the request; the entries of
 	// a Bundle have others.
 	if need := c.Action.interaction(); need == "" || !caller.System.Assured(need) {
-		return nil, &asid.InteractionError{ASID: caller.System.ASID, Interaction: need, Err: asid.ErrNotAssociated}
+		return nil, &asid.RequestError{Rule: asid.RuleInteraction, ASID: caller.System.ASID, Interaction: need, Err: asid.ErrNotAssociated}
 	}
 	switch c.Action {
 	case Create:

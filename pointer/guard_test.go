@@ -103,7 +103,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		{"create for nobody", pointer.Change{Action: pointer.Create, New: &pointer.Pointer{}}, owner, owner, nil},
 		{"create without a pointer", pointer.Change{Action: pointer.Create}, &pointer.ResourceError{}, &pointer.ResourceError{}, nil},
 		{"create with a relation", pointer.Change{Action: pointer.Create, New: replacing(t, id(oldID))}, super, super, nil},
-		{"no action", pointer.Change{New: &pointer.Pointer{Custodian: ods(t, "A81001")}}, &asid.InteractionError{}, &asid.InteractionError{}, nil},
+		{"no action", pointer.Change{New: &pointer.Pointer{Custodian: ods(t, "A81001")}}, &asid.RequestError{}, &asid.RequestError{}, nil},
 		{"supersede with a new one of another organisation", alter(supersede(id(oldID)), func(p *pointer.Pointer) { p.Custodian = ods(t, "RX1") }), owner, owner, nil},
 		{"supersede of another organisation's", supersede(id("theirs")), super, owner, nil},
 		{"supersede of another organisation's, by identifier", supersede(pointer.Query{Identifier: pointer.Identifier{System: "urn:ietf:rfc:3986", Value: "urn:uuid:theirs"}}), super, owner, nil},

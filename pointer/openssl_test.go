@@ -51,7 +51,7 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 	registry, err := asid.NewMemory(system(own, clientName), system(other, "other.nhs.uk"))
 	require.NoError(t, err)
 	store, self := new(nrl.Store), asid.MustParseID("999999999999")
-	authorizer := &asid.Authorizer{Registry: registry, Self: self}
+	authorizer := &asid.Authorizer{Registry: registry, Self: self, Peers: asid.InsecureUnverifiedPeers{}}
 	guard := &pointer.Guard{Resolver: store, Disclose: true}
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)

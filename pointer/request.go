@@ -45,7 +45,7 @@ func (g *Guard) change(r *http.Request, body []byte) (Change, error) {
 		c.Target, err = targetOf(place, r.URL.RawQuery, true)
 		return c, err
 	default:
-		return Change{}, &asid.RequestError{Detail: "is none that changes a pointer"}
+		return Change{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is none that changes a pointer"}
 	}
 }
 
@@ -57,7 +57,7 @@ func (g *Guard) readNew(r *http.Request, body []byte) (Change, error) {
 		return c, err
 	}
 	if len(r.Header.Values("If-None-Exist")) > 0 {
-		return c, &asid.RequestError{Detail: "is a conditional create"}
+		return c, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is a conditional create"}
 	}
 	contentType, err := contentTypeOf(r)
 	if err != nil {
@@ -159,13 +159,13 @@ type place struct {
 // placeOf refuses paths that a router could clean up or decode to other ones.
 func placeOf(u *url.URL) (place, error) {
 	if u.RawPath != "" || u.Opaque != "" || strings.Contains(u.Path, "\\") || u.Path != path.Clean(u.Path) || !strings.HasPrefix(u.Path, "/") {
-		return place{}, &asid.RequestError{Detail: "has a path that can be read in two ways"}
+		return place{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that can be read in two ways"}
 	}
 	base, last := path.Split(u.Path)
 	// Before the other, as routers and asid have it: DocumentReference is an id, too.
 	if base, typed := strings.CutSuffix(base, "/"+documentReference+"/"); typed {
 		if !isID(last) {
-			return place{}, &asid.RequestError{Detail: "names a pointer by what is not an id"}
+			return place{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "names a pointer by what is not an id"}
 		}
 		return place{base: base + "/", typed: true, id: last}, nil
 	}
@@ -196,19 +196,19 @@ func targetOf(at place, rawQuery string, byID bool) (Query, error) {
 	case at.id == "" && len(params) == 2 && patient != "" && token != "":
 		return queryOf(patient, token)
 	default:
-		return Query{}, &asid.RequestError{Detail: "does not say which pointer is meant, or says it twice"}
+		return Query{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "does not say which pointer is meant, or says it twice"}
 	}
 }
 
 func queryOf(patient, token string) (Query, error) {
 	// FHIR reads a comma as "or", and a backslash takes its meaning away.
 	if strings.ContainsAny(patient+token, `,\`) || strings.Count(token, "|") != 1 {
-		return Query{}, &asid.RequestError{Detail: "has an identifier that is not one system|value, or several subjects"}
+		return Query{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has an identifier that is not one system|value, or several subjects"}
 	}
 	system, value, _ := strings.Cut(token, "|")
 	for _, s := range []string{patient, system, value} {
 		if plain(s) != nil {
-			return Query{}, &asid.RequestError{Detail: "has a parameter with an empty or unclean value"}
+			return Query{}, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a parameter with an empty or unclean value"}
 		}
 	}
 	return Query{Subject: patient, Identifier: Identifier{System: system, Value: value}}, nil
@@ -219,7 +219,7 @@ func queryOf(patient, token string) (Query, error) {
 func parameters(rawQuery string, names ...string) (map[string]string, error) {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, &asid.RequestError{Detail: "has a malformed query"}
+		return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a malformed query"}
 	}
 	params := make(map[string]string, len(values))
 	for name, list := range values {
@@ -229,9 +229,9 @@ func parameters(rawQuery string, names ...string) (map[string]string, error) {
 		}
 		switch {
 		case !known:
-			return nil, &asid.RequestError{Detail: "has a parameter that the interaction has not"}
+			return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a parameter that the interaction has not"}
 		case len(list) != 1:
-			return nil, &asid.RequestError{Detail: "has a parameter twice"}
+			return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a parameter twice"}
 		case name != "_format":
 			params[name] = list[0]
 		}
@@ -254,16 +254,16 @@ func overridden(r *http.Request) error {
 		// Those that follow CGI read an underscore as a hyphen.
 		switch strings.ReplaceAll(strings.ToLower(header), "_", "-") {
 		case "x-http-method-override", "x-http-method", "x-method-override":
-			return &asid.RequestError{Detail: "overrides its method"}
+			return &asid.RequestError{Rule: asid.RuleRequest, Detail: "overrides its method"}
 		}
 	}
 	// Readers differ over what of a query that cannot be parsed whole they keep.
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return &asid.RequestError{Detail: "has a malformed query"}
+		return &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a malformed query"}
 	}
 	if values.Has("_method") {
-		return &asid.RequestError{Detail: "overrides its method"}
+		return &asid.RequestError{Rule: asid.RuleRequest, Detail: "overrides its method"}
 	}
 	return nil
 }

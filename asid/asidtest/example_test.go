@@ -17,7 +17,7 @@ import (
 // A test of a server's own handler behind the middleware, without a network.
 func ExampleNewRequest() {
 	registry, _ := asid.NewMemory(rr8)
-	server := &asid.Authorizer{Registry: registry, Self: self}
+	server := &asid.Authorizer{Registry: registry, Self: self, Peers: asidtest.Peers{}}
 	handler := server.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := asid.CallerFrom(r.Context())
 		fmt.Fprint(w, "hello ", caller.System.ODS[0])
@@ -61,7 +61,7 @@ func ExampleNewSSP() {
 	}
 	ssp := asidtest.NewSSP(pki, "ssp.nhs.uk", registry)
 	defer ssp.Close()
-	gate := &asid.Gate{Self: to}
+	gate := &asid.Gate{Self: to, Peers: asidtest.Peers{}}
 	provider := pki.NewServer(pki.Endpoint("provider.nhs.uk", "ssp.nhs.uk"),
 		gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "record "+r.URL.Path) })))
 	defer provider.Close()

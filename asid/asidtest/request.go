@@ -21,7 +21,7 @@ const User = "555021935107"
 // NewRequest returns a request to an NRL-like server whose ASID is self, as an
 // [asid.Authorizer] gets it: the headers and the token that an [asid.Transport]
 // of sys adds, and the TLS state of a connection with a certificate for the
-// first of its FQDNs. target is a path or an https URL. NewRequest panics if sys
+// first of its FQDNs, as [Peers] takes it. target is a path or an https URL. NewRequest panics if sys
 // has no ODS code or no FQDN, and if the request amounts to no interaction.
 func NewRequest(method, target string, sys asid.System, self asid.ID) *http.Request {
 	return newRequest(method, target, &sys, &asid.Transport{To: self})

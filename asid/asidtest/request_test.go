@@ -35,7 +35,7 @@ func ods(s string) asid.ODSCode {
 func TestAnAuthorizerAcceptsTheRequestsMadeHere(t *testing.T) {
 	registry, err := asid.NewMemory(rr8)
 	require.NoError(t, err)
-	authorizer := &asid.Authorizer{Registry: registry, Self: self}
+	authorizer := &asid.Authorizer{Registry: registry, Self: self, Peers: asidtest.Peers{}}
 	var caller *asid.Caller
 	handler := authorizer.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		caller, _ = asid.CallerFrom(r.Context())
@@ -55,7 +55,7 @@ func TestAnAuthorizerAcceptsTheRequestsMadeHere(t *testing.T) {
 }
 
 func TestAGateAcceptsTheRequestsMadeHere(t *testing.T) {
-	gate := &asid.Gate{Self: self}
+	gate := &asid.Gate{Self: self, Peers: asidtest.Peers{}}
 	r := asidtest.NewSSPRequest("/records/1", rr8, self, "proxy.int.spine2.ncrs.nhs.uk")
 	w := httptest.NewRecorder()
 	gate.Middleware(http.NotFoundHandler()).ServeHTTP(w, r)

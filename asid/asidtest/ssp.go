@@ -157,6 +157,7 @@ func (s *SSP) authorizer(r *http.Request) *asid.Authorizer {
 	return &asid.Authorizer{
 		Registry: s.registry,
 		Self:     to,
+		Peers:    s,
 		Protocol: asid.SSP,
 		InteractionOf: func(r *http.Request) (asid.InteractionID, error) {
 			// Method and path say no more than that something is retrieved.
@@ -164,6 +165,11 @@ func (s *SSP) authorizer(r *http.Request) *asid.Authorizer {
 		},
 		Time: s.time,
 	}
+}
+
+// Peer implements [asid.PeerSource]: the certificate of any system of the Spine's.
+func (s *SSP) Peer(r *http.Request) (*x509.Certificate, error) {
+	return r.TLS.PeerCertificates[0], s.verify(r.Context(), r.TLS.PeerCertificates)
 }
 
 // forward sends the request on to the provider.
@@ -201,18 +207,18 @@ func (s *SSP) forward(w http.ResponseWriter, r *http.Request) {
 func recordURL(u *url.URL) (*url.URL, error) {
 	segment := strings.TrimPrefix(u.EscapedPath(), "/")
 	if segment == "" || strings.Contains(segment, "/") || u.RawQuery != "" || u.ForceQuery {
-		return nil, &asid.RequestError{Detail: "has a path that is not one percent-encoded URL"}
+		return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not one percent-encoded URL"}
 	}
 	text, err := url.PathUnescape(segment)
 	if err != nil {
-		return nil, &asid.RequestError{Detail: "has a path that is not one percent-encoded URL"}
+		return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not one percent-encoded URL"}
 	}
 	record, err := url.Parse(text)
 	switch {
 	case err != nil || record.Scheme != "https" || record.Host == "" || record.User != nil || strings.Contains(text, "#"):
-		return nil, &asid.RequestError{Detail: "is for a record whose URL is not https, with a host and without user or fragment"}
+		return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is for a record whose URL is not https, with a host and without user or fragment"}
 	case record.Port() != "":
-		return nil, &asid.RequestError{Detail: "is for a record whose URL names a port: records are served on port 443"}
+		return nil, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is for a record whose URL names a port: records are served on port 443"}
 	}
 	return record, nil
 }
@@ -220,7 +226,7 @@ func recordURL(u *url.URL) (*url.URL, error) {
 // receiver wants Ssp-To to be a system that is registered for the record's host,
 // lest the SSP be a way to anywhere.
 func (s *SSP) receiver(r *http.Request, host string) error {
-	refusal := &asid.InteractionError{Interaction: asid.InteractionID(r.Header.Get("Ssp-InteractionID")), Err: asid.ErrNotFound}
+	refusal := &asid.RequestError{Rule: asid.RuleASID, Interaction: asid.InteractionID(r.Header.Get("Ssp-InteractionID")), Err: asid.ErrNotFound}
 	to, err := asid.ParseID(r.Header.Get("Ssp-To"))
 	if err != nil {
 		return refusal
@@ -234,7 +240,7 @@ func (s *SSP) receiver(r *http.Request, host string) error {
 		return &asid.RegistryError{ASID: to, Detail: "the look-up failed", Err: err}
 	}
 	if !slices.ContainsFunc(system.FQDNs, func(name string) bool { return strings.EqualFold(name, host) }) {
-		refusal.Err = asid.ErrNotAssociated
+		refusal.Rule, refusal.Err = asid.RuleInteraction, asid.ErrNotAssociated
 		return refusal
 	}
 	return nil

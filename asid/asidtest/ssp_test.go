@@ -55,7 +55,7 @@ func newExchange(t *testing.T, records http.HandlerFunc) *exchange {
 		asid.System{ASID: providerASID, ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{providerName, "down.thirdparty.nhs.uk", "fake.thirdparty.nhs.uk"}},
 	)
 	require.NoError(t, err)
-	gate := &asid.Gate{Self: providerASID}
+	gate := &asid.Gate{Self: providerASID, Peers: asid.InsecureUnverifiedPeers{}}
 	server := pki.NewServer(pki.Endpoint(providerName, proxy), gate.Middleware(records))
 	t.Cleanup(server.Close)
 	ssp := asidtest.NewSSP(pki, proxy, registry)

@@ -46,7 +46,7 @@ func newScene(t *testing.T) *scene {
 			Interactions: []asid.InteractionID{asid.DocumentReferenceCreate}},
 	)
 	require.NoError(t, err)
-	gate := &asid.Gate{Self: asid.MustParseID(providerASID)}
+	gate := &asid.Gate{Self: asid.MustParseID(providerASID), Peers: asid.InsecureUnverifiedPeers{}}
 	s := &scene{files: files}
 	s.end = files.PKI.Endpoint(providerName, sspName, consumerName)
 	s.provider = files.PKI.NewServer(s.end,

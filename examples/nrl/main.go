@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		registry = file
 	}
 	store := new(nrl.Store)
-	authorizer := &asid.Authorizer{Registry: registry, Self: id, Logger: logger}
+	authorizer := &asid.Authorizer{Registry: registry, Self: id, Peers: endpoint.Handshakes{}, Logger: logger}
 	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
 	return endpoint.Serve(ctx, endpoint.Server{
 		Listen: *listen, Handler: authorizer.Middleware(guard.Middleware(store)), Stdout: stdout, Logger: logger,

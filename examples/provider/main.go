@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	gate := &asid.Gate{Self: id, Logger: logger}
+	gate := &asid.Gate{Self: id, Peers: endpoint.Handshakes{}, Logger: logger}
 	return endpoint.Serve(ctx, endpoint.Server{
 		Listen: *listen, Handler: gate.Middleware(records), Stdout: stdout, Logger: logger,
 		Wrap: func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) },

@@ -22,6 +22,7 @@ const (
 	BadRequest                      // the request amounts to no interaction
 	InvalidMessage                  // the body is not well formed
 	UnsupportedType                 // the body's media type is not one of FHIR's
+	Unavailable                     // another server of ours cannot be asked
 	InternalError                   // the fault is the server's own
 )
 
@@ -63,6 +64,9 @@ func (c Case) row() Outcome {
 		return Outcome{Status: http.StatusBadRequest, Issue: "value", Code: "INVALID_REQUEST_MESSAGE", Display: "Invalid Request Message"}
 	case UnsupportedType:
 		return Outcome{Status: http.StatusUnsupportedMediaType, Issue: "invalid", Code: "UNSUPPORTED_MEDIA_TYPE", Display: "Unsupported Media Type"}
+	case Unavailable:
+		return Outcome{Status: http.StatusServiceUnavailable, Issue: "transient", Code: "INTERNAL_SERVER_ERROR",
+			Display: "Unexpected internal server error"}
 	default:
 		return Outcome{Status: http.StatusInternalServerError, Issue: "exception", Code: "INTERNAL_SERVER_ERROR",
 			Display: "Unexpected internal server error"}

@@ -11,6 +11,7 @@ const (
 	ASIDSystem    = "https://fhir.nhs.uk/Id/accredited-system"
 	ODSSystem     = "https://fhir.nhs.uk/Id/ods-organization-code"
 	UserSystem    = "https://fhir.nhs.uk/Id/sds-role-profile-id"
+	SDSUserSystem = "https://fhir.nhs.uk/Id/sds-user-id"
 	PatientSystem = "https://fhir.nhs.uk/Id/nhs-number" // in resources
 
 	// TokenPatientSystem is the system of NHS numbers in tokens. Some pages have it

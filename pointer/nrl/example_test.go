@@ -37,7 +37,7 @@ func Example() {
 
 	store := new(nrl.Store)
 	guard := &pointer.Guard{Resolver: store, Disclose: true}
-	authorizer := &asid.Authorizer{Registry: registry, Self: self}
+	authorizer := &asid.Authorizer{Registry: registry, Self: self, Peers: asidtest.Peers{}}
 	handler := authorizer.Middleware(guard.Middleware(store))
 
 	send := func(method, target, body string) *httptest.ResponseRecorder {

@@ -25,7 +25,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case base == "":
-		fail(w, r, &asid.RequestError{Detail: "has a path that is not that of a DocumentReference"})
+		fail(w, r, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not that of a DocumentReference"})
 	case id != "":
 		s.read(w, r, id)
 	default:
@@ -71,7 +71,7 @@ func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
 		return
 	}
 	if d.Change.Action == pointer.Bundle {
-		fail(w, r, &asid.RequestError{Detail: "is a Bundle, which the NRL does not take"})
+		fail(w, r, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is a Bundle, which the NRL does not take"})
 		return
 	}
 	if err := matches(r, d.Stored); err != nil {

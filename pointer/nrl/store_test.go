@@ -3,7 +3,7 @@
 package nrl_test
 
 import (
-	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"maps"
@@ -474,13 +474,18 @@ func TestSearchesKeepTheirOrder(t *testing.T) {
 
 var self = asid.MustParseID("999999999999")
 
+type onePeer struct{ cert *x509.Certificate }
+
+func (p onePeer) Peer(*http.Request) (*x509.Certificate, error) { return p.cert, nil }
+
 // whole is i's store behind an Authorizer that knows one system.
 func (i *instance) whole(t *testing.T, interactions ...asid.InteractionID) (http.Handler, asid.System) {
 	system := asid.System{ASID: asid.MustParseID("200000000205"), ODS: []asid.ODSCode{ods(t, "RX1")}, FQDNs: []string{"rx1.nhs.uk"}, Interactions: interactions}
 	registry, err := asid.NewMemory(system)
 	require.NoError(t, err)
-	state := asidtest.NewRequest("GET", collection, system, self).TLS
-	a := &asid.Authorizer{Registry: registry, Self: self, Connection: func(*http.Request) (*tls.ConnectionState, error) { return state, nil }}
+	peer, err := asidtest.Peers{}.Peer(asidtest.NewRequest("GET", collection, system, self))
+	require.NoError(t, err)
+	a := &asid.Authorizer{Registry: registry, Self: self, Peers: onePeer{peer}}
 	return a.Middleware((&pointer.Guard{Resolver: i.store}).Middleware(i.store)), system
 }
 

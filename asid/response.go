@@ -9,40 +9,48 @@ import (
 	"time"
 )
 
-// An unstored response carries Cache-Control: no-store, whatever else its
-// handler sets. It has no Unwrap: [http.ResponseController] would find the inner
-// writer and with it ways to send a header that was not marked.
-type unstored struct {
+// A response is the writer that handlers behind this package get. It has no
+// Unwrap, so that the connection cannot be hijacked: [http.ResponseController]
+// would find the inner writer.
+type response struct {
 	http.ResponseWriter
-	sent bool // the header
+	noStore bool // the answer carries Cache-Control: no-store, whatever its handler sets
+	sent    bool // the header
 }
 
 // mark sets the header anew.
-func (u *unstored) mark() {
+func (u *response) mark() {
+	if !u.noStore {
+		return
+	}
 	h := u.Header()
 	for name := range h {
 		if strings.EqualFold(name, "Cache-Control") {
 			delete(h, name)
 		}
 	}
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = noStoreValue
 }
 
 // before is mark for what may send the header, and does nothing once it is sent.
-func (u *unstored) before() {
+func (u *response) before() {
 	if !u.sent {
 		u.mark()
 	}
 }
 
-func (u *unstored) WriteHeader(status int) {
+// noStoreValue is shared by all answers; its capacity is its length, so that
+// nothing can be appended to it in place.
+var noStoreValue = []string{"no-store"}
+
+func (u *response) WriteHeader(status int) {
 	u.before()
 	u.ResponseWriter.WriteHeader(status)
 	// Informational answers come before the header proper.
 	u.sent = u.sent || status >= 200
 }
 
-func (u *unstored) Write(p []byte) (int, error) {
+func (u *response) Write(p []byte) (int, error) {
 	u.before()
 	u.sent = true
 	return u.ResponseWriter.Write(p)
@@ -50,7 +58,7 @@ func (u *unstored) Write(p []byte) (int, error) {
 
 // ReadFrom lets the server send a file without copying it. What cannot be read
 // sends no header.
-func (u *unstored) ReadFrom(r io.Reader) (int64, error) {
+func (u *response) ReadFrom(r io.Reader) (int64, error) {
 	u.before()
 	n, err := io.Copy(u.ResponseWriter, r)
 	u.sent = u.sent || n > 0
@@ -59,21 +67,21 @@ func (u *unstored) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError, SetReadDeadline, SetWriteDeadline and EnableFullDuplex are what an
 // http.ResponseController may do.
-func (u *unstored) FlushError() error {
+func (u *response) FlushError() error {
 	u.before()
 	return http.NewResponseController(u.ResponseWriter).Flush()
 }
 
-func (u *unstored) Flush() { _ = u.FlushError() }
+func (u *response) Flush() { _ = u.FlushError() }
 
-func (u *unstored) SetReadDeadline(deadline time.Time) error {
+func (u *response) SetReadDeadline(deadline time.Time) error {
 	return http.NewResponseController(u.ResponseWriter).SetReadDeadline(deadline)
 }
 
-func (u *unstored) SetWriteDeadline(deadline time.Time) error {
+func (u *response) SetWriteDeadline(deadline time.Time) error {
 	return http.NewResponseController(u.ResponseWriter).SetWriteDeadline(deadline)
 }
 
-func (u *unstored) EnableFullDuplex() error {
+func (u *response) EnableFullDuplex() error {
 	return http.NewResponseController(u.ResponseWriter).EnableFullDuplex()
 }

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+)
+
+// An incoming is what a request says and who its peer is.
+type incoming struct {
+	names       Names // of the peer's certificate
+	from, to    ID
+	interaction InteractionID // of the header; empty: it is optional and not there
+	trace       string        // empty: the protocol has none
+	token       *Token
+	observed    InteractionID // what method and path amount to; empty until it is known
+	bound       Binding       // if it was authorised
+}
+
+// A reader reads requests of one protocol that are meant for self.
+type reader struct {
+	peers              PeerSource
+	protocol           Protocol
+	requireInteraction bool
+	testIDs            bool
+	self               ID
+}
+
+// overridden refuses what could be taken for another request than the one that is
+// judged.
+func overridden(r *http.Request) error {
+	if detail := fhirpath.Override(r); detail != "" {
+		return &RequestError{Rule: RuleRequest, Detail: detail}
+	}
+	return nil
+}
+
+// read asks who the peer of r is and reads the headers. What could be read before
+// an error stays in in, for the audit. The errors are *RequestError.
+func (in *incoming) read(r *http.Request, by *reader) error {
+	var err error
+	if in.names, err = peerNames(by.peers, r); err != nil {
+		return err
+	}
+	if err := overridden(r); err != nil {
+		return err
+	}
+	names, err := by.protocol.names()
+	if err != nil {
+		return err
+	}
+	fields := [...]field{{name: names.from}, {name: names.to}, {name: names.interaction}, {name: names.trace}, {name: authorization}}
+	find(r.Header, fields[:])
+	from, to, interaction, trace, token := &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]
+	if in.from, err = from.id(by.testIDs); err != nil {
+		return err
+	}
+	if in.to, err = to.id(by.testIDs); err != nil {
+		return err
+	}
+	if in.interaction, err = interaction.interaction(by.requireInteraction || by.protocol == SSP); err != nil {
+		return err
+	}
+	if names.trace != "" {
+		if in.trace, err = trace.uuid(); err != nil {
+			return err
+		}
+	}
+	if in.token, err = token.bearer(); err != nil {
+		return err
+	}
+	if in.to != by.self {
+		return to.refuse("is not the ASID of this system", nil)
+	}
+	return nil
+}
+
+// A field is a header that is looked for, and what was found of it.
+type field struct {
+	name    string // as the specification writes it
+	values  []string
+	respelt bool // it is there under a name that some reader takes for the same
+}
+
+// find fills in the values of the fields, in one pass over the header. A header
+// whose name differs only by what other readers do not distinguish, letter case
+// in a map that was not read from the wire and underscores for those that follow
+// CGI, is noted: it may be the one that they read.
+func find(header http.Header, fields []field) {
+	for key, values := range header {
+		for i := range fields {
+			f := &fields[i]
+			if len(key) != len(f.name) || key == "" || !ascii.EqualHeader(key, f.name) {
+				continue
+			}
+			if key == textproto.CanonicalMIMEHeaderKey(f.name) {
+				f.values = values
+			} else {
+				f.respelt = true
+			}
+		}
+	}
+}
+
+// single returns the one value of the field.
+func (f *field) single() (string, error) {
+	switch {
+	case f.respelt:
+		return "", f.refuse("is there under another spelling", nil)
+	case len(f.values) == 0:
+		return "", f.refuse(missing, errMissing)
+	case len(f.values) > 1:
+		return "", f.refuse(fmt.Sprintf("is there %d times", len(f.values)), nil)
+	case f.values[0] == "":
+		return "", f.refuse("is empty", nil)
+	}
+	return f.values[0], nil
+}
+
+func (f *field) refuse(detail string, cause error) error {
+	rule := RuleHeader
+	if f.name == authorization {
+		rule = RuleToken
+	}
+	return &RequestError{Rule: rule, Header: f.name, Detail: detail, Err: cause}
+}
+
+func (f *field) id(testIDs bool) (ID, error) {
+	value, err := f.single()
+	if err != nil {
+		return ID{}, err
+	}
+	parse := ParseID
+	if testIDs {
+		parse = ParseTestID
+	}
+	id, err := parse(value)
+	if err != nil {
+		return ID{}, f.refuse("is invalid: "+err.Error(), err)
+	}
+	return id, nil
+}
+
+func (f *field) interaction(required bool) (InteractionID, error) {
+	if len(f.values) == 0 && !f.respelt && !required {
+		return "", nil
+	}
+	value, err := f.single()
+	if err != nil {
+		return "", err
+	}
+	// Proxies join repeated headers with a comma.
+	if strings.Contains(value, ",") {
+		return "", f.refuse("holds a list", nil)
+	}
+	id, err := ParseInteractionID(value)
+	if err != nil {
+		return "", f.refuse("is invalid: "+err.Error(), err)
+	}
+	return id, nil
+}
+
+func (f *field) uuid() (string, error) {
+	value, err := f.single()
+	if err == nil && !spine.IsUUID(value) {
+		err = f.refuse("is not a UUID", nil)
+	}
+	return value, err
+}
+
+// bearer returns the token of the Authorization header (RFC 6750 section 2.1),
+// with one or more blanks before it (RFC 9110 section 11.4).
+func (f *field) bearer() (*Token, error) {
+	value, err := f.single()
+	if err != nil {
+		return nil, err
+	}
+	scheme, token, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, f.refuse("is not of the scheme Bearer", nil)
+	}
+	return ParseToken(strings.TrimLeft(token, " "))
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"log/slog"
+	"net/http"
+)
+
+const noSuchValue = "has a value that there is not"
+
+// misconfigured is the handler in place of one that cannot be built: it refuses
+// every request.
+func misconfigured(logger *slog.Logger, handler func(http.ResponseWriter, *http.Request, error), err error) http.Handler {
+	if logger != nil {
+		logger.Error("every request will be refused", "rule", ruleOf(err), "error", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse(handler, &response{ResponseWriter: w}, r, err)
+	})
+}
+
+// warnUnverified warns of a source that verifies nothing.
+func warnUnverified(logger *slog.Logger, peers PeerSource) {
+	if _, insecure := peers.(InsecureUnverifiedPeers); insecure && logger != nil {
+		logger.Warn("peers are not verified: any client can be any system")
+	}
+}
+
+// refuse answers r with err, and has the connection closed if the peer is one
+// that is not to be served any more.
+func refuse(handler func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
+	if closes(err) {
+		w.Header().Set("Connection", "close")
+	}
+	if handler == nil {
+		handler = WriteError
+	}
+	handler(w, r, err)
+}

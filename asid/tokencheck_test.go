@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+// issued is when the tokens of these tests are issued.
+var issued = time.Unix(1795435200, 0)
+
+// claims are those of a token; nil takes a claim out.
+type claims map[string]any
+
+// with returns c with the change made.
+func (c claims) with(change claims) claims {
+	changed := maps.Clone(c)
+	for name, value := range change {
+		if changed[name] = value; value == nil {
+			delete(changed, name)
+		}
+	}
+	return changed
+}
+
+func (c claims) token(t *testing.T) string {
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	return jwt(unsigned, string(text))
+}
+
+// retrieving are the claims of a professional who retrieves a record.
+func retrieving() claims {
+	return claims{
+		"iss": "https://consumer.nhs.uk", "aud": "https://provider.nhs.uk", "iat": issued.Unix(), "exp": issued.Unix() + 300,
+		"sub": "https://fhir.nhs.uk/Id/sds-role-profile-id|1", "requesting_user": "https://fhir.nhs.uk/Id/sds-role-profile-id|1",
+		"reason_for_request": "directcare", "scope": "patient/*.read",
+		"requesting_system":       "https://fhir.nhs.uk/Id/accredited-system|928942012545",
+		"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01",
+	}
+}
+
+// gpConnect are the claims of GP Connect's shape.
+func gpConnect() claims {
+	identifier := func(pairs ...string) []any {
+		var list []any
+		for i := 0; i < len(pairs); i += 2 {
+			list = append(list, claims{"system": pairs[i], "value": pairs[i+1]})
+		}
+		return list
+	}
+	return claims{
+		"iss": "https://consumer.nhs.uk", "aud": "https://provider.nhs.uk/fhir", "iat": issued.Unix(), "exp": issued.Unix() + 300,
+		"sub": "10019", "reason_for_request": "directcare", "requested_scope": "organization/*.read",
+		"requesting_device": claims{"resourceType": "Device", "model": "x", "version": "1",
+			"identifier": identifier("https://consumer.nhs.uk/device", "1")},
+		"requesting_organization": claims{"resourceType": "Organization", "name": "x",
+			"identifier": identifier("https://fhir.nhs.uk/Id/ods-organization-code", "AMS01")},
+		"requesting_practitioner": claims{"resourceType": "Practitioner", "id": "10019", "name": []any{claims{"family": "x"}},
+			"identifier": identifier("https://fhir.nhs.uk/Id/sds-user-id", "111", "https://fhir.nhs.uk/Id/sds-role-profile-id", "222")},
+	}
+}
+
+const gpcInteraction asid.InteractionID = "urn:nhs:names:services:gpconnect:fhir:rest:read:metadata-1"
+
+// gateAnswers returns what a gate of that interaction says of the token.
+func gateAnswers(t *testing.T, g asid.Gate, interaction asid.InteractionID, token string) error {
+	t.Helper()
+	var refused error
+	g.Self, g.Peers, g.Interaction = provider.ASID, asidtest.Peers{}, interaction
+	if g.Time == nil {
+		g.Time = func() time.Time { return issued }
+	}
+	g.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) { refused = err }
+	r := retrieval()
+	r.Header.Set("Ssp-InteractionID", string(interaction))
+	r.Header.Set("Authorization", "Bearer "+token)
+	serve(g.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), r)
+	return refused
+}
+
+// The rules of the NHS's own responder stub, one bad token for each claim that it
+// wants and each rule that it has.
+func TestAGateThatChecksClaimsRefusesWhatTheRespondersStubRefuses(t *testing.T) {
+	t.Parallel()
+	gate := asid.Gate{Tokens: asid.TokenClaims}
+	bad := map[string]claims{
+		"issued in the future":            {"iat": issued.Unix() + 31, "exp": issued.Unix() + 200},
+		"more than five minutes":          {"exp": issued.Unix() + 301},
+		"issued after it expires":         {"iat": issued.Unix() + 20, "exp": issued.Unix() + 10},
+		"a subject that is not the user":  {"sub": "https://fhir.nhs.uk/Id/sds-role-profile-id|2"},
+		"another reason":                  {"reason_for_request": "secondaryuse"},
+		"another scope":                   {"scope": "patient/*.write"},
+		"a system of another form":        {"requesting_system": "https://fhir.nhs.uk/Id/accredited-system/928942012545"},
+		"an organisation of another form": {"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code/AMS01"},
+	}
+	for name := range retrieving() {
+		bad[name+" missing"] = claims{name: nil}
+	}
+	require.Len(t, bad, 18)
+	refused := 0
+	for name, change := range bad {
+		err := gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(change).token(t))
+		var token *asid.RequestError
+		if assert.ErrorAs(t, err, &token, name) {
+			assert.Equal(t, asid.RuleToken, token.Rule, name)
+			assert.NotEmpty(t, token.Claim, name)
+			refused++
+		}
+	}
+	require.Error(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, "not.a.token"))
+	refused++
+	assert.Equal(t, 19, refused)
+	for name, good := range map[string]claims{
+		"as it should be":               {},
+		"a citizen":                     {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543210", "reason_for_request": "patientaccess"},
+		"a citizen with http":           {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "sub": "http://fhir.nhs.net/Id/nhs-number|9876543210", "reason_for_request": "patientaccess"},
+		"the other spelling":            {"requesting_organization": nil, "requesting_organisation": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01"},
+		"both spellings":                {"requesting_organisation": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01"},
+		"an audience in an array":       {"aud": []string{"https://provider.nhs.uk"}},
+		"a time with a fraction":        {"iat": float64(issued.Unix()) + 0.25},
+		"times with exponents":          {"iat": json.Number("1.7954352e9"), "exp": json.Number("1795435.5e3")},
+		"a clock that is ahead by 30 s": {"iat": issued.Unix() + 30, "exp": issued.Unix() + 330},
+		"not before":                    {"nbf": issued.Unix()},
+		"a claim that nobody knows":     {"jti": []int{1}},
+		"another organisation":          {"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|ZZ9"},
+	} {
+		assert.NoError(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(good).token(t)), name)
+	}
+	for name, bad := range map[string]claims{
+		"not before a later time":   {"nbf": issued.Unix() + 31},
+		"a user with a line break":  {"requesting_user": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2", "sub": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2"},
+		"a patient who has no such": {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543211", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543211", "reason_for_request": "patientaccess"},
+		"another patient":           {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "sub": "https://fhir.nhs.net/Id/nhs-number|9434765919", "reason_for_request": "patientaccess"},
+	} {
+		assert.Error(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(bad).token(t)), name)
+	}
+}
+
+func TestTheLevelSaysHowMuchOfATokenIsChecked(t *testing.T) {
+	t.Parallel()
+	strict := asid.Gate{Tokens: asid.TokenAgreement, Registry: registry(t)}
+	none := claims{}.token(t)
+	other := retrieving().with(claims{"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|ZZ9"}).token(t)
+	good := retrieving().token(t)
+	for level, accepts := range map[asid.TokenCheck][3]bool{
+		asid.TokenDefault:   {true, true, true},
+		asid.TokenForm:      {true, true, true},
+		asid.TokenClaims:    {false, true, true},
+		asid.TokenAgreement: {false, false, true},
+	} {
+		gate := strict
+		gate.Tokens = level
+		for i, token := range []string{none, other, good} {
+			err := gateAnswers(t, gate, asid.DocumentReferenceContentRead, token)
+			assert.Equal(t, accepts[i], err == nil, "level %d, token %d: %v", level, i, err)
+		}
+	}
+	err := gateAnswers(t, strict, asid.DocumentReferenceContentRead,
+		retrieving().with(claims{"requesting_system": "https://fhir.nhs.uk/Id/accredited-system|200000000205"}).token(t))
+	var refused *asid.RequestError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "requesting_system", refused.Claim)
+	strict.Registry = nil
+	assert.IsType(t, &asid.ConfigError{}, gateAnswers(t, strict, asid.DocumentReferenceContentRead, good))
+}
+
+func TestTokensOfGPConnectAreTakenForItsInteractionsOnly(t *testing.T) {
+	t.Parallel()
+	for _, level := range []asid.TokenCheck{asid.TokenClaims, asid.TokenAgreement} {
+		gate := asid.Gate{Tokens: level, Registry: registry(t)}
+		good := gpConnect().token(t)
+		assert.NoError(t, gateAnswers(t, gate, gpcInteraction, good))
+		var refused *asid.RequestError
+		require.ErrorAs(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, good), &refused)
+		assert.Equal(t, "requesting_organization", refused.Claim)
+		for name, change := range map[string]claims{
+			"iss": {"iss": nil}, "sub": {"sub": "another"}, "aud": {"aud": nil}, "iat": {"iat": issued.Unix() + 301},
+			"exp": {"exp": issued.Unix() + 301}, "reason_for_request": {"reason_for_request": "x"},
+			"requested_scope": {"requested_scope": nil}, "scope": {"requested_scope": "everything"},
+			"requesting_device": {"requesting_device": nil}, "requesting_practitioner": {"requesting_practitioner": nil, "sub": "1"},
+			"requesting_organization": {"requesting_organization": nil},
+		} {
+			require.ErrorAs(t, gateAnswers(t, gate, gpcInteraction, gpConnect().with(change).token(t)), &refused, name)
+			assert.Equal(t, name, refused.Claim)
+		}
+		assert.NoError(t, gateAnswers(t, gate, gpcInteraction, gpConnect().with(claims{"iat": issued.Unix() + 200}).token(t)),
+			"GP Connect's suite demands 200 s")
+	}
+	token, err := asid.ParseToken(gpConnect().token(t))
+	require.NoError(t, err)
+	assert.True(t, token.Resources)
+	assert.Equal(t, "https://fhir.nhs.uk/Id/ods-organization-code|AMS01", token.Organization)
+	assert.Equal(t, "https://fhir.nhs.uk/Id/sds-role-profile-id|222", token.User)
+	assert.Equal(t, "https://consumer.nhs.uk/device|1", token.Device)
+	assert.Equal(t, "organization/*.read", token.Scope)
+}
+
+func TestClocksMayDifferByHalfAMinute(t *testing.T) {
+	t.Parallel()
+	a := authorizer(t)
+	now := issued
+	a.Time = func() time.Time { return now }
+	refusals := func(clock time.Duration, age time.Duration) (n int, last *asid.RequestError) {
+		r := create()
+		r.Header.Set("Authorization", "Bearer "+tokenOf(t, provider.ASID, http.MethodPost, "/STU3/DocumentReference",
+			asid.Claims{Organization: ods("RR8")}, issued))
+		for i := range 1000 {
+			// The server's clock, by fractions of a second later each time.
+			now = issued.Add(-clock + age + time.Duration(i)*time.Millisecond)
+			if caller, refused := judge(t, a, r); caller == nil {
+				n++
+				require.ErrorAs(t, refused.err, &last)
+			}
+		}
+		return n, last
+	}
+	for _, clock := range []time.Duration{0, 300 * time.Millisecond, 2 * time.Second, 29 * time.Second} {
+		n, _ := refusals(clock, 0)
+		assert.Zero(t, n, "ahead by %v", clock)
+		n, _ = refusals(-clock, 0)
+		assert.Zero(t, n, "behind by %v", clock)
+	}
+	n, refused := refusals(32*time.Second, 0)
+	assert.Equal(t, 1000, n)
+	assert.Equal(t, "iat", refused.Claim)
+	n, refused = refusals(-31*time.Second, 5*time.Minute)
+	assert.Equal(t, 1000, n)
+	assert.Equal(t, "exp", refused.Claim)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+)
+
+// A claimedResource is what a token's FHIR resource says of who it is. GP
+// Connect's pages define the resources; other elements are ignored.
+type claimedResource struct {
+	Type       string `json:"resourceType"`
+	ID         string `json:"id"`
+	Identifier []struct {
+		System string `json:"system"`
+		Value  string `json:"value"`
+	} `json:"identifier"`
+}
+
+// resource reads the claim, which must be a resource of that type.
+func resource(claim, kind string, value jsontext.Value) (*claimedResource, error) {
+	if value.Kind() != '{' {
+		return nil, tokenError(claim, "is not a resource", nil)
+	}
+	r := new(claimedResource)
+	if err := json.Unmarshal(value, r); err != nil {
+		return nil, tokenError(claim, "is not a well-formed resource", nil)
+	}
+	if r.Type != kind {
+		return nil, tokenError(claim, "is not a resource of the type "+kind, nil)
+	}
+	return r, nil
+}
+
+// identifier returns the one identifier of the system, in the form that the NRL's
+// tokens have; empty if there is none, or more than one with different values.
+func (r *claimedResource) identifier(system string) string {
+	found := ""
+	for _, id := range r.Identifier {
+		if id.System != system || id.Value == "" || id.Value == found {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = id.Value
+	}
+	if found == "" {
+		return ""
+	}
+	return system + "|" + found
+}
+
+func organizationResource(into *string, claim string, value jsontext.Value) error {
+	r, err := resource(claim, "Organization", value)
+	if err != nil {
+		return err
+	}
+	if *into = r.identifier(spine.ODSSystem); *into == "" {
+		return tokenError(claim, "has not one ODS code", nil)
+	}
+	return nil
+}
+
+// practitionerResource takes the SDS role profile ID or, without one, the SDS user
+// ID for who asks.
+func practitionerResource(t *Token, claim string, value jsontext.Value) error {
+	r, err := resource(claim, "Practitioner", value)
+	if err != nil {
+		return err
+	}
+	t.practitioner = r.ID
+	if t.User = r.identifier(spine.UserSystem); t.User == "" || strings.HasSuffix(t.User, "|UNK") {
+		if user := r.identifier(spine.SDSUserSystem); user != "" {
+			t.User = user
+		}
+	}
+	return nil
+}
+
+// deviceResource takes the first identifier of the device.
+func deviceResource(t *Token, claim string, value jsontext.Value) error {
+	r, err := resource(claim, "Device", value)
+	if err != nil {
+		return err
+	}
+	if len(r.Identifier) > 0 {
+		t.Device = r.Identifier[0].System + "|" + r.Identifier[0].Value
+	}
+	return nil
+}
+
+// actor reads act (RFC 8693 section 4.1), of which sub counts.
+func actor(t *Token, value jsontext.Value) error {
+	var act struct {
+		Subject string                    `json:"sub"`
+		Others  map[string]jsontext.Value `json:",embed"`
+	}
+	if value.Kind() != '{' || json.Unmarshal(value, &act) != nil {
+		return tokenError("act", "is malformed", nil)
+	}
+	for name := range act.Others {
+		if strings.EqualFold(name, "sub") {
+			return tokenError("act", "has a claim that is written in other letter case", nil)
+		}
+	}
+	t.Actor = act.Subject
+	return nil
+}
