@@ -4,7 +4,10 @@
 // is given and from the provider itself otherwise.
 //
 //	consumer -url URL [-ssp URL] -cert FILE -key FILE -roots FILE -subcas FILE [-fqdn NAME] [-crl FILE]... [-fetch]
-//	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
+//	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID|-sds URL [-owner ODS] [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
+//
+// With -sds the directory's FHIR service finds the provider's ASID, by the
+// organisation that holds the record: -owner, or the first part of the URL's path.
 //
 // It prints the status, suite, protocol and the peer's FQDN on stderr and the
 // record on stdout. The exit status is 0 only if the answer is a 2xx.
@@ -23,6 +26,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/directory"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -40,6 +44,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	suite := flags.String("suite", "", "the only cipher suite to offer, by its OpenSSL `NAME`")
 	from := flags.String("from", "", "this system's `ASID`")
 	to := flags.String("to", "", "the provider's `ASID`")
+	var sds directory.Flags
+	sds.Register(flags)
+	owner := flags.String("owner", "", "the `ODS` code of the organisation that holds the record; for -sds")
 	interaction := flags.String("interaction", string(asid.DocumentReferenceContentRead), "the interaction's `URN`")
 	ods := flags.String("ods", "", "the `ODS` code of the organisation that asks")
 	user := flags.String("user", "", "the SDS role profile `ID` of the professional who asks; empty: unattended")
@@ -67,11 +74,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if t.From, err = asid.ParseID(*from); err != nil {
 		return fmt.Errorf("-from: %w", err)
 	}
-	if t.To, err = asid.ParseID(*to); err != nil {
-		return fmt.Errorf("-to: %w", err)
-	}
 	if t.Interaction, err = asid.ParseInteractionID(*interaction); err != nil {
 		return fmt.Errorf("-interaction: %w", err)
+	}
+	if sds.URL != "" && *to == "" {
+		if t.To, err = find(ctx, &sds, *owner, t.Interaction, *record); err != nil {
+			return fmt.Errorf("-sds: %w", err)
+		}
+	} else if t.To, err = asid.ParseID(*to); err != nil {
+		return fmt.Errorf("-to: %w", err)
 	}
 	if t.Claims.Organization, err = asid.ParseODSCode(*ods); err != nil {
 		return fmt.Errorf("-ods: %w", err)
@@ -89,6 +100,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	return retrieve(ctx, t, *record, stdout, stderr)
+}
+
+// find returns the ASID of the record's provider.
+func find(ctx context.Context, sds *directory.Flags, owner string, interaction asid.InteractionID, record string) (asid.ID, error) {
+	u, err := url.Parse(record)
+	if err != nil {
+		return asid.ID{}, err
+	}
+	if owner == "" {
+		owner, _, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	}
+	organization, err := asid.ParseODSCode(owner)
+	if err != nil {
+		return asid.ID{}, fmt.Errorf("the organisation that holds the record: %w", err)
+	}
+	service, err := sds.FHIR(nil)
+	if err != nil {
+		return asid.ID{}, err
+	}
+	provider, err := service.Provider(ctx, organization, interaction, u)
+	return provider.ASID, err
 }
 
 func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, stderr io.Writer) error {

@@ -6,10 +6,13 @@ package directory
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -25,6 +28,7 @@ type Flags struct {
 	fqdn     string
 	canary   string
 	key      string
+	ca       string
 	bindings string
 }
 
@@ -34,6 +38,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.fqdn, "sds-fqdn", "", "`NAME` in the directory's certificate; default: its URL's host")
 	fs.StringVar(&f.canary, "sds-canary", "", "what the directory is known to have: an `ASID`, or ODS,URN for its FHIR service")
 	fs.StringVar(&f.key, "sds-key", "", "`FILE` with the API key of the FHIR service")
+	fs.StringVar(&f.ca, "sds-ca", "", "PEM `FILE` of the CAs of the FHIR service's certificate; default: the system's")
 	fs.StringVar(&f.bindings, "bindings", "", "`FILE` of certificates that are bound to ASIDs beside the directory, .json")
 }
 
@@ -105,6 +110,17 @@ func (f *Flags) FHIR(logger *slog.Logger) (*sds.FHIR, error) {
 		return nil, fmt.Errorf("-sds-key: %w", err)
 	}
 	service := &sds.FHIR{URL: f.URL, APIKey: strings.TrimSpace(string(key)), Logger: logger}
+	if f.ca != "" {
+		pem, err := os.ReadFile(f.ca)
+		if err != nil {
+			return nil, fmt.Errorf("-sds-ca: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("-sds-ca: %s has no certificate", f.ca)
+		}
+		service.Client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	}
 	if f.canary != "" {
 		code, interaction, _ := strings.Cut(f.canary, ",")
 		if service.Canary.Organization, err = asid.ParseODSCode(code); err != nil {
