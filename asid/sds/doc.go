@@ -21,6 +21,23 @@
 // that an empty answer counts only while a canary, a system known to exist, is
 // found.
 //
+// What trouble becomes, for an ASID that is there and for one that is not: 503 says
+// that it could not be told, and 403 that the ASID is unknown.
+//
+//	trouble                                          there     not there
+//	LDAP: none                                       allowed   403
+//	LDAP: access lost, records hidden                503       503 (the latter by the canary)
+//	LDAP: size limit, referral, several records      503       503
+//	LDAP: slow, hung, restarting, certificate revoked 503      503
+//	FHIR: none, or the shape of before 2021          allowed   403
+//	FHIR: an empty Bundle in an outage               503       503
+//	FHIR: a part with a total that fits              503       503 (if it has 100 records or lacks the canary)
+//	FHIR: another caller's answer out of a cache     503       503
+//	FHIR: 500 for one record                         503 for that key alone
+//	FHIR: 401, 429, 500 or 503 for all, no answer    503       503
+//
+// A record that is cached is used meanwhile, for as long as [Caching] says.
+//
 // # Equal is equal octet by octet
 //
 // The directory's matching rules take full-width digits, other case and blanks for

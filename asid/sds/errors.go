@@ -5,6 +5,7 @@ package sds
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // An Error says that the directory could not tell: it was not reached, its answer
@@ -14,6 +15,8 @@ type Error struct {
 	Subject string // what was looked up, such as "ASID 200000000205"; may be empty
 	Detail  string // what was found and what was wanted
 	Err     error  // the cause, or nil
+
+	retry time.Duration // when asking again may help; zero: it is not known
 }
 
 func (e *Error) Error() string {
@@ -26,6 +29,18 @@ func (e *Error) Error() string {
 		text += ": " + e.Err.Error()
 	}
 	return text
+}
+
+// RetryAfter says when asking again may help; zero: it is not known. asid tells it to
+// the sender of a request.
+func (e *Error) RetryAfter() time.Duration {
+	if e.retry > 0 {
+		return e.retry
+	}
+	if cause, ok := errors.AsType[*Error](e.Err); ok {
+		return cause.RetryAfter()
+	}
+	return 0
 }
 
 // Unwrap returns the cause, or nil.

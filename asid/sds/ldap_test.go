@@ -4,7 +4,9 @@ package sds_test
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +108,9 @@ func TestLDAPConnectsAgainAfterARestart(t *testing.T) {
 	slapd.Stop()
 	_, err := registry.Lookup(t.Context(), unknownID)
 	assertCannotTell(t, err)
+	var cannot interface{ RetryAfter() time.Duration }
+	require.ErrorAs(t, err, &cannot)
+	assert.Positive(t, cannot.RetryAfter())
 	lookup(t, registry, rr8ID) // is known for five minutes
 
 	require.NoError(t, slapd.Start())
@@ -144,6 +149,77 @@ func TestLDAPAtTheDirectorysSizeLimit(t *testing.T) {
 
 	few := &sds.LDAP{Address: slapd.Address, Endpoint: registry.Endpoint, MaxRecords: 599}
 	_, err = few.Lookup(t.Context(), rr8ID)
+	assertCannotTell(t, err)
+}
+
+func TestLDAPFollowsNoReferralAndNoAlias(t *testing.T) {
+	t.Parallel()
+	d := directory()
+	d.LDIF = `dn: cn=elsewhere,ou=Services,o=nhs
+objectClass: referral
+objectClass: extensibleObject
+cn: elsewhere
+ref: ldaps://other.nhs.uk/ou=Services,o=nhs
+
+dn: uniqueIdentifier=200000000299,ou=Services,o=nhs
+objectClass: alias
+objectClass: extensibleObject
+uniqueIdentifier: 200000000299
+aliasedObjectName: uniqueIdentifier=200000000205,ou=Services,o=nhs
+
+`
+	_, registry := startLDAP(t, sdstest.SlapdConfig{Directory: d})
+	_, err := registry.Lookup(t.Context(), rr8ID) // its party key's records may be elsewhere, too
+	assertCannotTell(t, err)
+	require.ErrorIs(t, err, sds.ErrPartial)
+	_, err = registry.Lookup(t.Context(), mustID("200000000299"))
+	assert.ErrorIs(t, err, asid.ErrNotFound)
+}
+
+// slowly is a connection to address that passes on what it answers a while later.
+func slowly(t *testing.T, address string, by time.Duration) (slow string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			caller, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", address)
+			if err != nil {
+				caller.Close()
+				continue
+			}
+			go func() {
+				defer server.Close()
+				_, _ = io.Copy(server, caller)
+			}()
+			go func() {
+				defer caller.Close()
+				buffer := make([]byte, 64<<10)
+				for {
+					n, err := server.Read(buffer)
+					time.Sleep(by) // is what is tested
+					if _, failed := caller.Write(buffer[:n]); failed != nil || err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestLDAPThatIsSlow(t *testing.T) {
+	t.Parallel()
+	slapd, registry := startLDAP(t, sdstest.SlapdConfig{Directory: directory()})
+	slow := slowly(t, slapd.Address, 50*time.Millisecond)
+	patient := &sds.LDAP{Address: slow, Endpoint: registry.Endpoint, Timeout: time.Minute}
+	lookup(t, patient, rr8ID)
+	hasty := &sds.LDAP{Address: slow, Endpoint: registry.Endpoint, Timeout: 20 * time.Millisecond}
+	_, err := hasty.Lookup(t.Context(), rr8ID)
 	assertCannotTell(t, err)
 }
 

@@ -45,7 +45,7 @@ func (l *link) with(ctx context.Context, ask func(searcher) error) error {
 	for attempt := 0; ; attempt++ {
 		s, fresh, err := l.get(ctx)
 		if err != nil {
-			return &Error{Detail: "cannot be reached at " + l.address, Err: err}
+			return &Error{Detail: "cannot be reached at " + l.address, Err: err, retry: l.pause()}
 		}
 		if err := s.verify(ctx); err != nil {
 			l.drop(s)
@@ -109,6 +109,13 @@ func (l *link) get(ctx context.Context) (s *session, fresh bool, err error) {
 		l.mu.Unlock()
 		return s, true, err
 	}
+}
+
+// pause returns for how long no connection is attempted.
+func (l *link) pause() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Until(l.again)
 }
 
 // drop ends a connection, which is not used again.

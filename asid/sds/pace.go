@@ -45,7 +45,7 @@ func (p *pacer) wait(ctx context.Context) error {
 		if stopped {
 			detail = "the service said that there were too many requests"
 		}
-		return &Error{Detail: detail, Err: context.DeadlineExceeded}
+		return &Error{Detail: detail, Err: context.DeadlineExceeded, retry: at.Sub(now)}
 	}
 	p.next = at.Add(p.interval + p.interval/100) // a limit counts by a clock of its own
 	p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *pacer) wait(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if time.Now().Before(p.until) {
-		return &Error{Detail: "the service said that there were too many requests"}
+		return &Error{Detail: "the service said that there were too many requests", retry: time.Until(p.until)}
 	}
 	return nil
 }

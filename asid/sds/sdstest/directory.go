@@ -14,6 +14,10 @@ import (
 type Directory struct {
 	AS  []AS
 	MHS []MHS
+
+	// LDIF are further records, such as referrals; the FHIR service does not see
+	// them. Empty: none.
+	LDIF string
 }
 
 // An AS is a record of the class nhsAs: an accredited system.
@@ -69,6 +73,7 @@ func (d *Directory) WriteLDIF(w io.Writer) error {
 		attributes = append(attributes, pairs("nhsMhsManufacturerOrg", mhs.Manufacturer)...)
 		out.record("uniqueIdentifier="+id+",ou=Services,o=nhs", attributes...)
 	}
+	out.print(d.LDIF)
 	return out.err
 }
 
