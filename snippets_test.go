@@ -36,7 +36,7 @@ func provider(records http.Handler) {
 	go crls.Run(context.Background())
 	end := &tlsconfig.Endpoint{
 		Certificate: tlsconfig.CertificateFiles("provider.pem", "provider.key"),
-		Peer: tlsconfig.Verifier{
+		Verifier: tlsconfig.Verifier{
 			Pins:       pins,
 			FQDNs:      []string{"msg.int.spine2.ncrs.nhs.uk"}, // the Spine Secure Proxy's
 			Revocation: &revocation.Checker{Sources: []revocation.Source{crls}},

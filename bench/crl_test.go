@@ -173,7 +173,7 @@ func BenchmarkHandshake(b *testing.B) {
 			check(source.Add(s.arl))
 			pins, err := tlsconfig.NewPins([]*x509.Certificate{s.root}, []*x509.Certificate{s.subCA})
 			check(err)
-			end := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(s.leaf), Peer: tlsconfig.Verifier{
+			end := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(s.leaf), Verifier: tlsconfig.Verifier{
 				Pins: pins, FQDNs: []string{"peer.nhs.uk"}, Revocation: &revocation.Checker{Sources: []revocation.Source{source}}}}
 			config, err := end.ServerConfig()
 			check(err)

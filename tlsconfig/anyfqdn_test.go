@@ -36,9 +36,9 @@ func TestAllowAnyFQDN(t *testing.T) {
 
 	end := pki.Endpoint("server.nhs.uk")
 	require.Error(t, end.Validate(x509.ExtKeyUsageServerAuth), "a server that names nobody")
-	end.Peer.AllowAnyFQDN = true
+	end.Verifier.AllowAnyFQDN = true
 	assert.NoError(t, end.Validate(x509.ExtKeyUsageServerAuth))
 	assert.Error(t, end.Validate(x509.ExtKeyUsageClientAuth), "a client")
-	end.Peer.FQDNs = []string{"ssp.nhs.uk"}
+	end.Verifier.FQDNs = []string{"ssp.nhs.uk"}
 	assert.Error(t, end.Validate(x509.ExtKeyUsageServerAuth), "a server that names somebody too")
 }

@@ -108,7 +108,7 @@ func BenchmarkHandshake(b *testing.B) {
 	endpoint := func(own tls.Certificate, peer string) *tlsconfig.Endpoint {
 		e := s.endpoint(b, providerName, peer)
 		e.Certificate = tlsconfig.StaticCertificate(own)
-		e.Peer.Revocation = s.checker(b)
+		e.Verifier.Revocation = s.checker(b)
 		e.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384}
 		return e
 	}
@@ -180,7 +180,7 @@ func BenchmarkVerify(b *testing.B) {
 	})
 	b.Run("warm, with CRLs and by an endpoint", func(b *testing.B) {
 		e := s.endpoint(b, providerName, sspName)
-		e.Peer.Revocation = s.checker(b)
+		e.Verifier.Revocation = s.checker(b)
 		b.ReportAllocs()
 		for b.Loop() {
 			if err := e.VerifyPeer(b.Context(), p); err != nil {

@@ -24,9 +24,9 @@ type Endpoint struct {
 	// the SubCA that issued it.
 	Certificate CertificateSource
 
-	// Peer says who may be at the other end; required. A server must name the
+	// Verifier says who may be at the other end; required. A server must name the
 	// FQDNs that it accepts, a client may leave them to the name it dials.
-	Peer Verifier
+	Verifier Verifier
 
 	// Suites narrows the guidance's list, whatever the order here; nil: all
 	// that the engine has.
@@ -47,7 +47,7 @@ type Endpoint struct {
 const defaultTimeout = 10 * time.Second
 
 // ServerConfig returns a config that speaks TLS 1.2 only, demands a client
-// certificate, verifies it by Peer on every handshake, resumed ones included,
+// certificate, verifies it by Verifier on every handshake, resumed ones included,
 // and prefers suites in the guidance's order. It returns an error if anything
 // is missing or wrong, or if crypto/tls has none of Suites.
 //
@@ -64,7 +64,7 @@ func (e *Endpoint) ServerConfig() (*tls.Config, error) {
 }
 
 // ClientConfig returns a config that speaks TLS 1.2 only, presents the
-// certificate and verifies the server by Peer on every handshake, resumed ones
+// certificate and verifies the server by Verifier on every handshake, resumed ones
 // included. It returns an error if anything is missing or wrong, or if
 // crypto/tls has none of Suites.
 //
@@ -103,7 +103,7 @@ func (e *Endpoint) build(own x509.ExtKeyUsage) (*Endpoint, *ownCertificate, []Su
 		return nil, nil, nil, fmt.Errorf("crypto/tls has none of the suites %v; tlsconfig/openssl has", e.Suites)
 	}
 	built := *e
-	built.Peer.FQDNs = slices.Clone(e.Peer.FQDNs)
+	built.Verifier.FQDNs = slices.Clone(e.Verifier.FQDNs)
 	return &built, cert, suites, nil
 }
 
@@ -114,7 +114,7 @@ func (e *Endpoint) config(suites []Suite) *tls.Config {
 		ids[i] = uint16(s)
 	}
 	return &tls.Config{
-		Time:          e.Peer.Time,
+		Time:          e.Verifier.Time,
 		MinVersion:    tls.VersionTLS12,
 		MaxVersion:    tls.VersionTLS12,
 		CipherSuites:  ids,
@@ -158,23 +158,23 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	if own != x509.ExtKeyUsageServerAuth && own != x509.ExtKeyUsageClientAuth {
 		refuse(errors.New("an endpoint is either a server or a client"))
 	}
-	if e.Peer.Pins.snapshot() == nil {
-		refuse(errors.New("the endpoint's Peer.Pins pin no CA, so nobody could be accepted"))
+	if e.Verifier.Pins.snapshot() == nil {
+		refuse(errors.New("the endpoint's Verifier.Pins pin no CA, so nobody could be accepted"))
 	}
-	if e.Peer.AllowAnyFQDN && (len(e.Peer.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
-		refuse(errors.New("the endpoint's Peer.AllowAnyFQDN is for servers that name no FQDNs"))
+	if e.Verifier.AllowAnyFQDN && (len(e.Verifier.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
+		refuse(errors.New("the endpoint's Verifier.AllowAnyFQDN is for servers that name no FQDNs"))
 	}
-	if len(e.Peer.FQDNs) == 0 && !e.Peer.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
-		refuse(errors.New("the endpoint's Peer.FQDNs name no client, so nobody could be accepted"))
+	if len(e.Verifier.FQDNs) == 0 && !e.Verifier.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
+		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so nobody could be accepted"))
 	}
-	for _, name := range e.Peer.FQDNs {
+	for _, name := range e.Verifier.FQDNs {
 		if _, err := fqdn.Parse(name); err != nil {
-			refuse(fmt.Errorf("the endpoint's Peer.FQDNs: %w", err))
+			refuse(fmt.Errorf("the endpoint's Verifier.FQDNs: %w", err))
 		}
 	}
-	switch e.Peer.Revocation.(type) {
+	switch e.Verifier.Revocation.(type) {
 	case nil:
-		refuse(errors.New("the endpoint's Peer.Revocation is nil, so nobody could be accepted"))
+		refuse(errors.New("the endpoint's Verifier.Revocation is nil, so nobody could be accepted"))
 	case InsecureSkipRevocation, *InsecureSkipRevocation:
 		if e.Logger != nil {
 			e.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")

@@ -23,12 +23,12 @@ func TestAnEndpointThatLacksSomethingIsNotBuilt(t *testing.T) {
 	}{
 		{"nothing", func(*tlsconfig.Endpoint) {}, "", ""},
 		{"everything", func(e *tlsconfig.Endpoint) { *e = tlsconfig.Endpoint{} }, "Certificate is nil", "Certificate is nil"},
-		{"pins", func(e *tlsconfig.Endpoint) { e.Peer.Pins = nil }, "Pins", "Pins"},
-		{"pins that pin something", func(e *tlsconfig.Endpoint) { e.Peer.Pins = new(tlsconfig.Pins) }, "Pins", "Pins"},
-		{"names", func(e *tlsconfig.Endpoint) { e.Peer.FQDNs = nil }, "FQDNs", ""},
-		{"a name that is none", func(e *tlsconfig.Endpoint) { e.Peer.FQDNs = []string{"a.nhs.uk", "*.nhs.uk"} }, "wildcard", "wildcard"},
-		{"a name without a trailing dot", func(e *tlsconfig.Endpoint) { e.Peer.FQDNs = []string{"a.nhs.uk."} }, "ends in a dot", "ends in a dot"},
-		{"a revocation checker", func(e *tlsconfig.Endpoint) { e.Peer.Revocation = nil }, "Revocation", "Revocation"},
+		{"pins", func(e *tlsconfig.Endpoint) { e.Verifier.Pins = nil }, "Pins", "Pins"},
+		{"pins that pin something", func(e *tlsconfig.Endpoint) { e.Verifier.Pins = new(tlsconfig.Pins) }, "Pins", "Pins"},
+		{"names", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = nil }, "FQDNs", ""},
+		{"a name that is none", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk", "*.nhs.uk"} }, "wildcard", "wildcard"},
+		{"a name without a trailing dot", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk."} }, "ends in a dot", "ends in a dot"},
+		{"a revocation checker", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = nil }, "Revocation", "Revocation"},
 		{"a list of suites that is not empty", func(e *tlsconfig.Endpoint) { e.Suites = []tlsconfig.Suite{} }, "empty", "empty"},
 		{"a suite of the guidance", func(e *tlsconfig.Endpoint) {
 			e.Suites = []tlsconfig.Suite{tlsconfig.Suite(tls.TLS_AES_128_GCM_SHA256)}
@@ -72,7 +72,7 @@ func TestSkippingRevocationIsSaidAloud(t *testing.T) {
 		var log syncBuffer
 		e := s.endpoint(t, providerName, sspName)
 		e.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		e.Peer.Revocation = skip
+		e.Verifier.Revocation = skip
 		server := serverConfig(t, e)
 		require.Len(t, log.lines(), 1)
 		require.Contains(t, string(log.lines()[0]), "level=WARN")
@@ -84,8 +84,8 @@ func TestAnEndpointThatIsChangedAfterwardsDoesNotChangeItsConfigs(t *testing.T) 
 	s := newSpine(t)
 	e := s.endpoint(t, providerName, sspName)
 	server := serverConfig(t, e)
-	e.Peer.FQDNs[0] = "other.nhs.uk"
-	e.Peer.Revocation = tlsconfig.InsecureSkipRevocation{}
+	e.Verifier.FQDNs[0] = "other.nhs.uk"
+	e.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 	o := handshake(t, plainClient(s.subCA.issue(t, "other.nhs.uk")), server)
 	refused(t, o.serverErr, tlsconfig.RuleFQDN)
 }

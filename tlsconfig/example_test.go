@@ -28,7 +28,7 @@ func Example() {
 
 	provider := &tlsconfig.Endpoint{
 		Certificate: tlsconfig.StaticCertificate(pki.Issue("nrl-rr8.supplier.thirdparty.nhs.uk")),
-		Peer: tlsconfig.Verifier{
+		Verifier: tlsconfig.Verifier{
 			Pins:       pki.Pins(),
 			FQDNs:      []string{"msg.int.spine2.ncrs.nhs.uk"},
 			Revocation: pki.Checker(),
@@ -56,7 +56,7 @@ func Example() {
 	for _, name := range []string{"msg.int.spine2.ncrs.nhs.uk", "somebody.else.nhs.uk"} {
 		caller := &tlsconfig.Endpoint{
 			Certificate: tlsconfig.StaticCertificate(pki.Issue(name)),
-			Peer: tlsconfig.Verifier{
+			Verifier: tlsconfig.Verifier{
 				Pins:       pki.Pins(),
 				FQDNs:      []string{"nrl-rr8.supplier.thirdparty.nhs.uk"}, // what is dialled is an address
 				Revocation: pki.Checker(),

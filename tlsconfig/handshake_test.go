@@ -46,7 +46,7 @@ func TestAServerRefusesEveryClientThatIsNotTheOneNamed(t *testing.T) {
 	s := newSpine(t)
 	checker := new(revocations)
 	e := s.endpoint(t, providerName, sspName)
-	e.Peer.Revocation = checker
+	e.Verifier.Revocation = checker
 	server := serverConfig(t, e)
 
 	revoked := s.subCA.issue(t, sspName)
@@ -100,7 +100,7 @@ func TestAClientRefusesEveryServerThatIsNotTheOneDialled(t *testing.T) {
 	s := newSpine(t)
 	checker := new(revocations)
 	e := s.endpoint(t, sspName)
-	e.Peer.Revocation = checker
+	e.Verifier.Revocation = checker
 	client := dialling(clientConfig(t, e), providerName)
 
 	revoked := s.subCA.issue(t, providerName)
@@ -132,7 +132,7 @@ func TestAClientHandsOnTheStapledResponse(t *testing.T) {
 
 	var stapled [][]byte
 	e := s.endpoint(t, sspName)
-	e.Peer.Revocation = checkerFunc(func(_ context.Context, _ []*x509.Certificate, response []byte) error {
+	e.Verifier.Revocation = checkerFunc(func(_ context.Context, _ []*x509.Certificate, response []byte) error {
 		stapled = append(stapled, response)
 		return nil
 	})
@@ -206,7 +206,7 @@ func TestACheckerThatPanicsRefuses(t *testing.T) {
 	var log syncBuffer
 	e := s.endpoint(t, providerName, sspName)
 	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
-	e.Peer.Revocation = checkerFunc(func(context.Context, []*x509.Certificate, []byte) error { panic("out of order") })
+	e.Verifier.Revocation = checkerFunc(func(context.Context, []*x509.Certificate, []byte) error { panic("out of order") })
 	o := handshake(t, plainClient(s.subCA.issue(t, sspName)), serverConfig(t, e))
 	refused(t, o.serverErr, tlsconfig.RuleRevocation)
 	alert(t, o.clientErr, alertBadCertificate)
@@ -219,7 +219,7 @@ func TestACheckerIsGivenNoMoreTimeThanTheTimeout(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Minute: time.Minute} {
 		e := s.endpoint(t, providerName, sspName)
 		e.Timeout = timeout
-		e.Peer.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
+		e.Verifier.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -274,7 +274,7 @@ func TestManyHandshakesAtOnceWhilePinsChange(t *testing.T) {
 	s := newSpine(t)
 	pins := pin(t, []*authority{s.root}, []*authority{s.subCA})
 	e := s.endpoint(t, providerName, sspName)
-	e.Peer.Pins = pins
+	e.Verifier.Pins = pins
 	server := serverConfig(t, e)
 	both := pin(t, []*authority{s.root}, []*authority{s.subCA, s.sibling})
 	client := dialling(clientConfig(t, s.endpoint(t, sspName)), providerName)

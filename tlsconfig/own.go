@@ -43,7 +43,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	if e.Certificate == nil {
 		return nil, errors.New("the endpoint's Certificate is nil, so there is none to present")
 	}
-	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Peer.now, logger: e.Logger}
+	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
 	cert, err := o.ask(ctx)

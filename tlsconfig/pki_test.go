@@ -156,7 +156,7 @@ func (s *spine) endpoint(tb testing.TB, own string, peers ...string) *tlsconfig.
 	tb.Helper()
 	return &tlsconfig.Endpoint{
 		Certificate: tlsconfig.StaticCertificate(s.subCA.issue(tb, own)),
-		Peer: tlsconfig.Verifier{
+		Verifier: tlsconfig.Verifier{
 			Pins:       s.pins,
 			FQDNs:      peers,
 			Revocation: new(revocations),

@@ -47,7 +47,7 @@ func (s *server) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 // perSuite returns the configs for the pins of now: the CertificateRequest
 // names the pinned SubCAs, and some clients choose by it.
 func (s *server) perSuite() *perSuite {
-	pins := s.endpoint.Peer.Pins.snapshot()
+	pins := s.endpoint.Verifier.Pins.snapshot()
 	if current := s.current.Load(); current != nil && current.pins == pins {
 		return current
 	}
@@ -87,7 +87,7 @@ func (s *server) outer() *tls.Config {
 	if !slices.Contains(suites, ECDHE_RSA_AES128_GCM_SHA256) {
 		suites = append(slices.Clone(suites), ECDHE_RSA_AES128_GCM_SHA256)
 	}
-	cfg := s.config(s.endpoint.Peer.Pins.snapshot(), suites...)
+	cfg := s.config(s.endpoint.Verifier.Pins.snapshot(), suites...)
 	cfg.GetConfigForClient = s.choose
 	return cfg
 }

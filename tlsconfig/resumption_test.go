@@ -28,7 +28,7 @@ func TestSessionsAreResumedUnderEverySuite(t *testing.T) {
 	s := newSpine(t)
 	e := s.endpoint(t, providerName, sspName)
 	checker := new(revocations)
-	e.Peer.Revocation = checker
+	e.Verifier.Revocation = checker
 	server := serverConfig(t, e)
 	for _, suite := range native() {
 		t.Run(suite.String(), func(t *testing.T) {
@@ -73,8 +73,8 @@ func TestAResumedSessionIsRefusedWhenItsPeerNoLongerPasses(t *testing.T) {
 			s.pins = pin(t, []*authority{s.root}, []*authority{s.subCA})
 			checker, at := new(revocations), now
 			e := s.endpoint(t, providerName, sspName)
-			e.Peer.Revocation = checker
-			e.Peer.Time = func() time.Time { return at }
+			e.Verifier.Revocation = checker
+			e.Verifier.Time = func() time.Time { return at }
 			server := serverConfig(t, e)
 			ssp := s.subCA.issue(t, sspName)
 			client := resumingClient(ssp)
@@ -100,7 +100,7 @@ func TestAClientRefusesAResumedSessionWhenTheServerWasRevoked(t *testing.T) {
 	serverCfg := serverConfig(t, server)
 	checker := new(revocations)
 	e := s.endpoint(t, sspName)
-	e.Peer.Revocation = checker
+	e.Verifier.Revocation = checker
 	client := dialling(clientConfig(t, e), providerName)
 
 	require.NoError(t, handshake(t, client, serverCfg).clientErr)
@@ -170,12 +170,12 @@ func TestTicketKeysAgeTogetherUnderEverySuite(t *testing.T) {
 	s := newSpine(t)
 	at := now
 	e := s.endpoint(t, providerName, sspName)
-	e.Peer.Time = func() time.Time { return at }
+	e.Verifier.Time = func() time.Time { return at }
 	server := serverConfig(t, e)
 	for _, suite := range native() {
 		at = at.AddDate(0, 0, 10) // past every key of before
 		client := resumingClient(s.subCA.issue(t, sspName, func(c *x509.Certificate) { c.NotBefore = at.Add(-time.Hour) }))
-		client.Time = e.Peer.Time
+		client.Time = e.Verifier.Time
 		client.CipherSuites = []uint16{uint16(suite)}
 		for _, step := range []struct {
 			after time.Duration

@@ -9,8 +9,8 @@ import (
 	"log/slog"
 )
 
-// VerifyPeer verifies what a peer presented by Peer and within Timeout; its
-// errors are those of Peer.Verify. Each refusal makes one log record with the
+// VerifyPeer verifies what a peer presented by Verifier and within Timeout; its
+// errors are those of Verifier.Verify. Each refusal makes one log record with the
 // rule, the certificate's subject and serial number, and the detail. A panic in
 // the revocation checker is a refusal by RuleRevocation. Engines call it for
 // every handshake, resumed ones included.
@@ -34,7 +34,7 @@ func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err = e.Peer.Verify(limited, p)
+	_, err = e.Verifier.Verify(limited, p)
 	return err
 }
 

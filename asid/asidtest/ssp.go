@@ -65,7 +65,7 @@ type SSP struct {
 // by their name, as by [spinetest.PKI.DialContext].
 func NewSSP(pki *spinetest.PKI, fqdn string, registry asid.Registry) *SSP {
 	e := pki.Endpoint(fqdn, fqdn)
-	s := &SSP{registry: registry, verifier: e.Peer, time: e.Peer.Time, upstream: pki.Client(pki.Issue(fqdn)).Transport}
+	s := &SSP{registry: registry, verifier: e.Verifier, time: e.Verifier.Time, upstream: pki.Client(pki.Issue(fqdn)).Transport}
 	config, err := e.ServerConfig()
 	if err != nil {
 		panic("asidtest: " + err.Error())

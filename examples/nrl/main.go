@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e.Peer.AllowAnyFQDN = len(e.Peer.FQDNs) == 0
+	e.Verifier.AllowAnyFQDN = len(e.Verifier.FQDNs) == 0
 	var registry asid.Registry
 	switch {
 	case *registryFile != "" && sds.URL != "":

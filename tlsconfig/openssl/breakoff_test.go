@@ -49,7 +49,7 @@ func TestNothingLeavesForAServerThatBreaksOffBeforeTheVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := false
 			client := clientEndpoint()
-			client.Peer.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { asked = true; return nil })
+			client.Verifier.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { asked = true; return nil })
 			d, err := openssl.NewDialer(client)
 			require.NoError(t, err)
 			stranger := spine().SiblingLeaf("stranger.nhs.uk")

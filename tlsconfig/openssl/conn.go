@@ -102,8 +102,8 @@ func (d *end) checkTimeout() time.Duration {
 }
 
 func (d *end) now() time.Time {
-	if d.endpoint.Peer.Time != nil {
-		return d.endpoint.Peer.Time()
+	if d.endpoint.Verifier.Time != nil {
+		return d.endpoint.Verifier.Time()
 	}
 	return time.Now()
 }

@@ -47,7 +47,7 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	// A copy, as the configs of crypto/tls have one: the caller may change e for
 	// the next listener.
 	own := *e
-	own.Peer.FQDNs = slices.Clone(e.Peer.FQDNs)
+	own.Verifier.FQDNs = slices.Clone(e.Verifier.FQDNs)
 	e = &own
 	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites(), signing: make(chan struct{}, elsewhere)}
 	if err := e.Validate(d.ownUsage()); err != nil {
@@ -88,7 +88,7 @@ func (d *end) context(ctx context.Context) (*sslContext, error) {
 	}
 	var subCAs []*x509.Certificate
 	if d.server {
-		subCAs = d.endpoint.Peer.Pins.SubCAs()
+		subCAs = d.endpoint.Verifier.Pins.SubCAs()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +121,7 @@ func (d *end) context(ctx context.Context) (*sslContext, error) {
 
 // examine holds a certificate to what Validate asked of the first one.
 func (d *end) examine(cert *tls.Certificate) error {
-	e := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(*cert), Peer: d.endpoint.Peer}
+	e := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(*cert), Verifier: d.endpoint.Verifier}
 	return e.Validate(d.ownUsage())
 }
 

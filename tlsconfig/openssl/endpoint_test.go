@@ -35,8 +35,8 @@ func TestWhatIsWrongIsFoundWhenBuilt(t *testing.T) {
 	needLibrary(t)
 	for name, change := range map[string]func(e *tlsconfig.Endpoint){
 		"no certificate":        func(e *tlsconfig.Endpoint) { e.Certificate = nil },
-		"no pins":               func(e *tlsconfig.Endpoint) { e.Peer.Pins = nil },
-		"no revocation checker": func(e *tlsconfig.Endpoint) { e.Peer.Revocation = nil },
+		"no pins":               func(e *tlsconfig.Endpoint) { e.Verifier.Pins = nil },
+		"no revocation checker": func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = nil },
 		"a suite that is none":  func(e *tlsconfig.Endpoint) { e.Suites = []tlsconfig.Suite{0xC013} },
 		"the key of another certificate": func(e *tlsconfig.Endpoint) {
 			cert := spine().Leaf(serverName)
@@ -62,7 +62,7 @@ func TestWhatIsWrongIsFoundWhenBuilt(t *testing.T) {
 			change(e)
 			_, err := openssl.NewListener(nil, e)
 			require.Error(t, err)
-			e.Peer.FQDNs = []string{serverName}
+			e.Verifier.FQDNs = []string{serverName}
 			_, err = openssl.NewDialer(e)
 			require.Error(t, err)
 		})
@@ -117,7 +117,7 @@ func TestTheCertificateAndThePinsMayChange(t *testing.T) {
 
 	both, err := tlsconfig.NewPins([]*x509.Certificate{spine().Root}, []*x509.Certificate{spine().SubCA, spine().Sibling})
 	require.NoError(t, err)
-	server.Peer.Pins.Replace(both)
+	server.Verifier.Pins.Replace(both)
 	assert.True(t, dial(t).Equal(second.Leaf))
 	assert.Equal(t, [][]byte{spine().SubCA.RawSubject, spine().Sibling.RawSubject}, asked.AcceptableCAs)
 }
@@ -129,7 +129,7 @@ func TestNoSessionIsEverResumed(t *testing.T) {
 	cfg.SessionTicketsDisabled, cfg.ClientSessionCache = false, tls.NewLRUClientSessionCache(1)
 	checks := 0
 	server := serverEndpoint()
-	server.Peer.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { checks++; return nil })
+	server.Verifier.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { checks++; return nil })
 	newServer, err := openssl.NewServer(server)
 	require.NoError(t, err)
 	for i := range 3 {
@@ -152,7 +152,7 @@ func TestAnEndpointThatIsChangedAfterwardsDoesNotChangeTheListener(t *testing.T)
 	e := serverEndpoint()
 	newServer, err := openssl.NewServer(e)
 	require.NoError(t, err)
-	e.Peer.FQDNs[0] = "other.nhs.uk" // as for the next listener
+	e.Verifier.FQDNs[0] = "other.nhs.uk" // as for the next listener
 	a, b := tcpPipe(t)
 	cert := spine().Leaf("other.nhs.uk")
 	c, s := tls.Client(a, loose(&cert)), newServer(b)
@@ -175,7 +175,7 @@ func TestACertificateThatIsNotYetValidIsPresentedOnceItIs(t *testing.T) {
 			current.Store(&first)
 			server := serverEndpoint()
 			server.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
-			server.Peer.Time = func() time.Time { return time.Unix(0, at.Load()) }
+			server.Verifier.Time = func() time.Time { return time.Unix(0, at.Load()) }
 			addr := engine.answer(t, server)
 			cert := spine().Leaf(clientName)
 			presented := func() *x509.Certificate {

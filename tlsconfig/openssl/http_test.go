@@ -115,7 +115,7 @@ func TestARefusalReachesTheCallerOfAnHTTPClient(t *testing.T) {
 	needLibrary(t)
 	addr := serve(t, serverEndpoint(), http.NotFoundHandler())
 	e := clientEndpoint()
-	e.Peer.FQDNs = []string{"other.nhs.uk"}
+	e.Verifier.FQDNs = []string{"other.nhs.uk"}
 	_, err := httpClient(t, e, addr).Get("https://" + serverName)
 	requireRule(t, tlsconfig.RuleFQDN, err)
 }

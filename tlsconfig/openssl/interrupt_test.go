@@ -140,9 +140,9 @@ func TestCloseEndsTheCheckOfAPeer(t *testing.T) {
 			})
 			client, server := clientEndpoint(), serverEndpoint()
 			if role == "client" {
-				client.Peer.Revocation = wait
+				client.Verifier.Revocation = wait
 			} else {
-				server.Peer.Revocation = wait
+				server.Verifier.Revocation = wait
 			}
 			c, s := pair(t, client, server)
 			mine, theirs := c, s
@@ -165,7 +165,7 @@ func bubble(t *testing.T, f func(t *testing.T, at func(*tlsconfig.Endpoint) *tls
 	now := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		f(t, func(e *tlsconfig.Endpoint) *tlsconfig.Endpoint {
-			e.Peer.Time = func() time.Time { return now }
+			e.Verifier.Time = func() time.Time { return now }
 			return e
 		})
 	})

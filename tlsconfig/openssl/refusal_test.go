@@ -124,7 +124,7 @@ func TestAClientWithoutACertificateIsRefused(t *testing.T) {
 func TestAServerBearsTheNameThatWasDialled(t *testing.T) {
 	needLibrary(t)
 	client := clientEndpoint()
-	client.Peer.FQDNs = nil
+	client.Verifier.FQDNs = nil
 	d, err := openssl.NewDialer(client)
 	require.NoError(t, err)
 	for name, want := range map[string]tlsconfig.Rule{serverName: 0, "other.nhs.uk": tlsconfig.RuleFQDN, "127.0.0.1": tlsconfig.RuleFQDN} {
@@ -231,7 +231,7 @@ func TestAVerifierThatCannotAnswerRefuses(t *testing.T) {
 				if role == "server" {
 					judge = server
 				}
-				judge.Peer.Revocation = c.check
+				judge.Verifier.Revocation = c.check
 				judge.Timeout = 20 * time.Millisecond
 				conn, s := pair(t, client, server)
 				refused, told := shake(conn, s)
@@ -249,7 +249,7 @@ func TestTheStapledResponseReachesTheChecker(t *testing.T) {
 	needLibrary(t)
 	var got []byte
 	client := clientEndpoint()
-	client.Peer.Revocation = checker(func(_ context.Context, _ []*x509.Certificate, stapled []byte) error {
+	client.Verifier.Revocation = checker(func(_ context.Context, _ []*x509.Certificate, stapled []byte) error {
 		got = stapled
 		return nil
 	})
@@ -278,7 +278,7 @@ func TestNothingLeavesBeforeTheVerdict(t *testing.T) {
 			if role == "server" {
 				judge = server
 			}
-			judge.Peer.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error {
+			judge.Verifier.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error {
 				close(judging)
 				<-verdict
 				return nil
@@ -366,7 +366,7 @@ func TestAClockThatPanicsRefuses(t *testing.T) {
 	needLibrary(t)
 	server := serverEndpoint()
 	var broken atomic.Bool
-	server.Peer.Time = func() time.Time {
+	server.Verifier.Time = func() time.Time {
 		if broken.Load() {
 			panic("no clock")
 		}

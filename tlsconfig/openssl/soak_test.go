@@ -177,7 +177,7 @@ func soakBad(t *testing.T) []func(ctx context.Context, addr string) error {
 
 	// The client's own refusal, with an alert to the server.
 	e := clientEndpoint()
-	e.Peer.FQDNs = []string{"other.nhs.uk"}
+	e.Verifier.FQDNs = []string{"other.nhs.uk"}
 	d, err := openssl.NewDialer(e)
 	require.NoError(t, err)
 	ways = append(ways, func(ctx context.Context, addr string) error {

@@ -114,7 +114,7 @@ func plain(t *testing.T, pki *spinetest.PKI, v func(*tlsconfig.Verifier)) *tls.C
 	t.Helper()
 	e := pki.Endpoint(provider, proxy)
 	if v != nil {
-		v(&e.Peer)
+		v(&e.Verifier)
 	}
 	return &tls.Config{
 		Certificates:     []tls.Certificate{pki.Issue(provider)},
@@ -122,7 +122,7 @@ func plain(t *testing.T, pki *spinetest.PKI, v func(*tlsconfig.Verifier)) *tls.C
 		MaxVersion:       tls.VersionTLS12,
 		CipherSuites:     []uint16{uint16(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384)},
 		ClientAuth:       tls.RequireAnyClientCert,
-		VerifyConnection: verify(e.Peer, x509.ExtKeyUsageClientAuth),
+		VerifyConnection: verify(e.Verifier, x509.ExtKeyUsageClientAuth),
 	}
 }
 
@@ -155,7 +155,7 @@ func TestTestServerFindsEachMistake(t *testing.T) {
 		"none": {change(func(*tls.Config) {}), nil},
 		"InsecureSkipRevocation": {func(t *testing.T, pki *spinetest.PKI) *tls.Config {
 			e := pki.Endpoint(provider, proxy)
-			e.Peer.Revocation = tlsconfig.InsecureSkipRevocation{}
+			e.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 			cfg, err := e.ServerConfig()
 			require.NoError(t, err)
 			return cfg
@@ -271,7 +271,7 @@ func TestTestClientFindsEachMistake(t *testing.T) {
 		}, nil},
 		"InsecureSkipRevocation": {func(t *testing.T) *tls.Config {
 			e := pki.Endpoint(proxy)
-			e.Peer.Revocation = tlsconfig.InsecureSkipRevocation{}
+			e.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 			cfg, err := e.ClientConfig()
 			require.NoError(t, err)
 			return cfg
@@ -316,7 +316,7 @@ func TestTestClientFindsEachMistake(t *testing.T) {
 		}), []string{own}},
 		"the server's OCSP answer not looked at": {func(t *testing.T) *tls.Config {
 			e := pki.Endpoint(proxy)
-			e.Peer.Revocation = &revocation.Checker{Sources: []revocation.Source{pki.Checker().Sources[1]}}
+			e.Verifier.Revocation = &revocation.Checker{Sources: []revocation.Source{pki.Checker().Sources[1]}}
 			cfg, err := e.ClientConfig()
 			require.NoError(t, err)
 			return cfg

@@ -71,7 +71,7 @@ func ExampleTestServer() {
 	}
 	fmt.Println("as it should be:", spinetest.TestServer(pki, config, "ssp.nhs.uk"))
 
-	end.Peer.Revocation = tlsconfig.InsecureSkipRevocation{}
+	end.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 	if config, err = end.ServerConfig(); err != nil {
 		log.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func TestEachVariationChangesOneThing(t *testing.T) {
 	pki := newPKI(t)
 	good := traits(pki, pki.Issue(proxy))
 	require.Equal(t, "SubCA", good["issuer"])
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	for name, c := range map[string]struct {
 		variation spinetest.Variation
 		trait     string
@@ -110,7 +110,7 @@ func TestEachVariationChangesOneThing(t *testing.T) {
 
 func TestANameGoesIntoTheCertificateAsItIs(t *testing.T) {
 	pki := newPKI(t)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	for _, name := range []string{"*.nhs.uk", proxy + ".", proxy + "\x00.example.org", "", "not a name"} {
 		cert := pki.Issue(name)
 		assert.Equal(t, name, cert.Leaf.Subject.CommonName)
@@ -125,7 +125,7 @@ func TestANameGoesIntoTheCertificateAsItIs(t *testing.T) {
 
 func TestEachCertificateOfTheConformanceTestBreaksItsRule(t *testing.T) {
 	pki := newPKI(t)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	for _, bad := range spinetest.BadClients() {
 		t.Run(bad.Name, func(t *testing.T) {
 			cert := bad.Issue(pki, proxy)

@@ -105,7 +105,7 @@ func (p *PKI) Pins() *tlsconfig.Pins {
 func (p *PKI) Endpoint(fqdn string, peers ...string) *tlsconfig.Endpoint {
 	return &tlsconfig.Endpoint{
 		Certificate: tlsconfig.StaticCertificate(p.Issue(fqdn)),
-		Peer:        tlsconfig.Verifier{Pins: p.Pins(), FQDNs: peers, Revocation: p.Checker(), Time: p.now},
+		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: peers, Revocation: p.Checker(), Time: p.now},
 	}
 }
 

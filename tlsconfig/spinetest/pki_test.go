@@ -63,7 +63,7 @@ func TestALeafLooksLikeTheSpines(t *testing.T) {
 func TestEveryPKIIsItsOwn(t *testing.T) {
 	ours, theirs := newPKI(t), newPKI(t)
 	assert.Equal(t, ours.SubCA.RawSubject, theirs.SubCA.RawSubject)
-	verifier := ours.Endpoint(provider, proxy).Peer
+	verifier := ours.Endpoint(provider, proxy).Verifier
 	refusedBy(t, &verifier, theirs.Issue(proxy), tlsconfig.RuleSubCA)
 }
 
@@ -86,7 +86,7 @@ func acceptedBy(t *testing.T, v *tlsconfig.Verifier, cert tls.Certificate) {
 
 func TestCheckerKeepsNoAnswer(t *testing.T) {
 	pki := newPKI(t)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	for name, variations := range map[string][]spinetest.Variation{"by CRL": nil, "by OCSP": {spinetest.WithOCSP()}} {
 		t.Run(name, func(t *testing.T) {
 			cert := pki.Issue(proxy, variations...)
@@ -100,7 +100,7 @@ func TestCheckerKeepsNoAnswer(t *testing.T) {
 
 func TestARevokedSubCAOpensNothing(t *testing.T) {
 	pki := newPKI(t)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	cert := pki.Issue(proxy)
 	acceptedBy(t, &verifier, cert)
 	pki.RootService.Revoke(pki.SubCA, revocation.ReasonCACompromise, time.Now())
@@ -113,7 +113,7 @@ func TestTheClockIsThePKIs(t *testing.T) {
 	pki.Time = func() time.Time { return at }
 	cert := pki.Issue(proxy)
 	assert.Equal(t, at.Add(-time.Hour), cert.Leaf.NotBefore)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	acceptedBy(t, &verifier, cert)
 
 	at = at.AddDate(3, 0, 0)
@@ -193,6 +193,6 @@ func TestTheFetcherReachesBothServices(t *testing.T) {
 	assert.ErrorIs(t, err, revocation.ErrHostNotAllowed)
 
 	pki.Authority.Fail(revocationtest.Unreachable)
-	verifier := pki.Endpoint(provider, proxy).Peer
+	verifier := pki.Endpoint(provider, proxy).Verifier
 	refusedBy(t, &verifier, pki.Issue(proxy), tlsconfig.RuleRevocation)
 }

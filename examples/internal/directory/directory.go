@@ -87,10 +87,10 @@ func (f *Flags) registry(ctx context.Context, end *tlsconfig.Endpoint, logger *s
 		}
 	}
 	directory := *end // the same certificate, pins and revocation, another peer
-	directory.Peer.AllowAnyFQDN = false
-	directory.Peer.FQDNs = []string{u.Hostname()}
+	directory.Verifier.AllowAnyFQDN = false
+	directory.Verifier.FQDNs = []string{u.Hostname()}
 	if f.fqdn != "" {
-		directory.Peer.FQDNs = []string{f.fqdn}
+		directory.Verifier.FQDNs = []string{f.fqdn}
 	}
 	registry.Endpoint = &directory
 	if err := registry.Validate(); err != nil {

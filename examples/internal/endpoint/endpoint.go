@@ -60,11 +60,11 @@ func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.E
 	}
 	e := &tlsconfig.Endpoint{
 		Certificate: tlsconfig.CertificateFiles(f.cert, f.key),
-		Peer:        tlsconfig.Verifier{Pins: pins, Revocation: checker},
+		Verifier:    tlsconfig.Verifier{Pins: pins, Revocation: checker},
 		Logger:      logger,
 	}
 	if f.fqdns != "" {
-		e.Peer.FQDNs = strings.Split(f.fqdns, ",")
+		e.Verifier.FQDNs = strings.Split(f.fqdns, ",")
 	}
 	return e, nil
 }

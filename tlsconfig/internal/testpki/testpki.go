@@ -151,7 +151,7 @@ func (p *PKI) Pins() *tlsconfig.Pins {
 func (p *PKI) Endpoint(cert tls.Certificate, peer string) *tlsconfig.Endpoint {
 	return &tlsconfig.Endpoint{
 		Certificate: tlsconfig.StaticCertificate(cert),
-		Peer:        tlsconfig.Verifier{Pins: p.Pins(), FQDNs: []string{peer}, Revocation: p},
+		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: []string{peer}, Revocation: p},
 	}
 }
 
