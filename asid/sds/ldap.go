@@ -150,8 +150,9 @@ func (d *LDAP) Run(ctx context.Context) error {
 		return err
 	}
 	var refreshing sync.WaitGroup
-	refreshing.Go(func() { d.systems.refresh(ctx) })
-	refreshing.Go(func() { d.parties.refresh(ctx) })
+	half := max(d.systems.policy.MaxQueries/2, 1) // so that callers find a slot
+	refreshing.Go(func() { d.systems.refresh(ctx, half) })
+	refreshing.Go(func() { d.parties.refresh(ctx, half) })
 	refreshing.Wait()
 	d.link.close()
 	return ctx.Err()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,28 +149,33 @@ func TestAmbiguousASIDIsNotUnknown(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 }
 
+var errAway = errors.New("the directory is away")
+
 func TestSnapshotGetsTooOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var err error
+		var failing atomic.Bool
 		s := &sds.Snapshot{MaxAge: 2 * time.Hour, Interval: 30 * time.Minute, Source: func(context.Context) (sds.Systems, error) {
 			time.Sleep(time.Minute)
-			return sds.Systems{Systems: []asid.System{rr8()}}, err
+			if failing.Load() {
+				return sds.Systems{}, errAway
+			}
+			return sds.Systems{Systems: []asid.System{rr8()}}, nil
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Run(ctx) }()
 		time.Sleep(5 * time.Hour)
 		lookup(t, s, rr8ID)
-		err = errors.New("the directory is away")
+		failing.Store(true)
 		time.Sleep(90 * time.Minute)
 		lookup(t, s, rr8ID)
 		assert.Error(t, s.Err())
 		time.Sleep(time.Hour)
 		_, failure := s.Lookup(t.Context(), rr8ID)
 		assertCannotTell(t, failure)
-		assert.ErrorIs(t, failure, err)
-		err = nil
+		assert.ErrorIs(t, failure, errAway)
+		failing.Store(false)
 		time.Sleep(time.Hour)
 		lookup(t, s, rr8ID)
 		cancel()
