@@ -144,7 +144,8 @@ func (d *LDAP) Lookup(ctx context.Context, id asid.ID) (*asid.System, error) {
 }
 
 // Run refreshes what is in use before it expires, until ctx ends, and then closes
-// the connection. Without it answers are looked up again when they have expired.
+// the connection. Without it answers are looked up again when they have expired,
+// and a connection is closed after five minutes without use.
 func (d *LDAP) Run(ctx context.Context) error {
 	if err := d.Validate(); err != nil {
 		return err
