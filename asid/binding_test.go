@@ -3,8 +3,10 @@
 package asid_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -79,4 +81,23 @@ func TestPatchCountsAsUpdate(t *testing.T) {
 	assert.ErrorIs(t, asid.Authorize(&sys, access), asid.ErrMismatch)
 	access.Claimed, access.Observed = "", asid.DocumentReferenceDelete
 	assert.ErrorIs(t, asid.Authorize(&sys, access), asid.ErrNotAssociated)
+}
+
+func TestTheAuditRecordSaysWhatBoundThePeer(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*asid.System){
+		"bound=fqdn":      func(*asid.System) {},
+		"bound=party-key": func(s *asid.System) { s.SharedFQDNs = s.FQDNs },
+	} {
+		sys := provider
+		change(&sys)
+		memory, err := asid.NewMemory(sys)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		a := authorizer(t)
+		a.Registry, a.Logger = memory, slog.New(slog.NewTextHandler(&log, nil))
+		_, got := judge(t, a, create())
+		require.NoError(t, got.err)
+		assert.Contains(t, log.String(), want)
+	}
 }
