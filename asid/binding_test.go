@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -100,4 +101,24 @@ func TestTheAuditRecordSaysWhatBoundThePeer(t *testing.T) {
 		require.NoError(t, got.err)
 		assert.Contains(t, log.String(), want)
 	}
+}
+
+func TestATransportMayNameAPatch(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	transport := &asid.Transport{
+		From: provider.ASID, To: nrl, Interaction: asid.DocumentReferencePatch, Claims: asid.Claims{Organization: ods("RR8")},
+		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			return nil, http.ErrHandlerTimeout
+		}),
+	}
+	r, err := http.NewRequest(http.MethodPatch, "https://nrl.nhs.uk/STU3/DocumentReference/1", strings.NewReader("{}"))
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(r)
+	require.ErrorIs(t, err, http.ErrHandlerTimeout)
+	assert.Equal(t, string(asid.DocumentReferencePatch), sent.Header.Get("InteractionID"))
+	token, err := asid.ParseToken(strings.TrimPrefix(sent.Header.Get("Authorization"), "Bearer "))
+	require.NoError(t, err)
+	assert.Equal(t, "patient/DocumentReference.write", token.Scope)
 }

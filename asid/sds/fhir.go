@@ -206,7 +206,7 @@ func (f *FHIR) assured(ctx context.Context, s asid.Sender) (*asid.System, error)
 		}
 		sys.SharedFQDNs = sys.FQDNs
 	}
-	return sys, nil
+	return checked(sys)
 }
 
 // A party is a party key and for whom its FQDNs are looked up.

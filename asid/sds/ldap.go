@@ -194,7 +194,7 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (*asid.System, error) {
 		record.system.FQDNs, record.system.SharedFQDNs = fqdns, fqdns
 	}
 	d.dropped.note(d.Logger, "ASID "+id.String(), record.dropped)
-	return record.system, nil
+	return checked(record.system)
 }
 
 // find returns the record of an ASID. Where there is a canary, an ASID is unknown if
