@@ -11,13 +11,12 @@ import (
 // An Action is what a request does to pointers.
 type Action int
 
-// The actions. Bundle is several changes that are refused or let pass together.
+// The actions.
 const (
 	Create Action = iota + 1
 	Supersede
 	Update
 	Delete
-	Bundle
 )
 
 func (a Action) String() string {
@@ -30,8 +29,6 @@ func (a Action) String() string {
 		return "update"
 	case Delete:
 		return "delete"
-	case Bundle:
-		return "bundle"
 	default:
 		return "unknown"
 	}
@@ -53,23 +50,32 @@ func (a Action) interaction() asid.InteractionID {
 
 // A Change is one request to be judged.
 type Change struct {
-	Action  Action
-	New     *Pointer // of Create and Supersede: the pointer in the body
-	Target  Query    // of Update and Delete: the stored pointer
-	Entries []Change // of Bundle, in its order; none of them is a Bundle
+	Action Action
+	New    *Pointer // of Create and Supersede: the pointer in the body
+	Target Query    // of Update and Delete: the stored pointer
+
+	// IfMatch are the versions that the request's If-Match allows the stored pointer
+	// to have, or "*" for any; nil if there is no If-Match.
+	IfMatch []string
 }
 
 // A Decision is a change that was let pass, and the stored pointer that was
-// judged. A handler makes the change conditional on Stored.Version: what another
-// request has changed since was not judged.
+// judged. A handler changes the pointer of the id Stored.ID, and only if it still
+// has the version Stored.Version: anything else was not judged.
 type Decision struct {
 	// Change is what was asked for. Its New has neither ID nor Version: those of
 	// a body are the sender's invention, and a handler that used them would
-	// write over a pointer that nobody judged.
-	Change  Change
-	Stored  *Pointer    // of Supersede, Update and Delete
-	Entries []*Decision // of Bundle: one for each of Change.Entries
+	// write over a pointer that was not judged.
+	Change Change
+	Stored *Pointer // of Supersede, Update and Delete
+
+	again func(context.Context) (*Decision, error)
 }
+
+// Again judges the same change anew, against what the store has now. A handler
+// calls it when its store answers that the pointer has changed since it was
+// judged, and then makes the new decision's change.
+func (d *Decision) Again(ctx context.Context) (*Decision, error) { return d.again(ctx) }
 
 type decisionKey struct{}
 

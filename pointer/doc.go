@@ -15,32 +15,33 @@
 //	guard := &pointer.Guard{Resolver: store}
 //	http.ListenAndServeTLS(..., authorizer.Middleware(guard.Middleware(store)))
 //
-// The handler gets the body unchanged and, from [DecisionFrom], the stored
-// pointer that was judged with its version, so that it can make the change only
-// if nobody else has changed the pointer since. A server with a router of its own
-// calls [Guard.Authorize] with a [Change].
+// What goes on names the judged pointer and nothing else, so that no store can
+// read the request differently; see [Guard.Middleware]. [DecisionFrom] gives the
+// stored pointer that was judged, with its version, so that the handler can make
+// the change only if the pointer is still the same. A server with a router of its
+// own calls [Guard.Authorize] with a [Change].
 //
 // # What is read
 //
-// DocumentReferences of STU3 and R4, in JSON and XML; the Parameters of an
-// update; Bundles where [Guard.BundlePath] allows them. Only what ownership needs
-// is read, but the whole body is checked: what two readers could see differently
-// is refused, not guessed at. That is: a name twice in an object, or in XML an
-// element twice; a name in another case (Go's encoding/json takes Custodian for
-// custodian); a name that FHIR does not have at that place, where a reader that
-// ignores case, hyphens or underscores could take it for one that it has; null
-// or a number in place of a string; a byte order mark, invalid UTF-8, half a
-// surrogate pair, data after the end; in XML a document type, processing
-// instructions, CDATA, prefixes and other namespaces; contained resources, and
-// references into them; modifier extensions and implicitRules, which may change
-// what the rest means; more nesting than 64 levels.
+// DocumentReferences of STU3 and R4, in JSON and XML, and the Parameters of an
+// update. Only what ownership needs is read, but the whole body is checked: what
+// two readers could see differently is refused, not guessed at. That is: a name
+// twice in an object, or in XML an element twice; a name in another case (Go's
+// encoding/json takes Custodian for custodian); a name that FHIR does not have at
+// that place, where a reader that ignores case, hyphens or underscores could take
+// it for one that it has; null or a number in place of a string; in JSON a byte
+// order mark; invalid UTF-8, half a surrogate pair, data after the end; in XML a
+// document type, processing instructions, CDATA, prefixes and other namespaces;
+// contained resources, and references into them; modifier extensions and
+// implicitRules, which may change what the rest means; more nesting than 64
+// levels.
 //
-// # What a stranger learns
+// # What other organisations learn
 //
 // The checks have one order: the request, the body, the custodian in the body,
 // the stored pointer's existence, its custodian, and then the rest. By default
 // the answers to a pointer that does not exist and to one of another
-// organisation are the same, so that nobody can find out by trying which
+// organisation are the same, so that a caller cannot find out by trying which
 // patients another provider has pointers for. The NRL itself tells them apart
 // (404 and 400): [Guard.Disclose] does so too.
 package pointer

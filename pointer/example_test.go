@@ -46,7 +46,7 @@ func ExampleGuard_Authorize() {
 	}
 	// Output:
 	// delete p1 if it is still version 4
-	// the pointer p2: the pointer's custodian is not an organisation of ASID 200000000205
+	// the pointer p2 has a custodian that is not an organisation of ASID 200000000205
 }
 
 // The middleware reads the request; the handler gets the decision and the body.
@@ -82,8 +82,8 @@ func ExampleParse() {
 	_, err := pointer.Parse("application/fhir+json", []byte(`{"resourceType":"DocumentReference",
 		"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/A81001"},
 		"Custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RX1"}}`))
-	if body, ok := errors.AsType[*pointer.BodyError](err); ok {
-		fmt.Println(body)
+	if body, ok := errors.AsType[*pointer.ChangeError](err); ok {
+		fmt.Printf("%s: %v\n", body.Rule, body)
 	}
-	// Output: the body's element "Custodian" is not one that is accepted here
+	// Output: resource: Custodian is not one that is accepted here
 }

@@ -3,11 +3,13 @@
 package pointer_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -159,3 +161,13 @@ func callerOf(t testing.TB, codes ...string) *asid.Caller {
 	}
 	return &asid.Caller{System: system}
 }
+
+// assertRule checks that err is a refusal by one of the rules.
+func assertRule(t testing.TB, err error, rules ...pointer.Rule) bool {
+	t.Helper()
+	e, ok := errors.AsType[*pointer.ChangeError](err)
+	return assert.True(t, ok, "an error of type %T: %v", err, err) && assert.Contains(t, rules, e.Rule, err.Error())
+}
+
+// bodyRules are those that refuse what a body is: not well formed, or not taken.
+var bodyRules = []pointer.Rule{pointer.RuleBody, pointer.RuleResource}

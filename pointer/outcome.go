@@ -5,58 +5,78 @@ package pointer
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // WriteError answers r with err as an OperationOutcome, JSON or XML as r asks
 // for. What is not this package's goes to [asid.WriteError].
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	if o, ok := outcomeOf(err); ok {
-		outcome.Write(w, r, o)
+	e, ok := errors.AsType[*ChangeError](err)
+	if !ok {
+		asid.WriteError(w, r, err)
 		return
 	}
-	asid.WriteError(w, r, err)
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())))
+	}
+	outcome.Write(w, r, e.outcome())
 }
 
-func outcomeOf(err error) (outcome.Outcome, bool) {
-	// What it wraps is about another server's answer, not about the request.
-	if _, ok := errors.AsType[*ResolverError](err); ok {
-		return outcome.InternalError.With(""), true
-	}
-	if _, ok := errors.AsType[*MediaTypeError](err); ok {
-		return outcome.UnsupportedType.With("Unsupported Media Type"), true
-	}
-	if _, ok := errors.AsType[*BodyError](err); ok {
-		return outcome.InvalidMessage.With("Invalid Request Message"), true
-	}
-	if e, ok := errors.AsType[*ResourceError](err); ok {
-		o := outcome.WrongCustodian.With(e.Error())
-		o.Display = "Resource is invalid : " + e.Element
-		return o, true
-	}
-	// What these two wrap is not for the caller: it would tell a stranger whether
-	// another organisation's pointer exists.
-	if e, ok := errors.AsType[*SupersedeError](err); ok {
-		if errors.Is(e, ErrNotCurrent) {
-			return outcome.NotCurrent.With(notCurrent), true
+// outcome is the answer to e. What e wraps is not for the caller.
+func (e *ChangeError) outcome() outcome.Outcome {
+	switch e.Rule {
+	case RuleRequest:
+		return outcome.BadRequest.With("the request " + e.Detail)
+	case RuleMediaType:
+		return outcome.UnsupportedType.With("Unsupported Media Type")
+	case RuleBody:
+		return outcome.InvalidMessage.With("Invalid Request Message")
+	case RuleResource:
+		element := e.Element
+		if element == "" {
+			element = fhirpath.DocumentReference
 		}
-		return outcome.WrongRelatesTo.With("relatesTo " + e.Detail), true
+		return outcome.InvalidResource(element, element+" "+e.Detail)
+	case RuleInteraction:
+		return outcome.ASIDCheckFailed.With("ASID " + e.ASID.String() + " " + e.Detail)
+	case RuleOwner, RuleNotFound, RuleAmbiguous:
+		return e.ofTarget()
+	case RuleRelatesTo:
+		return outcome.WrongRelatesTo.With("relatesTo " + e.Detail)
+	case RuleNotCurrent:
+		return outcome.NotCurrent.With("DocumentReference status is not 'current'")
+	case RuleDuplicate:
+		id := e.Target.Identifier
+		return outcome.Duplicate.With("Duplicate masterIdentifier value: " + id.Value + " system: " + id.System)
+	case RuleVersion:
+		return outcome.PreconditionFailed.With("If-Match does not name the version of the DocumentReference")
+	case RuleConflict:
+		return outcome.Conflict.With("the DocumentReference has changed since the request was judged")
+	case RuleStore:
+		return outcome.BadGateway.With("")
+	case RuleUnavailable:
+		return outcome.Unavailable.With("")
+	default:
+		return outcome.InternalError.With("")
 	}
-	if e, ok := errors.AsType[*TargetError](err); ok {
-		if errors.Is(e, ErrNotCurrent) {
-			return outcome.NotCurrent.With(notCurrent), true
-		}
-		return outcome.NoRecordFound.With("No record found for supplied DocumentReference identifier - " + e.Target.named() + "."), true
-	}
-	if e, ok := errors.AsType[*OwnerError](err); ok {
-		return outcome.WrongCustodian.With(e.Error()), true
-	}
-	return outcome.Outcome{}, false
 }
 
-const notCurrent = "DocumentReference status is not 'current'"
+// ofTarget answers a pointer that is not the caller's or not there. Both look
+// alike if e is concealed.
+func (e *ChangeError) ofTarget() outcome.Outcome {
+	switch {
+	case e.Rule == RuleOwner && !e.Concealed:
+		return outcome.WrongCustodian.With(e.Error())
+	case e.Action == Supersede:
+		return outcome.WrongRelatesTo.With("relatesTo does not lead to one pointer of the caller's")
+	default:
+		return outcome.NoRecordFound.With("No record found for supplied DocumentReference identifier - " + e.Target.named() + ".")
+	}
+}
 
 // named is how an answer names the pointer to the one who asked for it.
 func (q Query) named() string {

@@ -6,22 +6,26 @@ import (
 	"slices"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // A Pointer is what the guard needs of a DocumentReference; the whole of it
-// stays in the body, which is handed on unchanged.
+// stays in the body, which is handed on.
 type Pointer struct {
 	ID               string       // the logical id; the server's to assign
 	Version          string       // meta.versionId, for a conditional change; empty if the resource names none
-	Custodian        asid.ODSCode // the pointer's owner; zero if the resource names none, and then nobody owns it
+	Custodian        asid.ODSCode // the pointer's owner; zero if the resource names none, and then no system owns it
 	Status           string       // such as current, superseded, entered-in-error
 	Subject          string       // the patient's URL; an NHS number given as identifier becomes its URL on the PDS
 	MasterIdentifier Identifier   // zero if there is none
 	RelatesTo        []Relation
 }
 
-// The value of Status that a pointer must have to be superseded or updated.
-const statusCurrent = "current"
+// The values of Status that the rules know.
+const (
+	statusCurrent    = "current"
+	statusSuperseded = "superseded"
+)
 
 // An Identifier is a FHIR identifier: a value and the system that makes it unique.
 type Identifier struct{ System, Value string }
@@ -35,15 +39,35 @@ type Relation struct {
 	Target Query  // ID, Identifier or both, as the target names them; Subject stays empty
 }
 
+// Parse reads a DocumentReference of STU3 or R4. The Content-Type says whether
+// it is JSON or XML. The errors are [*ChangeError] of the rules media-type, body
+// and resource. The caller bounds the body's size.
+func Parse(contentType string, body []byte) (*Pointer, error) {
+	d, err := fhir.Reader{}.DocumentReference(contentType, body)
+	if err != nil {
+		return nil, bodyError(0, err)
+	}
+	return pointerOf(d), nil
+}
+
+func pointerOf(d *fhir.DocumentReference) *Pointer {
+	p := &Pointer{ID: d.ID, Version: d.Version, Custodian: d.Custodian, Status: d.Status, Subject: d.Subject,
+		MasterIdentifier: Identifier(d.MasterIdentifier)}
+	for _, rel := range d.RelatesTo {
+		p.RelatesTo = append(p.RelatesTo, Relation{Code: rel.Code, Target: Query{ID: rel.ID, Identifier: Identifier(rel.Identifier)}})
+	}
+	return p
+}
+
 // Owns is the rule itself: nil if the pointer's custodian is an organisation of
-// the caller's, else an [*OwnerError]. The author plays no part in it: the author
-// owns the information, the custodian the pointer.
+// the caller's, else a [*ChangeError] of the rule owner. The author plays no part
+// in it: the author owns the information, the custodian the pointer.
 func Owns(caller *asid.Caller, p *Pointer) error {
 	if caller == nil || caller.System == nil {
-		return &OwnerError{}
+		return &ChangeError{Rule: RuleOwner, Detail: notOwned}
 	}
 	if p == nil || p.Custodian.IsZero() || !slices.Contains(caller.System.ODS, p.Custodian) {
-		return &OwnerError{ASID: caller.System.ASID}
+		return &ChangeError{Rule: RuleOwner, ASID: caller.System.ASID, Detail: notOwned}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package pointer_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -64,7 +65,8 @@ func TestPublishedExampleIsRead(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	for format, types := range map[string][]string{
 		"json": {"application/fhir+json", "application/json+fhir", "application/json", "text/json",
-			"application/fhir+json; charset=utf-8", "Application/FHIR+JSON;charset=\"UTF-8\"", "application/fhir+json; fhirVersion=4.0"},
+			"application/fhir+json; charset=utf-8", "Application/FHIR+JSON;charset=\"UTF-8\"", "application/fhir+json; fhirVersion=4.0",
+			"application/fhir+json; fhirVersion=4.0.1", "application/fhir+json; version=1", "application/json; charset=utf8", "application/json; q=1"},
 		"xml": {"application/fhir+xml", "application/xml+fhir", "application/xml", "application/xml; charset=UTF-8"},
 	} {
 		body := []byte(load(t, "create", "stu3", format).text)
@@ -78,10 +80,10 @@ func TestMediaTypes(t *testing.T) {
 		"", "application", "text/plain", "text/xml", "application/json, application/xml", "application/json-patch+json",
 		"application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/fhir+json; charset=utf-16",
 		"application/fhir+json; charset=iso-8859-1", "application/fhir+json; charset=utf-8; charset=utf-7",
-		"application/fhir+json; fhirVersion=5.0", "application/fhir+json; q=1",
+		"application/fhir+json; fhirVersion=5.0", "application/fhir+json; fhirVersion=4.0.x", "application/fhir+json; fhirVersion=4.01",
 	} {
 		_, err := pointer.Parse(contentType, body)
-		assert.IsType(t, &pointer.MediaTypeError{}, err, contentType)
+		assertRule(t, err, pointer.RuleMediaType)
 	}
 }
 
@@ -93,11 +95,11 @@ func TestBodiesAreRefused(t *testing.T) {
 		junkJSON   = `{"reference":"` + otherOwner + `"}`
 		junkXML    = `<reference value="` + otherOwner + `"/>`
 	)
-	body, res := &pointer.BodyError{}, &pointer.ResourceError{}
+	body, res := bodyRules, []pointer.Rule{pointer.RuleResource}
 	for _, c := range []struct {
 		name    string
 		change  func(t *testing.T, d document) document
-		want    error
+		want    []pointer.Rule
 		element string
 	}{
 		{"a custodian twice", func(t *testing.T, d document) document { return d.twice(t, "custodian") }, body, "custodian"},
@@ -200,8 +202,8 @@ func TestBodiesAreRefused(t *testing.T) {
 		{"overlong UTF-8", func(t *testing.T, d document) document {
 			return d.replace(t, "Care plan", "Care\xc0\xafplan", "Care plan", "Care\xc0\xafplan")
 		}, body, ""},
-		{"a byte order mark", func(t *testing.T, d document) document {
-			d.text = "\uFEFF" + d.text
+		{"a byte order mark, twice in XML", func(t *testing.T, d document) document {
+			d.text = d.pick("\ufeff", "\ufeff\ufeff") + d.text
 			return d
 		}, body, ""},
 		{"data after the end", func(t *testing.T, d document) document {
@@ -302,14 +304,9 @@ func TestBodiesAreRefused(t *testing.T) {
 				require.NoError(t, err, "the example itself")
 				d = c.change(t, d)
 				p, err := d.parse()
-				require.IsType(t, c.want, err, "%v\n%s", err, d.text)
+				require.True(t, assertRule(t, err, c.want...), d.text)
 				assert.Nil(t, p)
-				switch e := err.(type) {
-				case *pointer.BodyError:
-					if c.element != "" {
-						assert.Equal(t, c.element, e.Element)
-					}
-				case *pointer.ResourceError:
+				if e, _ := errors.AsType[*pointer.ChangeError](err); c.element != "" {
 					assert.Equal(t, c.element, e.Element)
 				}
 			})
@@ -373,7 +370,7 @@ func TestBodiesAreRefusedInJSON(t *testing.T) {
 			for _, version := range []string{"stu3", "r4"} {
 				d := change(t, load(t, "supersede-both", version, "json"))
 				_, err := d.parse()
-				assert.IsType(t, &pointer.BodyError{}, err, "%s\n%s", version, d.text)
+				assertRule(t, err, bodyRules...)
 			}
 		})
 	}
@@ -500,7 +497,7 @@ func TestBodiesAreRefusedInXML(t *testing.T) {
 			for _, version := range []string{"stu3", "r4"} {
 				d := change(t, load(t, "supersede-both", version, "xml"))
 				_, err := d.parse()
-				assert.IsType(t, &pointer.BodyError{}, err, "%s\n%s", version, d.text)
+				assertRule(t, err, bodyRules...)
 			}
 		})
 	}
@@ -511,6 +508,10 @@ func TestBodiesAreTaken(t *testing.T) {
 	want, err := load(t, "supersede-both", "stu3", "json").parse()
 	require.NoError(t, err)
 	for name, change := range map[string]func(t *testing.T, d document) document{
+		"a byte order mark before XML": func(t *testing.T, d document) document { d.text = d.pick("", "\ufeff") + d.text; return d },
+		"a replacement character": func(t *testing.T, d document) document {
+			return d.replace(t, "Care plan", "Care \ufffd plan", "Care plan", "Care \ufffd plan")
+		},
 		"escapes in a value": func(t *testing.T, d document) document {
 			return d.custodian(t, `{"reference":"`+strings.ReplaceAll(odsURL, "/", `\/`)+`\u0041\u00381001"}`,
 				`<reference value="`+odsURL+`&#65;&#x38;1001"/>`)
@@ -573,14 +574,14 @@ func TestNobodyOwnsAPointerWithoutACustodian(t *testing.T) {
 		}
 		p, err := d.parse()
 		require.NoError(t, err)
-		assert.IsType(t, &pointer.OwnerError{}, pointer.Owns(callerOf(t, "A81001"), p))
+		assertRule(t, pointer.Owns(callerOf(t, "A81001"), p), pointer.RuleOwner)
 	})
 }
 
 func TestNoElementIsThereTwiceInXML(t *testing.T) {
 	for _, name := range []string{"type", "context"} {
 		_, err := load(t, "create", "stu3", "xml").twice(t, name).parse()
-		assert.IsType(t, &pointer.BodyError{}, err, name)
+		assertRule(t, err, bodyRules...)
 	}
 }
 
@@ -595,7 +596,7 @@ func TestAHostIsNoType(t *testing.T) {
 	everyForm(t, "supersede-both", func(t *testing.T, d document) {
 		d.text = strings.Replace(d.text, "https://nrl.example.nhs.uk/STU3/DocumentReference/", "https://DocumentReference/", 1)
 		_, err := d.parse()
-		assert.IsType(t, &pointer.ResourceError{}, err)
+		assertRule(t, err, pointer.RuleResource)
 	})
 }
 
@@ -607,6 +608,6 @@ func TestNoOtherOrganisationIsInsideTheCustodian(t *testing.T) {
 		`<extension url="u"><valueReference><reference value="` + odsURL + `RX1"/></valueReference></extension><identifier>` + own + `</identifier>`,
 	} {
 		_, err := load(t, "create", "r4", "xml").custodian(t, "", custodian).parse()
-		assert.IsType(t, &pointer.BodyError{}, err)
+		assertRule(t, err, bodyRules...)
 	}
 }

@@ -4,11 +4,11 @@ package pointer
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
-	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // record logs one decision: who, what, on which pointer, and the rule that
@@ -37,41 +37,20 @@ func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *De
 	case c.Target.ID != "":
 		attrs = append(attrs, slog.String("pointer", c.Target.ID))
 	}
-	if c.Action == Bundle {
-		attrs = append(attrs, slog.Int("entries", len(c.Entries)))
-		if d != nil {
-			attrs = append(attrs, slog.Any("pointers", d.stored()))
-		}
-	}
 	if err != nil {
-		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", short(err.Error())))
+		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", ascii.Cut(err.Error(), maxError)))
 	}
 	g.Logger.LogAttrs(ctx, level, message, attrs...)
 }
 
-// stored names the pointers that a Bundle changes, each by its id.
-func (d *Decision) stored() []string {
-	var ids []string
-	for _, e := range d.Entries {
-		if e.Stored != nil {
-			ids = append(ids, e.Stored.ID)
-		}
-	}
-	return ids
-}
+// maxError bounds a text that may have a parser's error in it, and so what the
+// sender wrote.
+const maxError = 500
 
-// short bounds a text that has a parser's error in it, and so whatever the sender
-// wrote.
-func short(text string) string {
-	const most = 500
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
-
-// ruleOf names the type of err, as in OwnerError.
+// ruleOf is the word that the log has for err.
 func ruleOf(err error) string {
-	name := fmt.Sprintf("%T", err)
-	return name[strings.LastIndexByte(name, '.')+1:]
+	if e, ok := errors.AsType[*ChangeError](err); ok {
+		return string(e.Rule)
+	}
+	return "config"
 }

@@ -4,7 +4,6 @@ package pointer
 
 import (
 	"context"
-	"errors"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 )
@@ -17,46 +16,42 @@ func (g *Guard) judgeSupersede(ctx context.Context, caller *asid.Caller, c Chang
 	if err := ownsNew(caller, c); err != nil {
 		return nil, err
 	}
+	fault := func(detail string) (*Decision, error) {
+		return nil, &ChangeError{Rule: RuleRelatesTo, Action: c.Action, Detail: detail}
+	}
 	if len(c.New.RelatesTo) != 1 {
-		return nil, &SupersedeError{Detail: "is not there exactly once"}
+		return fault("is not there exactly once")
 	}
 	relation := c.New.RelatesTo[0]
 	if relation.Code != "replaces" {
-		return nil, &SupersedeError{Detail: "has a code other than replaces"}
+		return fault("has a code other than replaces")
 	}
 	if c.New.Subject == "" {
-		return nil, &SupersedeError{Detail: "is there, but the new pointer has no subject"}
+		return fault("is there, but the new pointer has no subject")
 	}
 	query := Query{ID: relation.Target.ID}
 	if query.ID == "" {
 		query = Query{Subject: c.New.Subject, Identifier: relation.Target.Identifier}
 	}
-	stored, err := g.resolve(ctx, query)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrAmbiguous) {
-		return nil, &SupersedeError{Detail: leadsNowhere, Err: err}
-	}
+	stored, err := g.ownsStored(ctx, caller, c, query)
 	if err != nil {
 		return nil, err
 	}
-	if err := Owns(caller, stored); err != nil {
-		owner := &OwnerError{ASID: caller.System.ASID, Action: c.Action}
-		if g.Disclose {
-			return nil, owner
-		}
-		return nil, &SupersedeError{Detail: leadsNowhere, Err: owner}
-	}
 	if stored.Subject != c.New.Subject {
-		return nil, &SupersedeError{Detail: "leads to a pointer of another patient"}
+		return fault("leads to a pointer of another patient")
 	}
 	if id := relation.Target.Identifier; !id.IsZero() && id != stored.MasterIdentifier {
-		return nil, &SupersedeError{Detail: "leads to a pointer of another masterIdentifier"}
+		return fault("leads to a pointer of another masterIdentifier")
 	}
 	if stored.Status != statusCurrent {
-		return nil, &SupersedeError{Detail: "leads to a pointer that is not current", Err: ErrNotCurrent}
+		return nil, &ChangeError{Rule: RuleNotCurrent, Action: c.Action, Target: query, Detail: "is not current"}
 	}
-	c.New = unnamed(c.New)
+	if err := matched(c, query, stored); err != nil {
+		return nil, err
+	}
+	if err := g.unique(ctx, c); err != nil {
+		return nil, err
+	}
+	c.New = unassigned(c.New)
 	return &Decision{Change: c, Stored: stored}, nil
 }
-
-// leadsNowhere is all that a stranger learns.
-const leadsNowhere = "does not lead to one pointer of the caller's"

@@ -97,7 +97,9 @@ func TestSimulatedFHIRService(t *testing.T) {
 		"with a small cache": {MaxAge: 5 * time.Minute, MaxUnknownAge: time.Minute, RetryAfter: 15 * time.Second, MaxEntries: 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { simulateService(t, 1, policy) })
+			for seed := range uint64(2) {
+				synctest.Test(t, func(t *testing.T) { simulateService(t, seed, policy) })
+			}
 		})
 	}
 }

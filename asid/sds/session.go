@@ -50,10 +50,7 @@ func (l *link) dial(ctx context.Context) (*session, error) {
 	s.conn.SetTimeout(l.timeout)
 	s.conn.Start()
 	if l.greet != nil {
-		stop := context.AfterFunc(ctx, s.close)
-		err := l.greet(s)
-		stop()
-		if err != nil {
+		if err := l.greet(s); err != nil {
 			s.close()
 			return nil, err
 		}

@@ -52,15 +52,15 @@ func (w *world) scenes() []scene {
 	direct := func(variations ...spinetest.Variation) func() result {
 		return func() result { return w.connect(w.provider, w.pki.Issue(sspName, variations...)) }
 	}
-	claiming := func(claimed asid.InteractionID, from asid.ID, ods string, cert tls.Certificate, method, path, body string) func() result {
+	to := func(server *spinetest.Server, claimed asid.InteractionID, from asid.ID, ods string, cert tls.Certificate, method, path, body string) func() result {
 		return func() result {
-			t := &asid.Transport{Base: w.nrl.Client(cert).Transport, From: from, To: nrlASID, Interaction: claimed,
+			t := &asid.Transport{Base: server.Client(cert).Transport, From: from, To: nrlASID, Interaction: claimed,
 				Claims: asid.Claims{Organization: codes(ods)[0]}}
-			return w.send(t, method, w.nrl.URL+"/STU3/DocumentReference"+path, body, "application/fhir+json")
+			return w.send(t, method, server.URL+"/STU3/DocumentReference"+path, body, "application/fhir+json")
 		}
 	}
 	nrl := func(from asid.ID, ods string, cert tls.Certificate, method, path, body string) func() result {
-		return claiming("", from, ods, cert, method, path, body)
+		return to(w.nrl, "", from, ods, cert, method, path, body)
 	}
 	theStored := "?" + url.Values{"subject": {patient}, "identifier": {identifier.System + "|" + identifier.Value}}.Encode()
 	mine, theirs := documentReference("RR8", ""), documentReference("RXA", "")
@@ -78,14 +78,16 @@ func (w *world) scenes() []scene {
 		{"provider is called by the SSP, revoked before it resumes", w.revokedSession, refusedHandshake, "revocation"},
 		{"provider: create a pointer of its own", nrl(providerASID, "RR8", w.systemRR8, "POST", "", mine), "201 Created", passed},
 		{"provider: supersede a pointer of its own", nrl(providerASID, "RR8", w.systemRR8, "POST", "", documentReference("RR8", "stored")), "201 Created", passed},
-		{"provider: create a pointer of another organisation", nrl(providerASID, "RR8", w.systemRR8, "POST", "", theirs), "400 INVALID_RESOURCE", "OwnerError"},
-		{"provider: name the custodian twice", nrl(providerASID, "RR8", w.systemRR8, "POST", "", twice(mine)), "400 INVALID_REQUEST_MESSAGE", "BodyError"},
-		{"provider: delete a pointer of another organisation", nrl(otherASID, "RXA", w.systemRXA, "DELETE", theStored, ""), "404 NO_RECORD_FOUND", "TargetError"},
+		{"provider: create a pointer of another organisation", nrl(providerASID, "RR8", w.systemRR8, "POST", "", theirs), "400 INVALID_RESOURCE", "owner"},
+		{"provider: name the custodian twice", nrl(providerASID, "RR8", w.systemRR8, "POST", "", twice(mine)), "400 INVALID_REQUEST_MESSAGE", "body"},
+		{"provider: delete a pointer of another organisation", nrl(otherASID, "RXA", w.systemRXA, "DELETE", theStored, ""), "400 INVALID_RESOURCE", "owner"},
+		{"provider: the same, where it is not told that the pointer is there",
+			to(w.discreet, "", otherASID, "RXA", w.systemRXA, "DELETE", theStored, ""), "404 NO_RECORD_FOUND", "owner"},
 		{"provider: delete a pointer of its own", nrl(providerASID, "RR8", w.systemRR8, "DELETE", theStored, ""), "200 OK", passed},
 		{"consumer: create a pointer", nrl(consumerASID, "RGD", w.consumer, "POST", "", mine), "403 ASID_CHECK_FAILED", "interaction"},
 		{"provider: create under another system's ASID", nrl(providerASID, "RR8", w.systemRXA, "POST", "", mine), "403 ACCESS_DENIED", "binding"},
 		{"provider: claim an interaction that the request is not",
-			claiming(asid.DocumentReferenceDelete, providerASID, "RR8", w.systemRR8, "POST", "", mine), "400 MISSING_OR_INVALID_HEADER", "header"},
+			to(w.nrl, asid.DocumentReferenceDelete, providerASID, "RR8", w.systemRR8, "POST", "", mine), "400 MISSING_OR_INVALID_HEADER", "header"},
 	}
 }
 

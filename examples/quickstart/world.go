@@ -41,6 +41,7 @@ type world struct {
 	ssp       *asidtest.SSP
 	provider  *spinetest.Server
 	nrl       *spinetest.Server
+	discreet  *spinetest.Server // the same, but it does not tell which pointers exist
 	deciding  *decidingRule
 	consumer  tls.Certificate // asked about by OCSP
 	systemRR8 tls.Certificate // asked about by CRL, as all others
@@ -71,10 +72,13 @@ func newWorld() (*world, error) {
 	store := pointertest.MapResolver{"stored": &pointer.Pointer{
 		ID: "stored", Version: "1", Status: "current", Custodian: codes("RR8")[0], Subject: patient, MasterIdentifier: identifier}}
 	authorizer := &asid.Authorizer{Registry: registry, Self: nrlASID, Peers: endpoint.Handshakes{}, Logger: logger}
-	guard := &pointer.Guard{Resolver: store, Logger: logger}
-	end = w.pki.Endpoint(nrlName, consumerName, providerName, otherName)
-	end.Logger = logger
-	w.nrl = w.pki.NewServer(end, authorizer.Middleware(guard.Middleware(http.HandlerFunc(accept))))
+	guarded := func(g *pointer.Guard) *spinetest.Server {
+		end := w.pki.Endpoint(nrlName, consumerName, providerName, otherName)
+		end.Logger = logger
+		return w.pki.NewServer(end, authorizer.Middleware(g.Middleware(http.HandlerFunc(accept))))
+	}
+	w.nrl = guarded(&pointer.Guard{Resolver: store, Logger: logger, Disclose: true}) // as the NRL answers
+	w.discreet = guarded(&pointer.Guard{Resolver: store, Logger: logger})
 
 	w.ssp = asidtest.NewSSP(w.pki, sspName, registry)
 	w.consumer = w.pki.Issue(consumerName, spinetest.WithOCSP())
@@ -86,6 +90,7 @@ func newWorld() (*world, error) {
 func (w *world) close() {
 	w.ssp.Close()
 	w.nrl.Close()
+	w.discreet.Close()
 	w.provider.Close()
 	w.pki.Close()
 }

@@ -3,8 +3,10 @@
 package outcome
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -20,70 +22,101 @@ func mediaTypes() [7]string {
 
 const defaultType = "application/fhir+xml"
 
-// negotiate returns the media type of the answer to r. The parameter _format
-// beats Accept, as FHIR has it, even when it names no format that the NRL knows,
-// and then, as when Accept allows none of them, the answer is in the default
-// format: an error in a format not asked for is more use than none (RFC 9110
-// section 12.4.1).
+// Acceptable reports whether r asks for an answer in a format that is served, or
+// for none. An unknown parameter _format asks for what is not served, and so do
+// two that differ: of several values one reader takes the first and another the
+// last.
+func Acceptable(r *http.Request) bool {
+	_, ok := asked(r)
+	return ok
+}
+
+// negotiate returns the media type of the answer to r. When what r asks for is
+// not served, the answer is in the default format: an error in a format not asked
+// for is more use than none (RFC 9110 section 12.4.1).
 func negotiate(r *http.Request) string {
+	mediaType, _ := asked(r)
+	return mediaType
+}
+
+// asked returns the media type that r asks for, or the default one and false if
+// it is not served. The parameter _format beats Accept, as FHIR has it.
+func asked(r *http.Request) (string, bool) {
 	if r.URL != nil && r.URL.RawQuery != "" {
 		// Pairs that cannot be parsed are left out, which is well enough here.
 		query, _ := url.ParseQuery(r.URL.RawQuery)
-		if formats := query["_format"]; len(formats) > 0 {
-			return formatType(formats)
+		if formats := slices.Compact(query["_format"]); len(formats) == 1 {
+			return formatType(formats[0])
+		} else if len(formats) > 1 {
+			return defaultType, false
 		}
 	}
-	return acceptType(r.Header.Values("Accept"))
+	accept := r.Header["Accept"]
+	if len(accept) == 0 {
+		return defaultType, true
+	}
+	return acceptType(accept)
 }
 
-func formatType(formats []string) string {
-	// Of several values one reader takes the first and another the last.
-	if len(formats) > 1 {
-		return defaultType
-	}
-	format, _, _ := strings.Cut(formats[0], ";")
+func formatType(value string) (string, bool) {
+	format, _, _ := strings.Cut(value, ";")
 	// A plus sign that was not escaped arrives as a space.
 	format = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(format)), " ", "+")
 	switch format {
 	case "xml", "text/xml":
-		return defaultType
+		return defaultType, true
 	case "json":
-		return "application/fhir+json"
+		return "application/fhir+json", true
 	}
 	for _, known := range mediaTypes() {
 		if format == known {
-			return known
+			return known, true
 		}
 	}
-	return defaultType
+	return defaultType, false
 }
 
-// acceptType returns the known media type of the highest weight, and of those
-// the most preferred (RFC 9110 section 12.5.1).
-func acceptType(accept []string) string {
-	// For each type: its weight, and how specific the range was that gave it.
-	var weights, specific [7]int
-	for rest := strings.Join(accept, ","); rest != ""; {
+// A preference is what Accept says of one media type: the most specific range
+// that covers it counts (RFC 9110 section 12.5.1).
+type preference struct {
+	weight   int // in thousandths; 0: not acceptable
+	specific int // how specific the range is; 0: none covers it
+	place    int // of the range in the list
+}
+
+// less reports whether q is preferred: by weight, then because its range is more
+// specific, then because that is named first. What is left is our own order.
+func (p preference) less(q preference) bool {
+	return cmp.Or(cmp.Compare(p.weight, q.weight), cmp.Compare(p.specific, q.specific), cmp.Compare(q.place, p.place)) < 0
+}
+
+func acceptType(accept []string) (string, bool) {
+	var preferences [7]preference
+	place := 0
+	for rest := strings.Join(accept, ","); rest != ""; place++ {
 		var item string
 		item, rest = cutUnquoted(rest, ',')
 		mediaRange, parameters := cutUnquoted(item, ';')
 		mediaRange = strings.ToLower(strings.TrimSpace(mediaRange))
 		weight := weightOf(parameters)
 		for i, known := range mediaTypes() {
-			if s := specificity(mediaRange, known); s > specific[i] {
-				weights[i], specific[i] = weight, s
-			} else if s > 0 && s == specific[i] {
-				weights[i] = max(weights[i], weight)
+			p := &preferences[i]
+			switch s := specificity(mediaRange, known); {
+			case s > p.specific:
+				*p = preference{weight, s, place}
+			case s > 0 && s == p.specific && weight > p.weight:
+				p.weight, p.place = weight, place
 			}
 		}
 	}
-	best, weight := defaultType, 0
+	best := preference{}
+	mediaType := defaultType
 	for i, known := range mediaTypes() {
-		if weights[i] > weight {
-			best, weight = known, weights[i]
+		if preferences[i].weight > 0 && best.less(preferences[i]) {
+			best, mediaType = preferences[i], known
 		}
 	}
-	return best
+	return mediaType, best.weight > 0
 }
 
 // specificity is 0 if the range does not cover the media type.

@@ -12,12 +12,12 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
 const (
-	profile      = "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"
-	codingSystem = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
-
 	// maxDiagnostics keeps an answer small whatever is wrong with the request.
 	maxDiagnostics = 1000
 )
@@ -78,12 +78,14 @@ func (o Outcome) json() []byte {
 	}
 	body, err := json.Marshal(struct {
 		ResourceType string   `json:"resourceType"`
+		ID           string   `json:"id"`
 		Meta         meta     `json:"meta"`
 		Issue        [1]issue `json:"issue"`
 	}{
 		"OperationOutcome",
-		meta{[1]string{profile}},
-		[1]issue{{"error", o.Issue, details{[1]coding{{codingSystem, o.Code, o.Display}}}, o.Diagnostics}},
+		spine.NewUUID(),
+		meta{[1]string{spine.OutcomeProfile}},
+		[1]issue{{"error", o.Issue, details{[1]coding{{spine.OutcomeCodeSystem, o.Code, o.Display}}}, o.Diagnostics}},
 	})
 	if err != nil {
 		panic(err) // strings of valid UTF-8 can always be written
@@ -97,6 +99,7 @@ func (o Outcome) xml() []byte {
 	}
 	resource := struct {
 		XMLName     xml.Name `xml:"http://hl7.org/fhir OperationOutcome"`
+		ID          value    `xml:"id"`
 		Profile     value    `xml:"meta>profile"`
 		Severity    value    `xml:"issue>severity"`
 		Issue       value    `xml:"issue>code"`
@@ -105,10 +108,11 @@ func (o Outcome) xml() []byte {
 		Display     value    `xml:"issue>details>coding>display"`
 		Diagnostics *value   `xml:"issue>diagnostics"`
 	}{
-		Profile:  value{profile},
+		ID:       value{spine.NewUUID()},
+		Profile:  value{spine.OutcomeProfile},
 		Severity: value{"error"},
 		Issue:    value{o.Issue},
-		System:   value{codingSystem},
+		System:   value{spine.OutcomeCodeSystem},
 		Code:     value{o.Code},
 		Display:  value{o.Display},
 	}
@@ -130,8 +134,5 @@ func printable(s string) string {
 		}
 		return unicode.ReplacementChar
 	}, s)
-	if len(s) <= maxDiagnostics {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxDiagnostics], "") + "..."
+	return ascii.Cut(s, maxDiagnostics)
 }

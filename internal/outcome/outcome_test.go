@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +26,15 @@ func answer(r *http.Request, o outcome.Outcome) *httptest.ResponseRecorder {
 	return w
 }
 
+var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+
+// withoutID is the answer with an empty text for the one UUID that is in it.
+func withoutID(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	require.Len(t, uuid.FindAllString(w.Body.String(), -1), 1, "the id of the OperationOutcome")
+	return uuid.ReplaceAllString(w.Body.String(), "")
+}
+
 func get(query, accept string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/"+query, nil)
 	if accept != "" {
@@ -34,11 +44,13 @@ func get(query, accept string) *http.Request {
 }
 
 func TestBothFormatsAreThoseOfTheSpecification(t *testing.T) {
+	t.Parallel()
 	o := outcome.InvalidHeader.With("fromASID HTTP Header is missing")
 	w := answer(get("?_format=json", ""), o)
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 	assert.Equal(t, "application/fhir+json; charset=utf-8", w.Header().Get("Content-Type"))
 	assert.JSONEq(t, `{
+		"id": "",
 		"resourceType": "OperationOutcome",
 		"meta": {"profile": ["https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"]},
 		"issue": [{
@@ -51,40 +63,47 @@ func TestBothFormatsAreThoseOfTheSpecification(t *testing.T) {
 			}]},
 			"diagnostics": "fromASID HTTP Header is missing"
 		}]
-	}`, w.Body.String())
+	}`, withoutID(t, w))
 
 	w = answer(get("", ""), o)
 	assert.Equal(t, "application/fhir+xml; charset=utf-8", w.Header().Get("Content-Type"))
-	assert.Equal(t, xml.Header+`<OperationOutcome xmlns="http://hl7.org/fhir">`+
+	assert.Equal(t, xml.Header+`<OperationOutcome xmlns="http://hl7.org/fhir"><id value=""></id>`+
 		`<meta><profile value="https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"></profile></meta>`+
 		`<issue><severity value="error"></severity><code value="invalid"></code>`+
 		`<details><coding><system value="https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"></system>`+
 		`<code value="MISSING_OR_INVALID_HEADER"></code><display value="There is a required header missing or invalid"></display></coding></details>`+
-		`<diagnostics value="fromASID HTTP Header is missing"></diagnostics></issue></OperationOutcome>`, w.Body.String())
+		`<diagnostics value="fromASID HTTP Header is missing"></diagnostics></issue></OperationOutcome>`, withoutID(t, w))
 }
 
 func TestTheErrorTable(t *testing.T) {
+	t.Parallel()
 	for c, want := range map[outcome.Case]outcome.Outcome{
-		outcome.InvalidHeader:   {Status: 400, Issue: "invalid", Code: "MISSING_OR_INVALID_HEADER", Display: "There is a required header missing or invalid"},
-		outcome.InvalidToken:    {Status: 400, Issue: "structure", Code: "MISSING_OR_INVALID_HEADER", Display: "There is a required header missing or invalid"},
-		outcome.ASIDCheckFailed: {Status: 403, Issue: "forbidden", Code: "ASID_CHECK_FAILED", Display: "The sender or receiver's ASID is not authorised for this interaction"},
-		outcome.AccessDenied:    {Status: 403, Issue: "forbidden", Code: "ACCESS_DENIED", Display: "Access has been denied to process this request"},
-		outcome.AccessDeniedSSL: {Status: 403, Issue: "forbidden", Code: "ACCESS_DENIED_SSL", Display: "SSL Protocol or Cipher requirements not met"},
-		outcome.WrongCustodian:  {Status: 400, Issue: "invalid", Code: "INVALID_RESOURCE", Display: "Resource is invalid : custodian"},
-		outcome.WrongRelatesTo:  {Status: 400, Issue: "invalid", Code: "INVALID_RESOURCE", Display: "Resource is invalid : relatesTo"},
-		outcome.NoRecordFound:   {Status: 404, Issue: "not-found", Code: "NO_RECORD_FOUND", Display: "No record found"},
-		outcome.NotCurrent:      {Status: 400, Issue: "invalid", Code: "BAD_REQUEST", Display: "Bad request"},
-		outcome.BadRequest:      {Status: 400, Issue: "invalid", Code: "BAD_REQUEST", Display: "Bad request"},
-		outcome.InvalidMessage:  {Status: 400, Issue: "value", Code: "INVALID_REQUEST_MESSAGE", Display: "Invalid Request Message"},
-		outcome.UnsupportedType: {Status: 415, Issue: "invalid", Code: "UNSUPPORTED_MEDIA_TYPE", Display: "Unsupported Media Type"},
-		outcome.InternalError:   {Status: 500, Issue: "exception", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
-		outcome.Case(0):         {Status: 500, Issue: "exception", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
+		outcome.InvalidHeader:      {Status: 400, Issue: "invalid", Code: "MISSING_OR_INVALID_HEADER", Display: "There is a required header missing or invalid"},
+		outcome.InvalidToken:       {Status: 400, Issue: "structure", Code: "MISSING_OR_INVALID_HEADER", Display: "There is a required header missing or invalid"},
+		outcome.ASIDCheckFailed:    {Status: 403, Issue: "forbidden", Code: "ASID_CHECK_FAILED", Display: "The sender or receiver's ASID is not authorised for this interaction"},
+		outcome.AccessDenied:       {Status: 403, Issue: "forbidden", Code: "ACCESS_DENIED", Display: "Access has been denied to process this request"},
+		outcome.AccessDeniedSSL:    {Status: 403, Issue: "forbidden", Code: "ACCESS_DENIED_SSL", Display: "SSL Protocol or Cipher requirements not met"},
+		outcome.WrongCustodian:     {Status: 400, Issue: "invalid", Code: "INVALID_RESOURCE", Display: "Resource is invalid : custodian"},
+		outcome.WrongRelatesTo:     {Status: 400, Issue: "invalid", Code: "INVALID_RESOURCE", Display: "Resource is invalid : relatesTo"},
+		outcome.NoRecordFound:      {Status: 404, Issue: "not-found", Code: "NO_RECORD_FOUND", Display: "No record found"},
+		outcome.NotCurrent:         {Status: 400, Issue: "invalid", Code: "BAD_REQUEST", Display: "Bad request"},
+		outcome.BadRequest:         {Status: 400, Issue: "invalid", Code: "BAD_REQUEST", Display: "Bad request"},
+		outcome.InvalidMessage:     {Status: 400, Issue: "value", Code: "INVALID_REQUEST_MESSAGE", Display: "Invalid Request Message"},
+		outcome.UnsupportedType:    {Status: 415, Issue: "invalid", Code: "UNSUPPORTED_MEDIA_TYPE", Display: "Unsupported Media Type"},
+		outcome.Duplicate:          {Status: 400, Issue: "duplicate", Code: "DUPLICATE_REJECTED", Display: "Create would lead to creation of a duplicate resource"},
+		outcome.PreconditionFailed: {Status: 412, Issue: "conflict", Code: "BAD_REQUEST", Display: "Bad request"},
+		outcome.Conflict:           {Status: 409, Issue: "conflict", Code: "BAD_REQUEST", Display: "Bad request"},
+		outcome.BadGateway:         {Status: 502, Issue: "exception", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
+		outcome.Unavailable:        {Status: 503, Issue: "transient", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
+		outcome.InternalError:      {Status: 500, Issue: "exception", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
+		outcome.Case(0):            {Status: 500, Issue: "exception", Code: "INTERNAL_SERVER_ERROR", Display: "Unexpected internal server error"},
 	} {
 		assert.Equal(t, want, c.With(""))
 	}
 }
 
 func TestTheFormatIsTheOneAskedFor(t *testing.T) {
+	t.Parallel()
 	const fhirXML, fhirJSON = "application/fhir+xml", "application/fhir+json"
 	for name, c := range map[string]struct{ query, accept, want string }{
 		"nothing asked":              {"", "", fhirXML},
@@ -101,7 +120,10 @@ func TestTheFormatIsTheOneAskedFor(t *testing.T) {
 		"capitals":                   {"", "Application/FHIR+JSON", fhirJSON},
 		"with parameters":            {"", "application/fhir+json; charset=utf-8; fhirVersion=3.0", fhirJSON},
 		"blanks":                     {"", " text/html ,\tapplication/fhir+json ; q=0.5", fhirJSON},
-		"both alike":                 {"", "application/fhir+json, application/fhir+xml", fhirXML},
+		"both alike":                 {"", "application/fhir+json, application/fhir+xml", fhirJSON},
+		"the more specific range":    {"", "*/*, application/json", "application/json"},
+		"a client of a script":       {"", "application/json, text/plain, */*", "application/json"},
+		"the first named":            {"", "application/xml, application/json", "application/xml"},
 		"JSON rather than XML":       {"", "application/fhir+xml;q=0.8, application/fhir+json;q=0.9", fhirJSON},
 		"XML rather than JSON":       {"", "application/fhir+json;q=0.899, application/fhir+xml;q=0.9", fhirXML},
 		"JSON rather than the rest":  {"", "application/fhir+json, */*;q=0.1", fhirJSON},
@@ -131,6 +153,7 @@ func TestTheFormatIsTheOneAskedFor(t *testing.T) {
 		"_format that we do not know":    {"?_format=turtle", "application/fhir+json", fhirXML},
 		"_format that is empty":          {"?_format=", "application/fhir+json", fhirXML},
 		"_format twice":                  {"?_format=json&_format=xml", "application/fhir+json", fhirXML},
+		"the same _format twice":         {"?_format=json&_format=json", "", fhirJSON},
 		"_format among others":           {"?subject=x&_format=json&_id=1", "", fhirJSON},
 		"_format in a query with faults": {"?a=%zz&_format=json", "", fhirJSON},
 		"_FORMAT is another parameter":   {"?_FORMAT=json", "", fhirXML},
@@ -147,13 +170,30 @@ func TestTheFormatIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotServedIsNotAcceptable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		query, accept string
+		want          bool
+	}{
+		{"", "", true}, {"", "*/*", true}, {"", "text/html, application/json;q=0.1", true}, {"?_format=json", "text/html", true},
+		{"?_format=json&_format=json", "", true},
+		{"", "text/html", false}, {"", "application/fhir+json;q=0", false}, {"?_format=turtle", "", false},
+		{"?_format=", "application/fhir+json", false}, {"?_format=json&_format=xml", "", false},
+	} {
+		assert.Equal(t, c.want, outcome.Acceptable(get(c.query, c.accept)), "%s %s", c.query, c.accept)
+	}
+}
+
 func TestSeveralAcceptHeadersAreOneList(t *testing.T) {
+	t.Parallel()
 	r := get("", "text/html")
 	r.Header.Add("Accept", "application/fhir+json")
 	assert.Contains(t, answer(r, outcome.BadRequest.With("")).Header().Get("Content-Type"), "json")
 }
 
 func TestAHeadRequestGetsTheHeaderAlone(t *testing.T) {
+	t.Parallel()
 	o := outcome.NoRecordFound.With("x")
 	r := get("", "")
 	want := answer(r, o)
@@ -166,6 +206,7 @@ func TestAHeadRequestGetsTheHeaderAlone(t *testing.T) {
 }
 
 func TestWhatTheHandlerMeantForAnotherAnswerIsLeftOut(t *testing.T) {
+	t.Parallel()
 	w := httptest.NewRecorder()
 	for _, name := range []string{"Etag", "Last-Modified", "Location", "Content-Encoding", "Cache-Control"} {
 		w.Header().Set(name, "public")
@@ -181,6 +222,7 @@ func TestWhatTheHandlerMeantForAnotherAnswerIsLeftOut(t *testing.T) {
 }
 
 func TestDiagnosticsCannotBreakOut(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"markup":         {`<a href="x">&'`, `<a href="x">&'`},
 		"line breaks":    {"a\r\nb\tc", "a\ufffd\ufffdb\ufffdc"},

@@ -10,26 +10,38 @@ type Case int
 
 // The rows of the error table.
 const (
-	InvalidHeader   Case = iota + 1 // an ASID or interaction header is missing or invalid
-	InvalidToken                    // Authorization is missing or malformed
-	ASIDCheckFailed                 // the ASID is unknown or lacks the interaction
-	AccessDenied                    // the client certificate does not belong to the ASID
-	AccessDeniedSSL                 // TLS version or cipher suite outside the guidance
-	WrongCustodian                  // the custodian is not an organisation of the caller's
-	WrongRelatesTo                  // relatesTo does not lead to a pointer that may be superseded
-	NoRecordFound                   // no pointer of that identifier
-	NotCurrent                      // the pointer is not current
-	BadRequest                      // the request amounts to no interaction
-	InvalidMessage                  // the body is not well formed
-	UnsupportedType                 // the body's media type is not one of FHIR's
-	Unavailable                     // another server of ours cannot be asked
-	InternalError                   // the fault is the server's own
+	InvalidHeader      Case = iota + 1 // an ASID or interaction header is missing or invalid
+	InvalidToken                       // Authorization is missing or malformed
+	ASIDCheckFailed                    // the ASID is unknown or lacks the interaction
+	AccessDenied                       // the client certificate does not belong to the ASID
+	AccessDeniedSSL                    // TLS version or cipher suite outside the guidance
+	WrongCustodian                     // the custodian is not an organisation of the caller's
+	WrongRelatesTo                     // relatesTo does not lead to a pointer that may be superseded
+	NoRecordFound                      // no pointer of that identifier
+	NotCurrent                         // the pointer is not current
+	BadRequest                         // the request amounts to no interaction
+	InvalidMessage                     // the body is not well formed
+	UnsupportedType                    // the body's media type is not one of FHIR's
+	Duplicate                          // the patient has a pointer of that masterIdentifier
+	PreconditionFailed                 // If-Match names another version
+	Conflict                           // the pointer has changed since it was judged
+	InternalError                      // the fault is the server's own
+	BadGateway                         // the fault is that of a server behind
+	Unavailable                        // another server of ours cannot be asked
 )
 
 // With returns the outcome of the case with the diagnostics given.
 func (c Case) With(diagnostics string) Outcome {
 	o := c.row()
 	o.Diagnostics = diagnostics
+	return o
+}
+
+// InvalidResource returns the outcome of a body that is well formed but has an
+// element that is not taken.
+func InvalidResource(element, diagnostics string) Outcome {
+	o := WrongCustodian.With(diagnostics)
+	o.Display = "Resource is invalid : " + printable(element)
 	return o
 }
 
@@ -64,9 +76,21 @@ func (c Case) row() Outcome {
 		return Outcome{Status: http.StatusBadRequest, Issue: "value", Code: "INVALID_REQUEST_MESSAGE", Display: "Invalid Request Message"}
 	case UnsupportedType:
 		return Outcome{Status: http.StatusUnsupportedMediaType, Issue: "invalid", Code: "UNSUPPORTED_MEDIA_TYPE", Display: "Unsupported Media Type"}
+	case Duplicate:
+		return Outcome{Status: http.StatusBadRequest, Issue: "duplicate", Code: "DUPLICATE_REJECTED",
+			Display: "Create would lead to creation of a duplicate resource"}
+	case PreconditionFailed:
+		return Outcome{Status: http.StatusPreconditionFailed, Issue: "conflict", Code: "BAD_REQUEST", Display: request}
+	case Conflict:
+		return Outcome{Status: http.StatusConflict, Issue: "conflict", Code: "BAD_REQUEST", Display: request}
+	case BadGateway:
+		o := InternalError.row()
+		o.Status = http.StatusBadGateway
+		return o
 	case Unavailable:
-		return Outcome{Status: http.StatusServiceUnavailable, Issue: "transient", Code: "INTERNAL_SERVER_ERROR",
-			Display: "Unexpected internal server error"}
+		o := InternalError.row()
+		o.Status, o.Issue = http.StatusServiceUnavailable, "transient"
+		return o
 	default:
 		return Outcome{Status: http.StatusInternalServerError, Issue: "exception", Code: "INTERNAL_SERVER_ERROR",
 			Display: "Unexpected internal server error"}

@@ -11,17 +11,13 @@ import (
 
 // The errors below are what a Store answers besides those of package pointer.
 
-type conflictError struct{}
+func refused(rule pointer.Rule, q pointer.Query, detail string) error {
+	return &pointer.ChangeError{Rule: rule, Target: q, Detail: detail}
+}
 
-func (*conflictError) Error() string { return "the pointer has changed since it was judged" }
-
-type versionError struct{}
-
-func (*versionError) Error() string { return "If-Match does not name the pointer's version" }
-
-type duplicateError struct{ identifier pointer.Identifier }
-
-func (*duplicateError) Error() string { return "the patient has a pointer of that masterIdentifier" }
+func invalid(element, detail string) error {
+	return &pointer.ChangeError{Rule: pointer.RuleResource, Element: element, Detail: detail}
+}
 
 type patientError struct{ nhsNumber string }
 
@@ -39,14 +35,7 @@ func (e *parameterError) Error() string { return e.detail }
 
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	o := outcome.Outcome{Status: http.StatusBadRequest, Diagnostics: err.Error()}
-	switch e := err.(type) {
-	case *conflictError:
-		o.Status, o.Issue, o.Code, o.Display = http.StatusConflict, "conflict", "BAD_REQUEST", "Bad request"
-	case *versionError:
-		o.Status, o.Issue, o.Code, o.Display = http.StatusPreconditionFailed, "conflict", "BAD_REQUEST", "Bad request"
-	case *duplicateError:
-		o.Issue, o.Code, o.Display = "duplicate", "DUPLICATE_REJECTED", "Duplicate DocumentReference"
-		o.Diagnostics = "Duplicate masterIdentifier value: " + e.identifier.Value + " system: " + e.identifier.System
+	switch err.(type) {
 	case *patientError:
 		o.Issue, o.Code, o.Display = "invalid", "INVALID_NHS_NUMBER", "Invalid NHS number"
 	case *parameterError:

@@ -9,10 +9,9 @@ import (
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
-
-const organisationURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 
 // find answers a search: by _id alone, or by subject with, if wanted, custodian,
 // type and identifier, each once at most. Only current pointers are found.
@@ -71,11 +70,11 @@ func parameters(rawQuery string) (map[string]string, error) {
 
 // matcher checks the parameters of a search by subject.
 func matcher(params map[string]string) (func(*kept) bool, error) {
-	nhsNumber, found := strings.CutPrefix(params["subject"], patientURL)
+	nhsNumber, found := strings.CutPrefix(params["subject"], spine.PatientURL)
 	if !found {
-		return nil, &parameterError{"subject is not " + patientURL + "[NHS number]"}
+		return nil, &parameterError{"subject is not " + spine.PatientURL + "[NHS number]"}
 	}
-	if !isNHSNumber(nhsNumber) {
+	if !spine.IsNHSNumber(nhsNumber) {
 		return nil, &patientError{nhsNumber}
 	}
 	if summary, asked := params["_summary"]; asked && summary != "count" {
@@ -83,10 +82,10 @@ func matcher(params map[string]string) (func(*kept) bool, error) {
 	}
 	var owner asid.ODSCode
 	if custodian, asked := params["custodian"]; asked {
-		code, found := strings.CutPrefix(custodian, organisationURL)
+		code, found := strings.CutPrefix(custodian, spine.OrganizationURL)
 		var err error
 		if owner, err = asid.ParseODSCode(code); !found || err != nil {
-			return nil, &parameterError{"custodian is not " + organisationURL + "[ODS code]"}
+			return nil, &parameterError{"custodian is not " + spine.OrganizationURL + "[ODS code]"}
 		}
 	}
 	pair := func(name string) (system, value string, err error) {

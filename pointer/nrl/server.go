@@ -11,6 +11,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
 
@@ -54,9 +55,9 @@ func (s *Store) read(w http.ResponseWriter, r *http.Request, id string) {
 	q := pointer.Query{ID: id}
 	switch {
 	case k == nil:
-		fail(w, r, &pointer.TargetError{Target: q, Err: pointer.ErrNotFound})
+		fail(w, r, refused(pointer.RuleNotFound, q, "is not there"))
 	case k.pointer.Status != current:
-		fail(w, r, &pointer.TargetError{Target: q, Err: pointer.ErrNotCurrent})
+		fail(w, r, refused(pointer.RuleNotCurrent, q, "is not current"))
 	default:
 		w.Header().Set("ETag", etagOf(k))
 		write(w, r, http.StatusOK, k.full())
@@ -68,14 +69,6 @@ func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
 	d, decided := pointer.DecisionFrom(r.Context())
 	if !decided {
 		fail(w, r, &asid.ConfigError{Field: "Store", Detail: "got a change that no pointer.Guard has decided on"})
-		return
-	}
-	if d.Change.Action == pointer.Bundle {
-		fail(w, r, &asid.RequestError{Rule: asid.RuleRequest, Detail: "is a Bundle, which the NRL does not take"})
-		return
-	}
-	if err := matches(r, d.Stored); err != nil {
-		fail(w, r, err)
 		return
 	}
 	var fresh *kept
@@ -107,44 +100,32 @@ func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
 
 func etagOf(k *kept) string { return `W/"` + k.pointer.Version + `"` }
 
-// matches checks If-Match against the pointer that was judged.
-func matches(r *http.Request, stored *pointer.Pointer) error {
-	values := r.Header.Values("If-Match")
-	if len(values) == 0 {
-		return nil
-	}
-	if stored == nil || len(values) != 1 || strings.TrimPrefix(values[0], "W/") != `"`+stored.Version+`"` {
-		return &versionError{}
-	}
-	return nil
-}
-
 // fresh makes of the body a pointer that can be kept: with an id and a version of
 // the store's own.
 func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 	body, err := io.ReadAll(r.Body) // bounded by the guard, and in memory
 	if err != nil {
-		return nil, &pointer.BodyError{Detail: "could not be read", Err: err}
+		return nil, &pointer.ChangeError{Rule: pointer.RuleBody, Detail: "could not be read", Err: err}
 	}
 	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	resource, err := parseElement(strings.Contains(strings.ToLower(contentType), "xml"), body)
 	if err != nil {
-		return nil, &pointer.BodyError{Detail: "is a resource that cannot be kept", Err: err}
+		return nil, &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be stored", Err: err}
 	}
 	for _, mandatory := range []string{"status", "type", "subject", "author", "custodian", "content"} {
 		if resource.find(mandatory) == nil {
-			return nil, &pointer.ResourceError{Element: mandatory, Detail: "is missing"}
+			return nil, invalid(mandatory, "is missing")
 		}
 	}
 	p := *judged
 	if p.Status != current {
-		return nil, &pointer.ResourceError{Element: "status", Detail: "of a new pointer is not current"}
+		return nil, invalid("status", "of a new pointer is not current")
 	}
-	nhsNumber, found := strings.CutPrefix(p.Subject, patientURL)
+	nhsNumber, found := strings.CutPrefix(p.Subject, spine.PatientURL)
 	if !found {
-		return nil, &pointer.ResourceError{Element: "subject", Detail: "does not refer to " + patientURL + "[NHS number]"}
+		return nil, invalid("subject", "does not refer to "+spine.PatientURL+"[NHS number]")
 	}
-	if !isNHSNumber(nhsNumber) {
+	if !spine.IsNHSNumber(nhsNumber) {
 		return nil, &patientError{nhsNumber}
 	}
 	p.ID, p.Version = newID(), "1"
@@ -153,28 +134,6 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 		m.children = m.without("versionId", "version", "lastUpdated")
 	}
 	return k, nil
-}
-
-const patientURL = "https://demographics.spineservices.nhs.uk/STU3/Patient/"
-
-// isNHSNumber checks ten digits, of which the last is a check digit modulo 11.
-func isNHSNumber(s string) bool {
-	if len(s) != 10 {
-		return false
-	}
-	sum := 0
-	for i := range 10 {
-		digit := int(s[i]) - '0'
-		if digit < 0 || digit > 9 {
-			return false
-		}
-		if i < 9 {
-			sum += digit * (10 - i)
-		} else {
-			sum += digit // the whole is a multiple of 11
-		}
-	}
-	return sum%11 == 0
 }
 
 // full is the resource with what the store says of it.
@@ -197,16 +156,16 @@ func (k *kept) full() *element {
 func done(code, display, diagnostics string) *element {
 	return group("OperationOutcome",
 		text("id", newID()),
-		group("meta", listed(text("profile", "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"))),
+		group("meta", listed(text("profile", spine.OutcomeProfile))),
 		listed(group("issue",
 			text("severity", "information"),
 			text("code", "informational"),
 			group("details",
 				listed(group("coding",
-					text("system", "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"),
+					text("system", spine.OutcomeCodeSystem),
 					text("code", code),
 					text("display", display))),
-				text("text", newUUID())),
+				text("text", spine.NewUUID())),
 			text("diagnostics", diagnostics))))
 }
 

@@ -136,25 +136,21 @@ func (s *Store) commit(d *pointer.Decision, fresh *kept) (*kept, error) {
 // unchanged returns the pointer that was judged, or the answer that the request
 // would have got had it come a moment later.
 func (s *Store) unchanged(d *pointer.Decision) (*kept, error) {
-	k := s.pointers[d.Stored.ID]
-	var err error
+	k, q := s.pointers[d.Stored.ID], pointer.Query{ID: d.Stored.ID}
+	if d.Change.Action == pointer.Supersede && (k == nil || k.pointer.Version != d.Stored.Version) {
+		return nil, &pointer.ChangeError{Rule: pointer.RuleRelatesTo, Action: pointer.Supersede, Target: q,
+			Detail: "leads to a pointer that has changed meanwhile"}
+	}
 	switch {
 	case k == nil:
-		err = pointer.ErrNotFound
+		return nil, refused(pointer.RuleNotFound, q, "is not there")
 	case k.pointer.Version == d.Stored.Version:
 		return k, nil
-	case k.pointer.Status != current:
-		err = pointer.ErrNotCurrent
-	default:
-		return nil, &conflictError{}
+	case d.Change.Action == pointer.Update && k.pointer.Status != current:
+		return nil, refused(pointer.RuleNotCurrent, q, "is not current")
+	default: // it can be changed still, once its new version was judged
+		return nil, refused(pointer.RuleConflict, q, "has changed since it was judged")
 	}
-	if d.Change.Action == pointer.Supersede {
-		return nil, &pointer.SupersedeError{Detail: "leads to a pointer that has changed meanwhile", Err: err}
-	}
-	if d.Change.Action == pointer.Delete && k != nil {
-		return nil, &conflictError{} // it can be deleted still, once its new version was judged
-	}
-	return nil, &pointer.TargetError{Target: d.Change.Target, Err: err}
 }
 
 // altered returns the next version of k.
@@ -170,7 +166,7 @@ func (s *Store) altered(k *kept, status string) *kept {
 // one, and it fits.
 func (s *Store) room(k *kept) error {
 	if q, named := nameOf(k); named && s.named[q] != nil {
-		return &duplicateError{k.pointer.MasterIdentifier}
+		return refused(pointer.RuleDuplicate, q, "is one that the patient has a pointer of already")
 	}
 	most := s.MaxBytes
 	if most <= 0 {

@@ -355,15 +355,19 @@ func TestOnlyOwnersChangePointers(t *testing.T) {
 }
 
 func TestIfMatch(t *testing.T) {
-	i := start(t)
-	at := i.create(t, "json", example(t, "create-stu3.json"))
 	for _, c := range []struct {
-		value string
+		lines []string
 		want  int
-	}{{`W/"2"`, 412}, {`*`, 412}, {`W/"1", W/"2"`, 412}, {`W/"1"`, 200}} {
+	}{
+		{[]string{`W/"1"`}, 200}, {[]string{`"1"`}, 200}, {[]string{`*`}, 200}, {[]string{`W/"1", W/"2"`}, 200}, {[]string{`W/"2"`, `W/"1"`}, 200},
+		{[]string{`W/"2"`}, 412}, {[]string{`W/"2","3"`}, 412},
+		{[]string{`1`}, 400}, {[]string{``}, 400}, {[]string{`*, W/"1"`}, 400}, {[]string{`W/"1`}, 400},
+	} {
+		i := start(t)
+		at := i.create(t, "json", example(t, "create-stu3.json"))
 		r := i.request("PATCH", at, "json", example(t, "update-stu3.json"))
-		r.Header.Set("If-Match", c.value)
-		assert.Equal(t, c.want, i.serve(r).Code, c.value)
+		r.Header["If-Match"] = c.lines
+		assert.Equal(t, c.want, i.serve(r).Code, c.lines)
 	}
 }
 

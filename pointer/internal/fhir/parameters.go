@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package pointer
+package fhir
 
-// update checks that body holds the one update that the NRL allows: a
+// EnteredInError is the status that the update gives a pointer.
+const EnteredInError = "entered-in-error"
+
+// Update checks that body holds the one update that the NRL allows: a
 // Parameters resource with a single operation, which replaces
 // DocumentReference.status with entered-in-error (FHIRPath Patch). The NRL reads
-// the first of several operations; another reader might read all of them, so
+// the first of several operations; another Reader might read all of them, so
 // there must not be several.
-func update(contentType string, body []byte) error {
-	return read(contentType, body, reader{}, reader.operations, new(int))
+func Update(contentType string, body []byte) error {
+	return read(contentType, body, Reader{}, Reader.operations, new(int))
 }
 
-func (r reader) operations(c cursor, count *int) error {
+func (r Reader) operations(c cursor, count *int) error {
 	if err := c.resource("Parameters"); err != nil {
 		return err
 	}
@@ -20,9 +23,9 @@ func (r reader) operations(c cursor, count *int) error {
 		if err != nil {
 			return err
 		}
-		if f == done {
+		if f == fieldDone {
 			if *count != 1 {
-				return &ResourceError{Element: "parameter", Detail: "is not there exactly once"}
+				return invalid("parameter", "is not there exactly once")
 			}
 			return nil
 		}
@@ -48,12 +51,12 @@ func operation(c cursor) error {
 			return err
 		}
 		switch f {
-		case done:
+		case fieldDone:
 			return allowed(named, parts)
-		case name:
+		case fieldName:
 			named, err = c.text()
 			err = in("name", err)
-		case part:
+		case fieldPart:
 			err = in("part", c.each(func() error { return readPart(c, parts) }))
 		}
 		if err != nil {
@@ -72,20 +75,20 @@ type typed struct {
 func allowed(named string, parts map[string]typed) error {
 	const element = "parameter"
 	if named != "operation" {
-		return &ResourceError{Element: element, Detail: "is not named operation"}
+		return invalid(element, "is not named operation")
 	}
-	if parts["type"] != (typed{valueCode, "replace"}) {
-		return &ResourceError{Element: element, Detail: "has a type other than the code replace"}
+	if parts["type"] != (typed{fieldValueCode, "replace"}) {
+		return invalid(element, "has a type other than the code replace")
 	}
-	if parts["path"] != (typed{valueString, "DocumentReference.status"}) {
-		return &ResourceError{Element: element, Detail: "has a path other than the string DocumentReference.status"}
+	if parts["path"] != (typed{fieldValueString, "DocumentReference.status"}) {
+		return invalid(element, "has a path other than the string DocumentReference.status")
 	}
-	const withdrawn = "entered-in-error"
-	if v := parts["value"]; v != (typed{valueString, withdrawn}) && v != (typed{valueCode, withdrawn}) {
-		return &ResourceError{Element: element, Detail: "has a value other than " + withdrawn}
+	const withdrawn = EnteredInError
+	if v := parts["value"]; v != (typed{fieldValueString, withdrawn}) && v != (typed{fieldValueCode, withdrawn}) {
+		return invalid(element, "has a value other than "+withdrawn)
 	}
 	if len(parts) != 3 {
-		return &ResourceError{Element: element, Detail: "has other parts than type, path and value"}
+		return invalid(element, "has other parts than type, path and value")
 	}
 	return nil
 }
@@ -101,18 +104,18 @@ func readPart(c cursor, parts map[string]typed) error {
 			return err
 		}
 		switch f {
-		case done:
+		case fieldDone:
 			if _, twice := parts[named]; twice {
-				return &BodyError{Element: clip(named), Detail: "is there twice"}
+				return refusedElement(cut(named), "is there twice")
 			}
 			parts[named] = v
 			return nil
-		case name:
+		case fieldName:
 			named, err = c.text()
 			err = in("name", err)
-		case valueCode, valueString:
-			if v.field != ignored {
-				return &BodyError{Element: clip(named), Detail: "has two values"}
+		case fieldValueCode, fieldValueString:
+			if v.field != fieldIgnored {
+				return refusedElement(cut(named), "has two values")
 			}
 			v.field = f
 			v.text, err = c.text()

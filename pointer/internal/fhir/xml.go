@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package pointer
+package fhir
 
 import (
 	"bytes"
@@ -8,11 +8,14 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 const (
+	byteOrderMark = "\uFEFF"
+
 	fhirNamespace  = "http://hl7.org/fhir"
 	xhtmlNamespace = "http://www.w3.org/1999/xhtml"
 
@@ -32,15 +35,19 @@ var xmlDeclaration = regexp.MustCompile(`^version\s*=\s*(?:"1\.0"|'1\.0')` +
 // no CDATA, no prefix, and no namespace but FHIR's and, in the narrative, XHTML.
 // A document without any namespace is taken too: the specification prints its
 // examples of supersede so, and nothing in it can be in another one.
-func readXML(body []byte, read func(cursor) error) error {
+//
+// One byte order mark before it is passed over: .NET writes it.
+func readXML(body []byte, open bool, read func(cursor) error) error {
+	marked := len(body)
+	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
 	if bytes.Contains(body, []byte("<![")) {
-		return &BodyError{Detail: "has a CDATA section"}
+		return refused("has a CDATA section")
 	}
 	// The parser does not look into comments.
-	if !isXMLText(body) {
-		return &BodyError{Detail: "is not UTF-8, or has characters that XML has not"}
+	if !isXMLText(body) || hasSurrogate(body) {
+		return &Error{Kind: Malformed, Detail: "is not UTF-8, or has characters that XML has not"}
 	}
-	c := &xmlCursor{dec: xml.NewDecoder(bytes.NewReader(body))}
+	c := &xmlCursor{dec: xml.NewDecoder(bytes.NewReader(body)), base: marked - len(body), lists: open}
 	if err := c.document(read); err != nil {
 		return unwrapped(err, "is not well-formed XML")
 	}
@@ -58,22 +65,46 @@ func isXMLText(body []byte) bool {
 	return utf8.Valid(body) && !bytes.Contains(body, []byte("\uFFFE")) && !bytes.Contains(body, []byte("\uFFFF"))
 }
 
+// hasSurrogate reports whether a character reference names half a surrogate pair
+// or what is beyond Unicode, which the parser takes for U+FFFD.
+func hasSurrogate(body []byte) bool {
+	for {
+		i := bytes.Index(body, []byte("&#"))
+		if i < 0 {
+			return false
+		}
+		body = body[i+2:]
+		digits, _, _ := bytes.Cut(body[:min(len(body), 32)], []byte{';'})
+		base := 10
+		if hex, found := bytes.CutPrefix(digits, []byte{'x'}); found {
+			digits, base = hex, 16
+		}
+		n, err := strconv.ParseUint(string(digits), base, 32)
+		if err != nil || 0xD800 <= n && n <= 0xDFFF || n > utf8.MaxRune {
+			return true
+		}
+	}
+}
+
 // xmlCursor implements cursor. It reads raw tokens, since the parser's own view
 // of namespaces and nesting is more lenient than the guard's.
 type xmlCursor struct {
 	dec    *xml.Decoder
 	begun  bool             // whether anything has been read
-	here   xml.StartElement // the element at hand
+	here   xml.StartElement // the present element
 	open   []string         // the elements that are open, outermost first
 	spaced bool             // whether the root declares FHIR's namespace
 	div    int              // the depth of the narrative's div, or 0
 	frames []xmlFrame
+	base   int  // where the document begins in the body
+	last   int  // where the last token begins in the document
+	from   int  // where the present element begins
+	lists  bool // whether elements that are on no list are ignored
 }
 
 // xmlFrame is an element that has been entered.
 type xmlFrame struct {
-	seen    []string // the elements that have been there and are not to be again
-	wrapped bool     // whether another element encloses just this one
+	seen []string // the elements that have been there and are not to be again
 }
 
 // document reads the root, with read, and what may surround it.
@@ -88,7 +119,7 @@ func (c *xmlCursor) document(read func(cursor) error) error {
 	}
 	if _, _, err := c.token(); err != io.EOF {
 		if err == nil {
-			err = &BodyError{Detail: "has more than one root element"}
+			err = &Error{Kind: Malformed, Detail: "has more than one root element"}
 		}
 		return err
 	}
@@ -101,6 +132,7 @@ func (c *xmlCursor) token() (start *xml.StartElement, end bool, err error) {
 	for {
 		first := !c.begun
 		c.begun = true
+		c.last = int(c.dec.InputOffset())
 		t, err := c.dec.RawToken()
 		if err != nil {
 			if err == io.EOF && len(c.open) > 0 {
@@ -114,16 +146,19 @@ func (c *xmlCursor) token() (start *xml.StartElement, end bool, err error) {
 		case xml.EndElement:
 			return nil, true, c.pop(t)
 		case xml.CharData:
-			if c.div == 0 && len(bytes.Trim(t, " \t\r\n")) > 0 || bytes.ContainsRune(t, utf8.RuneError) {
-				return nil, false, &BodyError{Element: c.innermost(), Detail: "has text outside a value, or one that is no text"}
+			if c.div == 0 && len(bytes.Trim(t, " \t\r\n")) > 0 {
+				if len(c.open) == 0 {
+					return nil, false, &Error{Kind: Malformed, Detail: "has text outside its root element"}
+				}
+				return nil, false, refusedElement(c.innermost(), "has text outside a value")
 			}
 		case xml.ProcInst:
 			// The first token of the document begins at its first byte.
 			if !first || t.Target != "xml" || !xmlDeclaration.Match(t.Inst) {
-				return nil, false, &BodyError{Detail: "has a processing instruction, or an XML declaration other than of version 1.0 and UTF-8"}
+				return nil, false, refused("has a processing instruction, or an XML declaration other than of version 1.0 and UTF-8")
 			}
 		case xml.Directive:
-			return nil, false, &BodyError{Detail: "has a document type"}
+			return nil, false, refused("has a document type")
 		}
 	}
 }
@@ -132,32 +167,28 @@ func (c *xmlCursor) innermost() string {
 	if len(c.open) == 0 {
 		return ""
 	}
-	return clip(c.open[len(c.open)-1])
+	return cut(c.open[len(c.open)-1])
 }
 
 // push checks a start tag and opens the element.
 func (c *xmlCursor) push(t *xml.StartElement) error {
 	name := t.Name.Local
 	if t.Name.Space != "" || strings.Contains(name, ":") {
-		return &BodyError{Element: clip(name), Detail: "has a prefix"}
+		return refusedElement(cut(name), "has a prefix")
 	}
 	if len(t.Attr) > maxAttributes {
-		return &BodyError{Element: clip(name), Detail: "has too many attributes"}
+		return refusedElement(cut(name), "has too many attributes")
 	}
 	for i, a := range t.Attr {
 		// XHTML's xml:lang is the only one: nothing can give another meaning to its prefix.
 		language := a.Name == xml.Name{Space: "xml", Local: "lang"} && (c.div != 0 || name == "div")
 		if a.Name.Space != "" && !language || strings.Contains(a.Name.Local, ":") {
-			return &BodyError{Element: clip(name), Detail: "has an attribute with a prefix"}
+			return refusedElement(cut(name), "has an attribute with a prefix")
 		}
 		for _, other := range t.Attr[:i] {
 			if other.Name == a.Name {
-				return &BodyError{Element: clip(name), Detail: "has an attribute twice"}
+				return refusedElement(cut(name), "has an attribute twice")
 			}
-		}
-		// The parser makes one of a reference to half a surrogate pair.
-		if strings.ContainsRune(a.Value, utf8.RuneError) {
-			return &BodyError{Element: clip(name), Detail: "has a character that is no part of a value"}
 		}
 		if a.Name.Local == "xmlns" {
 			if err := c.namespace(name, a.Value); err != nil {
@@ -166,7 +197,7 @@ func (c *xmlCursor) push(t *xml.StartElement) error {
 		}
 	}
 	if c.open = append(c.open, name); len(c.open) > maxDepth {
-		return &BodyError{Detail: "is nested too deeply"}
+		return refused("is nested too deeply")
 	}
 	return nil
 }
@@ -182,13 +213,13 @@ func (c *xmlCursor) namespace(name, value string) error {
 		c.div = len(c.open) + 1
 		return nil
 	default:
-		return &BodyError{Element: clip(name), Detail: "is in another namespace than FHIR's"}
+		return refusedElement(cut(name), "is in another namespace than FHIR's")
 	}
 }
 
 func (c *xmlCursor) pop(t xml.EndElement) error {
 	if len(c.open) == 0 || t.Name.Space != "" || t.Name.Local != c.open[len(c.open)-1] {
-		return &BodyError{Element: clip(t.Name.Local), Detail: "ends but has not begun"}
+		return &Error{Kind: Malformed, Element: cut(t.Name.Local), Detail: "ends but has not begun"}
 	}
 	if c.div == len(c.open) {
 		c.div = 0
@@ -198,28 +229,13 @@ func (c *xmlCursor) pop(t xml.EndElement) error {
 }
 
 func (c *xmlCursor) resource(name string) error {
-	// In a Bundle the element at hand encloses the resource.
-	wrapped := len(c.open) > 1
-	if wrapped {
-		if err := c.bare(""); err != nil {
-			return err
-		}
-		start, end, err := c.token()
-		if err != nil {
-			return err
-		}
-		if end {
-			return &BodyError{Detail: "is empty"}
-		}
-		c.here = *start
-	}
 	if c.here.Name.Local != name {
-		return &BodyError{Element: clip(c.here.Name.Local), Detail: "is not " + name}
+		return refusedElement(cut(c.here.Name.Local), "is not "+name)
 	}
 	if err := c.bare(""); err != nil {
 		return err
 	}
-	c.frames = append(c.frames, xmlFrame{wrapped: wrapped})
+	c.frames = append(c.frames, xmlFrame{})
 	return nil
 }
 
@@ -231,12 +247,12 @@ func (c *xmlCursor) enter() error {
 	return nil
 }
 
-// bare checks that the element at hand has no attribute but its namespace and
+// bare checks that the present element has no attribute but its namespace and
 // the one allowed, if any: one with children has no value.
 func (c *xmlCursor) bare(allowed string) error {
 	for _, a := range c.here.Attr {
 		if a.Name.Local != "xmlns" && a.Name.Local != allowed {
-			return &BodyError{Detail: "has the attribute " + clip(a.Name.Local)}
+			return refused("has the attribute " + cut(a.Name.Local))
 		}
 	}
 	return nil
@@ -247,46 +263,37 @@ func (c *xmlCursor) next(l level) (field, error) {
 	for {
 		start, end, err := c.token()
 		if err != nil {
-			return done, err
+			return fieldDone, err
 		}
 		if end {
-			return done, c.leave()
+			c.frames = c.frames[:len(c.frames)-1]
+			return fieldDone, nil
 		}
-		c.here = *start
+		c.here, c.from = *start, c.last
 		name := start.Name.Local
 		e, known := l[name]
+		if !known && c.lists {
+			e, known = l.open(name)
+		}
 		if !known {
-			return done, &BodyError{Element: clip(name), Detail: "is not one that is accepted here"}
+			return fieldDone, refusedElement(cut(name), "is not one that is accepted here")
 		}
 		if !e.many {
 			if slices.Contains(top.seen, name) {
-				return done, &BodyError{Element: name, Detail: "is there twice"}
+				return fieldDone, refusedElement(name, "is there twice")
 			}
 			top.seen = append(top.seen, name)
 		}
-		if e.field != ignored {
+		if e.field != fieldIgnored {
 			return e.field, nil
 		}
 		if err := c.skip(); err != nil {
-			return done, err
+			return fieldDone, err
 		}
 	}
 }
 
-func (c *xmlCursor) leave() error {
-	last := c.frames[len(c.frames)-1]
-	c.frames = c.frames[:len(c.frames)-1]
-	if !last.wrapped {
-		return nil
-	}
-	start, _, err := c.token()
-	if err == nil && start != nil {
-		err = &BodyError{Element: "resource", Detail: "has more than one resource"}
-	}
-	return err
-}
-
-// skip reads to the end of the element at hand. A custodian in there, or another
+// skip reads to the end of the present element. A custodian in there, or another
 // organisation in the custodian, would be found by a reader that looks for one at
 // any depth, as readers of XML may. Readers of JSON go by the path.
 func (c *xmlCursor) skip() error {
@@ -296,7 +303,7 @@ func (c *xmlCursor) skip() error {
 		if err != nil {
 			return err
 		}
-		if start == nil {
+		if start == nil || c.lists {
 			continue
 		}
 		switch name := start.Name.Local; name {
@@ -306,25 +313,45 @@ func (c *xmlCursor) skip() error {
 			}
 			fallthrough
 		case "custodian":
-			return &BodyError{Element: name, Detail: "is in a place that is none of the pointer's own"}
+			return refusedElement(name, "is in a place that is none of the pointer's own")
 		}
 	}
 	return nil
 }
 
 func (c *xmlCursor) text() (string, error) {
-	if len(c.here.Attr) != 1 || c.here.Attr[0].Name.Local != "value" {
-		return "", &BodyError{Detail: "has not just the attribute value"}
+	s, found := "", false
+	for _, a := range c.here.Attr {
+		switch {
+		case a.Name.Local == "value":
+			s, found = a.Value, true
+		case a.Name.Local != "id" || !c.lists:
+			return "", refused("has not just the attribute value")
+		}
 	}
-	s := c.here.Attr[0].Value
+	if !found {
+		return "", refused("has not just the attribute value")
+	}
+	depth := len(c.open)
 	_, end, err := c.token()
 	if err != nil {
 		return "", err
 	}
-	if !end {
-		return "", &BodyError{Detail: "has a value and children"}
+	if !end && !c.lists {
+		return "", refused("has a value and children")
+	}
+	for len(c.open) >= depth { // the extensions of a primitive
+		if _, _, err := c.token(); err != nil {
+			return "", err
+		}
 	}
 	return s, plain(s)
 }
+
+func (c *xmlCursor) tolerate(open bool) { c.lists = open }
+
+func (c *xmlCursor) begin() int { return c.base + c.from }
+
+func (c *xmlCursor) end() int { return c.base + int(c.dec.InputOffset()) }
 
 func (c *xmlCursor) each(f func() error) error { return f() }

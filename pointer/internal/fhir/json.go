@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package pointer
+package fhir
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
 // readJSON reads one JSON document. The parser refuses names that are there
@@ -15,8 +17,11 @@ import (
 // and data after the end (RFC 7493 sections 2.1 and 2.3); the cursor does the
 // rest.
 func readJSON(body []byte, document json.UnmarshalerFrom) error {
+	if bytes.HasPrefix(body, []byte(byteOrderMark)) {
+		return &Error{Kind: Malformed, Detail: "begins with a byte order mark, which JSON must not have (RFC 8259 section 8.1)"}
+	}
 	if tooDeep(body) {
-		return &BodyError{Detail: "is nested too deeply"}
+		return refused("is nested too deeply")
 	}
 	err := json.Unmarshal(body, document)
 	switch {
@@ -24,9 +29,9 @@ func readJSON(body []byte, document json.UnmarshalerFrom) error {
 		return nil
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-			return &BodyError{Element: clip(syntax.JSONPointer.LastToken()), Detail: "is there twice"}
+			return &Error{Kind: Malformed, Element: cut(syntax.JSONPointer.LastToken()), Detail: "is there twice"}
 		}
-		return &BodyError{Detail: "has a name twice"}
+		return &Error{Kind: Malformed, Detail: "has a name twice"}
 	default:
 		return unwrapped(err, "is not well-formed JSON")
 	}
@@ -34,8 +39,8 @@ func readJSON(body []byte, document json.UnmarshalerFrom) error {
 
 // jsonDocument lets the parser, with its pools, call the rules.
 type jsonDocument[T any] struct {
-	reader reader
-	rules  func(reader, cursor, *T) error
+	reader Reader
+	rules  func(Reader, cursor, *T) error
 	into   *T
 	cursor jsonCursor
 }
@@ -51,6 +56,8 @@ type jsonCursor struct {
 	dec    *jsontext.Decoder
 	frames []jsonFrame
 	room   [8]jsonFrame
+	from   int  // where the present element's name begins
+	open   bool // whether elements that are on no list are ignored
 }
 
 // jsonFrame is an object that has been entered.
@@ -85,17 +92,18 @@ func (c *jsonCursor) next(l level) (field, error) {
 	top := &c.frames[len(c.frames)-1]
 	for {
 		if c.dec.PeekKind() == '}' {
-			return done, c.pop()
+			return fieldDone, c.pop()
 		}
 		quoted, err := c.dec.ReadValue()
 		if err != nil {
-			return done, err
+			return fieldDone, err
 		}
 		// A name with an escape is on no list, so it is refused too.
 		name := quoted[1 : len(quoted)-1]
+		c.from = c.end() - len(quoted)
 		if top.resource != "" && string(name) == "resourceType" {
 			if err := c.resourceType(top); err != nil {
-				return done, err
+				return fieldDone, err
 			}
 			continue
 		}
@@ -103,18 +111,32 @@ func (c *jsonCursor) next(l level) (field, error) {
 		if !known {
 			e, known = companion(l, name)
 		}
-		if !known {
-			return done, &BodyError{Element: clip(string(name)), Detail: "is not one that is accepted here"}
+		if !known && c.open {
+			e, known = l.open(string(name))
 		}
-		if e.field == ignored {
-			if _, err := c.dec.ReadValue(); err != nil {
-				return done, err
+		if !known {
+			return fieldDone, refusedElement(cut(string(name)), "is not one that is accepted here")
+		}
+		if e.field == fieldIgnored {
+			if err := c.skip(); err != nil {
+				return fieldDone, err
 			}
 			continue
 		}
 		return e.field, nil
 	}
 }
+
+func (c *jsonCursor) skip() error {
+	_, err := c.dec.ReadValue()
+	return err
+}
+
+func (c *jsonCursor) tolerate(open bool) { c.open = open }
+
+func (c *jsonCursor) begin() int { return c.from }
+
+func (c *jsonCursor) end() int { return int(c.dec.InputOffset()) }
 
 // companion finds the ignored element that a name with an underscore belongs to:
 // FHIR's JSON keeps the extensions of a primitive apart from its value.
@@ -123,7 +145,7 @@ func companion(l level, name []byte) (element, bool) {
 		return element{}, false
 	}
 	e, known := l[string(name[1:])]
-	return e, known && e.field == ignored
+	return e, known && e.field == fieldIgnored
 }
 
 func (c *jsonCursor) resourceType(f *jsonFrame) error {
@@ -132,7 +154,7 @@ func (c *jsonCursor) resourceType(f *jsonFrame) error {
 		return in("resourceType", err)
 	}
 	if got != f.resource {
-		return &BodyError{Element: "resourceType", Detail: "is not " + f.resource}
+		return refusedElement("resourceType", "is not "+f.resource)
 	}
 	f.typed = true
 	return nil
@@ -145,7 +167,7 @@ func (c *jsonCursor) pop() error {
 	last := c.frames[len(c.frames)-1]
 	c.frames = c.frames[:len(c.frames)-1]
 	if last.resource != "" && !last.typed {
-		return &BodyError{Element: "resourceType", Detail: "is missing"}
+		return refusedElement("resourceType", "is missing")
 	}
 	return nil
 }
@@ -168,12 +190,12 @@ func (c *jsonCursor) text() (string, error) {
 	}
 	raw := quoted[1 : len(quoted)-1]
 	switch string(raw) { // what almost every resource has costs no allocation
-	case documentReference:
-		return documentReference, nil
-	case statusCurrent:
-		return statusCurrent, nil
-	case uriSystem:
-		return uriSystem, nil
+	case fhirpath.DocumentReference:
+		return fhirpath.DocumentReference, nil
+	case "current":
+		return "current", nil
+	case "urn:ietf:rfc:3986":
+		return "urn:ietf:rfc:3986", nil
 	}
 	s := string(raw)
 	return s, plain(s)
@@ -187,7 +209,7 @@ func (c *jsonCursor) each(f func() error) error {
 		return err
 	}
 	if c.dec.PeekKind() == ']' {
-		return &BodyError{Detail: "is an empty array"}
+		return refused("is an empty array")
 	}
 	for c.dec.PeekKind() != ']' {
 		if err := f(); err != nil {
@@ -203,7 +225,7 @@ func (c *jsonCursor) unexpected(detail string) error {
 	if _, err := c.dec.ReadValue(); err != nil {
 		return err
 	}
-	return &BodyError{Detail: detail}
+	return refused(detail)
 }
 
 // tooDeep reports whether body nests deeper than maxDepth. It trusts nothing but

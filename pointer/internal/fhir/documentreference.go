@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fhir
+
+import (
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+)
+
+// A DocumentReference is what ownership needs of one.
+type DocumentReference struct {
+	ID, Version      string
+	Custodian        asid.ODSCode
+	Status, Subject  string
+	MasterIdentifier Identifier
+	RelatesTo        []Relation
+
+	meta   span
+	cuts   []span // id, meta.versionId, meta.version and meta.lastUpdated, in the body's order
+	target span   // of the only relation
+	status span
+}
+
+// An Identifier is a FHIR identifier.
+type Identifier struct{ System, Value string }
+
+// A Relation is one relatesTo.
+type Relation struct {
+	Code       string
+	ID         string // the logical id in target.reference; empty if there is none
+	Identifier Identifier
+}
+
+// documentReference reads the whole body into p.
+func (r Reader) documentReference(c cursor, p *DocumentReference) error {
+	if err := c.resource(fhirpath.DocumentReference); err != nil {
+		return err
+	}
+	c.tolerate(r.Stored)
+	for {
+		f, err := c.next(documentReferenceLevel)
+		if err != nil {
+			return err
+		}
+		from := c.begin()
+		switch f {
+		case fieldDone:
+			return nil
+		case fieldID:
+			p.ID, err = logicalID(c)
+			p.cuts = append(p.cuts, span{from, c.end()})
+			err = in("id", err)
+		case fieldMeta:
+			err = in("meta", r.readMeta(c, p))
+			p.meta = span{from, c.end()}
+		case fieldStatus:
+			p.Status, err = c.text()
+			p.status = span{from, c.end()}
+			err = in("status", err)
+		case fieldSubject:
+			var ref referenceTo
+			if ref, err = r.readReference(c); err == nil {
+				p.Subject, err = r.patient(ref)
+			}
+			err = in("subject", err)
+		case fieldCustodian:
+			err = in("custodian", r.readCustodian(c, p))
+		case fieldMasterIdentifier:
+			p.MasterIdentifier, err = readIdentifier(c, r.Stored)
+			err = in("masterIdentifier", err)
+		case fieldRelatesTo:
+			err = in("relatesTo", r.readRelations(c, p))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readCustodian is as strict about what is stored as about what is sent.
+func (r Reader) readCustodian(c cursor, p *DocumentReference) error {
+	strict := r
+	strict.Stored = false
+	c.tolerate(false)
+	ref, err := strict.readReference(c)
+	c.tolerate(r.Stored)
+	if err == nil {
+		p.Custodian, err = ref.organisation(r.Relative)
+	}
+	return err
+}
+
+func (r Reader) readRelations(c cursor, p *DocumentReference) error {
+	if r.Stored {
+		return c.skip()
+	}
+	return c.each(func() error {
+		rel, target, err := r.readRelation(c)
+		p.RelatesTo = append(p.RelatesTo, rel)
+		p.target = target
+		return err
+	})
+}
+
+func logicalID(c cursor) (string, error) {
+	id, err := c.text()
+	if err == nil && !fhirpath.IsID(id) {
+		err = refused("is not an id")
+	}
+	return id, err
+}
+
+func (r Reader) readMeta(c cursor, p *DocumentReference) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	for {
+		f, err := c.next(metaLevel)
+		if err != nil || f == fieldDone {
+			return err
+		}
+		from := c.begin()
+		switch f {
+		case fieldVersionID: // has the form of an id
+			if p.Version, err = logicalID(c); err != nil {
+				return in("versionId", err)
+			}
+		default: // the store's own to say
+			if err := c.skip(); err != nil {
+				return err
+			}
+		}
+		p.cuts = append(p.cuts, span{from, c.end()})
+	}
+}
+
+func readIdentifier(c cursor, partial bool) (id Identifier, err error) {
+	if err := c.enter(); err != nil {
+		return Identifier{}, err
+	}
+	for {
+		f, err := c.next(identifierLevel)
+		if err != nil {
+			return Identifier{}, err
+		}
+		switch f {
+		case fieldDone:
+			if !partial && (id.System == "" || id.Value == "") {
+				return Identifier{}, refused("lacks its system or its value")
+			}
+			return id, nil
+		case fieldSystem:
+			id.System, err = c.text()
+			err = in("system", err)
+		case fieldValue:
+			id.Value, err = c.text()
+			err = in("value", err)
+		}
+		if err != nil {
+			return Identifier{}, err
+		}
+	}
+}
+
+func (r Reader) readRelation(c cursor) (rel Relation, at span, err error) {
+	if err := c.enter(); err != nil {
+		return Relation{}, span{}, err
+	}
+	for {
+		f, err := c.next(relatesToLevel)
+		if err != nil || f == fieldDone {
+			return rel, at, err
+		}
+		switch f {
+		case fieldCode:
+			rel.Code, err = c.text()
+			err = in("code", err)
+		case fieldTarget:
+			from := c.begin()
+			lenient := r
+			lenient.Stored = r.TargetIsID // an identifier without a system
+			var ref referenceTo
+			if ref, err = lenient.readReference(c); err == nil {
+				rel.ID, rel.Identifier, err = r.pointer(ref)
+			}
+			at = span{from, c.end()}
+			err = in("target", err)
+		}
+		if err != nil {
+			return Relation{}, span{}, err
+		}
+	}
+}

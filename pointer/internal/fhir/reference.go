@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fhir
+
+import (
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+)
+
+const organisationType = "Organization/"
+
+// A referenceTo is a FHIR Reference: by URL, by identifier, or by both.
+type referenceTo struct {
+	url        string
+	identifier Identifier
+}
+
+func (r Reader) readReference(c cursor) (ref referenceTo, err error) {
+	if err := c.enter(); err != nil {
+		return referenceTo{}, err
+	}
+	for {
+		f, err := c.next(referenceLevel)
+		if err != nil || f == fieldDone {
+			return ref, err
+		}
+		switch f {
+		case fieldReference:
+			ref.url, err = c.text()
+			err = in("reference", err)
+		case fieldIdentifier:
+			ref.identifier, err = readIdentifier(c, r.Stored)
+			err = in("identifier", err)
+		}
+		if err != nil {
+			return referenceTo{}, err
+		}
+	}
+}
+
+// organisation returns the ODS code that a custodian has: in the URL (STU3), in
+// the identifier (R4), or, if it has both, the same code in both.
+func (ref referenceTo) organisation(relative bool) (asid.ODSCode, error) {
+	const element = "custodian"
+	var byURL, byIdentifier asid.ODSCode
+	if ref.url != "" {
+		code, found := strings.CutPrefix(ref.url, spine.OrganizationURL)
+		if !found && relative {
+			code, found = strings.CutPrefix(ref.url, organisationType)
+		}
+		ods, err := asid.ParseODSCode(code)
+		if !found || err != nil {
+			return asid.ODSCode{}, invalid(element, "does not refer to "+spine.OrganizationURL+"[ODS code]")
+		}
+		byURL = ods
+	}
+	if ref.identifier != (Identifier{}) {
+		ods, err := asid.ParseODSCode(ref.identifier.Value)
+		if ref.identifier.System != spine.ODSSystem || err != nil {
+			return asid.ODSCode{}, invalid(element, "has an identifier that is no ODS code of "+spine.ODSSystem)
+		}
+		byIdentifier = ods
+	}
+	switch {
+	case byURL.IsZero() && byIdentifier.IsZero():
+		return asid.ODSCode{}, invalid(element, "names no organisation")
+	case byURL.IsZero():
+		return byIdentifier, nil
+	case byIdentifier.IsZero() || byIdentifier == byURL:
+		return byURL, nil
+	default:
+		return asid.ODSCode{}, invalid(element, "names two organisations, one by reference and one by identifier")
+	}
+}
+
+// patient returns the URL of a subject: that of the reference (STU3), or the one
+// that the NHS number in the identifier has on the PDS (R4).
+func (r Reader) patient(ref referenceTo) (string, error) {
+	const element = "subject"
+	byIdentifier := ""
+	if id := ref.identifier; id.System == spine.PatientSystem && ascii.Digits(id.Value) {
+		byIdentifier = spine.PatientURL + id.Value
+	} else if id != (Identifier{}) && !r.Stored {
+		return "", invalid(element, "has an identifier that is no NHS number of "+spine.PatientSystem)
+	}
+	switch {
+	case r.Stored && ref.url == "":
+		return byIdentifier, nil
+	case r.Stored && byIdentifier != "" && !isAbsolute(ref.url): // Patient/123 is the store's own record of that patient
+		return byIdentifier, nil
+	case r.Stored:
+		return ref.url, nil
+	case ref.url == "" && byIdentifier == "":
+		return "", invalid(element, "names no patient")
+	case ref.url == "":
+		return byIdentifier, nil
+	case byIdentifier != "" && byIdentifier != ref.url:
+		return "", invalid(element, "names two patients, one by reference and one by identifier")
+	case !isAbsolute(ref.url):
+		return "", invalid(element, "is not an absolute reference")
+	default:
+		return ref.url, nil
+	}
+}
+
+// pointer returns the pointer that a relatesTo has as its target, by logical id,
+// identifier or both. The URL is a logical id, DocumentReference/[id], or that
+// behind an absolute base; only the id counts, and nothing is fetched.
+func (r Reader) pointer(ref referenceTo) (id string, identifier Identifier, err error) {
+	const element = "relatesTo"
+	fault := func(detail string) (string, Identifier, error) {
+		return "", Identifier{}, invalid(element, detail)
+	}
+	if ref.url == "" && ref.identifier == (Identifier{}) {
+		return fault("has a target with neither reference nor identifier")
+	}
+	if r.TargetIsID {
+		system, value := ref.identifier.System, ref.identifier.Value
+		if ref.url != "" || system != "" && system != spine.ODSSystem || !fhirpath.IsID(value) {
+			return fault("has a target other than the logical id of a pointer as the value of an identifier")
+		}
+		return value, Identifier{}, nil
+	}
+	if ref.url == "" {
+		return "", ref.identifier, nil
+	}
+	id = ref.url
+	if i := strings.LastIndexByte(ref.url, '/'); i >= 0 {
+		base := ref.url[:i]
+		at, typed := strings.CutSuffix(base, "/"+fhirpath.DocumentReference)
+		if base != fhirpath.DocumentReference && (!typed || !isAbsolute(at)) {
+			return fault("refers to what is no DocumentReference")
+		}
+		id = ref.url[i+1:]
+	}
+	if !fhirpath.IsID(id) {
+		return fault("refers to what is no DocumentReference")
+	}
+	return id, ref.identifier, nil
+}
+
+// isAbsolute reports whether s is an https URL that all readers take alike: a
+// host and a path, no user, query or fragment, nothing encoded, no segment that
+// begins with a dot.
+func isAbsolute(s string) bool {
+	rest, found := strings.CutPrefix(s, "https://")
+	if !found || strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, ":") {
+		return false
+	}
+	for i := 0; i < len(rest); i++ {
+		if c := rest[i]; !ascii.Alphanumeric(c) && strings.IndexByte("-._~:/", c) < 0 {
+			return false
+		}
+	}
+	return !strings.Contains(rest, "//") && !strings.Contains(rest, "/.")
+}
