@@ -4,7 +4,6 @@ package asid
 
 import (
 	"crypto/x509"
-	"slices"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
@@ -79,19 +78,4 @@ func (c *Access) authorize(sys *System) error {
 		return &RequestError{Rule: RuleInteraction, ASID: c.From, Interaction: c.Observed, Err: ErrNotAssociated}
 	}
 	return nil
-}
-
-// assured reports whether the system may perform the interaction.
-func (s *System) assured(id InteractionID) bool {
-	// A copy of a System keeps the index, whatever became of its Interactions.
-	if i, found := s.index[id]; found && i < len(s.Interactions) && s.Interactions[i] == id {
-		return true
-	}
-	return slices.Contains(s.Interactions, id)
-}
-
-// Assured reports whether the system may perform the interaction.
-// DocumentReferencePatch counts as DocumentReferenceUpdate.
-func (s *System) Assured(id InteractionID) bool {
-	return s.assured(id) || id == DocumentReferenceUpdate && s.assured(DocumentReferencePatch)
 }

@@ -36,7 +36,8 @@ type Authorizer struct {
 	Time     func() time.Time // nil: time.Now
 
 	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
-	Logger       *slog.Logger                                    // audit: one record per request; nil: none
+	Logger       *slog.Logger                                    // audit: one record for each request; nil: none
+	Audit        *Audit                                          // what is in the records; nil: see [Audit]
 }
 
 // Validate returns a [*ConfigError] if a required field is missing or a field
@@ -95,10 +96,15 @@ func (a *Authorizer) Middleware(next http.Handler) http.Handler {
 		peers: a.Peers, protocol: a.Protocol, requireInteraction: a.RequireInteraction, testIDs: a.TestIDs, self: a.Self,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &response{ResponseWriter: w}
+		trail, r := newTrail(a.Audit, a.Logger, a.Time, r)
+		answer := &response{ResponseWriter: w, trail: trail}
 		var in incoming
 		caller, err := a.judge(r, by, &in)
-		logDecision(a.Logger, r, &in, err)
+		in.pointer = idOf(r.URL.Path)
+		if err == nil {
+			err = trail.intend(r, &in)
+		}
+		defer answer.record(r, &in, err)
 		if err != nil {
 			refuse(a.ErrorHandler, answer, r, err)
 			return

@@ -3,8 +3,11 @@
 package asid_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -79,4 +82,43 @@ func TestPatchCountsAsUpdate(t *testing.T) {
 	assert.ErrorIs(t, asid.Authorize(&sys, access), asid.ErrMismatch)
 	access.Claimed, access.Observed = "", asid.DocumentReferenceDelete
 	assert.ErrorIs(t, asid.Authorize(&sys, access), asid.ErrNotAssociated)
+}
+
+func TestTheAuditRecordSaysWhatBoundThePeer(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*asid.System){
+		"bound=fqdn":      func(*asid.System) {},
+		"bound=party-key": func(s *asid.System) { s.SharedFQDNs = s.FQDNs },
+	} {
+		sys := provider
+		change(&sys)
+		memory, err := asid.NewMemory(sys)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		a := authorizer(t)
+		a.Registry, a.Logger = memory, slog.New(slog.NewTextHandler(&log, nil))
+		_, got := judge(t, a, create())
+		require.NoError(t, got.err)
+		assert.Contains(t, log.String(), want)
+	}
+}
+
+func TestATransportMayNameAPatch(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	transport := &asid.Transport{
+		From: provider.ASID, To: nrl, Interaction: asid.DocumentReferencePatch, Claims: asid.Claims{Organization: ods("RR8")},
+		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			return nil, http.ErrHandlerTimeout
+		}),
+	}
+	r, err := http.NewRequest(http.MethodPatch, "https://nrl.nhs.uk/STU3/DocumentReference/1", strings.NewReader("{}"))
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(r)
+	require.ErrorIs(t, err, http.ErrHandlerTimeout)
+	assert.Equal(t, string(asid.DocumentReferencePatch), sent.Header.Get("InteractionID"))
+	token, err := asid.ParseToken(strings.TrimPrefix(sent.Header.Get("Authorization"), "Bearer "))
+	require.NoError(t, err)
+	assert.Equal(t, "patient/DocumentReference.write", token.Scope)
 }

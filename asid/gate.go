@@ -29,7 +29,8 @@ type Gate struct {
 	Time     func() time.Time // nil: time.Now
 
 	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
-	Logger       *slog.Logger                                    // audit: one record per request; nil: none
+	Logger       *slog.Logger                                    // audit: one record for each request; nil: none
+	Audit        *Audit                                          // what is in the records; nil: see [Audit]
 }
 
 // Validate returns a [*ConfigError] if a required field is missing or a field
@@ -82,12 +83,16 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 	warnUnverified(g.Logger, g.Peers)
 	by := &reader{peers: g.Peers, protocol: SSP, testIDs: g.TestIDs, self: g.Self}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &response{ResponseWriter: w, noStore: true}
+		trail, r := newTrail(g.Audit, g.Logger, g.Time, r)
+		answer := &response{ResponseWriter: w, noStore: true, trail: trail}
 		// A handler that writes nothing leaves the header to the server.
 		defer answer.mark()
 		var in incoming
 		next, err := g.judge(r, by, &in, find)
-		logDecision(g.Logger, r, &in, err)
+		if err == nil {
+			err = trail.intend(r, &in)
+		}
+		defer answer.record(r, &in, err)
 		if err != nil {
 			refuse(g.ErrorHandler, answer, r, err)
 			return

@@ -22,6 +22,7 @@ type incoming struct {
 	token       *Token
 	observed    InteractionID // what method and path amount to; empty until it is known
 	bound       Binding       // if it was authorised
+	pointer     string        // the logical id in the path or of the context, for the audit
 }
 
 // A reader reads requests of one protocol that are meant for self.

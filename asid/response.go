@@ -3,7 +3,10 @@
 package asid
 
 import (
+	"bufio"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -16,6 +19,7 @@ type response struct {
 	http.ResponseWriter
 	noStore bool // the answer carries Cache-Control: no-store, whatever its handler sets
 	sent    bool // the header
+	trail   *trail
 }
 
 // mark sets the header anew.
@@ -39,6 +43,26 @@ func (u *response) before() {
 	}
 }
 
+// send notes that the header is sent, with that status if none was sent before.
+func (u *response) send(status int) {
+	if u.sent {
+		return
+	}
+	u.sent = true
+	if u.trail != nil {
+		u.trail.status, u.trail.header = status, u.Header()
+	}
+}
+
+// Hijack refuses: what is written to the connection afterwards nobody would judge.
+// It is here so that the attempt is recorded.
+func (u *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if u.trail != nil {
+		u.trail.aborted = "hijack"
+	}
+	return nil, nil, fmt.Errorf("behind this package: %w", http.ErrNotSupported)
+}
+
 // noStoreValue is shared by all answers; its capacity is its length, so that
 // nothing can be appended to it in place.
 var noStoreValue = []string{"no-store"}
@@ -47,21 +71,32 @@ func (u *response) WriteHeader(status int) {
 	u.before()
 	u.ResponseWriter.WriteHeader(status)
 	// Informational answers come before the header proper.
-	u.sent = u.sent || status >= 200
+	if status >= 200 {
+		u.send(status)
+	}
 }
 
 func (u *response) Write(p []byte) (int, error) {
 	u.before()
-	u.sent = true
-	return u.ResponseWriter.Write(p)
+	u.send(http.StatusOK)
+	n, err := u.ResponseWriter.Write(p)
+	if u.trail != nil && u.trail.response != nil {
+		u.trail.response.take(p[:n])
+	}
+	return n, err
 }
 
 // ReadFrom lets the server send a file without copying it. What cannot be read
 // sends no header.
 func (u *response) ReadFrom(r io.Reader) (int64, error) {
 	u.before()
+	if u.trail != nil && u.trail.response != nil {
+		r = &readBody{io.NopCloser(r), u.trail.response}
+	}
 	n, err := io.Copy(u.ResponseWriter, r)
-	u.sent = u.sent || n > 0
+	if n > 0 {
+		u.send(http.StatusOK)
+	}
 	return n, err
 }
 
@@ -69,6 +104,7 @@ func (u *response) ReadFrom(r io.Reader) (int64, error) {
 // http.ResponseController may do.
 func (u *response) FlushError() error {
 	u.before()
+	u.send(http.StatusOK)
 	return http.NewResponseController(u.ResponseWriter).Flush()
 }
 

@@ -223,7 +223,7 @@ func plausibleScope(s string) bool {
 func scope(method string, interaction InteractionID) string {
 	pointers, reads := false, method == http.MethodGet || method == http.MethodHead
 	switch interaction {
-	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferenceDelete:
+	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
 		pointers = true
 	}
 	switch {
@@ -255,7 +255,7 @@ func (t *Token) checkSubject(by *tokenRules) error {
 		subject, reason = t.Patient, patientAccess
 	case by.nrl():
 		switch by.interaction {
-		case DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferenceDelete:
+		case DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
 		default:
 			return missingClaim("requesting_user")
 		}

@@ -4,6 +4,7 @@ package revocation
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,8 @@ import (
 // was asked for; what comes must come in full. It does not mind the
 // Content-Type: what a document is shows when it is parsed, and its signature
 // says the rest. A host must be written in ASCII (RFC 5280 section 7.4). The zero
-// value reaches crl.nhs.uk only. An HTTPFetcher is safe for concurrent use; its
-// fields must not change once it is used.
+// value reaches crl.nhs.uk and ocsp.nhs.uk only. An HTTPFetcher is safe for
+// concurrent use; its fields must not change once it is used.
 type HTTPFetcher struct {
 	// Client makes the requests; nil: one of its own, with the proxy that the
 	// environment names and 10 s for each request, which connects to no
@@ -33,13 +34,18 @@ type HTTPFetcher struct {
 	// very address. With a client of the user's, connecting is its business.
 	Client *http.Client
 
-	// Hosts judges the URL in the certificate; nil: AllowHosts("crl.nhs.uk").
+	// Hosts judges the URL in the certificate; nil: AllowHosts("crl.nhs.uk",
+	// "ocsp.nhs.uk").
 	Hosts HostPolicy
 
 	// Rewrite says where to go instead, after Hosts has agreed; nil: as the URL
 	// stands. What it returns, and a proxy, is the operator's word: addresses
 	// are not checked then.
 	Rewrite func(*url.URL) (*url.URL, error)
+
+	// UserAgent is the header of that name; empty: "nrlsecurity". Some egress
+	// proxies let through by it.
+	UserAgent string
 
 	once sync.Once
 	own  *http.Client
@@ -50,9 +56,10 @@ const (
 	maxHeaderBytes   = 64 << 10
 	maxRetryAfter    = 24 * time.Hour
 	identityEncoding = "identity"
+	userAgent        = "nrlsecurity"
 )
 
-var defaultHosts = AllowHosts("crl.nhs.uk")
+var defaultHosts = AllowHosts("crl.nhs.uk", "ocsp.nhs.uk")
 
 // Fetch implements Fetcher. The error is a *FetchError; errors.Is finds
 // ErrHostNotAllowed and ErrTooLarge in it.
@@ -133,6 +140,10 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 	if err != nil {
 		return nil, err
 	}
+	// A question may be asked twice: a client that keeps connections may send it
+	// again where the server has closed one. An empty value is not sent.
+	request.Header["Idempotency-Key"] = []string{}
+	request.Header.Set("User-Agent", cmp.Or(f.UserAgent, userAgent))
 	// Named outright, it keeps net/http from decoding by itself.
 	request.Header.Set("Accept-Encoding", identityEncoding)
 	for name, value := range map[string]string{
@@ -155,22 +166,24 @@ func read(answer *http.Response, r Request) (*Response, error) {
 			return nil, fail
 		}
 		return &Response{NotModified: true, ETag: r.ETag, LastModified: r.LastModified}, nil
-	case answer.StatusCode != http.StatusOK:
+	case answer.StatusCode >= 300 && answer.StatusCode < 400:
+		fail.Err = fmt.Errorf("the redirect to %s is not followed; Rewrite may go there", quote(answer.Header.Get("Location")))
+		return nil, fail
+	case answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusNonAuthoritativeInfo:
 		return nil, fail
 	case answer.Uncompressed || !plain(answer.Header.Values("Content-Encoding")):
-		fail.Err = errors.New("the answer is encoded, though that was not allowed")
+		fail.Err = fmt.Errorf("the answer has the Content-Encoding %s, though none was allowed", quote(strings.Join(answer.Header.Values("Content-Encoding"), ", ")))
 		return nil, fail
 	case answer.ContentLength > r.MaxBytes:
 		fail.Err = fmt.Errorf("%w: %d bytes, of at most %d", ErrTooLarge, answer.ContentLength, r.MaxBytes)
 		return nil, fail
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, r.MaxBytes+1))
+	body, err := readBody(answer, r.MaxBytes)
+	if err == nil {
+		err = notADocument(answer, body)
+	}
 	if err != nil {
 		fail.Err = err
-		return nil, fail
-	}
-	if int64(len(body)) > r.MaxBytes {
-		fail.Err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, r.MaxBytes)
 		return nil, fail
 	}
 	return &Response{
@@ -180,9 +193,50 @@ func read(answer *http.Response, r Request) (*Response, error) {
 	}, nil
 }
 
+// readBody reads the body into a buffer of its size, where that is said.
+func readBody(answer *http.Response, most int64) ([]byte, error) {
+	var body bytes.Buffer
+	if answer.ContentLength > 0 {
+		body.Grow(int(answer.ContentLength) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(io.LimitReader(answer.Body, most+1)); err != nil {
+		return nil, err
+	}
+	if int64(body.Len()) > most {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
+	}
+	return body.Bytes(), nil
+}
+
+// notADocument says what came where it can be told at a glance that it is neither
+// DER nor PEM: a parser would say what it is not.
+func notADocument(answer *http.Response, body []byte) error {
+	what := ""
+	switch text := bytes.TrimSpace(body[:min(len(body), 512)]); {
+	case bytes.HasPrefix(text, []byte("<")):
+		what = "a web page, as a log-in portal or a proxy sends it"
+	case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
+		what = "a gzip file"
+	case bytes.HasPrefix(body, []byte("PK\x03\x04")):
+		what = "a zip file"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w: what came, as %s, is %s", ErrMalformed, quote(answer.Header.Get("Content-Type")), what)
+}
+
+// quote bounds what an answer can add to an error, and makes one line of it.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "..."
+	}
+	return strconv.QuoteToASCII(s)
+}
+
 func plain(encodings []string) bool {
 	for _, encoding := range encodings {
-		if !strings.EqualFold(encoding, identityEncoding) {
+		if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, identityEncoding) {
 			return false
 		}
 	}

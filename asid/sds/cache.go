@@ -215,13 +215,12 @@ func (c *cache[K, V]) move(e *entry[K, V], to kind) {
 }
 
 // refresh looks up again, until ctx ends, what was used since it was last looked
-// up and is about to expire. It works with half of the look-ups that may be in
-// flight, so that callers find a slot.
-func (c *cache[K, V]) refresh(ctx context.Context) {
+// up and is about to expire, so many keys at once.
+func (c *cache[K, V]) refresh(ctx context.Context, atOnce int) {
 	every := max(c.policy.MaxAge/20, 100*time.Millisecond)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	workers := make(chan struct{}, max(c.policy.MaxQueries/2, 1))
+	workers := make(chan struct{}, atOnce)
 	var flying sync.WaitGroup
 	defer flying.Wait() // a flight ends by its time-out at the latest
 	for {

@@ -129,8 +129,9 @@ func (f *FHIR) Run(ctx context.Context) error {
 		return err
 	}
 	var refreshing sync.WaitGroup
-	refreshing.Go(func() { f.senders.refresh(ctx) })
-	refreshing.Go(func() { f.parties.refresh(ctx) })
+	// One at a time, so that a caller's request waits for one other at the most.
+	refreshing.Go(func() { f.senders.refresh(ctx, 1) })
+	refreshing.Go(func() { f.parties.refresh(ctx, 1) })
 	refreshing.Wait()
 	return ctx.Err()
 }
@@ -205,7 +206,7 @@ func (f *FHIR) assured(ctx context.Context, s asid.Sender) (*asid.System, error)
 		}
 		sys.SharedFQDNs = sys.FQDNs
 	}
-	return sys, nil
+	return checked(sys)
 }
 
 // A party is a party key and for whom its FQDNs are looked up.

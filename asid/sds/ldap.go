@@ -144,14 +144,16 @@ func (d *LDAP) Lookup(ctx context.Context, id asid.ID) (*asid.System, error) {
 }
 
 // Run refreshes what is in use before it expires, until ctx ends, and then closes
-// the connection. Without it answers are looked up again when they have expired.
+// the connection. Without it answers are looked up again when they have expired,
+// and a connection is closed after five minutes without use.
 func (d *LDAP) Run(ctx context.Context) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
 	var refreshing sync.WaitGroup
-	refreshing.Go(func() { d.systems.refresh(ctx) })
-	refreshing.Go(func() { d.parties.refresh(ctx) })
+	half := max(d.systems.policy.MaxQueries/2, 1) // so that callers find a slot
+	refreshing.Go(func() { d.systems.refresh(ctx, half) })
+	refreshing.Go(func() { d.parties.refresh(ctx, half) })
 	refreshing.Wait()
 	d.link.close()
 	return ctx.Err()
@@ -192,7 +194,7 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (*asid.System, error) {
 		record.system.FQDNs, record.system.SharedFQDNs = fqdns, fqdns
 	}
 	d.dropped.note(d.Logger, "ASID "+id.String(), record.dropped)
-	return record.system, nil
+	return checked(record.system)
 }
 
 // find returns the record of an ASID. Where there is a canary, an ASID is unknown if

@@ -38,7 +38,8 @@ func LDIF(name string) func(context.Context) (Systems, error) {
 // ReadLDIF reads the systems of an export in LDIF: content, not changes. Records of
 // other classes than nhsAs and nhsMhs are passed over. A record of an ASID that is
 // there several times counts if each says the same; if not, that ASID cannot be
-// told and the others are not affected. The error is an [*Error].
+// told and the others are not affected. A last line without an end is that of an
+// export that was cut off. The error is an [*Error].
 func ReadLDIF(ctx context.Context, r io.Reader) (Systems, error) {
 	l := &ldifReader{r: bufio.NewReaderSize(r, 64<<10)}
 	c := newCollector()
@@ -176,6 +177,7 @@ func (l *ldifReader) peek() ([]byte, error) {
 			if len(line) == 0 {
 				return nil, io.EOF
 			}
+			return nil, fmt.Errorf("the last line has no end: %w", ErrPartial)
 		} else if err != nil {
 			return nil, err
 		}

@@ -27,14 +27,17 @@ type link struct {
 	mu       sync.Mutex // guards what follows and is not held while connecting
 	session  *session   // nil: none
 	dialling chan struct{}
-	err      error     // why the last attempt failed; nil: it did not
-	failures int       // in a row
-	again    time.Time // when to try again after them
+	err      error       // why the last attempt failed; nil: it did not
+	failures int         // in a row
+	again    time.Time   // when to try again after them
+	idle     *time.Timer // closes a connection of which no use is made
 }
 
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 15 * time.Second
+
+	idleAfter = 5 * time.Minute
 )
 
 // with calls ask with a connection whose other end is verified now. If that
@@ -56,6 +59,7 @@ func (l *link) with(ctx context.Context, ask func(searcher) error) error {
 		stop := context.AfterFunc(ctx, s.close)
 		err = ask(s)
 		stop()
+		l.rest()
 		if err == nil || err == asid.ErrNotFound || !broken(err) {
 			return err
 		}
@@ -111,6 +115,16 @@ func (l *link) get(ctx context.Context) (s *session, fresh bool, err error) {
 	}
 }
 
+// rest has the connection closed when no use is made of it for a while.
+func (l *link) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.idle == nil {
+		l.idle = time.AfterFunc(idleAfter, l.close)
+	}
+	l.idle.Reset(idleAfter)
+}
+
 // pause returns for how long no connection is attempted.
 func (l *link) pause() time.Duration {
 	l.mu.Lock()
@@ -132,6 +146,9 @@ func (l *link) drop(s *session) {
 func (l *link) close() {
 	l.mu.Lock()
 	s := l.session
+	if l.idle != nil {
+		l.idle.Stop()
+	}
 	l.mu.Unlock()
 	if s != nil {
 		l.drop(s)

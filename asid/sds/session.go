@@ -50,7 +50,10 @@ func (l *link) dial(ctx context.Context) (*session, error) {
 	s.conn.SetTimeout(l.timeout)
 	s.conn.Start()
 	if l.greet != nil {
-		if err := l.greet(s); err != nil {
+		stop := context.AfterFunc(ctx, s.close)
+		err := l.greet(s)
+		stop()
+		if err != nil {
 			s.close()
 			return nil, err
 		}

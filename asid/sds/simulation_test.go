@@ -244,7 +244,7 @@ func TestSimulatedDirectory(t *testing.T) {
 		"with many queries at once":                {MaxAge: 10 * time.Minute, MaxUnknownAge: time.Minute, RetryAfter: 2 * time.Second, MaxQueries: 64},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(3) {
+			for seed := range uint64(2) {
 				synctest.Test(t, func(t *testing.T) { simulate(t, seed, policy) })
 			}
 		})

@@ -4,6 +4,7 @@ package sds
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -39,12 +40,14 @@ type Snapshot struct {
 // A snapshot never changes.
 type snapshot struct {
 	memory    *asid.Memory
+	systems   int // in memory
 	ambiguous map[asid.ID]bool
 	expires   *time.Timer
 }
 
 // Load reads the directory and uses it from then on. If it fails, what was read
-// before stays, until it is too old.
+// before stays, until it is too old. A directory that has lost more than a tenth of
+// its systems since it was read before is one that was cut off.
 func (s *Snapshot) Load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -68,6 +71,9 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if len(all.Systems) == 0 {
 		return &Error{Detail: "the directory has no system that can be used", Err: ErrPartial}
 	}
+	if before := s.current.Load(); before != nil && len(all.Systems) < before.systems-before.systems/10 {
+		return &Error{Detail: fmt.Sprintf("the directory has %d systems, and had %d", len(all.Systems), before.systems), Err: ErrPartial}
+	}
 	memory, err := asid.NewMemory(all.Systems...)
 	if err != nil {
 		return &Error{Detail: "the directory cannot be used", Err: err}
@@ -76,7 +82,7 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if left <= 0 {
 		return &Error{Detail: "the directory was out of date when it had been read"}
 	}
-	next := &snapshot{memory: memory, ambiguous: make(map[asid.ID]bool, len(all.Ambiguous))}
+	next := &snapshot{memory: memory, systems: len(all.Systems), ambiguous: make(map[asid.ID]bool, len(all.Ambiguous))}
 	for _, id := range all.Ambiguous {
 		next.ambiguous[id] = true
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,12 +84,13 @@ func TestReadLDIF(t *testing.T) {
 		dropped   int
 		bad       bool
 	}{
-		"whole":                           {text: whole, systems: 3},
-		"with a version and a comment":    {text: "version: 1\n# an export\n#  of ours\n\n" + whole, systems: 3},
-		"without an end of the last line": {text: strings.TrimRight(whole, "\n"), systems: 3},
-		"with CRLF":                       {text: strings.ReplaceAll(whole, "\n", "\r\n"), systems: 3},
-		"with lines that go on":           {text: strings.ReplaceAll(whole, "DocumentReference", "Document\n Ref\n erence"), systems: 3},
-		"with a record three times":       {text: strings.Repeat(as("200000000205", create), 3), systems: 1},
+		"whole":                            {text: whole, systems: 3},
+		"with a version and a comment":     {text: "version: 1\n# an export\n#  of ours\n\n" + whole, systems: 3},
+		"without an empty line at its end": {text: strings.TrimRight(whole, "\n") + "\n", systems: 3},
+		"cut off":                          {text: whole[:len(whole)-5], bad: true},
+		"with CRLF":                        {text: strings.ReplaceAll(whole, "\n", "\r\n"), systems: 3},
+		"with lines that go on":            {text: strings.ReplaceAll(whole, "DocumentReference", "Document\n Ref\n erence"), systems: 3},
+		"with a record three times":        {text: strings.Repeat(as("200000000205", create), 3), systems: 1},
 		"with a record that says another thing": {text: as("200000000205", create) + as("200000000205", create+"x") + as("200000000206", create),
 			systems: 1, ambiguous: 1},
 		"with such a record three times":  {text: as("200000000205", create) + as("200000000205", create+"x") + as("200000000205", create), ambiguous: 1},
@@ -122,7 +124,7 @@ func TestReadLDIF(t *testing.T) {
 }
 
 func FuzzReadLDIF(f *testing.F) {
-	f.Add([]byte("version: 1\n\ndn: o=nhs\nobjectClass: nhsAs\nuniqueIdentifier:: MjAwMDAwMDAwMjA1\nnhsAsSvcIA: urn:a1:b\n c\n"))
+	f.Add([]byte("version: 1\n\ndn: o=nhs\nobjectClass: nhsAs\nuniqueIdentifier:: MjAwMDAwMDAwMjA1\nnhsAsSvcIA: urn:a1:b\n c\n\n"))
 	f.Add([]byte("#\n \ndn:o=nhs\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		all, err := sds.ReadLDIF(t.Context(), bytes.NewReader(text))
@@ -148,33 +150,59 @@ func TestAmbiguousASIDIsNotUnknown(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 }
 
+var errAway = errors.New("the directory is away")
+
 func TestSnapshotGetsTooOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var err error
+		var failing atomic.Bool
 		s := &sds.Snapshot{MaxAge: 2 * time.Hour, Interval: 30 * time.Minute, Source: func(context.Context) (sds.Systems, error) {
 			time.Sleep(time.Minute)
-			return sds.Systems{Systems: []asid.System{rr8()}}, err
+			if failing.Load() {
+				return sds.Systems{}, errAway
+			}
+			return sds.Systems{Systems: []asid.System{rr8()}}, nil
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Run(ctx) }()
 		time.Sleep(5 * time.Hour)
 		lookup(t, s, rr8ID)
-		err = errors.New("the directory is away")
+		failing.Store(true)
 		time.Sleep(90 * time.Minute)
 		lookup(t, s, rr8ID)
 		assert.Error(t, s.Err())
 		time.Sleep(time.Hour)
 		_, failure := s.Lookup(t.Context(), rr8ID)
 		assertCannotTell(t, failure)
-		assert.ErrorIs(t, failure, err)
-		err = nil
+		assert.ErrorIs(t, failure, errAway)
+		failing.Store(false)
 		time.Sleep(time.Hour)
 		lookup(t, s, rr8ID)
 		cancel()
 		assert.ErrorIs(t, <-done, context.Canceled)
 	})
+}
+
+func TestSnapshotOfADirectoryThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	systems := make([]asid.System, 100)
+	for i := range systems {
+		systems[i] = asid.System{ASID: mustID(fmt.Sprintf("%012d", 1+i)), Unbound: true}
+	}
+	n := 100
+	s := &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) { return sds.Systems{Systems: systems[:n]}, nil }}
+	for _, c := range []struct {
+		systems int
+		taken   bool
+	}{{100, true}, {90, true}, {80, false}, {81, true}, {0, false}, {100, true}} {
+		n = c.systems
+		err := s.Load(t.Context())
+		assert.Equal(t, c.taken, err == nil, "%d: %v", n, err)
+		if !c.taken {
+			assert.ErrorIs(t, err, sds.ErrPartial)
+		}
+	}
 }
 
 func TestSnapshotOfNothing(t *testing.T) {

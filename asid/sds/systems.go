@@ -23,6 +23,17 @@ type Systems struct {
 	Dropped int
 }
 
+// checked returns the system as a registry gives it, with what it has been assured
+// for as fast to find as in memory.
+func checked(sys *asid.System) (*asid.System, error) {
+	sys.Unbound = len(sys.FQDNs) == 0
+	made, err := asid.NewSystem(*sys)
+	if err != nil {
+		return nil, &Error{Subject: subject(sys.ASID), Detail: "its record cannot be used", Err: err}
+	}
+	return made, nil
+}
+
 // is reports whether the record is of a class.
 func (r record) is(class string) bool {
 	return slices.ContainsFunc(r.all("objectClass"), func(s string) bool { return strings.EqualFold(s, class) })

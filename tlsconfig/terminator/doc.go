@@ -14,12 +14,14 @@
 //     nginx, HAProxy and Apache are told the SubCAs' names as well.
 //   - nginx, HAProxy and Apache compare the common name alone and accept no
 //     certificate that has several. Where certificates have a subjectAltName, it
-//     decides instead of the common name, and these three cannot tell: so they
-//     hand the certificate on, in the header Ssl-Client-Cert, for the program
-//     behind them to ask tlsconfig.FQDNs. stunnel and Envoy compare the
-//     subjectAltName; Envoy cannot accept a certificate without one.
-//     The header is a percent-encoded PEM block from nginx and Apache, and DER in
-//     base64 from HAProxy; what the client put there itself never arrives.
+//     decides instead of the common name, and these three cannot tell. stunnel and
+//     Envoy compare the subjectAltName; Envoy cannot accept a certificate without
+//     one. So all but stunnel hand the certificate on, with the protocol and the
+//     suite, to package tlsconfig/front in the program behind, which judges each
+//     request by all rules; with Params.FQDNs empty the name is left to it alone.
+//     What the client put into these headers itself never arrives there.
+//   - The program behind knows the proxy by Params.Secret, which the rendered file
+//     holds, or by a unix socket that only the proxy's user opens.
 //   - A proxy reads its CRLs when it starts: whoever renews them reloads it, and
 //     once they have expired everyone is refused. Partitioned CRLs must all be in
 //     the file. OpenSSL, on which nginx, HAProxy, Apache and stunnel rest, holds

@@ -244,16 +244,24 @@ func get(ctx context.Context, dial func(context.Context) (net.Conn, error)) (sta
 
 // start runs the program until the test ends and returns where it listens.
 func (p *proxy) start(t *testing.T, pki *testpki.PKI, backend string) (addr string) {
+	return p.startWith(t, pki, func(params *terminator.Params) { params.Backend = backend })
+}
+
+// startWith is start with params that are changed.
+func (p *proxy) startWith(t *testing.T, pki *testpki.PKI, change func(*terminator.Params)) (addr string) {
+	t.Helper()
 	files := pki.Write(t, pki.Leaf(serverFQDN))
 	dir := filepath.Dir(files.Cert)
 	dhParams := filepath.Join(dir, "ffdhe2048.pem")
 	require.NoError(t, os.WriteFile(dhParams, terminator.DHParams(), 0o600))
 	addr = testenv.FreeAddress(t)
-	rendered, err := terminator.Render(p.program, terminator.Params{
-		Listen: addr, Backend: backend,
+	params := terminator.Params{
+		Listen:      addr,
 		Certificate: files.Cert, Key: files.Key, CAs: files.CAs, CRLs: files.CRLs, DHParams: dhParams,
-		Pins: pki.Pins(), FQDNs: []string{sspFQDN},
-	})
+		Pins: pki.Pins(), FQDNs: []string{sspFQDN}, Secret: secret,
+	}
+	change(&params)
+	rendered, err := terminator.Render(p.program, params)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "config")
 	require.NoError(t, os.WriteFile(config, []byte(p.around(dir, rendered)), 0o600))

@@ -53,7 +53,7 @@ func Programs() []Program { return []Program{Nginx, HAProxy, Apache, Envoy, Stun
 // letters, digits and ._/+@-.
 type Params struct {
 	Listen      string // address that TLS is accepted on, host:port with an IP address
-	Backend     string // address of the program behind the proxy, reached without TLS, so on the same host
+	Backend     string // of the program behind the proxy, reached without TLS, so on the same host: an address, or unix: and the path of a socket
 	Certificate string // PEM file: the own leaf and its SubCA
 	Key         string // PEM file: the leaf's key
 	CAs         string // PEM file: the pinned roots and SubCAs
@@ -63,8 +63,16 @@ type Params struct {
 	// Pins are the same CAs.
 	Pins *tlsconfig.Pins
 
-	// FQDNs are the clients' names, such as the Spine Secure Proxy's.
+	// FQDNs are the clients' names, such as the Spine Secure Proxy's. nginx, HAProxy
+	// and Apache compare the common name, so where clients have theirs in a
+	// subjectAltName, or where many systems call, FQDNs stay empty, and the program
+	// behind judges the name. stunnel needs them.
 	FQDNs []string
+
+	// Secret is what the program behind knows the proxy by (front.Front.Secret): 32
+	// letters and digits or more, such as 16 random bytes in hexadecimal. nginx,
+	// HAProxy, Apache and Envoy need it unless Backend is a unix socket.
+	Secret string
 }
 
 // DHParams returns the group ffdhe2048 (RFC 7919 appendix A.1) in PEM, for a
@@ -96,6 +104,7 @@ func Render(program Program, p Params) ([]byte, error) {
 		SubCAs         []string // names in the form of RFC 2253
 		ListenHost     string
 		ListenPort     int
+		Socket         string // path of a unix socket
 	}{Params: p, Suites: tlsconfig.Suites()}
 	for _, s := range data.Suites {
 		if s.Native() {
@@ -109,6 +118,10 @@ func Render(program Program, p Params) ([]byte, error) {
 		}
 		host, port, _ := net.SplitHostPort(p.Listen)
 		data.ListenHost = host
+		data.Socket, _ = strings.CutPrefix(p.Backend, unixPrefix)
+		if data.Socket == p.Backend {
+			data.Socket = ""
+		}
 		data.ListenPort, _ = strconv.Atoi(port)
 	}
 	var out bytes.Buffer
@@ -124,11 +137,30 @@ var (
 	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]+)+$`)
 	plainFQDN = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$`)
 	plainName = regexp.MustCompile(`^[A-Za-z0-9 .,=/-]+$`)
+	// A secret needs no quoting anywhere.
+	plainSecret = regexp.MustCompile(`^[A-Za-z0-9]{32,128}$`)
 )
+
+const unixPrefix = "unix:"
 
 func (p *Params) check(program Program) (subCAs []string, err error) {
 	var errs []error
-	for name, address := range map[string]string{"Listen": p.Listen, "Backend": p.Backend} {
+	addresses := map[string]string{"Listen": p.Listen}
+	socket, unix := strings.CutPrefix(p.Backend, unixPrefix)
+	switch {
+	case !unix:
+		addresses["Backend"] = p.Backend
+	case program == Envoy:
+		errs = append(errs, errors.New("the backend of Envoy is its cluster's to name"))
+	case !plainPath.MatchString(socket):
+		errs = append(errs, fmt.Errorf("Backend is the absolute path of a socket in plain characters behind unix:, not %q", p.Backend))
+	}
+	switch {
+	case program == Stunnel || p.Secret == "" && unix:
+	case !plainSecret.MatchString(p.Secret):
+		errs = append(errs, errors.New("Secret is 32 to 128 letters and digits, by which the program behind knows the proxy"))
+	}
+	for name, address := range addresses {
 		host, port, err := net.SplitHostPort(address)
 		n, portErr := strconv.ParseUint(port, 10, 16)
 		if err != nil || portErr != nil || n == 0 || net.ParseIP(host) == nil {
@@ -147,7 +179,7 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 	if program == HAProxy && p.Key != p.Certificate+".key" {
 		errs = append(errs, fmt.Errorf("the key is read from %s.key, not from %s", p.Certificate, p.Key))
 	}
-	if len(p.FQDNs) == 0 {
+	if len(p.FQDNs) == 0 && program == Stunnel { // behind which nobody judges
 		errs = append(errs, errors.New("FQDNs name no client"))
 	}
 	for _, fqdn := range p.FQDNs {

@@ -26,9 +26,11 @@ func params(pki *testpki.PKI) terminator.Params {
 		Listen: "127.0.0.1:443", Backend: "127.0.0.1:8080",
 		Certificate: "/etc/spine/cert.pem", Key: "/etc/spine/cert.pem.key",
 		CAs: "/etc/spine/cas.pem", CRLs: "/etc/spine/crls.pem", DHParams: "/etc/spine/ffdhe2048.pem",
-		Pins: pki.Pins(), FQDNs: []string{"ssp.nhs.uk"},
+		Pins: pki.Pins(), FQDNs: []string{"ssp.nhs.uk"}, Secret: secret,
 	}
 }
+
+const secret = "00112233445566778899aabbccddeeff"
 
 func TestWhatAProgramCouldReadDifferentlyIsRefused(t *testing.T) {
 	pki := testpki.Spine()
@@ -41,7 +43,8 @@ func TestWhatAProgramCouldReadDifferentlyIsRefused(t *testing.T) {
 		"a path with a semicolon":   func(p *terminator.Params) { p.CRLs = "/etc/crls.pem;ssl_verify_client off" },
 		"a path with a line break":  func(p *terminator.Params) { p.CRLs = "/etc/crls.pem\nverifyChain=no" },
 		"a relative path":           func(p *terminator.Params) { p.Certificate, p.Key = "cert.pem", "cert.pem.key" },
-		"no clients":                func(p *terminator.Params) { p.FQDNs = nil },
+		"a socket without a path":   func(p *terminator.Params) { p.Backend = "unix:" },
+		"a relative socket":         func(p *terminator.Params) { p.Backend = "unix:run/x" },
 		"a wildcard":                func(p *terminator.Params) { p.FQDNs = []string{"*.nhs.uk"} },
 		"a pattern for a name":      func(p *terminator.Params) { p.FQDNs = []string{"ssp.nhs.uk|.*"} },
 		"no pins":                   func(p *terminator.Params) { p.Pins = nil },
@@ -60,6 +63,27 @@ func TestWhatAProgramCouldReadDifferentlyIsRefused(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no clients, where nobody judges behind", func(t *testing.T) {
+		p := params(pki)
+		p.FQDNs = nil
+		for _, program := range terminator.Programs() {
+			_, err := terminator.Render(program, p)
+			assert.Equal(t, program == terminator.Stunnel, err != nil, program)
+		}
+	})
+	t.Run("no secret, or one that is none", func(t *testing.T) {
+		for _, secret := range []string{"", "short", strings.Repeat("a", 31), strings.Repeat("a", 32) + `"; x`} {
+			p := params(pki)
+			p.Secret = secret
+			for _, program := range []terminator.Program{terminator.Nginx, terminator.HAProxy, terminator.Apache, terminator.Envoy} {
+				_, err := terminator.Render(program, p)
+				require.ErrorContains(t, err, "Secret", program)
+			}
+			p.Backend, p.Secret = "unix:/run/records/front.sock", ""
+			_, err := terminator.Render(terminator.Nginx, p)
+			require.NoError(t, err)
+		}
+	})
 	t.Run("another program", func(t *testing.T) {
 		_, err := terminator.Render("iis", params(pki))
 		require.Error(t, err)
@@ -94,7 +118,7 @@ func TestEveryProgramHasTheSuitesInTheirOrder(t *testing.T) {
 			if program == terminator.Java {
 				want = append(want, want...)
 			}
-			found = regexp.MustCompile(`(?:EC)?DHE-RSA-[A-Z0-9-]+|TLS_[A-Z0-9_]+`).FindAllString(string(text), -1)
+			found = regexp.MustCompile(`(?:EC)?DHE-RSA-[A-Z0-9-]+|TLS_(?:EC)?DHE_[A-Z0-9_]+`).FindAllString(string(text), -1)
 			assert.Equal(t, want, found)
 		})
 	}

@@ -26,8 +26,8 @@ import (
 var schema string
 
 // A Slapd is OpenLDAP's server with the schema of SDS, on a loopback address. It
-// speaks LDAP over TLS 1.2 only and demands a certificate of its PKI; whoever has
-// one may read, without a bind.
+// speaks LDAP over TLS 1.2 only and demands a certificate of its PKI; a client that
+// has one may read, without a bind.
 type Slapd struct {
 	Address string          // where it listens; the same after a restart
 	TLS     tls.Certificate // what it presents

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
+	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+)
+
+// An Audit says what is in the records of an [Authorizer], a [Gate] or a
+// [Transport], and what becomes of a request that cannot be recorded. The nil and
+// the zero Audit have no bodies, no queries and no NHS numbers in the records, and
+// let a request pass whose record fails. Its fields are not to be changed once it
+// is in use.
+//
+// There is one record for each request, when its answer is known. Its keys, of
+// which those that have no value are left out:
+//
+//	id            joins the record with that of pointer.Guard
+//	received      when the request came, or was sent; the record's own time is the answer's
+//	method, path  of the request; NHS numbers in the path are masked
+//	query         of the request, if IncludeQueries is set
+//	remote        the address of the peer; joins the record with the handshake's
+//	fqdn, bound   the names of the peer's certificate, and why it is the sender's
+//	from, to      the ASIDs of sender and receiver
+//	interaction   of the request; claimed: that of the header, if it is another
+//	trace         the Ssp-TraceID
+//	organization  of the token: the ODS code, with its system
+//	user          of the token: the SDS role profile ID, with its system
+//	patient       the NHS number of the query, the token or the context, if IncludeNHSNumbers is set
+//	pointer       the logical id: of the path, of the answer's Location, or of the context
+//	status        of the answer
+//	version       of what was answered: its ETag, or that of its Content-Location
+//	rule, error   why the request was refused; rule is a [Rule], or one of pointer's
+//	aborted       that the handler panicked, or tried to take over the connection
+//	request, response  the bodies, if IncludeBodies is set
+//
+// Texts have at most 256 bytes, error has 1024, bodies have IncludeBodies; what is not
+// printable is replaced. Requests that net/http itself answers with 400 or 431
+// have no record.
+type Audit struct {
+	// Intent wants a record before each request that changes something; a request
+	// that is not so recorded is answered with 503.
+	Intent bool
+	// IntentTimeout is how long that record may take; zero: 5 s.
+	IntentTimeout time.Duration
+
+	IncludeNHSNumbers bool
+	IncludeQueries    bool
+	IncludeBodies     int // bytes of each body that are recorded; zero: none
+
+	failures atomic.Uint64
+}
+
+// Failures returns how many records could not be written.
+func (a *Audit) Failures() uint64 {
+	if a == nil {
+		return 0
+	}
+	return a.failures.Load()
+}
+
+func (a *Audit) nhsNumbers() bool { return a != nil && a.IncludeNHSNumbers }
+
+func (a *Audit) bodies() int {
+	if a == nil {
+		return 0
+	}
+	return max(a.IncludeBodies, 0)
+}
+
+// A Subject is what the sender of a request knows that its records should name.
+type Subject struct {
+	Pointer   string // the logical id of the pointer that led to a record
+	NHSNumber string // recorded only if [Audit] says so
+}
+
+type subjectKey struct{}
+
+// WithSubject returns a context for requests about s, for their audit records.
+func WithSubject(ctx context.Context, s Subject) context.Context {
+	return context.WithValue(ctx, subjectKey{}, s)
+}
+
+// A trail is what becomes known of one request, for its record.
+type trail struct {
+	policy   *Audit
+	logger   *slog.Logger
+	now      func() time.Time
+	received time.Time
+	shared   *audit.Request
+	request  *body // nil: not recorded
+	response *body
+	status   int
+	header   http.Header // of the answer
+	aborted  string
+}
+
+// newTrail returns the trail of a request, or nil if there is no logger, and the
+// request to go on with.
+func newTrail(policy *Audit, logger *slog.Logger, now func() time.Time, r *http.Request) (*trail, *http.Request) {
+	if logger == nil {
+		return nil, r
+	}
+	if now == nil {
+		now = time.Now
+	}
+	t := &trail{policy: policy, logger: logger, now: now, received: now()}
+	ctx, shared := audit.NewContext(r.Context())
+	t.shared = shared
+	r = r.WithContext(ctx)
+	if n := policy.bodies(); n > 0 {
+		t.request, t.response = &body{left: n}, &body{left: n}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = &readBody{r.Body, t.request}
+		}
+	}
+	return t, r
+}
+
+// record writes the record of the request that u answers, when its handler
+// returns or panics. A panic goes on.
+func (u *response) record(r *http.Request, in *incoming, err error) {
+	if u.trail == nil {
+		return
+	}
+	panicked := recover()
+	switch {
+	case panicked == http.ErrAbortHandler:
+		u.trail.aborted = "abort"
+	case panicked != nil:
+		u.trail.aborted = "panic"
+	default:
+		u.send(http.StatusOK) // what the server sends for a handler that wrote nothing
+	}
+	u.trail.write(r, in, err)
+	if panicked != nil {
+		panic(panicked)
+	}
+}
+
+// refusedWith returns the level and the message of a record.
+func refusedWith(err error) (slog.Level, string) {
+	if err == nil {
+		return slog.LevelInfo, "request authorised"
+	}
+	switch row, _ := classify(err); row {
+	case outcome.InternalError, outcome.Unavailable:
+		return slog.LevelError, "request refused"
+	}
+	return slog.LevelWarn, "request refused"
+}
+
+// write writes the record of a request that was judged; err is nil if it could
+// pass.
+func (t *trail) write(r *http.Request, in *incoming, err error) {
+	if t == nil {
+		return
+	}
+	level, message := refusedWith(err)
+	record := t.record(r, in)
+	t.answer(record, in)
+	if err != nil {
+		record.Text("rule", ruleOf(err))
+		record.LongText("error", reason(err), 1024)
+	} else {
+		record.Text("rule", t.shared.Rule())
+	}
+	// The request may be over, and its context with it.
+	ctx := context.WithoutCancel(r.Context())
+	if record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil && t.policy != nil {
+		t.policy.failures.Add(1)
+	}
+}
+
+// record returns a record with what is known of the request.
+func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
+	record := audit.NewRecord()
+	record.Text("id", t.shared.ID())
+	record.Time("received", t.received)
+	record.Text("method", r.Method)
+	path := r.URL.EscapedPath()
+	if !t.policy.nhsNumbers() {
+		path = audit.MaskNHSNumbers(path)
+	}
+	record.Text("path", path)
+	if t.policy != nil && t.policy.IncludeQueries {
+		query := r.URL.RawQuery
+		if !t.policy.IncludeNHSNumbers {
+			query = audit.MaskNHSNumbers(query)
+		}
+		record.Text("query", query)
+	}
+	record.Text("remote", r.RemoteAddr)
+	record.Text("fqdn", in.names.String())
+	record.Text("bound", string(in.bound))
+	record.Text("from", in.from.String())
+	record.Text("to", in.to.String())
+	record.Text("interaction", string(in.observed))
+	if in.interaction != in.observed {
+		record.Text("claimed", string(in.interaction))
+	}
+	record.Text("trace", in.trace)
+	who(record, in.token)
+	if t.policy.nhsNumbers() {
+		record.Text("patient", patientOf(r, in.token))
+	}
+	return record
+}
+
+// who adds who asks. A token that nobody checked may name the citizen anywhere.
+func who(record *audit.Record, token *Token) {
+	if token == nil {
+		return
+	}
+	if strings.HasPrefix(token.Organization, organizationPrefix) {
+		record.Text("organization", token.Organization)
+	}
+	if strings.HasPrefix(token.User, userPrefix) || token.Resources {
+		record.Text("user", token.User)
+	}
+}
+
+// patientOf returns the NHS number of the context, the query or the token.
+func patientOf(r *http.Request, token *Token) string {
+	if s, _ := r.Context().Value(subjectKey{}).(Subject); s.NHSNumber != "" {
+		return s.NHSNumber
+	}
+	// A query that cannot be parsed was refused.
+	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil {
+		for _, name := range []string{"subject", "subject:identifier", "patient"} {
+			if value := query.Get(name); value != "" {
+				return value[strings.LastIndexAny(value, "/|")+1:]
+			}
+		}
+	}
+	if token == nil {
+		return ""
+	}
+	return strings.TrimPrefix(secure(token.Patient), patientPrefix)
+}
+
+// answer adds what is known of the answer.
+func (t *trail) answer(record *audit.Record, in *incoming) {
+	record.Text("pointer", t.pointer(in))
+	if t.status != 0 {
+		record.Number("status", int64(t.status))
+	}
+	record.Text("version", version(t.header))
+	record.Text("aborted", t.aborted)
+	if t.request != nil {
+		record.LongText("request", string(t.request.text), t.policy.bodies())
+		record.LongText("response", string(t.response.text), t.policy.bodies())
+	}
+}
+
+// pointer returns the logical id that the request is about.
+func (t *trail) pointer(in *incoming) string {
+	if id := idOf(t.header.Get("Location")); id != "" {
+		return id
+	}
+	return in.pointer
+}
+
+// idOf returns the logical id in the URL of a DocumentReference.
+func idOf(location string) string {
+	_, rest, found := strings.Cut(location, "/DocumentReference/")
+	if !found {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	id, _, _ = strings.Cut(id, "?")
+	return id
+}
+
+// version returns the version that an answer names.
+func version(answer http.Header) string {
+	if tag := answer.Get("ETag"); tag != "" {
+		return tag
+	}
+	_, history, _ := strings.Cut(answer.Get("Content-Location"), "/_history/")
+	return history
+}
+
+// reason is the text of err for the log, with what a peer source said.
+func reason(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*RequestError](err); ok && e.Rule == RulePeer && e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}

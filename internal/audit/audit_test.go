@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
+)
+
+func TestWhatAnAttackerSendsIsOneLineAndBounded(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	for _, bad := range []string{
+		"a\nlevel=ERROR", "a\r\nb", "a\x00b", "\x1b[31m", "\u2028", "\u202e", "\xff\xfe", strings.Repeat("x", 1<<20), strings.Repeat("é\n", 1<<19),
+	} {
+		log.Reset()
+		r := audit.NewRecord()
+		r.Text("path", bad)
+		assert.NoError(t, r.Write(t.Context(), slog.NewTextHandler(&log, nil), time.Now(), slog.LevelInfo, "m"))
+		assert.Equal(t, 1, strings.Count(log.String(), "\n"), "%.20q", bad)
+		assert.Less(t, log.Len(), 2000)
+		assert.NotContains(t, log.String(), "\x1b")
+		assert.NotContains(t, audit.Clean(bad, 256), "\n")
+	}
+}
+
+type failing struct{ slog.Handler }
+
+var errFull = errors.New("the disk is full")
+
+func (failing) Handle(context.Context, slog.Record) error { return errFull }
+
+func TestAHandlersErrorIsNotDropped(t *testing.T) {
+	t.Parallel()
+	err := audit.NewRecord().Write(t.Context(), failing{slog.NewTextHandler(new(bytes.Buffer), nil)}, time.Now(), slog.LevelInfo, "m")
+	assert.ErrorIs(t, err, errFull)
+}
+
+func TestNHSNumbersAreMaskedWhereverTheyStand(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"/a/9434765919":              "/a/**********",
+		"/9434765919/b/9876543210":   "/**********/b/**********",
+		"9434765919":                 "**********",
+		"/a/9434765918":              "/a/9434765918", // no NHS number
+		"/a/94347659190":             "/a/94347659190",
+		"/a/x-94347659199434765919":  "/a/x-94347659199434765919",
+		"/a/943476591":               "/a/943476591",
+		"":                           "",
+		"%209434765919":              "%20**********",
+		"|9434765919%20":             "|**********%20",
+		"1-9434765919-9434765919-10": "1-**********-**********-10",
+	} {
+		assert.Equal(t, want, audit.MaskNHSNumbers(text), text)
+	}
+}
+
+func TestTheRecordsOfOneRequestAreJoined(t *testing.T) {
+	t.Parallel()
+	ctx, r := audit.NewContext(t.Context())
+	assert.Len(t, r.ID(), 36)
+	assert.Equal(t, r, audit.FromContext(ctx))
+	audit.FromContext(ctx).Refuse("owner")
+	r.Refuse("another")
+	assert.Equal(t, "owner", r.Rule())
+
+	none := audit.FromContext(t.Context())
+	none.Refuse("owner")
+	assert.Empty(t, none.Rule())
+	assert.Empty(t, none.ID())
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A Front says who is at the other end of a request that came through a proxy
+// which ended TLS, judged by the whole Verifier for each request. It is the peer
+// source ([github.com/nrlsecurity/nrlsecurity/asid.PeerSource]) of a server behind
+// such a proxy. The zero Front believes nobody. Its fields must not change once it
+// is used; it is safe for concurrent use.
+type Front struct {
+	// Form is how the proxy writes its client's certificate; required.
+	Form Form
+
+	// Verifier judges that certificate, as on a connection that ends here;
+	// required.
+	Verifier tlsconfig.Verifier
+
+	// Suites narrows the guidance's list; nil: all of it. A connection to the
+	// proxy that is not TLS 1.2 with one of them is refused.
+	Suites []tlsconfig.Suite
+
+	// Proxies are the addresses that the proxy connects from. The address is that
+	// of the connection (ConnContext), never what a header says. An address alone
+	// proves little, loopback being every local user's, so Secret is wanted too.
+	Proxies []netip.Prefix
+
+	// Secret is the value of SecretHeader that the proxy sends with each request,
+	// of at least 128 bits: 32 characters or more. It is required over TCP.
+	Secret string
+
+	// UIDs are the users that the proxy may run as, if it connects by a unix
+	// socket, which should be in a directory of its own; nil: root and this
+	// process's own user. Such a connection needs no Secret.
+	UIDs []int
+
+	// ProxyPeers verifies the proxy's own certificate, if it connects by mutual
+	// TLS: a *tlsconfig.Endpoint whose Verifier names the proxy. Such a connection
+	// needs no Secret. Nil: such connections are not believed.
+	ProxyPeers interface {
+		Peer(r *http.Request) (*x509.Certificate, error)
+	}
+
+	// InsecureNoSecret believes whoever connects from one of Proxies. Any user of
+	// a machine there, and whatever gets a header past the proxy, can then be any
+	// client.
+	InsecureNoSecret bool
+
+	// Timeout bounds the check of one peer; zero: 10 s.
+	Timeout time.Duration
+
+	// Logger gets one record for each peer that is refused; nil: none.
+	Logger *slog.Logger
+
+	leaves leaves
+}
+
+// SecretHeader is the header by which a proxy proves that it is the proxy.
+const SecretHeader = "Ssl-Proxy-Secret"
+
+const minSecret = 32
+
+// Validate returns what is missing or wrong in f.
+func (f *Front) Validate() error {
+	if _, ok := forms[f.Form]; !ok {
+		return fmt.Errorf("front: there is no Form %q", string(f.Form))
+	}
+	if f.Verifier.Pins == nil || len(f.Verifier.Pins.SubCAs()) == 0 {
+		return fmt.Errorf("front: the Verifier's Pins pin no CA, so nobody could be accepted")
+	}
+	if f.Verifier.Revocation == nil {
+		return fmt.Errorf("front: the Verifier's Revocation is nil, so nobody could be accepted")
+	}
+	if len(f.Verifier.FQDNs) == 0 && !f.Verifier.AllowAnyFQDN {
+		return fmt.Errorf("front: the Verifier's FQDNs name no client, so nobody could be accepted")
+	}
+	if f.Secret != "" && len(f.Secret) < minSecret {
+		return fmt.Errorf("front: the Secret has %d characters, fewer than %d", len(f.Secret), minSecret)
+	}
+	if len(f.Proxies) > 0 && f.Secret == "" && !f.InsecureNoSecret {
+		return fmt.Errorf("front: Proxies are named but no Secret: an address alone is no proof")
+	}
+	return nil
+}
+
+// An arrival is what one request said about its peer, and whether it may be
+// believed.
+type arrival struct {
+	certificate, protocol, cipher string // header values
+	err                           error  // why nothing is believed
+}
+
+type arrivalKey struct{}
+
+// Handler must stand before every other handler of the server. It takes what
+// proxies say about their clients' certificates out of each request, whoever sent
+// it and however it is spelt, trailers included, and keeps it for Peer if the
+// proxy sent it. A request that did not come from the proxy goes on without a peer.
+//
+// A front that is not valid answers 500 to everything and logs why.
+func (f *Front) Handler(next http.Handler) http.Handler {
+	if err := f.Validate(); err != nil {
+		if f.Logger != nil {
+			f.Logger.Error("front is not valid", slog.Any("err", err))
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := new(arrival)
+		if a.err = f.trusted(r); a.err == nil {
+			a.err = f.read(r.Header, a)
+		}
+		r = r.WithContext(context.WithValue(r.Context(), arrivalKey{}, a))
+		r.Header = stripped(r.Header)
+		r.Trailer = nil // net/http fills the trailers of the request that it made
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Peer returns the verified leaf of the request's peer. The error is an *Error.
+func (f *Front) Peer(r *http.Request) (*x509.Certificate, error) {
+	leaf, err := f.peer(r)
+	if err != nil {
+		return nil, err
+	}
+	return leaf, nil
+}
+
+func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
+	a, ok := r.Context().Value(arrivalKey{}).(*arrival)
+	if !ok {
+		return nil, f.refuse(r, &Error{Rule: RuleProxy, Detail: "Front.Handler does not stand before this handler"})
+	}
+	if a.err != nil {
+		if e, ok := errors.AsType[*Error](a.err); ok {
+			return nil, f.refuse(r, e)
+		}
+		return nil, f.refuse(r, &Error{Rule: RuleProxy, Err: a.err})
+	}
+	if a.protocol != "TLSv1.2" {
+		return nil, f.refuse(r, &Error{Rule: "version", Detail: fmt.Sprintf("the client's connection to the proxy is %s, not TLSv1.2", quote(a.protocol))})
+	}
+	if suite, err := tlsconfig.ParseSuite(a.cipher); err != nil || f.Suites != nil && !slices.Contains(f.Suites, suite) {
+		return nil, f.refuse(r, &Error{Rule: "suite", Detail: fmt.Sprintf("the client's connection to the proxy has the suite %s", quote(a.cipher))})
+	}
+	leaf, err := f.leaves.get(f, a.certificate)
+	if err != nil {
+		return nil, f.refuse(r, &Error{Rule: RuleHeader, Detail: err.Error()})
+	}
+	end := tlsconfig.Endpoint{Verifier: f.Verifier, Timeout: f.Timeout, Logger: f.Logger}
+	err = end.VerifyPeer(r.Context(), tlsconfig.Presented{Certificates: []*x509.Certificate{leaf}, Usage: x509.ExtKeyUsageClientAuth})
+	if err != nil {
+		e := &Error{Rule: "peer", Err: err}
+		if refusal, ok := errors.AsType[*tlsconfig.PeerError](err); ok {
+			e.Rule = refusal.Rule.String()
+		}
+		return nil, e // VerifyPeer has logged it
+	}
+	f.leaves.put(a.certificate, leaf)
+	return leaf, nil
+}
+
+// refuse logs a refusal.
+func (f *Front) refuse(r *http.Request, e *Error) *Error {
+	if f.Logger != nil {
+		f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "peer refused", slog.String("rule", e.Rule), slog.String("detail", e.why()))
+	}
+	return e
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+)
+
+// A connection is what can be known about where a connection comes from.
+type connection struct {
+	unix bool
+	uid  int // of the process at the other end of a unix socket; -1: not known
+	addr netip.Addr
+}
+
+type connectionKey struct{}
+
+// ConnContext is for [http.Server.ConnContext]. It looks at the connection itself:
+// http.Request.RemoteAddr is a text that handlers change.
+func (f *Front) ConnContext(ctx context.Context, c net.Conn) context.Context {
+	known := connection{uid: -1}
+	for {
+		inner, ok := c.(interface{ NetConn() net.Conn }) // *tls.Conn
+		if !ok {
+			break
+		}
+		c = inner.NetConn()
+	}
+	switch c := c.(type) {
+	case *net.UnixConn:
+		known.unix = true
+		if uid, err := peerUID(c); err == nil {
+			known.uid = uid
+		}
+	default:
+		if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+			known.addr = addr.AddrPort().Addr().Unmap()
+		}
+	}
+	return context.WithValue(ctx, connectionKey{}, &known)
+}
+
+// trusted returns nil for a request of the proxy's.
+func (f *Front) trusted(r *http.Request) error {
+	known, ok := r.Context().Value(connectionKey{}).(*connection)
+	if !ok {
+		return errors.New("http.Server.ConnContext is not Front.ConnContext")
+	}
+	if known.unix {
+		uids := f.UIDs
+		if uids == nil {
+			uids = []int{0, os.Getuid()}
+		}
+		if known.uid >= 0 && slices.Contains(uids, known.uid) {
+			return nil
+		}
+		return errors.New("the process at the other end of the unix socket is not the proxy's user's")
+	}
+	if f.ProxyPeers != nil && r.TLS != nil {
+		_, err := f.ProxyPeers.Peer(r)
+		return err
+	}
+	if !slices.ContainsFunc(f.Proxies, func(p netip.Prefix) bool { return p.Contains(known.addr) }) {
+		return errors.New("the connection does not come from the proxy's address")
+	}
+	if f.InsecureNoSecret && f.Secret == "" {
+		return nil
+	}
+	values := r.Header[SecretHeader]
+	if len(values) != 1 {
+		return errors.New(SecretHeader + " is not there exactly once")
+	}
+	// Of hashes, so that the length does not show either.
+	got, want := sha256.Sum256([]byte(values[0])), sha256.Sum256([]byte(f.Secret))
+	if len(f.Secret) < minSecret || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		return errors.New(SecretHeader + " is not the proxy's")
+	}
+	return nil
+}
