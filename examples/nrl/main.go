@@ -4,11 +4,15 @@
 // tests: read, search, create, supersede, update and delete.
 //
 //	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE|-sds URL [-crl FILE]... [-fetch] [-asid ID]
+//	    [-behind PROGRAM -trust ADDR -secret FILE]
 //
 // The registry (JSON or YAML) says which systems there are, what they may do and
 // by which names their certificates are known; it is read again when it changes.
 // With -sds the Spine Directory Service says it: see the flags that begin with sds,
 // and -bindings for certificates of which it has no name.
+// With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
+// -cert and -key are wanted for -sds only. ADDR of -listen may be unix:PATH.
+//
 // The server answers /STU3/DocumentReference, prints "listening on ADDR" once it
 // can be called, logs one JSON line per handshake and per decision on stderr, and
 // finishes what is in flight when it gets SIGTERM or an interrupt.
@@ -28,6 +32,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 func main() { endpoint.Main("nrl", run) }
@@ -40,6 +45,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
 	var sds directory.Flags
 	sds.Register(flags)
+	var behind endpoint.Behind
+	behind.Register(flags)
 	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
@@ -49,11 +56,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-asid: %w", err)
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	e, err := end.Endpoint(ctx, logger)
-	if err != nil {
-		return err
+	server := endpoint.Server{Listen: *listen, Stdout: stdout, Logger: logger}
+	var e *tlsconfig.Endpoint // of the server, and of the client that asks the directory
+	var peers asid.PeerSource
+	if !behind.Used() || sds.URL != "" {
+		if e, err = end.Endpoint(ctx, logger); err != nil {
+			return err
+		}
+		e.Verifier.AllowAnyFQDN = len(e.Verifier.FQDNs) == 0
+		peers = endpoint.Handshakes{}
+		server.Wrap = func(inner net.Listener) (net.Listener, error) { return endpoint.Engine("native").Listen(inner, e) }
 	}
-	e.Verifier.AllowAnyFQDN = len(e.Verifier.FQDNs) == 0
+	if behind.Used() {
+		verifier, err := end.Verifier(ctx, logger)
+		if err != nil {
+			return err
+		}
+		verifier.AllowAnyFQDN = len(verifier.FQDNs) == 0
+		if server.Front, err = behind.Front(*verifier, *listen, logger); err != nil {
+			return err
+		}
+		peers = server.Front
+	}
 	var registry asid.Registry
 	switch {
 	case *registryFile != "" && sds.URL != "":
@@ -71,10 +95,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		registry = file
 	}
 	store := new(nrl.Store)
-	authorizer := &asid.Authorizer{Registry: registry, Self: id, Peers: endpoint.Handshakes{}, Logger: logger}
+	authorizer := &asid.Authorizer{Registry: registry, Self: id, Peers: peers, Logger: logger}
 	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
-	return endpoint.Serve(ctx, endpoint.Server{
-		Listen: *listen, Handler: authorizer.Middleware(guard.Middleware(store)), Stdout: stdout, Logger: logger,
-		Wrap: func(inner net.Listener) (net.Listener, error) { return endpoint.Engine("native").Listen(inner, e) },
-	})
+	server.Handler = authorizer.Middleware(guard.Middleware(store))
+	return endpoint.Serve(ctx, server)
 }

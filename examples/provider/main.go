@@ -4,6 +4,10 @@
 //
 //	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID
 //	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR]
+//	    [-behind PROGRAM -trust ADDR -secret FILE]
+//
+// With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
+// -cert and -key are not wanted. ADDR of -listen may be unix:PATH.
 //
 // It serves the files of DIR under /records/, and /records/demo.json when there
 // is no DIR. It prints "listening on ADDR" once it can be called, logs one JSON
@@ -36,6 +40,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	self := flags.String("asid", "", "this provider's own ASID, which Ssp-To must name")
 	var engine endpoint.Engine
 	engine.Register(flags)
+	var behind endpoint.Behind
+	behind.Register(flags)
 	dir := flags.String("records", "", "`DIR` whose files are served under /records/")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
@@ -51,15 +57,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer closeRecords()
 
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	e, err := end.Endpoint(ctx, logger)
-	if err != nil {
-		return err
+	server := endpoint.Server{Listen: *listen, Stdout: stdout, Logger: logger}
+	var peers asid.PeerSource
+	if behind.Used() {
+		verifier, err := end.Verifier(ctx, logger)
+		if err != nil {
+			return err
+		}
+		if server.Front, err = behind.Front(*verifier, *listen, logger); err != nil {
+			return err
+		}
+		peers = server.Front
+	} else {
+		e, err := end.Endpoint(ctx, logger)
+		if err != nil {
+			return err
+		}
+		peers = endpoint.Handshakes{}
+		server.Wrap = func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) }
 	}
-	gate := &asid.Gate{Self: id, Peers: endpoint.Handshakes{}, Logger: logger}
-	return endpoint.Serve(ctx, endpoint.Server{
-		Listen: *listen, Handler: gate.Middleware(records), Stdout: stdout, Logger: logger,
-		Wrap: func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) },
-	})
+	gate := &asid.Gate{Self: id, Peers: peers, Logger: logger}
+	server.Handler = gate.Middleware(records)
+	return endpoint.Serve(ctx, server)
 }
 
 // records serves the files of dir, or a demonstration record if dir is empty.

@@ -43,12 +43,20 @@ func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
 // Endpoint reads the files and returns the end that the flags describe. What
 // it fetches is refreshed until ctx ends.
 func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.Endpoint, error) {
-	for _, required := range []struct{ name, file string }{
-		{"-cert", f.cert}, {"-key", f.key}, {"-roots", f.roots}, {"-subcas", f.subCAs},
-	} {
-		if required.file == "" {
-			return nil, fmt.Errorf("%s is missing", required.name)
-		}
+	if err := missing("-cert", f.cert, "-key", f.key); err != nil {
+		return nil, err
+	}
+	verifier, err := f.Verifier(ctx, logger)
+	if err != nil {
+		return nil, err
+	}
+	return &tlsconfig.Endpoint{Certificate: tlsconfig.CertificateFiles(f.cert, f.key), Verifier: *verifier, Logger: logger}, nil
+}
+
+// Verifier reads the files that say who may be at the other end.
+func (f *Flags) Verifier(ctx context.Context, logger *slog.Logger) (*tlsconfig.Verifier, error) {
+	if err := missing("-roots", f.roots, "-subcas", f.subCAs); err != nil {
+		return nil, err
 	}
 	pins, err := tlsconfig.LoadPins(f.roots, f.subCAs)
 	if err != nil {
@@ -58,15 +66,20 @@ func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.E
 	if err != nil {
 		return nil, err
 	}
-	e := &tlsconfig.Endpoint{
-		Certificate: tlsconfig.CertificateFiles(f.cert, f.key),
-		Verifier:    tlsconfig.Verifier{Pins: pins, Revocation: checker},
-		Logger:      logger,
-	}
+	v := &tlsconfig.Verifier{Pins: pins, Revocation: checker}
 	if f.fqdns != "" {
-		e.Verifier.FQDNs = strings.Split(f.fqdns, ",")
+		v.FQDNs = strings.Split(f.fqdns, ",")
 	}
-	return e, nil
+	return v, nil
+}
+
+func missing(namesAndFiles ...string) error {
+	for i := 0; i < len(namesAndFiles); i += 2 {
+		if namesAndFiles[i+1] == "" {
+			return fmt.Errorf("%s is missing", namesAndFiles[i])
+		}
+	}
+	return nil
 }
 
 func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.Checker, error) {

@@ -10,31 +10,40 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
 )
 
 // A Server is what the examples that serve have in common.
 type Server struct {
 	Listen  string
 	Handler http.Handler
-	Wrap    func(net.Listener) (net.Listener, error) // puts TLS on the connections
+	Wrap    func(net.Listener) (net.Listener, error) // puts TLS on the connections; nil: a proxy has ended it
+	Front   *front.Front                             // of that proxy
 	Stdout  io.Writer                                // told of the address once it can be called
 	Logger  *slog.Logger                             // of handshakes
 }
 
 // Serve serves until ctx ends, and then finishes what is in flight.
 func Serve(ctx context.Context, s Server) error {
-	inner, err := net.Listen("tcp", s.Listen)
+	network, address := "tcp", s.Listen
+	if path, ok := strings.CutPrefix(s.Listen, unixPrefix); ok {
+		network, address = "unix", path
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return err
 	}
-	listener, err := s.Wrap(inner)
-	if err != nil {
-		inner.Close()
-		return err
+	if s.Front == nil {
+		inner := listener
+		if listener, err = s.Wrap(inner); err != nil {
+			inner.Close()
+			return err
+		}
 	}
 	server := &http.Server{
 		Handler:           s.Handler,
@@ -45,6 +54,9 @@ func Serve(ctx context.Context, s Server) error {
 		IdleTimeout:       2 * time.Minute,
 		// OPTIONS * would be answered before any check.
 		DisableGeneralOptionsHandler: true,
+	}
+	if s.Front != nil {
+		server.Handler, server.ConnContext = s.Front.Handler(s.Handler), s.Front.ConnContext
 	}
 	fmt.Fprintln(s.Stdout, "listening on", listener.Addr())
 	served := make(chan error, 1)
