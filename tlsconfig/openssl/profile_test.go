@@ -88,6 +88,9 @@ func TestSSLScanFindsTheProfileAndNoMore(t *testing.T) {
 }
 
 func TestNmapFindsTheProfileAndNoMore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("scans every suite that nmap knows")
+	}
 	needLibrary(t)
 	testenv.Need(t, "nmap", "nmap")
 	for _, engine := range ourEngines {
@@ -146,6 +149,9 @@ func TestAPeerThatRenegotiatesIsCutOff(t *testing.T) {
 
 // The system's configuration may loosen OpenSSL for other programs.
 func TestTheSystemsConfigurationDoesNotLoosenTheProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts this program anew for each configuration")
+	}
 	needLibrary(t)
 	file := filepath.Join(t.TempDir(), "openssl.cnf")
 	require.NoError(t, os.WriteFile(file, []byte(`openssl_conf = init

@@ -38,6 +38,9 @@ func amount(t *testing.T, variable string, small int64) int64 {
 // in every way there is, and sends SOAK_BYTES. What the process holds at the end
 // is compared with what it held after the first twentieth.
 func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens and closes thousands of connections")
+	}
 	needLibrary(t)
 	handshakes, bulk := amount(t, "SOAK_HANDSHAKES", 600), amount(t, "SOAK_BYTES", 64<<20)
 	const atATime = 64

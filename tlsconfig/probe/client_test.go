@@ -58,6 +58,9 @@ func newClientProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
 
 func TestClientOfThisLibraryIsConformant(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("connects to a server for every suite and every bad certificate")
+	}
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	cfg, err := pki.Endpoint(clientName).ClientConfig()

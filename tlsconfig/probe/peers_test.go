@@ -88,6 +88,9 @@ var foreignServers = []foreignServer{
 // none is invented.
 func TestForeignServers(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts other servers")
+	}
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	prober := newProber(t, pki)

@@ -71,6 +71,9 @@ func serve(t *testing.T, cfg *tls.Config) string {
 
 func TestServerOfThisLibraryIsConformant(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("connects with every suite and every bad certificate")
+	}
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	server := pki.NewServer(pki.Endpoint(serverName, clientName), http.NotFoundHandler())
@@ -88,6 +91,9 @@ func TestServerOfThisLibraryIsConformant(t *testing.T) {
 
 func TestServerOnLibsslIsConformant(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("connects with every suite and every bad certificate")
+	}
 	if err := openssl.Available(); err != nil {
 		t.Skip(err) // the package libssl3 is part of every Debian system
 	}
@@ -110,6 +116,9 @@ func TestServerOnLibsslIsConformant(t *testing.T) {
 // The departures of servers that are wrong in one way each, and no other.
 func TestDeparturesAreFound(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("connects to a wrong server for each departure")
+	}
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	right := func(cert tls.Certificate) *tls.Config {

@@ -110,6 +110,9 @@ func fromEscapedPEM(header string) ([]byte, error) {
 }
 
 func TestProxiesKeepToTheProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the proxies")
+	}
 	if err := openssl.Available(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)

@@ -185,6 +185,9 @@ func TestTheDHParametersAreFfdhe2048(t *testing.T) {
 }
 
 func TestJavaTakesTheProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Java")
+	}
 	testenv.Need(t, "java", "default-jdk-headless")
 	rendered, err := terminator.Render(terminator.Java, terminator.Params{})
 	require.NoError(t, err)
