@@ -24,6 +24,10 @@ func (e *RevokedError) Error() string {
 		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, e.Source)
 }
 
+// Revoked returns Cert. It tells a revoked certificate from one whose status is
+// unknown to packages that do not import this one.
+func (e *RevokedError) Revoked() *x509.Certificate { return e.Cert }
+
 // An UnknownError says that no source could vouch for the certificate. Unwrap
 // gives each source's reason.
 type UnknownError struct {

@@ -127,10 +127,8 @@ func (e *Endpoint) config(suites []Suite) *tls.Config {
 // It does not trust that the config around it is still the one that was built.
 func (e *Endpoint) verifyConnection(peer x509.ExtKeyUsage, suites []Suite) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
-		if cs.Version != tls.VersionTLS12 || !slices.Contains(suites, Suite(cs.CipherSuite)) {
-			err := &PeerError{Rule: RuleProtocol,
-				Detail: fmt.Sprintf("the connection is %s with %v", tls.VersionName(cs.Version), Suite(cs.CipherSuite))}
-			e.logRefusal(context.Background(), err)
+		if err := checkConnection(&cs, suites); err != nil {
+			e.logRefusal(context.Background(), "", err)
 			return err
 		}
 		p := Presented{Certificates: cs.PeerCertificates, Usage: peer}

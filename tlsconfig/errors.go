@@ -4,6 +4,7 @@ package tlsconfig
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 )
 
@@ -12,8 +13,10 @@ type Rule int
 
 // The rules in the order in which they are checked.
 const (
-	// RuleProtocol: the connection is not TLS 1.2 with one of the suites.
-	RuleProtocol Rule = iota + 1
+	// RuleVersion: the connection is not TLS 1.2.
+	RuleVersion Rule = iota + 1
+	// RuleSuite: its cipher suite is none of those asked for.
+	RuleSuite
 	// RuleNoCertificate: the peer presented no certificate.
 	RuleNoCertificate
 	// RuleSubCA: the leaf was not issued by a pinned SubCA.
@@ -34,7 +37,8 @@ const (
 )
 
 var ruleNames = [...]string{
-	RuleProtocol:      "protocol",
+	RuleVersion:       "version",
+	RuleSuite:         "suite",
 	RuleNoCertificate: "no-certificate",
 	RuleSubCA:         "subca",
 	RuleRoot:          "root",
@@ -57,7 +61,7 @@ func (r Rule) String() string {
 // gives the cause, such as *revocation.RevokedError.
 type PeerError struct {
 	Rule   Rule
-	Cert   *x509.Certificate // the certificate concerned; nil for RuleProtocol and RuleNoCertificate
+	Cert   *x509.Certificate // the certificate concerned; nil for RuleVersion, RuleSuite and RuleNoCertificate
 	Detail string            // what was found and what was wanted
 	Err    error             // the cause; nil if Detail says it all
 }
@@ -79,3 +83,27 @@ func (e *PeerError) why() string {
 
 // Unwrap returns the cause.
 func (e *PeerError) Unwrap() error { return e.Err }
+
+// PeerRule returns the rule's word, for package asid's PeerSource.
+func (e *PeerError) PeerRule() string { return e.Rule.String() }
+
+// Definite reports whether asking again could not change the answer: the peer
+// breaks a rule, or its certificate is known to be revoked. It is false while
+// revocation is merely unknown, because a CRL cannot be fetched, for instance.
+func (e *PeerError) Definite() bool {
+	return e.Rule != RuleRevocation || revokedBy(e.Err) != nil
+}
+
+// revokedBy returns the certificate that err says is revoked; nil: it says of
+// none. Only revocation's own errors have the method, which keeps this package
+// from importing that one.
+func revokedBy(err error) *x509.Certificate {
+	revoked, ok := errors.AsType[interface {
+		error
+		Revoked() *x509.Certificate
+	}](err)
+	if !ok {
+		return nil
+	}
+	return revoked.Revoked()
+}

@@ -16,7 +16,7 @@ import (
 
 func TestRulesHaveStableNames(t *testing.T) {
 	for rule, want := range map[tlsconfig.Rule]string{
-		0: "rule(0)", tlsconfig.RuleProtocol: "protocol", tlsconfig.RuleNoCertificate: "no-certificate",
+		0: "rule(0)", tlsconfig.RuleVersion: "version", tlsconfig.RuleSuite: "suite", tlsconfig.RuleNoCertificate: "no-certificate",
 		tlsconfig.RuleSubCA: "subca", tlsconfig.RuleRoot: "root", tlsconfig.RuleValidity: "validity",
 		tlsconfig.RuleKey: "key", tlsconfig.RuleUsage: "usage", tlsconfig.RuleFQDN: "fqdn",
 		tlsconfig.RuleRevocation: "revocation", tlsconfig.RuleRevocation + 1: "rule(10)",

@@ -250,11 +250,11 @@ func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
 		want  tlsconfig.Rule
 	}{
 		{"it still serves the suite asked for", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, 0},
-		{"another suite of the guidance", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES128_GCM_SHA256, tlsconfig.RuleProtocol},
-		{"a foreign suite", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(c *tls.Config) { c.CipherSuites = nil }), tlsconfig.Suite(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256), tlsconfig.RuleProtocol},
+		{"another suite of the guidance", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(*tls.Config) {}), tlsconfig.ECDHE_RSA_AES128_GCM_SHA256, tlsconfig.RuleSuite},
+		{"a foreign suite", loosen(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, func(c *tls.Config) { c.CipherSuites = nil }), tlsconfig.Suite(tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256), tlsconfig.RuleSuite},
 		{"an older protocol", loosen(tlsconfig.ECDHE_RSA_AES256_SHA, func(c *tls.Config) {
 			c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
-		}), tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.RuleProtocol},
+		}), tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.RuleVersion},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := plainClient(s.subCA.issue(t, sspName))

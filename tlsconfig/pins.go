@@ -26,6 +26,8 @@ type pinned struct {
 	roots, subCAs []*x509.Certificate
 	paths         []*path // every way from a SubCA to a root, in the order of the SubCAs
 	verdicts      verdicts
+	warm          recent[warmKey, warmVerdict]
+	deadline      atomic.Pointer[deadline]
 }
 
 // A path leads from a pinned SubCA to the pinned root that issued it.

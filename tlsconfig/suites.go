@@ -3,6 +3,7 @@
 package tlsconfig
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 )
@@ -114,4 +115,15 @@ func narrow(asked []Suite) ([]Suite, error) {
 		}
 	}
 	return slices.DeleteFunc(Suites(), func(s Suite) bool { return !slices.Contains(asked, s) }), nil
+}
+
+// checkConnection refuses what was negotiated outside the profile.
+func checkConnection(cs *tls.ConnectionState, suites []Suite) *PeerError {
+	if cs.Version != tls.VersionTLS12 {
+		return &PeerError{Rule: RuleVersion, Detail: "the connection is " + tls.VersionName(cs.Version) + ", not TLS 1.2"}
+	}
+	if !slices.Contains(suites, Suite(cs.CipherSuite)) {
+		return &PeerError{Rule: RuleSuite, Detail: fmt.Sprintf("the connection has the suite %v, which is not among those accepted", Suite(cs.CipherSuite))}
+	}
+	return nil
 }

@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// A verdict says that a leaf passed the rules that do not depend on the time,
-// on the names asked for or on anything but three things, all of them part of
-// where the verdict is found:
+// A verdict says that a leaf passed the rules that depend on neither the time nor
+// the names asked for, but only on three things, which are the verdict's key:
 //
 //   - every byte of the leaf, by its SHA-256,
 //   - what the leaf is used for, serverAuth or clientAuth,
@@ -23,7 +22,8 @@ import (
 // critical extensions, and it holds the names read from the leaf. Validity,
 // the comparison of the names and revocation are judged anew every time.
 //
-// Only acceptance is kept: a refusal would let strangers fill the cache.
+// Only acceptance is cached: unauthenticated clients could fill the cache with
+// refusals.
 type verdict struct {
 	paths []*path
 	names []string // lower case
@@ -34,40 +34,55 @@ type verdictKey struct {
 	usage x509.ExtKeyUsage
 }
 
-// maxVerdicts bounds one generation of verdicts. Each takes a few hundred
-// bytes.
-const maxVerdicts = 4096
-
-// verdicts keeps those that were used last: when a generation is full it
-// becomes the old one and the one before it is dropped.
-type verdicts struct {
-	mu         sync.RWMutex
-	young, old map[verdictKey]*verdict
+// A warmVerdict is a verdict with the chain of each of its paths. It is found by
+// the parsed leaf, which all requests of one connection share.
+type warmVerdict struct {
+	*verdict
+	chains [][]*x509.Certificate
 }
 
-// get returns nil if there is no verdict.
-func (v *verdicts) get(key *verdictKey) *verdict {
-	v.mu.RLock()
-	found, ok := v.young[*key]
+// A warmKey holds the leaf, so that its address can become no other's.
+type warmKey struct {
+	leaf  *x509.Certificate
+	usage x509.ExtKeyUsage
+}
+
+// maxVerdicts bounds one generation of verdicts. Each takes a few hundred bytes,
+// or a few thousand with a parsed certificate.
+const maxVerdicts = 4096
+
+// A recent is a cache of what was used last: when a generation is full it becomes
+// the old one, and the one before it is dropped.
+type recent[K comparable, V any] struct {
+	mu         sync.RWMutex
+	young, old map[K]*V
+}
+
+type verdicts = recent[verdictKey, verdict]
+
+// get returns nil if there is no entry.
+func (r *recent[K, V]) get(key *K) *V {
+	r.mu.RLock()
+	found, ok := r.young[*key]
 	if ok {
-		v.mu.RUnlock()
+		r.mu.RUnlock()
 		return found
 	}
-	found = v.old[*key]
-	v.mu.RUnlock()
+	found = r.old[*key]
+	r.mu.RUnlock()
 	if found != nil {
-		v.keep(key, found)
+		r.keep(key, found)
 	}
 	return found
 }
 
-func (v *verdicts) keep(key *verdictKey, found *verdict) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.young == nil || len(v.young) >= maxVerdicts {
-		v.young, v.old = make(map[verdictKey]*verdict), v.young
+func (r *recent[K, V]) keep(key *K, found *V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.young == nil || len(r.young) >= maxVerdicts {
+		r.young, r.old = make(map[K]*V), r.young
 	}
-	v.young[*key] = found
+	r.young[*key] = found
 }
 
 // valid returns the first path whose certificates are valid at now, or nil.
@@ -85,4 +100,9 @@ func (p *path) checkValidity(now time.Time) *PeerError {
 		return err
 	}
 	return checkValidity(p.root, now)
+}
+
+// chain returns leaf, SubCA and root in a fresh slice.
+func (p *path) chain(leaf *x509.Certificate) []*x509.Certificate {
+	return []*x509.Certificate{leaf, p.subCA, p.root}
 }

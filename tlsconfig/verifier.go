@@ -62,8 +62,9 @@ type Presented struct {
 // validity, key, usage, FQDN and, after all that needs no network, revocation.
 // It returns the leaf, its SubCA and its root in a fresh slice, or *PeerError.
 //
-// Where several pinned SubCAs share a name and a key, or several roots do, the
-// first path of the pins' order that is valid now is taken.
+// Where several pinned SubCAs share a name and a key, or several roots do, each
+// path that is valid now is asked about, in the pins' order, until Revocation
+// accepts one.
 func (v *Verifier) Verify(ctx context.Context, p Presented) ([]*x509.Certificate, error) {
 	if len(p.Certificates) == 0 {
 		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "the peer presented no certificate"}
@@ -77,21 +78,79 @@ func (v *Verifier) Verify(ctx context.Context, p Presented) ([]*x509.Certificate
 		return nil, &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
 	}
 	now := v.now()
-	found, path, err := pins.chain(leaf, p.Usage, now)
+	found, err := pins.judged(leaf, p.Usage, now)
 	if err != nil {
 		return nil, err
 	}
+	return v.settle(ctx, found, nil, leaf, p, now)
+}
+
+// verifyAgain is Verify for the requests that follow on a client's handshake: it
+// finds the verdict by the parsed certificate itself, without a hash over its
+// octets, and allocates nothing once it has found it.
+func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) error {
+	p := Presented{Usage: x509.ExtKeyUsageClientAuth}
+	pins := v.Pins.snapshot()
+	if pins == nil {
+		return &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
+	}
+	now := v.now()
+	key := warmKey{leaf, p.Usage}
+	found := pins.warm.get(&key)
+	if found == nil || checkValidity(leaf, now) != nil || found.valid(now) == nil {
+		judged, err := pins.judged(leaf, p.Usage, now)
+		if err != nil {
+			return err
+		}
+		found = &warmVerdict{verdict: judged}
+		for _, path := range judged.paths {
+			found.chains = append(found.chains, path.chain(leaf))
+		}
+		pins.warm.keep(&key, found)
+	}
+	_, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now)
+	return err
+}
+
+// settle applies the rules that a verdict does not cover: the comparison of the
+// names and revocation. Of several paths that are valid now it asks about each
+// until one is answered good, but a leaf that is revoked is revoked on all.
+// chains has the chain of each path; nil: they are made here.
+func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.Certificate, leaf *x509.Certificate, p Presented, now time.Time) ([]*x509.Certificate, error) {
 	if err := v.checkFQDN(leaf, found.names, &p); err != nil {
 		return nil, err
 	}
-	chain := []*x509.Certificate{leaf, path.subCA, path.root}
 	if v.Revocation == nil {
 		return nil, &PeerError{Rule: RuleRevocation, Cert: leaf, Detail: "there is no revocation checker to ask"}
 	}
-	if err := v.Revocation.Check(ctx, chain, p.OCSPResponse); err != nil {
-		return nil, &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
+	var first *PeerError
+	for i, path := range found.paths {
+		if path.checkValidity(now) != nil {
+			continue
+		}
+		var chain []*x509.Certificate
+		if chains != nil {
+			chain = chains[i]
+		} else {
+			chain = path.chain(leaf)
+		}
+		err := v.Revocation.Check(ctx, chain, p.OCSPResponse)
+		if err == nil {
+			return chain, nil
+		}
+		refusal := &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
+		revoked := revokedBy(err)
+		if revoked != nil {
+			refusal.Cert = revoked
+		}
+		if first == nil || revoked != nil && !first.Definite() {
+			first = refusal
+		}
+		if revoked == leaf || ctx.Err() != nil {
+			break
+		}
 	}
-	return chain, nil
+	return nil, first
 }
 
 func (v *Verifier) now() time.Time {
@@ -122,22 +181,20 @@ func (v *Verifier) checkFQDN(leaf *x509.Certificate, names []string, p *Presente
 		Detail: fmt.Sprintf("the certificate is that of %s, not of %q", quoteAll(names), clip(p.ServerName))}
 }
 
-// chain returns the verdict on the leaf and the path that is valid now.
-func (s *pinned) chain(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, *path, error) {
+// judged returns the verdict on the leaf; one of its paths at least is valid now.
+func (s *pinned) judged(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
 	key := verdictKey{leaf: sha256.Sum256(leaf.Raw), usage: usage}
-	if kept := s.verdicts.get(&key); kept != nil && checkValidity(leaf, now) == nil {
-		if path := kept.valid(now); path != nil {
-			return kept, path, nil
-		}
+	if known := s.verdicts.get(&key); known != nil && checkValidity(leaf, now) == nil && known.valid(now) != nil {
+		return known, nil
 	}
-	// Either it was never judged, or the time has come that it fails, or that
-	// another path than those kept is the valid one.
+	// It was never judged, or it is not valid now on the paths that were found
+	// then, and may be on others.
 	found, err := s.judge(leaf, usage, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.verdicts.keep(&key, found)
-	return found, found.paths[0], nil
+	return found, nil
 }
 
 // judge applies the rules before RuleRevocation, except for the comparison of

@@ -4,9 +4,11 @@ package tlsconfig
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 )
 
 // VerifyPeer verifies what a peer presented by Verifier and within Timeout; its
@@ -18,27 +20,35 @@ func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
 	defer func() {
 		// Of what runs here only the checker and the clock are the user's.
 		if r := recover(); r != nil {
-			refusal := &PeerError{Rule: RuleRevocation, Detail: fmt.Sprintf("the check panicked: %v", r)}
+			var leaf *x509.Certificate
 			if len(p.Certificates) > 0 {
-				refusal.Cert = p.Certificates[0]
+				leaf = p.Certificates[0]
 			}
-			err = refusal
+			err = panicked(leaf, r)
 		}
 		if err != nil {
-			e.logRefusal(ctx, err)
+			e.logRefusal(ctx, "", err)
 		}
 	}()
-	timeout := e.Timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
-	limited, cancel := context.WithTimeout(ctx, timeout)
+	limited, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	_, err = e.Verifier.Verify(limited, p)
 	return err
 }
 
-func (e *Endpoint) logRefusal(ctx context.Context, err error) {
+func panicked(leaf *x509.Certificate, what any) *PeerError {
+	return &PeerError{Rule: RuleRevocation, Cert: leaf, Detail: fmt.Sprintf("the check panicked: %v", what)}
+}
+
+func (e *Endpoint) timeout() time.Duration {
+	if e.Timeout > 0 {
+		return e.Timeout
+	}
+	return defaultTimeout
+}
+
+// logRefusal makes the record of a refusal; remote is empty if not known.
+func (e *Endpoint) logRefusal(ctx context.Context, remote string, err error) {
 	refusal, ok := errors.AsType[*PeerError](err)
 	if e.Logger == nil || !ok {
 		return
@@ -49,6 +59,9 @@ func (e *Endpoint) logRefusal(ctx context.Context, err error) {
 		if cert.SerialNumber != nil {
 			attrs = append(attrs, slog.String("serial", clip(cert.SerialNumber.Text(16))))
 		}
+	}
+	if remote != "" {
+		attrs = append(attrs, slog.String("remote", remote))
 	}
 	attrs = append(attrs, slog.String("detail", refusal.why()))
 	e.Logger.LogAttrs(ctx, slog.LevelWarn, "peer refused", attrs...)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -30,7 +29,7 @@ func alertFor(err error, now func() time.Time) tls.AlertError {
 		return alertInternalError
 	}
 	switch refusal.Rule {
-	case tlsconfig.RuleProtocol, tlsconfig.RuleNoCertificate:
+	case tlsconfig.RuleVersion, tlsconfig.RuleSuite, tlsconfig.RuleNoCertificate:
 		return alertHandshakeFailure
 	case tlsconfig.RuleSubCA, tlsconfig.RuleRoot:
 		return alertUnknownCA
@@ -42,7 +41,7 @@ func alertFor(err error, now func() time.Time) tls.AlertError {
 	case tlsconfig.RuleUsage:
 		return alertUnsupportedCertificate
 	case tlsconfig.RuleRevocation:
-		if _, ok := errors.AsType[*revocation.RevokedError](refusal.Err); ok {
+		if refusal.Definite() {
 			return alertCertificateRevoked
 		}
 		return alertCertificateUnknown

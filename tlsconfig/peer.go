@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tlsconfig
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Peer returns the client certificate of a request that a server of this
+// Endpoint received, verified now: version and suite of the connection, chain,
+// validity, FQDN and revocation. A connection may outlive its handshake by days,
+// and its certificate may have expired or been revoked, or its SubCA unpinned,
+// since. It takes well under a microsecond while Revocation answers from memory,
+// and no longer than Timeout and an eighth of it otherwise.
+//
+// r.TLS must be that of the connection, as net/http sets it for both engines; a
+// listener that wraps the connections of tlsconfig/openssl hides it, and every
+// request is then refused. The error is a *[RequestPeerError]. It is not logged:
+// the caller answers the request, and logs why. With this method an Endpoint is
+// package asid's PeerSource; handlers that do without package asid use
+// Middleware.
+func (e *Endpoint) Peer(r *http.Request) (*x509.Certificate, error) {
+	leaf, err := e.peer(r)
+	if err != nil {
+		return nil, &RequestPeerError{Err: err}
+	}
+	return leaf, nil
+}
+
+func (e *Endpoint) peer(r *http.Request) (leaf *x509.Certificate, refusal *PeerError) {
+	defer func() {
+		// Of what runs here only the checker and the clock are the user's.
+		if p := recover(); p != nil {
+			refusal = panicked(leaf, p)
+		}
+	}()
+	if r.TLS == nil || !r.TLS.HandshakeComplete {
+		return nil, &PeerError{Rule: RuleVersion, Detail: "the request came over no TLS connection"}
+	}
+	suites := e.Suites
+	if suites == nil {
+		suites = allSuites
+	}
+	if err := checkConnection(r.TLS, suites); err != nil {
+		return nil, err
+	}
+	if len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0] == nil {
+		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "the client presented no certificate"}
+	}
+	leaf = r.TLS.PeerCertificates[0]
+	pins := e.Verifier.Pins.snapshot()
+	if pins == nil {
+		return nil, &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
+	}
+	if err := e.Verifier.verifyAgain(pins.within(e.timeout()), leaf); err != nil {
+		refusal, ok := errors.AsType[*PeerError](err)
+		if !ok {
+			refusal = &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
+		}
+		return nil, refusal
+	}
+	return leaf, nil
+}
+
+// A RequestPeerError says why [Endpoint.Peer] refused the peer of a request.
+type RequestPeerError struct{ Err *PeerError }
+
+// Error names the rule and what was found.
+func (e *RequestPeerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the *PeerError.
+func (e *RequestPeerError) Unwrap() error { return e.Err }
+
+// CloseConnection reports whether the connection is to be closed, for package
+// asid's PeerSource: it will never again be a good one. While revocation is
+// merely unknown it may be, and stays open, lest an outage of the CA's be
+// followed by a handshake for every request.
+func (e *RequestPeerError) CloseConnection() bool { return e.Err.Definite() }
+
+// Middleware answers 403 to requests whose peer [Endpoint.Peer] refuses, and
+// closes the connection unless the peer might be accepted later. Each refusal
+// makes one record in Logger. Handlers behind package asid's Authorizer or Gate,
+// which ask Peer themselves, do without it.
+func (e *Endpoint) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := e.peer(r)
+		if err == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		e.logRefusal(r.Context(), r.RemoteAddr, err)
+		if err.Definite() {
+			w.Header().Set("Connection", "close")
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "the client certificate was refused by rule "+err.Rule.String(), http.StatusForbidden)
+	})
+}
+
+// A deadline is a context that checks share, so that a check which is answered
+// from memory need not make one of its own.
+type deadline struct {
+	context.Context
+	timeout time.Duration
+	made    time.Time
+}
+
+// within returns a context that ends no sooner than timeout from now and no later
+// than an eighth of that after it.
+func (s *pinned) within(timeout time.Duration) context.Context {
+	now := time.Now()
+	if d := s.deadline.Load(); d != nil && d.timeout == timeout {
+		if age := now.Sub(d.made); age >= 0 && age < timeout/8 {
+			return d
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout+timeout/8)
+	context.AfterFunc(ctx, cancel) // its timer alone ends it
+	next := &deadline{Context: ctx, timeout: timeout, made: now}
+	s.deadline.Store(next)
+	return next
+}
+
+var allSuites = Suites()
