@@ -19,7 +19,7 @@ func TestRulesHaveStableNames(t *testing.T) {
 		0: "rule(0)", tlsconfig.RuleVersion: "version", tlsconfig.RuleSuite: "suite", tlsconfig.RuleNoCertificate: "no-certificate",
 		tlsconfig.RuleSubCA: "subca", tlsconfig.RuleRoot: "root", tlsconfig.RuleValidity: "validity",
 		tlsconfig.RuleKey: "key", tlsconfig.RuleUsage: "usage", tlsconfig.RuleFQDN: "fqdn",
-		tlsconfig.RuleRevocation: "revocation", tlsconfig.RuleRevocation + 1: "rule(10)",
+		tlsconfig.RuleRevocation: "revocation", tlsconfig.RuleRevocation + 1: "rule(11)",
 	} {
 		assert.Equal(t, want, rule.String())
 	}

@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		e.Verifier.AllowAnyFQDN = len(e.Verifier.FQDNs) == 0
-		peers = endpoint.Handshakes{}
+		peers = e
 		server.Wrap = func(inner net.Listener) (net.Listener, error) { return endpoint.Engine("native").Listen(inner, e) }
 	}
 	if behind.Used() {

@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		peers = endpoint.Handshakes{}
+		peers = e
 		server.Wrap = func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) }
 	}
 	gate := &asid.Gate{Self: id, Peers: peers, Logger: logger}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
-	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
@@ -64,17 +63,17 @@ func newWorld() (*world, error) {
 	}
 
 	records := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a record") })
-	gate := &asid.Gate{Self: providerASID, Peers: endpoint.Handshakes{}, Logger: logger}
 	end := w.pki.Endpoint(providerName, sspName)
 	end.Logger = logger
+	gate := &asid.Gate{Self: providerASID, Peers: end, Logger: logger}
 	w.provider = w.pki.NewServer(end, gate.Middleware(records))
 
 	store := pointertest.MapResolver{"stored": &pointer.Pointer{
 		ID: "stored", Version: "1", Status: "current", Custodian: codes("RR8")[0], Subject: patient, MasterIdentifier: identifier}}
-	authorizer := &asid.Authorizer{Registry: registry, Self: nrlASID, Peers: endpoint.Handshakes{}, Logger: logger}
 	guarded := func(g *pointer.Guard) *spinetest.Server {
 		end := w.pki.Endpoint(nrlName, consumerName, providerName, otherName)
 		end.Logger = logger
+		authorizer := &asid.Authorizer{Registry: registry, Self: nrlASID, Peers: end, Logger: logger}
 		return w.pki.NewServer(end, authorizer.Middleware(g.Middleware(http.HandlerFunc(accept))))
 	}
 	w.nrl = guarded(&pointer.Guard{Resolver: store, Logger: logger, Disclose: true}) // as the NRL answers
