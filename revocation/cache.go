@@ -15,33 +15,23 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
 
-// A documentCache keeps one document a key across restarts or processes. It need
-// not be trusted: what it returns is verified again. It must be safe for
-// concurrent use.
-type documentCache interface {
-	// Get returns what was put under key, or an error that wraps ErrCacheMiss
-	// if there is nothing, or no longer.
-	Get(ctx context.Context, key string) ([]byte, error)
-
-	// Put keeps data under key until the given time.
-	Put(ctx context.Context, key string, data []byte, until time.Time) error
-}
-
-// DirCache is a cache in a directory, which is made with mode 0700 when first
-// needed. Several processes may share it. A file is replaced as a whole or not
-// at all; one that is damaged, cut short or another key's counts as absent. A
-// directory that others may write to is refused. At most 16,384 documents are
-// kept, of which the oldest go first.
+// DirCache is a Cache in a directory, which is made with mode 0700 when first
+// needed. Several processes of one user may share it. An entry is a file, which is
+// replaced as a whole or not at all; one that is damaged, cut short or another
+// key's counts as absent. A directory that others may write to, or that another
+// user owns, is refused. At most 16,384 entries are kept, of which those that were
+// not merged into for longest go first.
 type DirCache string
 
 const (
-	cacheMagic     = "nrlcache"
-	cacheHeader    = len(cacheMagic) + 8 + 2*sha256.Size // magic, until, hash of the key, hash of it all
-	cacheSuffix    = ".doc"
+	cacheMagic     = "nrlset01"
+	cacheHeader    = len(cacheMagic) + 2*sha256.Size // magic, hash of the key, hash of it all
+	cacheSuffix    = ".set"
 	cacheTemporary = "put-"
 	maxCacheFile   = 256 << 20
 	maxCacheFiles  = 16_384
@@ -51,14 +41,25 @@ const (
 	abandonedAfter = time.Hour
 )
 
-// Get implements documentCache.
-func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
-	if err := d.usable(ctx); err != nil {
+var errNoDirectory = errors.New("the cache's directory has no name")
+
+// Get implements Cache.
+func (d DirCache) Get(ctx context.Context, key string) ([]Member, error) {
+	err := d.usable(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
+	return d.read(key)
+}
+
+// read returns the members of an entry, none if there is no whole one.
+func (d DirCache) read(key string) ([]Member, error) {
 	file, err := os.Open(d.path(key))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrCacheMiss
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -68,22 +69,41 @@ func (d DirCache) Get(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openCacheFile(raw, key, time.Now())
+	data, ok := openCacheFile(raw, key)
+	if !ok {
+		return nil, nil
+	}
+	members, _ := decodeMembers(data)
+	return members, nil
 }
 
-// Put implements documentCache. If the data cannot be written, what was kept under
-// key is removed.
-func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.Time) error {
+// Merge implements Cache. If the entry cannot be written, it is removed: what it
+// calls good the newer members may revoke.
+func (d DirCache) Merge(ctx context.Context, key string, members ...Member) error {
+	if d == "" {
+		return errNoDirectory
+	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
 	if err := d.usable(ctx); err != nil {
 		return err
 	}
-	err := d.put(key, data, until)
+	name := filepath.Base(d.path(key))
+	unlock, err := lockFile(ctx, filepath.Join(string(d), "lock-"+name[:1]))
 	if err != nil {
-		// What could not be replaced must not come back after a restart: the
-		// newer one may revoke what it calls good.
+		return err
+	}
+	defer unlock()
+	there, err := d.read(key)
+	if err != nil {
+		return err
+	}
+	joined := Join(time.Now(), there, members)
+	if slices.EqualFunc(there, joined, func(x, y Member) bool { return x.Order == y.Order && x.Digest == y.Digest }) {
+		return nil
+	}
+	if err = d.put(key, encodeMembers(joined)); err != nil {
 		if gone := os.Remove(d.path(key)); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
@@ -91,18 +111,20 @@ func (d DirCache) Put(ctx context.Context, key string, data []byte, until time.T
 	return err
 }
 
-func (d DirCache) put(key string, data []byte, until time.Time) error {
+func (d DirCache) put(key string, data []byte) error {
 	if len(data)+cacheHeader > maxCacheFile {
 		return ErrTooLarge
 	}
-	if err := d.prune(maxCacheFiles); err != nil {
-		return err
+	if _, err := os.Stat(d.path(key)); errors.Is(err, fs.ErrNotExist) {
+		if err := d.prune(maxCacheFiles); err != nil {
+			return err
+		}
 	}
 	file, err := os.CreateTemp(string(d), cacheTemporary)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(sealCacheFile(key, data, until))
+	_, err = file.Write(sealCacheFile(key, data))
 	// Without the sync a crash of the machine could leave the new name with
 	// nothing behind it.
 	if err == nil {
@@ -132,12 +154,10 @@ func (d DirCache) usable(ctx context.Context) error {
 		return err
 	}
 	if d == "" {
-		return errors.New("the cache's directory has no name")
+		return errNoDirectory
 	}
 	info, err := os.Stat(string(d))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return ErrCacheMiss
 	case err != nil:
 		return err
 	case !info.IsDir():
@@ -182,14 +202,12 @@ func (d DirCache) prune(most int) error {
 	return nil
 }
 
-// sealCacheFile returns the contents of a file: the magic, the time until which
-// it counts, the hash of its key, the hash of all of this and the document, and
-// the document.
-func sealCacheFile(key string, data []byte, until time.Time) []byte {
+// sealCacheFile returns the contents of a file: the magic, the hash of its key,
+// the hash of all of this and the members, and the members.
+func sealCacheFile(key string, data []byte) []byte {
 	name := sha256.Sum256([]byte(key))
 	file := make([]byte, 0, cacheHeader+len(data))
 	file = append(file, cacheMagic...)
-	file = binary.BigEndian.AppendUint64(file, uint64(until.Unix()))
 	file = append(file, name[:]...)
 	sum := cacheSum(file, data)
 	return append(append(file, sum[:]...), data...)
@@ -203,24 +221,58 @@ func cacheSum(header, data []byte) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// openCacheFile returns the document of a file, or an error of the kind
-// ErrCacheMiss.
-func openCacheFile(file []byte, key string, now time.Time) ([]byte, error) {
+// openCacheFile returns the members of a file, if it is a whole one of the key.
+func openCacheFile(file []byte, key string) (data []byte, ok bool) {
 	if len(file) < cacheHeader || len(file) > maxCacheFile || string(file[:len(cacheMagic)]) != cacheMagic {
-		return nil, fmt.Errorf("%w: not a file of this cache", ErrCacheMiss)
+		return nil, false
 	}
 	header, rest := file[:cacheHeader-sha256.Size], file[cacheHeader-sha256.Size:]
 	sum, data := rest[:sha256.Size], rest[sha256.Size:]
-	if want := cacheSum(header, data); !bytes.Equal(sum, want[:]) {
-		return nil, fmt.Errorf("%w: the file is damaged", ErrCacheMiss)
-	}
 	name := sha256.Sum256([]byte(key))
-	if !bytes.Equal(header[len(cacheMagic)+8:], name[:]) {
-		return nil, fmt.Errorf("%w: the file is another document's", ErrCacheMiss)
+	want := cacheSum(header, data)
+	return data, bytes.Equal(sum, want[:]) && bytes.Equal(header[len(cacheMagic):], name[:])
+}
+
+// encodeMembers writes members one after the other: the length of the order, the
+// order, the digest, the length of the bytes, the bytes.
+func encodeMembers(members []Member) (data []byte) {
+	for _, m := range members {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(m.Order)))
+		data = append(data, m.Order...)
+		data = append(data, m.Digest[:]...)
+		data = binary.BigEndian.AppendUint32(data, uint32(len(m.Bytes)))
+		data = append(data, m.Bytes...)
 	}
-	until := int64(binary.BigEndian.Uint64(header[len(cacheMagic):]))
-	if now.Unix() >= until {
-		return nil, fmt.Errorf("%w: its time is over", ErrCacheMiss)
+	return data
+}
+
+func decodeMembers(data []byte) (members []Member, ok bool) {
+	take := func(n int) (b []byte) {
+		if ok = n >= 0 && n <= len(data); ok {
+			b, data = data[:n:n], data[n:]
+		}
+		return b
 	}
-	return data, nil
+	field := func() (b []byte) {
+		if length := take(4); ok {
+			b = take(int(binary.BigEndian.Uint32(length)))
+		}
+		return b
+	}
+	for len(data) > 0 {
+		var m Member
+		if m.Order = string(field()); !ok {
+			return nil, false
+		}
+		digest := take(sha256.Size)
+		if !ok {
+			return nil, false
+		}
+		copy(m.Digest[:], digest)
+		if m.Bytes = field(); !ok {
+			return nil, false
+		}
+		members = append(members, m)
+	}
+	return members, true
 }

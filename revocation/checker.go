@@ -61,7 +61,7 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 		if i == 0 {
 			q.Stapled = stapled
 		}
-		if err := c.check(ctx, &q); err != nil {
+		if err := c.check(ctx, q, chain); err != nil {
 			return err
 		}
 	}
@@ -90,62 +90,129 @@ func refuseMisuse(ctx context.Context, c *Checker, chain []*x509.Certificate) er
 	return ctx.Err()
 }
 
-// check asks the sources about one certificate.
-func (c *Checker) check(ctx context.Context, q *Query) error {
+// A tally is what the sources say about one certificate.
+type tally struct {
+	q          *Query
+	statements []Statement
+	stale      *Answer
+	good       int
+	errs       []error
+}
+
+// check asks the sources about one certificate. All that is at hand is asked
+// before any good answer counts, whatever the order of the sources: what one of
+// them knows to be revoked is revoked.
+func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) error {
+	how := asking{chain: chain, maxAge: c.Policy.MaxAge}
+	if c.Policy.Unknown == Allow {
+		how.maxStale = c.Policy.MaxStale
+	}
 	// Sources that pass do not make the common case allocate.
 	var room [4]error
-	errs := room[:0]
-	var statements []Statement
-	var stale *Answer
-	vouched := 0
-	for _, source := range c.Sources {
+	t := tally{q: &q, errs: room[:0]}
+	for i, source := range c.Sources {
 		var a Answer
 		err := error(ErrNoSource)
+		how.brief = false
+		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
+			revoked, good := c.atHand(ctx, q, how, i)
+			if revoked != nil {
+				return c.refuse(ctx, &t, revoked)
+			}
+			how.brief = good
+		}
 		if source != nil {
-			a, err = source.Status(ctx, *q)
+			a, err = askSource(ctx, source, q, how)
 		}
 		if c.Record != nil {
-			statements = append(statements, Statement{Source: source, Answer: a, Err: err})
+			t.statements = append(t.statements, Statement{Source: source, Answer: a, Err: err})
 		}
 		value, err := weigh(&c.Policy, q.At, &a, err)
 		switch value {
 		case worthRevoked:
-			return c.decide(ctx, q, statements, nil, revokedError(q.Path[0], &a))
+			t.stale = nil
+			return c.decide(ctx, &t, revokedError(q.Path[0], &a))
 		case worthGood:
 			if c.Policy.Agreement == FirstAnswer {
-				return c.decide(ctx, q, statements, nil, nil)
+				t.stale = nil
+				return c.decide(ctx, &t, nil)
 			}
-			vouched++
+			t.good++
 		case worthStale: // the sources after it may know better
 			accepted := a
-			stale = &accepted
-			vouched++
+			t.stale = &accepted
+			t.good++
 		default:
-			errs = append(errs, err)
+			t.errs = append(t.errs, err)
 		}
 	}
-	if vouched == len(c.Sources) || vouched > 0 && c.Policy.Agreement == FirstAnswer {
-		return c.decide(ctx, q, statements, stale, nil)
+	return c.conclude(ctx, &t)
+}
+
+// askSource asks a source, in the way that it is to be asked if it knows more
+// than one.
+func askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
+	if s, ok := source.(asker); ok {
+		return s.ask(ctx, q, how)
 	}
-	unknown := &UnknownError{Cert: q.Path[0], Errs: slices.Clone(errs)}
+	return source.Status(ctx, q)
+}
+
+// atHand asks the sources after one what they have at hand: it returns what one of
+// them knows to be revoked, and whether one answers good.
+func (c *Checker) atHand(ctx context.Context, q Query, how asking, one int) (revoked *Statement, good bool) {
+	how.atHand = true
+	for _, source := range c.Sources[one+1:] {
+		s, ok := source.(asker)
+		if !ok {
+			continue
+		}
+		a, err := s.ask(ctx, q, how)
+		switch value, _ := weigh(&c.Policy, q.At, &a, err); value {
+		case worthRevoked:
+			return &Statement{Source: source, Answer: a, Err: err}, false
+		case worthGood:
+			good = true
+		}
+	}
+	return nil, good
+}
+
+// refuse refuses a certificate that a source has at hand as revoked.
+func (c *Checker) refuse(ctx context.Context, t *tally, s *Statement) error {
+	if c.Record != nil {
+		t.statements = append(t.statements, *s)
+	}
+	t.stale = nil
+	return c.decide(ctx, t, revokedError(t.q.Path[0], &s.Answer))
+}
+
+// conclude decides when every source has been asked.
+func (c *Checker) conclude(ctx context.Context, t *tally) error {
+	if t.good == len(c.Sources) || t.good > 0 && c.Policy.Agreement == FirstAnswer {
+		return c.decide(ctx, t, nil)
+	}
+	t.stale = nil
+	unknown := &UnknownError{Cert: t.q.Path[0], Errs: slices.Clone(t.errs)}
 	if err := ctx.Err(); err != nil && !errors.Is(unknown, err) {
 		unknown.Errs = append(unknown.Errs, err)
 	}
-	return c.decide(ctx, q, statements, nil, unknown)
+	return c.decide(ctx, t, unknown)
 }
 
 // decide records the decision and, where it rests on a stale answer, warns.
-func (c *Checker) decide(ctx context.Context, q *Query, statements []Statement, stale *Answer, err error) error {
+func (c *Checker) decide(ctx context.Context, t *tally, err error) error {
+	q, stale := t.q, t.stale
 	if stale != nil && c.Logger != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
 			slog.String("serial", q.Path[0].SerialNumber.Text(16)),
 			slog.String("issuer", q.Path[0].Issuer.String()),
 			slog.String("source", stale.Source),
-			slog.Time("expired", expiry(stale.ThisUpdate, stale.NextUpdate)),
+			slog.Time("expired", c.Policy.expiry(stale.ThisUpdate, stale.NextUpdate)),
 			slog.Duration("max_stale", c.Policy.MaxStale))
 	}
 	if c.Record != nil {
-		c.Record(ctx, Decision{Cert: q.Path[0], At: q.At, Statements: statements, Stale: stale != nil, Err: err})
+		c.Record(ctx, Decision{Cert: q.Path[0], At: q.At, Statements: t.statements, Stale: stale != nil, Err: err})
 	}
 	return err
 }
@@ -182,7 +249,7 @@ func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
 	case a.ThisUpdate.After(at.Add(clockTolerance)):
 		return worthNothing, errors.Join(err, ErrNotYetValid)
 	}
-	end := expiry(a.ThisUpdate, a.NextUpdate)
+	end := p.expiry(a.ThisUpdate, a.NextUpdate)
 	if !at.After(end) {
 		if err != nil {
 			return worthNothing, err // expired by a rule of its own: there is nothing to count from

@@ -45,7 +45,7 @@ func FuzzCRL(f *testing.F) {
 		}
 		require.Equal(t, theirs.ThisUpdate.UTC(), ours.ThisUpdate())
 		require.Equal(t, theirs.NextUpdate.UTC(), ours.NextUpdate())
-		require.Equal(t, theirs.AuthorityKeyId, ours.KeyID())
+		require.Equal(t, len(theirs.AuthorityKeyId) > 0, ours.Names(&x509.Certificate{SubjectKeyId: theirs.AuthorityKeyId}))
 		if theirs.Number == nil {
 			require.Nil(t, ours.Number())
 		} else {
@@ -92,7 +92,6 @@ func FuzzDistributionPoints(f *testing.F) {
 	}
 	f.Add([]byte("\x30\x0a\x81\x01\xff\x83\x02\x06\x40\x84\x01\xff"))
 	f.Fuzz(func(t *testing.T, der []byte) {
-		revocation.ReadScope(der)
 		urls, ok := revocation.ReadURLs(der)
 		if !ok {
 			return
@@ -108,6 +107,6 @@ func FuzzDistributionPoints(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.Equal(t, cert.CRLDistributionPoints, urls)
+		require.ElementsMatch(t, cert.CRLDistributionPoints, urls)
 	})
 }

@@ -8,8 +8,10 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,8 +83,15 @@ var good = crlVerdict{good: true}
 func revokedFor(reason revocation.Reason) crlVerdict { return crlVerdict{reason: reason} }
 func unknown(kind error) crlVerdict                  { return crlVerdict{kind: kind} }
 
+// movedTo is where the clock that moves with the questions stands.
+var movedTo atomic.Int64
+
+// moving is the clock of sources that are asked at later and later times.
+func moving() time.Time { return time.Unix(movedTo.Load(), 0) }
+
 func (v crlVerdict) require(t *testing.T, crls *revocation.CRLs, path []*x509.Certificate, at time.Time) {
 	t.Helper()
+	movedTo.Store(at.Unix())
 	// The second answer may be one that was kept.
 	for range 2 {
 		answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: at})
@@ -179,4 +188,40 @@ func (s *crlServer) requests() []string {
 	asked := s.asked
 	s.asked = nil
 	return asked
+}
+
+func sequence(from int64, n int) (serials []*big.Int) {
+	for i := range n {
+		serials = append(serials, big.NewInt(from+int64(i)))
+	}
+	return serials
+}
+func serialsOf(n, octets int) []*big.Int {
+	random := rand.New(rand.NewPCG(uint64(n), uint64(octets)))
+	seen := map[string]bool{}
+	var serials []*big.Int
+	for len(serials) < n {
+		b := make([]byte, octets)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		b[0] = b[0]&0x7f | 0x40
+		if !seen[string(b)] {
+			seen[string(b)] = true
+			serials = append(serials, new(big.Int).SetBytes(b))
+		}
+	}
+	return serials
+}
+
+// requireAsked waits until the URLs have been asked for since the last time, and
+// requires that no others were.
+func (s *crlServer) requireAsked(t *testing.T, urls ...string) {
+	t.Helper()
+	var asked []string
+	assert.Eventually(t, func() bool {
+		asked = append(asked, s.requests()...)
+		return len(asked) >= len(urls)
+	}, 10*time.Second, time.Millisecond)
+	assert.ElementsMatch(t, urls, asked)
 }

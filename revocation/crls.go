@@ -4,168 +4,244 @@ package revocation
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
 
 // CRLs is a Source of certificate revocation lists: complete, delta,
-// partitioned and indirect ones (RFC 5280 section 6.3.3). They come from the
-// distribution points that the certificates name, and from Add. The zero value
-// knows none and vouches for nothing. A CRLs is safe for concurrent use; its
-// fields must not change once it is used.
+// partitioned and indirect ones (RFC 5280 section 6.3.3). What is known is a set
+// of lists that only grows: it does not matter in which order they came, or
+// whether from the distribution points that the certificates name, from Files,
+// URLs, Add or the Cache. The zero value knows none and clears nothing. A CRLs is
+// safe for concurrent use; its fields must not change once it is used.
 type CRLs struct {
-	Fetcher Fetcher       // nil: only what Add was given, and what the Cache has
-	Cache   documentCache // nil: memory only; what is read from it is verified again
+	Fetcher Fetcher // nil: nothing is fetched
+	Cache   Cache   // nil: memory only; what is read from it is verified again
 
 	// Issuers are further certificates that may have signed a CRL: CRL issuers
-	// apart from the CA, and CAs with a new key. Each needs a path to the root
-	// of the certificate in question and must not be revoked.
+	// apart from the CA, and the other keys of a CA that signs one list for all of
+	// them. Each needs a path to the root of the certificate in question and must
+	// not be revoked. A CA that keeps one list per key does not belong here with
+	// its other keys: the list of one key says nothing of the certificates that
+	// were signed with another.
 	Issuers []*x509.Certificate
+
+	// Files are CRL files that are followed: each is read when first needed and
+	// again every minute. A file is one CRL in DER, or PEM blocks with any text
+	// between them. What a file has held counts until the CA takes it back.
+	Files []string
+
+	// URLs are fetched from the start and kept fresh, whether or not a
+	// certificate names them: a mirror of a distribution point that has only an
+	// ldap URL, the list of an authority, or the lists to have before serving.
+	URLs []string
+
+	// Refresh is the time within which each distribution point that certificates
+	// name is looked after again while Run is going, fetching included; zero: an
+	// hour.
+	Refresh time.Duration
 
 	MaxBytes int64        // per CRL; zero: 64 MiB
 	Logger   *slog.Logger // nil: none
 
-	// Time is the clock by which kept CRLs are refreshed; nil: time.Now.
+	// Time is the clock by which points are looked after; nil: time.Now.
 	Time func() time.Time
 
-	added   addedCRLs
-	answers atomic.Pointer[keptAnswers]
-	keeping sync.Once
-	fetched *keeper[*crl] // from keeper only
+	once    sync.Once
+	lists   known.Lists
+	asker   fetch.Asker
+	answers answers
+	shared  shared
+	pages   crlURLs
+	latest  atomic.Int64 // the latest time asked about, in seconds since 1970
+	files   []*fetch.Watch
+	urls    []*fetch.Watch
 }
 
-// Add reads a CRL, in DER or in a PEM block, and keeps it beside those that are
-// fetched; one of the same issuer, scope and key takes the place of older ones
-// once it has been found genuine. The error is a *CRLError of the kind
-// ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm that is
-// not accepted. Whether the signature verifies shows when a certificate is asked
-// about.
-func (s *CRLs) Add(crl []byte) error {
-	c, err := parseCRL(crl, "added")
+const (
+	// maxCRLBytes is the default of CRLs.MaxBytes: two million entries.
+	maxCRLBytes = 64 << 20
+
+	// defaultRefresh is the default of CRLs.Refresh and OCSP.Refresh.
+	defaultRefresh = time.Hour
+
+	// firstLook is how long a caller that has an answer at hand waits for the
+	// first look at what may know better.
+	firstLook = time.Second
+)
+
+// Add puts CRLs into the set: one in DER, or PEM blocks. The error is a *CRLError
+// of the kind ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm
+// that is not accepted; then none is added. Whether a signature verifies shows
+// when a certificate is asked about.
+func (s *CRLs) Add(crls []byte) error {
+	s.setUp()
+	lists, err := readCRLs(crls, "added")
 	if err != nil {
 		return err
 	}
-	s.added.add(c)
+	for _, l := range lists {
+		s.take(l, nil, known.Added)
+	}
 	return nil
 }
 
-// Status implements Source. The CRLs that were added are consulted first; what
-// they leave open is asked of the certificate's distribution points. The error
-// joins what is wrong with each CRL and each URL, as *CRLError and *FetchError,
-// or is ErrNoSource.
+// A parsedCRL is a list with its DER.
+type parsedCRL struct {
+	list *crl.List
+	raw  []byte
+}
+
+// readCRLs reads a file of CRLs. The error is a *CRLError.
+func readCRLs(data []byte, source string) (lists []parsedCRL, err error) {
+	blocks, err := crl.Split(data)
+	if err != nil {
+		return nil, crlError(source, err)
+	}
+	for _, raw := range blocks {
+		l, err := crl.Parse(raw, source)
+		if err != nil {
+			return nil, crlError(source, err)
+		}
+		lists = append(lists, parsedCRL{l, raw})
+	}
+	return lists, nil
+}
+
+// take puts a list into the set, and into the Cache if it verifies with the key
+// of one of the certificates or of Issuers.
+func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, places ...known.Place) (verified bool) {
+	raw := l.raw
+	if s.Cache == nil {
+		raw = nil
+	}
+	list := known.NewList(l.list, raw, places...)
+	verified = s.lists.Offer(list, slices.Concat(path, s.Issuers), s.horizon())
+	if verified {
+		for _, key := range list.Keys() {
+			s.shared.merge(key)
+		}
+	}
+	return verified
+}
+
+// under returns what is known under a key of the Cache.
+func (s *CRLs) under(key string) (members []known.Member) {
+	for _, l := range s.lists.Under(key) {
+		for _, o := range l.Orders() {
+			members = append(members, known.Member{Order: o.String(), Digest: l.Digest(), Bytes: l.Raw})
+		}
+	}
+	return members
+}
+
+// takeMember verifies a document of the Cache. Of what else the member says only
+// the place is used, which nothing but the member can say.
+func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
+	l, err := crl.Parse(m.Bytes, "cache")
+	if err != nil {
+		return crlError("cache", err)
+	}
+	place := known.Added
+	if o, ok := known.ParseOrder(m.Order); ok {
+		place = o.Place
+	} else if !l.Scoped() {
+		return &CRLError{Source: "cache", Err: ErrMalformed, Detail: "it does not say where the list came from"}
+	}
+	s.lists.Offer(known.NewList(l, m.Bytes, place), slices.Concat(path, s.Issuers), s.horizon())
+	return nil
+}
+
+// Status implements Source. What is at hand answers; what it leaves open is asked
+// of the certificate's distribution points. The error joins what is wrong with
+// each CRL and each URL, as *CRLError and *FetchError, or is ErrNoSource.
 func (s *CRLs) Status(ctx context.Context, q Query) (Answer, error) {
+	return s.ask(ctx, q, asking{})
+}
+
+func (s *CRLs) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 	if len(q.Path) < 2 {
 		return Answer{}, errors.New("the path is shorter than a certificate and its issuer")
+	}
+	if a := s.answers.find(q.Path, q.At, how); a != nil {
+		s.look(a.watches)
+		return a.answer, nil
 	}
 	if slices.ContainsFunc(q.Path, func(c *x509.Certificate) bool { return c == nil || c.SerialNumber == nil }) {
 		return Answer{}, errors.New("the path has a certificate missing")
 	}
-	if answer, ok := s.kept(ctx, &q); ok {
-		return *answer, nil
-	}
-	search := &search{source: s, at: q.At, rests: evidence{generation: s.added.generation.Load()}}
-	answer, err := search.status(ctx, q.Path)
-	if err == nil {
-		s.keep(&q, search.rests, answer)
-		answer.Cached = !search.fetched
-	}
-	return answer, err
+	s.setUp()
+	return s.inquire(ctx, q, how)
 }
 
-// whyNone says why none of the CRLs that were added is about the certificate,
-// nil if there are none and something else is wrong already.
-func (s *CRLs) whyNone(subject *subject, otherwise bool) error {
-	crls, any := s.added.some(subject.issuer)
-	switch {
-	case !any && otherwise:
-		return nil
-	case !any:
-		return ErrNoSource
-	case len(crls) == 0:
-		return &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"}
+// look begins the looks that are due.
+func (s *CRLs) look(watches []*fetch.Watch) {
+	if len(watches) == 0 {
+		return
 	}
-	var errs []error
-	for _, c := range crls {
-		detail := "it is of another distribution point"
-		if c.delta {
-			detail = deltaAlone
+	now := s.now()
+	for _, w := range watches {
+		if w.Used(); w.Overdue(now) {
+			s.asker.Look(w)
 		}
-		errs = append(errs, &CRLError{Source: c.source, Err: ErrScope, Detail: detail})
 	}
-	return errors.Join(errs...)
 }
 
-// fetch gets the CRL behind a URL. With an error of the kind ErrExpired it may
-// return one whose time is over. role says what the CRL is to be, and fits why a
-// new one there is not that; fits must not depend on the time.
-func (s *search) fetch(ctx context.Context, url, role string, fits func(*crl) error) (*crl, error) {
-	u := use{key: useKey(url, role), url: url, judge: fits, spot: new(spot[*crl])}
-	c, atHand, err := s.source.get(ctx, &u, s.at)
-	s.fetched = s.fetched || !atHand
-	u.crl = c
-	s.rests.uses = append(s.rests.uses, u)
-	return c, err
+// Run looks after Files, URLs, the Cache and the distribution points that
+// certificates have named, each within Refresh, until ctx ends, and returns
+// ctx.Err(). Without it, whoever asks when a look is due begins it, and does not
+// wait for it.
+func (s *CRLs) Run(ctx context.Context) error {
+	s.setUp()
+	err := s.asker.Run(ctx)
+	s.shared.wait()
+	return err
 }
 
-// useKey is the key of a use: whoever may sign for one role must not decide what
-// is kept for another.
-func useKey(url, role string) string { return fmt.Sprintf("%s#%x", url, sha256.Sum256([]byte(role))) }
-
-// get gets the CRL of a use from the keeper.
-func (s *CRLs) get(ctx context.Context, u *use, at time.Time) (c *crl, atHand bool, err error) {
-	if s.Fetcher == nil && s.Cache == nil {
-		return nil, true, &FetchError{URL: u.url, Err: errNoFetcher}
+func (s *CRLs) now() time.Time {
+	if s.Time != nil {
+		return s.Time()
 	}
-	request := Request{URL: u.url, MaxBytes: s.MaxBytes}
-	if request.MaxBytes <= 0 {
-		request.MaxBytes = maxCRLBytes
-	}
-	return s.keeper().getFrom(ctx, u.spot, u.key, request, at, u.judge)
+	return time.Now()
 }
 
-var errNoFetcher = errors.New("there is no Fetcher")
+// horizon is the time a day before which what is superseded may be forgotten.
+func (s *CRLs) horizon() time.Time { return horizon(s.latest.Load(), s.now) }
 
-// maxCRLBytes is the default of CRLs.MaxBytes: two million entries.
-const maxCRLBytes = 64 << 20
-
-// keeper returns the keeper of the CRLs that are fetched.
-func (s *CRLs) keeper() *keeper[*crl] {
-	s.keeping.Do(func() {
-		s.fetched = &keeper[*crl]{
-			fetcher: s.Fetcher, cache: s.Cache, parse: parseCRL, replaces: mayReplace, now: s.Time, logger: s.Logger,
+func (s *CRLs) setUp() {
+	s.once.Do(func() {
+		s.asker.Now, s.asker.Refresh = s.now, s.Refresh
+		if s.asker.Refresh <= 0 {
+			s.asker.Refresh = defaultRefresh
+		}
+		s.asker.Failed = func(url string, err error) {
+			s.log(slog.LevelWarn, "no document", slog.String("url", url), slog.Any("error", err))
+		}
+		s.shared.cache, s.shared.kind, s.shared.asker = s.Cache, "crl", &s.asker
+		s.shared.under, s.shared.take = s.under, s.takeMember
+		s.shared.warn = func(message string, err error) { s.log(slog.LevelWarn, message, slog.Any("error", err)) }
+		for _, name := range s.Files {
+			s.files = append(s.files, s.watchFile(name))
+		}
+		if s.Fetcher != nil {
+			for _, url := range s.URLs {
+				s.urls = append(s.urls, s.watchURL(url).watch)
+			}
 		}
 	})
-	return s.fetched
 }
 
-// mayReplace says why a CRL must not take the place of one that is older, or
-// rather is not: its number or, between scopes, its thisUpdate goes backwards. Nor
-// may one whose signer the older one revokes: it would vouch for that signer.
-func mayReplace(newer, older *crl) error {
-	if older.revokesSigner(newer) {
-		return &CRLError{Source: newer.source, Err: ErrSignature, Detail: "the one that is kept lists its signer's certificate"}
-	}
-	if newer.scope.raw == older.scope.raw && older.newer(newer) ||
-		newer.scope.raw != older.scope.raw && newer.thisUpdate.Before(older.thisUpdate) {
-		return &CRLError{Source: newer.source, Err: ErrExpired, Detail: "it is older than the one that is kept"}
-	}
-	return nil
-}
-
-// Run refreshes the CRLs that are in use before their nextUpdate, with jitter,
-// until ctx ends, and returns ctx.Err(). Without it, whoever first asks after a
-// nextUpdate waits for the new CRL.
-func (s *CRLs) Run(ctx context.Context) error { return s.keeper().run(ctx) }
-
-func (s *CRLs) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+func (s *CRLs) log(level slog.Level, message string, attrs ...slog.Attr) {
 	if s.Logger != nil {
-		s.Logger.LogAttrs(ctx, level, message, attrs...)
+		s.Logger.LogAttrs(context.Background(), level, message, attrs...)
 	}
 }

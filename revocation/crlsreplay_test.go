@@ -39,7 +39,7 @@ func TestOneCertificatesMisfitIsNoOthers(t *testing.T) {
 	const url = "http://crl.example/1.crl"
 	server := &crlServer{}
 	server.publish(url, inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(url), OnlyUserCerts: true}))
-	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	crls := &revocation.CRLs{Fetcher: server, Time: moving}
 	sub := ocspIssue(t, crlCA("Sub Sub CA", 9), ocspRSA("other"), p.ca)
 	sub.cert.Extensions = append(sub.cert.Extensions, points(at(urls(url))))
 	_, err := crls.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{sub.cert, p.ca.cert, p.root.cert}, At: ocspNow})
@@ -56,7 +56,7 @@ func TestAKeyThatTheKeptCRLRevokesDoesNotReplaceIt(t *testing.T) {
 	}, ocspRSA("other"), p.ca)
 	server := &crlServer{}
 	server.publish(url, numbered(p.ca.crl(50), 5))
-	crls := &revocation.CRLs{Fetcher: server, Time: clock, Issuers: []*x509.Certificate{key.cert}}
+	crls := &revocation.CRLs{Fetcher: server, Time: moving, Issuers: []*x509.Certificate{key.cert}}
 	path := p.leaf(t, points(at(urls(url))))
 	good.require(t, crls, path, ocspNow)
 	server.publish(url, numbered(between(key.crl(), time.Hour, 5*time.Hour), 6))
@@ -82,10 +82,11 @@ func TestASignerRenewedWithItsKey(t *testing.T) {
 		}, ocspRSA("other"), p.ca)
 	}
 	before, renewed := signer(50), signer(51)
+	superseded := with(p.ca.crl(50), func(c *revocationtest.CRL) { c.Entries[0].Reason = revocation.ReasonSuperseded })
 	server := &crlServer{}
-	server.publish(url, numbered(p.ca.crl(50), 5)) // superseded
-	crls := &revocation.CRLs{Fetcher: server, Time: clock, Issuers: []*x509.Certificate{before.cert, renewed.cert}}
-	require.NoError(t, crls.Add(inScope(numbered(between(p.ca.crl(50), -time.Hour, 24*time.Hour), 5), revocationtest.Scope{PointName: urls("http://crl.example/signers.crl")}).DER()))
+	server.publish(url, numbered(superseded, 5))
+	crls := &revocation.CRLs{Fetcher: server, Time: moving, Issuers: []*x509.Certificate{before.cert, renewed.cert}}
+	require.NoError(t, crls.Add(inScope(numbered(between(superseded, -time.Hour, 24*time.Hour), 5), revocationtest.Scope{PointName: urls("http://crl.example/signers.crl")}).DER()))
 	before.cert.Extensions = append(before.cert.Extensions, points(at(urls("http://crl.example/signers.crl"))))
 	renewed.cert.Extensions = append(renewed.cert.Extensions, points(at(urls("http://crl.example/signers.crl"))))
 	path := p.leaf(t, points(at(urls(url))))

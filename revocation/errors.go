@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
 // A RevokedError says that a source holds the certificate for revoked.
@@ -115,26 +117,24 @@ var (
 	// ErrNoSource: the certificate names nothing to ask and nothing was added.
 	ErrNoSource = errors.New("no source of revocation information")
 	// ErrMalformed: not strict DER of what it should be.
-	ErrMalformed = errors.New("malformed")
+	ErrMalformed = der.ErrMalformed
 	// ErrSignature: the signature does not verify, or its signer must not sign.
-	ErrSignature = errors.New("signature not valid")
+	ErrSignature = der.ErrSignature
 	// ErrScope: not authoritative for the certificate: another issuer,
 	// partition, set of reasons or kind of certificate.
-	ErrScope = errors.New("not authoritative for the certificate")
+	ErrScope = der.ErrScope
 	// ErrExpired: nextUpdate, or the maximum age where there is none, has passed.
-	ErrExpired = errors.New("expired")
+	ErrExpired = der.ErrExpired
 	// ErrNotYetValid: thisUpdate lies in the future.
-	ErrNotYetValid = errors.New("not yet valid")
+	ErrNotYetValid = der.ErrNotYetValid
 	// ErrUnhandledCritical: a critical extension that is not processed.
-	ErrUnhandledCritical = errors.New("unhandled critical extension")
+	ErrUnhandledCritical = der.ErrUnhandledCritical
 	// ErrResponder: not an authorised responder, or it answered with an error
 	// status or "unknown".
-	ErrResponder = errors.New("responder not authorised or unable to answer")
+	ErrResponder = der.ErrResponder
 	// ErrHostNotAllowed: the host policy refuses the URL, or the address that
 	// its host resolves to.
 	ErrHostNotAllowed = errors.New("host not allowed")
 	// ErrTooLarge: longer than the limit.
-	ErrTooLarge = errors.New("too large")
-	// ErrCacheMiss: a Cache holds nothing under the key, or no longer.
-	ErrCacheMiss = errors.New("not in the cache")
+	ErrTooLarge = der.ErrTooLarge
 )

@@ -3,81 +3,86 @@
 package revocation
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"math/big"
 	"net/http"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 )
 
 // A ParsedCRL lets the external tests at what has been read of a CRL.
-type ParsedCRL struct{ crl *crl }
+type ParsedCRL struct{ *crl.List }
 
 func ParseCRL(raw []byte) (ParsedCRL, error) {
-	c, err := parseCRL(raw, "test")
-	return ParsedCRL{c}, err
-}
-
-func (p ParsedCRL) Entries() int {
-	if p.crl.entries == nil {
-		return 0
+	l, err := crl.Parse(raw, "test")
+	if err != nil {
+		return ParsedCRL{}, crlError("test", err)
 	}
-	return p.crl.entries.count
+	return ParsedCRL{l}, nil
 }
 
-// Find looks the serial up as one of the CRL issuer's.
+func (p ParsedCRL) Entries() int { return p.Len() }
+
+// Find looks the serial, its content octets, up as one of the CRL issuer's.
 func (p ParsedCRL) Find(serial []byte) (date time.Time, reason Reason, listed bool) {
-	if p.crl.entries == nil {
-		return time.Time{}, 0, false
+	n := new(big.Int).SetBytes(serial)
+	if serial[0]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(serial))))
 	}
-	w, listed := p.crl.entries.find(serial, 0)
-	return w.time(), w.reason(), listed
+	e, listed := p.find(p.Issuer(), n)
+	return e.Time, Reason(e.Reason), listed
 }
 
-func (p ParsedCRL) ThisUpdate() time.Time { return p.crl.thisUpdate }
-func (p ParsedCRL) NextUpdate() time.Time { return p.crl.nextUpdate }
-func (p ParsedCRL) KeyID() []byte         { return p.crl.keyID }
-func (p ParsedCRL) Number() *big.Int      { return p.crl.number }
-func (p ParsedCRL) Indirect() bool        { return p.crl.scope.indirect }
+func (p ParsedCRL) find(issuer string, serial *big.Int) (crl.Entry, bool) {
+	s, err := crl.NewSubject(&x509.Certificate{RawIssuer: []byte("\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01x"), SerialNumber: serial})
+	if err != nil {
+		panic(err)
+	}
+	s.Issuer = issuer
+	return p.List.Find(s)
+}
 
 // Listed says whether the CRL lists the serial as one of its issuer's.
 func (p ParsedCRL) Listed(serial []byte) bool {
-	_, listed := p.crl.entries.find(serial, 0)
+	_, _, listed := p.Find(serial)
 	return listed
 }
 
 // Lists says whether the CRL lists the certificate of that issuer and serial.
 func (p ParsedCRL) Lists(issuer []byte, serial *big.Int) bool {
-	name, _ := normalName(issuer)
-	_, listed := p.crl.lookUp(&subject{issuer: name, serial: integerContent(serial)})
+	name, _ := der.NormalName(issuer)
+	_, listed := p.find(name, serial)
 	return listed
 }
 
-func IntegerContent(n *big.Int) []byte { return integerContent(n) }
+func IntegerContent(n *big.Int) []byte { return der.IntegerContent(n) }
 
-// AddedCRLs returns how many of the CRLs that were added are kept.
-func (s *CRLs) AddedCRLs() (n int) {
-	for _, list := range s.added.byIssuer {
-		for _, series := range list {
-			n += len(series.crls)
-		}
-	}
-	return n
+// KnownCRLs returns how many CRLs are in the set, or wait for their signer.
+func (s *CRLs) KnownCRLs() (n int) {
+	verified, unverified := s.lists.Count()
+	return verified + unverified
 }
 
-func NormalName(der []byte) (string, bool) { return normalName(der) }
-
-func ReadScope(der []byte) { readScope(der) }
+func NormalName(name []byte) (string, bool) { return der.NormalName(name) }
 
 // ReadURLs returns the URLs of all full names in CRLDistributionPoints.
-func ReadURLs(der []byte) (urls []string, ok bool) {
-	points, ok := readDistributionPoints(der)
-	for _, point := range points {
-		for _, name := range point.name.full {
-			if name.tag == tagURI {
-				urls = append(urls, name.value)
-			}
-		}
+func ReadURLs(value []byte) (urls []string, ok bool) {
+	s, err := crl.NewSubject(&x509.Certificate{
+		RawIssuer: []byte("\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01x"), SerialNumber: big.NewInt(1),
+		Extensions: []pkix.Extension{{Id: []int{2, 5, 29, 31}, Value: value}},
+	})
+	if err != nil {
+		return nil, false
 	}
-	return urls, ok
+	for _, p := range s.Points {
+		named, passedOver := p.URLs()
+		urls = append(append(urls, named...), passedOver...)
+	}
+	return urls, true
 }
 
 // RefuseSpecial judges an address, with its port, that a name has resolved to.
@@ -89,14 +94,18 @@ func NewTransport() *http.Transport { return newTransport() }
 // TimeLimit is that of the client that makes the requests.
 func (f *HTTPFetcher) TimeLimit() time.Duration { return f.client().Timeout }
 
-// TriedKeys returns how many keys are remembered of the CRLs that were added.
-func (s *CRLs) TriedKeys() (n int) {
-	for _, list := range s.added.byIssuer {
-		for _, series := range list {
-			for _, c := range series.crls {
-				n += len(c.keys.tried)
-			}
-		}
+// Settle waits for the merges into the Cache.
+func (s *CRLs) Settle() { s.shared.wait() }
+
+// Settle waits for the merges into the Cache.
+func (s *OCSP) Settle() { s.shared.wait() }
+
+// JudgeOCSP reads and verifies a response about path[0], as if none had ever been
+// seen.
+func JudgeOCSP(response []byte, path []*x509.Certificate) error {
+	r, err := ocsp.Parse(response, "test")
+	if err == nil {
+		_, err = new(OCSP).take(r, response, path, false)
 	}
-	return n
+	return err
 }

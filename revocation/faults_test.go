@@ -47,6 +47,8 @@ func TestFaultsEndToEnd(t *testing.T) {
 			a.Fail(revocationtest.None)
 			o, c = sources()
 			require.NoError(t, check(time.Minute, o, c))
+			o.Settle()
+			c.Settle()
 			a.Fail(fault)
 			o, c = sources()
 			ctx, stop := context.WithCancel(t.Context())

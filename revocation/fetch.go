@@ -153,6 +153,9 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 			request.Header.Set(name, value)
 		}
 	}
+	if r.NoCache {
+		request.Header.Set("Cache-Control", "no-cache")
+	}
 	return request, nil
 }
 

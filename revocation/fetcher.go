@@ -22,6 +22,10 @@ type Request struct {
 	// conditional request (RFC 9110 section 13); empty: unconditional.
 	ETag         string
 	LastModified string
+
+	// NoCache asks every cache on the way to go to the origin (RFC 9111 section
+	// 5.2.1.4), because what they have has run out.
+	NoCache bool
 }
 
 // A Response is the answer to a Request.

@@ -13,6 +13,8 @@ import (
 	"math/big"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -247,7 +249,9 @@ func TestOCSPResponders(t *testing.T) {
 func TestOCSPKept(t *testing.T) {
 	p := newOCSPPKI(t)
 	server := &ocspServer{answer: answering(p.good())}
-	s := &revocation.OCSP{Fetcher: server}
+	var now atomic.Int64
+	now.Store(ocspNow.Unix())
+	s := &revocation.OCSP{Fetcher: server, Time: func() time.Time { return time.Unix(now.Load(), 0) }}
 	for i := range 3 {
 		a, err := s.Status(t.Context(), p.query())
 		require.NoError(t, err)
@@ -293,6 +297,7 @@ func TestOCSPKept(t *testing.T) {
 		server.setAnswer(nil) // down
 		q := p.query()
 		q.At = ocspNow.Add(time.Hour + time.Second)
+		now.Store(q.At.Unix())
 		a, err := s.Status(t.Context(), q)
 		require.ErrorIs(t, err, revocation.ErrExpired)
 		require.ErrorAs(t, err, new(*revocation.FetchError))
@@ -336,8 +341,8 @@ func TestOCSPOrder(t *testing.T) {
 		{"the responder, though what is stapled has expired", goodBefore(5 * minute), nil, good(minute), revocation.Good, "http://ocsp.example/", nil},
 		{"the responder, though what is stapled had been revoked", badBefore(5 * minute), nil, good(minute), revocation.Good, "http://ocsp.example/", nil},
 		{"not an older good after a revocation that has expired", badBefore(5 * minute), nil, good(6 * minute), revocation.Revoked, "stapled", nil},
-		{"the newest of what has expired", goodBefore(9 * minute), responses{badBefore(8 * minute)}, nil, revocation.Revoked, "added", revocation.ErrExpired},
-		{"not an older good that has expired after a revocation", badBefore(8 * minute), responses{goodBefore(9 * minute)}, nil, revocation.Revoked, "stapled", revocation.ErrExpired},
+		{"the newest of what has expired", goodBefore(9 * minute), responses{badBefore(8 * minute)}, nil, revocation.Revoked, "added", nil},
+		{"not an older good that has expired after a revocation", badBefore(8 * minute), responses{goodBefore(9 * minute)}, nil, revocation.Revoked, "stapled", nil},
 		{"the newest of what is at hand", good(3 * minute), responses{bad(2 * minute), good(4 * minute)}, nil, revocation.Revoked, "added", nil},
 		{"a good that is newer than a revocation: the hold is over", good(2 * minute), responses{bad(3 * minute)}, nil, revocation.Good, "stapled", nil},
 		{"revoked, of two as new", good(minute), responses{bad(minute)}, nil, revocation.Revoked, "added", nil},
@@ -364,9 +369,6 @@ func TestOCSPOrder(t *testing.T) {
 				require.NoError(t, err)
 			} else {
 				require.ErrorIs(t, err, test.kind)
-			}
-			if test.kind == nil && test.source != "http://ocsp.example/" && test.asked == nil {
-				require.Empty(t, server.asked())
 			}
 		})
 	}
@@ -492,7 +494,10 @@ func TestOCSPContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	hanging := fetcherFunc(func(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
 		cancel()
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-t.Context().Done(): // the fetch may go on when its caller has left
+		}
 		return nil, &revocation.FetchError{URL: r.URL, Err: ctx.Err()}
 	})
 	a, err := (&revocation.OCSP{Fetcher: hanging}).Status(ctx, p.query())
@@ -507,12 +512,14 @@ func TestOCSPResponderExpires(t *testing.T) {
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
 	server := &ocspServer{answer: answering(ocspIssue(t, template, ocspRSA("responder"), p.ca).by(p.good()))}
-	s := &revocation.OCSP{Fetcher: server}
+	now := ocspNow
+	s := &revocation.OCSP{Fetcher: server, Time: func() time.Time { return now }}
 	_, err := s.Status(t.Context(), p.query())
 	require.NoError(t, err)
 	server.setAnswer(answering(p.good()))
 	q := p.query()
-	q.At = ocspNow.Add(time.Minute + time.Second)
+	now = ocspNow.Add(time.Minute + time.Second)
+	q.At = now
 	a, err := s.Status(t.Context(), q)
 	require.NoError(t, err)
 	require.Equal(t, revocation.Good, a.Status)
@@ -524,23 +531,30 @@ func TestOCSPResponderExpires(t *testing.T) {
 func TestOCSPConditional(t *testing.T) {
 	p := newOCSPPKI(t)
 	for _, noNonce := range []bool{false, true} {
+		var mu sync.Mutex
 		var etags []string
 		fetcher := fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+			mu.Lock()
 			etags = append(etags, r.ETag+r.LastModified)
+			mu.Unlock()
 			body, err := answering(p.good())(r)
 			return &revocation.Response{Body: body, ETag: "etag", LastModified: "date"}, err
 		})
-		s := &revocation.OCSP{Fetcher: fetcher, NoNonce: noNonce}
+		now := ocspNow
+		s := &revocation.OCSP{Fetcher: fetcher, NoNonce: noNonce, Time: func() time.Time { return now }, Refresh: 20 * time.Minute}
 		_, err := s.Status(t.Context(), p.query())
 		require.NoError(t, err)
-		q := p.query()
-		q.At = ocspNow.Add(2 * time.Hour)
-		_, err = s.Status(t.Context(), q)
-		require.ErrorIs(t, err, revocation.ErrExpired)
+		for _, later := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
+			q := p.query()
+			now = ocspNow.Add(later)
+			q.At = now
+			_, _ = s.Status(t.Context(), q)
+			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(etags) == 2+int(later/(2*time.Hour)) }, 10*time.Second, time.Millisecond)
+		}
 		if noNonce {
-			require.Equal(t, []string{"", "etagdate"}, etags)
+			require.Equal(t, []string{"", "etagdate", ""}, etags, "unconditional when the answer has run out")
 		} else {
-			require.Equal(t, []string{"", ""}, etags)
+			require.Equal(t, []string{"", "", ""}, etags)
 		}
 	}
 	t.Run("not modified, to a request that was not conditional", func(t *testing.T) {
@@ -548,7 +562,7 @@ func TestOCSPConditional(t *testing.T) {
 			return &revocation.Response{NotModified: true}, nil
 		})
 		_, err := (&revocation.OCSP{Fetcher: fetcher}).Status(t.Context(), p.query())
-		require.ErrorIs(t, err, revocation.ErrResponder)
+		require.ErrorAs(t, err, new(*revocation.FetchError))
 	})
 }
 
@@ -599,7 +613,8 @@ func TestOCSPCache(t *testing.T) {
 	first := &revocation.OCSP{Fetcher: &ocspServer{answer: answering(p.good())}, Cache: cache, Time: clock}
 	_, err := first.Status(t.Context(), p.query())
 	require.NoError(t, err)
-	require.Len(t, cache.data, 1)
+	first.Settle()
+	require.Equal(t, 1, cache.members())
 
 	restarted := func() (revocation.Answer, error) {
 		return (&revocation.OCSP{Fetcher: &ocspServer{}, Cache: cache, Time: clock}).Status(t.Context(), p.query())
@@ -611,28 +626,8 @@ func TestOCSPCache(t *testing.T) {
 
 	forged := p.good()
 	forged.BrokenSignature = true
-	for key := range cache.data {
-		cache.data[key] = forged.DER()
-	}
+	cache.forge(forged.DER())
 	a, err = restarted()
 	require.ErrorAs(t, err, new(*revocation.FetchError))
 	require.Zero(t, a)
-}
-
-// A memoryCache is a Cache for one goroutine at a time.
-type memoryCache struct{ data map[string][]byte }
-
-func (c *memoryCache) Get(_ context.Context, key string) ([]byte, error) {
-	if data, ok := c.data[key]; ok {
-		return data, nil
-	}
-	return nil, revocation.ErrCacheMiss
-}
-
-func (c *memoryCache) Put(_ context.Context, key string, data []byte, _ time.Time) error {
-	if c.data == nil {
-		c.data = map[string][]byte{}
-	}
-	c.data[key] = data
-	return nil
 }

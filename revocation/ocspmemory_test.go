@@ -56,8 +56,10 @@ func TestAStapleOlderThanARevocationInTheCache(t *testing.T) {
 	p := newOCSPPKI(t)
 	cache := &memoryCache{}
 	server := &ocspServer{answer: answering(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Hour))}
-	a, err := (&revocation.OCSP{Fetcher: server, Cache: cache, Time: clock}).Status(t.Context(), p.query())
+	first := &revocation.OCSP{Fetcher: server, Cache: cache, Time: clock}
+	a, err := first.Status(t.Context(), p.query())
 	require.NoError(t, err)
+	first.Settle()
 	require.Equal(t, revocation.Revoked, a.Status)
 	q := p.query()
 	q.Stapled = stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour).DER()
@@ -284,8 +286,10 @@ func TestARevocationInTheCacheAfterADeadContext(t *testing.T) {
 	cache := revocation.DirCache(t.TempDir() + "/c")
 	q := p.query()
 	q.At = now
-	a, err := (&revocation.OCSP{Fetcher: &ocspServer{answer: answering(m)}, Cache: cache}).Status(t.Context(), q)
+	first := &revocation.OCSP{Fetcher: &ocspServer{answer: answering(m)}, Cache: cache}
+	a, err := first.Status(t.Context(), q)
 	require.NoError(t, err)
+	first.Settle()
 	require.Equal(t, revocation.Revoked, a.Status)
 
 	q.Stapled = stateAt(p, ocsp.Good, now.Add(-time.Hour), 10*time.Hour).DER()

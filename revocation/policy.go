@@ -29,6 +29,12 @@ type Policy struct {
 	// answer still counts when nothing newer can be had. Allow needs it, and
 	// it needs Allow; a policy with one of the two refuses everything.
 	MaxStale time.Duration
+
+	// MaxAge is how long after its thisUpdate a good answer counts at most, even
+	// if its nextUpdate is later, and how long one without nextUpdate counts. Zero:
+	// until nextUpdate, and an hour where there is none. It can only end what is
+	// good.
+	MaxAge time.Duration
 }
 
 // Depth says which certificates of a chain are asked about. The root never is:
@@ -85,6 +91,8 @@ func (p *Policy) validate() error {
 		return errors.Join(errPolicy, errors.New("neither FirstAnswer nor EverySource for Agreement"))
 	case p.Unknown != Deny && p.Unknown != Allow:
 		return errors.Join(errPolicy, errors.New("neither Deny nor Allow for Unknown"))
+	case p.MaxAge < 0:
+		return errors.Join(errPolicy, errors.New("a negative MaxAge"))
 	case p.MaxStale < 0:
 		return errors.Join(errPolicy, errors.New("a negative MaxStale"))
 	case p.Unknown == Allow && p.MaxStale == 0:
@@ -96,9 +104,13 @@ func (p *Policy) validate() error {
 }
 
 // expiry returns when an answer stops to count.
-func expiry(thisUpdate, nextUpdate time.Time) time.Time {
-	if nextUpdate.IsZero() {
-		return thisUpdate.Add(maxAge)
+func (p *Policy) expiry(thisUpdate, nextUpdate time.Time) time.Time {
+	most := p.MaxAge
+	if most == 0 && nextUpdate.IsZero() {
+		most = maxAge
+	}
+	if end := thisUpdate.Add(most); nextUpdate.IsZero() || most > 0 && end.Before(nextUpdate) {
+		return end
 	}
 	return nextUpdate
 }

@@ -215,14 +215,14 @@ func TestOCSPResponse(t *testing.T) {
 		{"thisUpdate further ahead", func(m *message) { m.Answers[0] = after(m.Answers[0], 5*time.Minute+time.Second) }, 0, revocation.ErrNotYetValid},
 		{"revoked, thisUpdate further ahead", func(m *message) {
 			m.Answers[0] = after(p.answer(ocsp.Revoked), 5*time.Minute+time.Second)
-		}, 0, revocation.ErrNotYetValid},
+		}, revocation.Revoked, nil},
 		{"producedAt five minutes ahead", func(m *message) { m.ProducedAt = ocspNow.Add(5 * time.Minute) }, revocation.Good, nil},
 		{"producedAt further ahead", func(m *message) { m.ProducedAt = ocspNow.Add(5*time.Minute + time.Second) }, 0, revocation.ErrNotYetValid},
 		{"nextUpdate now", func(m *message) { m.Answers[0].NextUpdate = ocspNow }, revocation.Good, nil},
 		{"nextUpdate a second ago", func(m *message) { m.Answers[0].NextUpdate = ocspNow.Add(-time.Second) }, revocation.Good, revocation.ErrExpired},
 		{"revoked, nextUpdate a second ago", func(m *message) {
 			m.Answers[0].Status, m.Answers[0].NextUpdate = ocsp.Revoked, ocspNow.Add(-time.Second)
-		}, revocation.Revoked, revocation.ErrExpired},
+		}, revocation.Revoked, nil},
 		{"no nextUpdate, an hour old", func(m *message) { m.Answers[0].NoNextUpdate = true }, revocation.Good, nil},
 		{"no nextUpdate, more than an hour old", func(m *message) {
 			m.Answers[0].ThisUpdate, m.Answers[0].NoNextUpdate = ocspNow.Add(-time.Hour-time.Second), true
@@ -408,7 +408,7 @@ func TestOCSPEncoding(t *testing.T) {
 		{"nothing", func(*derNode) {}, nil},
 		{"version spelt out", func(n *derNode) {
 			data(n).children = slices.Insert(data(n).children, 0, parseDER([]byte{0xa0, 3, 2, 1, 0}))
-		}, revocation.ErrMalformed},
+		}, nil}, // real responders write it
 		{"version 2", func(n *derNode) {
 			data(n).children = slices.Insert(data(n).children, 0, parseDER([]byte{0xa0, 3, 2, 1, 1}))
 		}, revocation.ErrMalformed},
@@ -491,9 +491,9 @@ func TestOCSPErrorStatus(t *testing.T) {
 		kind error
 	}{
 		{[]byte{0x30, 3, 0x0a, 1, 1}, "malformed", revocation.ErrResponder},
-		{[]byte{0x30, 3, 0x0a, 1, 2}, "internal error", revocation.ErrResponder},
-		{[]byte{0x30, 3, 0x0a, 1, 3}, "try later", revocation.ErrResponder},
-		{[]byte{0x30, 3, 0x0a, 1, 5}, "signature required", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 2}, "internalError", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 3}, "tryLater", revocation.ErrResponder},
+		{[]byte{0x30, 3, 0x0a, 1, 5}, "sigRequired", revocation.ErrResponder},
 		{[]byte{0x30, 3, 0x0a, 1, 6}, "unauthorized", revocation.ErrResponder},
 		{[]byte{0x30, 3, 0x0a, 1, 99}, "99", revocation.ErrResponder},
 		{[]byte{0x30, 3, 0x0a, 1, 0}, "responseBytes", revocation.ErrMalformed},

@@ -106,7 +106,6 @@ func TestCRLSignersTried(t *testing.T) {
 	for range 20 {
 		path[1] = ocspIssue(t, crlCA("Sub CA", 2), ocspECDSA(t), p.root).cert
 		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow)
-		require.LessOrEqual(t, crls.TriedKeys(), 8)
 	}
 	path[1] = p.ca.cert
 	good.require(t, crls, path, ocspNow)
@@ -125,14 +124,14 @@ func TestCRLSignersOfOneName(t *testing.T) {
 		}
 		return parties, certs
 	}
-	for n, unnamed := range map[int]crlVerdict{7: good, 8: unknown(revocation.ErrSignature), 20: unknown(revocation.ErrSignature)} {
+	for _, n := range []int{7, 8, 20} {
 		parties, certs := issuers(n) // and the CA of the path
 		crls := crlsOf(t, parties[n-1].crl(), p.root.crl())
 		crls.Issuers = certs
 		good.require(t, crls, p.leaf(t), ocspNow)
 		crls = crlsOf(t, with(parties[n-1].crl(), func(c *revocationtest.CRL) { c.AuthorityKeyID = []byte{} }), p.root.crl())
 		crls.Issuers = certs
-		unnamed.require(t, crls, p.leaf(t), ocspNow)
+		good.require(t, crls, p.leaf(t), ocspNow)
 	}
 }
 

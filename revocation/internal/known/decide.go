@@ -79,9 +79,12 @@ type decision struct {
 
 // Decide says of path[0] what the set says at a time (RFC 5280 section 6.3.3).
 // The path has been verified; issuers are further certificates that may have
-// signed CRLs. The error says that the certificate cannot be read.
-func (s *Lists) Decide(path, issuers []*x509.Certificate, at time.Time) (*Decision, error) {
+// signed CRLs. Lists whose signer was not known are tried with these first. The
+// error says that the certificate cannot be read.
+func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time) (*Decision, error) {
 	d := &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
+	d.rests.add(&s.offered, s.offered.Load())
+	s.try(slices.Concat(path, issuers), horizon)
 	v, err := d.status(path)
 	if err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func (d *decision) authoritative(subject *crl.Subject, path []*x509.Certificate)
 	lists := d.set.under(KeysOf(subject), &d.rests)
 	for _, s := range seriesOf(lists, PlacesOf(subject)) {
 		l := s.any()
-		reasons, why := covers(l, subject)
+		reasons, why := Covers(l.List, subject)
 		if why != "" {
 			errs = append(errs, listError(l, der.ErrScope, why))
 			continue
@@ -140,10 +143,10 @@ func (s *series) any() *List {
 	return slices.MaxFunc(lists, func(a, b *List) int { return a.ThisUpdate().Compare(b.ThisUpdate()) })
 }
 
-// covers returns the reasons for which a list is authoritative by one of the
+// Covers returns the reasons for which a list is authoritative by one of the
 // points of the certificate, the one of section 6.3.3 included that stands for
 // any CRL of its issuer; or why it is not.
-func covers(l *List, subject *crl.Subject) (reasons crl.Reasons, why string) {
+func Covers(l *crl.List, subject *crl.Subject) (reasons crl.Reasons, why string) {
 	covered := false
 	for _, p := range append(slices.Clip(subject.Points), crl.OwnPoint(subject.Issuer)) {
 		r, not := l.Covers(subject, &p)

@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
@@ -114,11 +115,13 @@ type Lists struct {
 	mu         sync.Mutex         // held to change what follows
 	buckets    sync.Map           // of keys to *bucket[*List]
 	unverified map[string][]*List // whose signer is not known yet, by the name of the issuer
+	offered    atomic.Uint64      // changes with unverified, because any path may verify them
 }
 
 const (
 	maxSeries     = 1000 // under one key
 	maxUnverified = 1000 // of one issuer
+	maxAdded      = 16   // of one issuer and scope, whose signer is not known
 )
 
 func (s *Lists) bucket(key string) *bucket[*List] {
@@ -166,15 +169,36 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) (
 		return other.Digest() == l.Digest() && slices.Equal(other.Places, l.Places) ||
 			!added && slices.Equal(other.Places, l.Places) // one a URL, the newest
 	})
-	if len(waiting) == maxUnverified {
-		waiting = slices.Delete(waiting, 0, 1)
-	}
+	waiting = makeRoom(waiting, l)
 	s.unverified[l.Issuer()] = append(waiting, l)
+	s.offered.Add(1)
 	return false
 }
 
-// Try tries the lists whose signer is not known yet with further certificates.
-func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
+// makeRoom drops the oldest of what was added of the scope of a list, or of all,
+// if there are too many.
+func makeRoom(waiting []*List, l *List) []*List {
+	alike := func(other *List) bool {
+		return slices.Contains(other.Places, Added) && other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey()
+	}
+	n := 0
+	for _, other := range waiting {
+		if alike(other) {
+			n++
+		}
+	}
+	if n >= maxAdded && slices.Contains(l.Places, Added) {
+		i := slices.IndexFunc(waiting, alike)
+		return slices.Delete(waiting, i, i+1)
+	}
+	if len(waiting) == maxUnverified {
+		return slices.Delete(waiting, 0, 1)
+	}
+	return waiting
+}
+
+// try tries the lists whose signer is not known yet with further certificates.
+func (s *Lists) try(signers []*x509.Certificate, horizon time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, waiting := range s.unverified {
@@ -189,13 +213,6 @@ func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
 			delete(s.unverified, name)
 		}
 	}
-}
-
-// Unverified returns lists of an issuer whose signer is not known.
-func (s *Lists) Unverified(issuer string) []*List {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.unverified[issuer])
 }
 
 // signerOf returns the key, among those of certificates that may sign the list,
@@ -320,6 +337,32 @@ func (s *Lists) All() (all []*List) {
 		return bytes.Compare(x[:], y[:])
 	})
 	return all
+}
+
+// OfIssuer returns the lists of an issuer, under whatever key, and those whose
+// signer is not known; any says whether there are lists at all.
+func (s *Lists) OfIssuer(issuer string) (verified, unverified []*List, any bool) {
+	for _, l := range s.All() {
+		any = true
+		if l.Issuer() == issuer {
+			verified = append(verified, l)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return verified, slices.Clone(s.unverified[issuer]), any || len(s.unverified) > 0
+}
+
+// Count returns how many lists are in the set, and how many whose signer is not
+// known.
+func (s *Lists) Count() (verified, unverified int) {
+	verified = len(s.All())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, waiting := range s.unverified {
+		unverified += len(waiting)
+	}
+	return verified, unverified
 }
 
 // Under returns the lists under one key.

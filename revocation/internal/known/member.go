@@ -5,7 +5,6 @@ package known
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/binary"
 	"math/big"
 	"slices"
@@ -20,11 +19,8 @@ type Member struct {
 	Bytes  []byte   // DER
 }
 
-// A Cache keeps members under keys, see the face's Cache.
-type Cache interface {
-	Get(ctx context.Context, key string) ([]Member, error)
-	Merge(ctx context.Context, key string, members ...Member) error
-}
+// Same reports whether two members are the same document of the same place.
+func (m Member) Same(other Member) bool { return m.Order == other.Order && m.Digest == other.Digest }
 
 // A Kind says what a document is.
 type Kind byte

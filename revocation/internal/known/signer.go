@@ -99,8 +99,10 @@ func (d *decision) mayClear(s *series, speakers, path []*x509.Certificate) error
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, errUnvouched)...)
 }
+
+var errUnvouched = errors.New("no certificate of its key may clear")
 
 // vouched returns nil for a certificate of the path, whose own revocation the
 // caller asks about as far as his policy goes. Any other has to be good itself,
@@ -128,7 +130,7 @@ func (d *decision) vouched(cert *x509.Certificate, path []*x509.Certificate) err
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, errUnvouched)...)
 }
 
 // vouchedChain asks about each certificate of a CRL issuer's chain that is not on
@@ -146,7 +148,7 @@ func (d *decision) vouchedChain(chain, path []*x509.Certificate) error {
 			return fmt.Errorf("certificate %x was revoked at %s (%s) according to %s", chain[i].SerialNumber,
 				v.Entry.Time.UTC().Format(time.RFC3339), v.Entry.Reason, v.List.Source())
 		case v.Status != StatusGood:
-			return errors.Join(v.Errs...)
+			return errors.Join(append([]error{fmt.Errorf("nothing says that certificate %x is not revoked", chain[i].SerialNumber)}, v.Errs...)...)
 		}
 	}
 	return nil
@@ -186,8 +188,12 @@ func (d *decision) accused(cert *x509.Certificate, key Key, path []*x509.Certifi
 	return false
 }
 
-func distrusts(e crl.Entry) bool {
-	switch e.Reason {
+func distrusts(e crl.Entry) bool { return Distrusts(e.Reason) }
+
+// Distrusts reports whether a revocation for a reason says that the certificate's
+// key is not to be trusted.
+func Distrusts(reason der.Reason) bool {
+	switch reason {
 	case der.ReasonKeyCompromise, der.ReasonCACompromise, der.ReasonAACompromise, der.ReasonUnspecified:
 		return true
 	}

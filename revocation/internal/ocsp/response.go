@@ -133,6 +133,32 @@ func (r *Response) Serials() (serials []string) {
 	return serials
 }
 
+// Revokes reports whether the response claims that a serial number is revoked.
+func (r *Response) Revokes(serial string) bool {
+	for i := range r.singles {
+		if s := &r.singles[i]; s.status == Revoked && string(s.id.serial) == serial {
+			return true
+		}
+	}
+	return false
+}
+
+// Lasts reports whether what the response claims about a serial number has not
+// run out, for which it has no more than an hour without nextUpdate.
+func (r *Response) Lasts(serial string, at time.Time) bool {
+	for i := range r.singles {
+		s := &r.singles[i]
+		end := s.nextUpdate
+		if end.IsZero() {
+			end = s.thisUpdate.Add(time.Hour)
+		}
+		if string(s.id.serial) == serial && !at.After(end) {
+			return true
+		}
+	}
+	return false
+}
+
 // readBasic reads a BasicOCSPResponse.
 func (r *Response) readBasic(input cryptobyte.String) error {
 	var basic, tbs, algorithm, wrapped, list cryptobyte.String

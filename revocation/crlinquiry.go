@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
+)
+
+// A crlInquiry is one question that no earlier decision answers.
+type crlInquiry struct {
+	source  *CRLs
+	q       *Query
+	how     asking
+	d       *known.Decision
+	points  [][]*fetch.Watch // of the distribution points, in the order of their URLs
+	deltas  [][]*fetch.Watch // of the freshestCRLs
+	entries []*fetch.Watch   // of the Cache
+	passed  []error          // names of points that are passed over
+	fetched bool
+	ended   error // that the caller's time was over
+}
+
+// maxRounds bounds how often what has come leads to further documents.
+const maxRounds = 8
+
+// inquire decides from what is at hand and, if that leaves it open, from what the
+// distribution points bring.
+func (s *CRLs) inquire(ctx context.Context, q Query, how asking) (Answer, error) {
+	later(&s.latest, q.At)
+	i := &crlInquiry{source: s, q: &q, how: how}
+	if err := i.readFirst(ctx); err != nil {
+		return Answer{}, err
+	}
+	if !how.atHand {
+		i.fetch(ctx)
+	}
+	i.keep()
+	return i.answer()
+}
+
+// decide decides from what is known now.
+func (i *crlInquiry) decide() error {
+	s := i.source
+	d, err := s.lists.Decide(i.q.Path, s.Issuers, i.q.At, s.horizon())
+	if err != nil {
+		return err
+	}
+	i.d = d
+	if end := d.ThisUpdate.Add(i.how.maxAge); d.Status == known.StatusGood && i.how.maxAge > 0 && i.q.At.After(end) {
+		d.Errs = append(d.Errs, &known.ListError{Source: d.List.Source(), Err: &der.Error{Kind: ErrExpired,
+			Detail: "older than Policy.MaxAge, though its nextUpdate is " + stamp(d.NextUpdate)}})
+		d.Status, d.Stale, d.NextUpdate = known.StatusUndecided, true, end
+	}
+	return i.find()
+}
+
+// find finds what there is to look at: for the certificate, and for signers whose
+// own status was asked about.
+func (i *crlInquiry) find() error {
+	s := i.source
+	i.points, i.deltas, i.entries, i.passed = nil, nil, nil, nil
+	for _, subject := range i.d.Subjects {
+		keys := known.KeysOf(subject)
+		if s.Cache != nil {
+			for _, key := range keys {
+				i.entries = append(i.entries, s.shared.entry(key, i.q.Path).watch)
+			}
+		}
+		question := &crlQuestion{subject: subject, path: i.q.Path}
+		i.points = i.watch(i.points, subject.Points, false, question)
+		i.deltas = i.watch(i.deltas, subject.Fresh, true, withPlaces(question, known.PlacesOf(subject)))
+		for _, key := range keys {
+			for _, l := range s.lists.Under(key) {
+				if len(l.Fresh()) > 0 {
+					i.deltas = i.watch(i.deltas, l.Fresh(), true, withPlaces(question, l.Places))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// withPlaces returns the question for the delta CRLs of lists from places, of
+// which the first will do.
+func withPlaces(q *crlQuestion, places []known.Place) *crlQuestion {
+	own := *q
+	own.places = []known.Place{known.Added}
+	if len(places) > 0 {
+		own.places = places[:1]
+	}
+	return &own
+}
+
+// watch adds the URLs of points, each point a group.
+func (i *crlInquiry) watch(groups [][]*fetch.Watch, points []crl.Point, delta bool, question *crlQuestion) [][]*fetch.Watch {
+	for n := range points {
+		urls, passedOver := points[n].URLs()
+		for _, name := range passedOver {
+			i.passed = append(i.passed, &FetchError{URL: name, Err: errPassedOver})
+		}
+		var group []*fetch.Watch
+		for _, url := range urls {
+			if i.source.Fetcher == nil {
+				if !delta {
+					i.passed = append(i.passed, &FetchError{URL: url, Err: errNoFetcher})
+				}
+				continue
+			}
+			group = append(group, i.source.watchFor(url, delta, question).watch)
+		}
+		if len(group) > 0 && !slices.ContainsFunc(groups, func(other []*fetch.Watch) bool { return slices.Equal(other, group) }) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+var (
+	errPassedOver = errors.New("only http and https are fetched")
+	errNoFetcher  = errors.New("there is no Fetcher")
+)
+
+// readFirst decides from what is at hand, for which files and entries of the
+// Cache that have never been looked at are read, with a second for it.
+func (i *crlInquiry) readFirst(ctx context.Context) error {
+	if err := i.decide(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	for range maxRounds {
+		groups := never(&i.source.asker, slices.Concat(single(i.source.files), single(i.entries)))
+		if len(groups) == 0 {
+			break
+		}
+		var failed error
+		i.source.asker.Ask(ctx, groups, func() bool { return false })
+		if failed = i.decide(); failed != nil {
+			return failed
+		}
+		if i.d.Status == known.StatusRevoked || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// single makes a group of each watch.
+func single(watches []*fetch.Watch) (groups [][]*fetch.Watch) {
+	for _, w := range watches {
+		groups = append(groups, []*fetch.Watch{w})
+	}
+	return groups
+}
+
+// fetch asks for what the decision lacks, and begins the looks that are due.
+func (i *crlInquiry) fetch(ctx context.Context) {
+	s := i.source
+	if i.d.Status == known.StatusUndecided {
+		i.fetchMissing(ctx)
+	}
+	if i.d.Status == known.StatusGood {
+		// A delta CRL that nobody has asked for yet may know better.
+		if first := untroubled(&s.asker, never(&s.asker, i.deltas)); len(first) > 0 {
+			i.ask(ctx, firstLook, first, func() bool { return i.d.Status == known.StatusRevoked })
+		}
+	}
+	if i.d.Behind {
+		for _, group := range i.points {
+			for _, w := range group {
+				s.asker.Look(w)
+			}
+		}
+	}
+	s.look(i.all())
+}
+
+// fetchMissing asks until the certificate is decided about or everything has been
+// asked. What has come may lead to further documents: delta CRLs, and those about
+// CRL issuers.
+func (i *crlInquiry) fetchMissing(ctx context.Context) {
+	s := i.source
+	var asked []*fetch.Watch
+	for range maxRounds {
+		groups := slices.Concat(i.points, i.deltas, single(i.entries), single(s.files))
+		for _, w := range s.urls {
+			if w.Overdue(s.now()) || s.asker.Err(w) != nil {
+				groups = append(groups, []*fetch.Watch{w})
+			}
+		}
+		groups = slices.DeleteFunc(groups, func(group []*fetch.Watch) bool {
+			return !slices.ContainsFunc(group, func(w *fetch.Watch) bool { return !slices.Contains(asked, w) })
+		})
+		if len(groups) == 0 {
+			return
+		}
+		if err := ctx.Err(); err != nil {
+			i.ended = &FetchError{URL: groups[0][0].URL, Err: err}
+			return
+		}
+		for _, group := range groups {
+			asked = append(asked, group...)
+		}
+		for n := range max(0, len(i.how.chain)-len(i.q.Path)) {
+			i.alongside(i.how.chain[n:])
+		}
+		patience, wait := patience(&s.asker, groups, i.how, i.d.Stale && i.how.maxStale > 0 && !i.q.At.After(i.d.NextUpdate.Add(i.how.maxStale)), i.d.NextUpdate)
+		if !wait {
+			for _, w := range slices.Concat(groups...) {
+				s.asker.Look(w)
+			}
+			continue
+		}
+		i.ask(ctx, patience, groups, func() bool { return i.d.Status != known.StatusUndecided })
+		if i.d.Status != known.StatusUndecided {
+			return
+		}
+	}
+}
+
+// ask makes looks, and decides again whenever something has come.
+func (i *crlInquiry) ask(ctx context.Context, most time.Duration, groups [][]*fetch.Watch, enough func() bool) {
+	if most > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, most)
+		defer cancel()
+	}
+	i.fetched = true
+	again := func() bool { return i.decide() == nil && enough() }
+	i.source.asker.Ask(ctx, groups, again)
+	again()
+	if err := ctx.Err(); err != nil {
+		i.ended = &FetchError{URL: groups[0][0].URL, Err: err}
+	}
+}
+
+// alongside begins the looks for another certificate of the chain, which is asked
+// about next.
+func (i *crlInquiry) alongside(path []*x509.Certificate) {
+	s := i.source
+	subject, err := crl.NewSubject(path[0])
+	if err != nil {
+		return
+	}
+	other := &crlInquiry{source: s}
+	for _, group := range other.watch(nil, subject.Points, false, &crlQuestion{subject: subject, path: path}) {
+		if !s.asker.Asked(group[0]) {
+			s.asker.Look(group[0])
+		}
+	}
+}
+
+// all returns everything that is to be looked at again and again.
+func (i *crlInquiry) all() []*fetch.Watch {
+	all := slices.Concat(slices.Concat(i.points...), slices.Concat(i.deltas...), i.entries, i.source.files)
+	slices.SortFunc(all, func(a, b *fetch.Watch) int { return compareStrings(a.Key, b.Key) })
+	return slices.Compact(all)
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// keep keeps the decision for those who ask next, unless files or the Cache are
+// still being read.
+func (i *crlInquiry) keep() {
+	if len(never(&i.source.asker, slices.Concat(single(i.source.files), single(i.entries)))) > 0 {
+		return
+	}
+	kept := &answer{path: i.q.Path, rests: i.d.Rests, window: i.d.Window, watches: i.all()}
+	switch i.d.Status {
+	case known.StatusUndecided:
+		// It says that nothing at hand revokes.
+	default:
+		kept.decided = true
+		kept.answer, _ = i.answer()
+	}
+	i.source.answers.keep(kept)
+}
+
+// answer makes the answer of the decision.
+func (i *crlInquiry) answer() (Answer, error) {
+	d := i.d
+	a := Answer{ThisUpdate: d.ThisUpdate, NextUpdate: d.NextUpdate, Cached: !i.fetched}
+	if d.List != nil {
+		a.Source = d.List.Source()
+	}
+	switch {
+	case d.Status == known.StatusGood:
+		a.Status = Good
+		return a, nil
+	case d.Status == known.StatusRevoked:
+		cert := i.q.Path[0]
+		a.Status = Revoked
+		a.Revocation = &RevokedError{
+			Cert: cert, Serial: cert.SerialNumber, Reason: Reason(d.Entry.Reason), Time: d.Entry.Time, Source: a.Source,
+		}
+		return a, nil
+	case d.Stale:
+		a.Status = Good
+		return a, i.why()
+	}
+	return Answer{}, i.why()
+}
+
+// why says why the certificate is not decided about.
+func (i *crlInquiry) why() error {
+	s := i.source
+	var errs []error
+	for _, err := range i.d.Errs {
+		errs = append(errs, crlError("", err))
+	}
+	errs = append(errs, i.passed...)
+	for _, w := range i.all() {
+		if err := s.asker.Err(w); err != nil {
+			errs = append(errs, fetchFailure(w.URL, err))
+		}
+	}
+	if err := i.ended; err != nil {
+		errs = append(errs, err)
+	}
+	errs = append(errs, i.others(len(errs) > 0)...)
+	return joinOnce(errs)
+}
+
+// others says why the lists that are not about the certificate are not.
+func (i *crlInquiry) others(otherwise bool) (errs []error) {
+	subject := i.d.Subjects[0]
+	verified, unverified, any := i.source.lists.OfIssuer(subject.Issuer)
+	for _, l := range unverified {
+		errs = append(errs, i.whyUnverified(l, subject))
+	}
+	const enough = 4
+	for _, l := range verified[:min(len(verified), enough)] {
+		if _, why := known.Covers(l.List, subject); why != "" {
+			errs = append(errs, &CRLError{Source: l.Source(), Err: ErrScope, Detail: why})
+		}
+	}
+	switch {
+	case len(verified)+len(unverified) > 0 || !any && otherwise:
+	case !any:
+		errs = append(errs, ErrNoSource)
+	default:
+		errs = append(errs, &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"})
+	}
+	return errs
+}
+
+func (i *crlInquiry) whyUnverified(l *known.List, subject *crl.Subject) error {
+	_, why := known.Covers(l.List, subject)
+	switch {
+	case why != "":
+	case l.IsDelta():
+		why = deltaAlone
+	case i.q.At.Before(l.ThisUpdate().Add(-clockTolerance)):
+		return &CRLError{Source: l.Source(), Err: ErrNotYetValid, Detail: "its thisUpdate is " + l.ThisUpdate().Format(time.RFC3339)}
+	default:
+		why = "it does not verify with a key of its issuer"
+		if !slices.ContainsFunc(slices.Concat(i.q.Path, i.source.Issuers), l.MaySign) {
+			why = "no certificate at hand is its issuer's and allows CRLs to be signed"
+		}
+		return &CRLError{Source: l.Source(), Err: ErrSignature, Detail: why}
+	}
+	return &CRLError{Source: l.Source(), Err: ErrScope, Detail: why}
+}
+
+// crlError makes a *CRLError of an error of the rooms below.
+func crlError(source string, err error) error {
+	if of, ok := errors.AsType[*known.ListError](err); ok {
+		source = of.Source
+	}
+	if e, ok := errors.AsType[*der.Error](err); ok {
+		return &CRLError{Source: source, Err: e.Kind, Detail: e.Detail}
+	}
+	return &CRLError{Source: source, Err: ErrMalformed, Detail: err.Error()}
+}
+
+// fetchFailure makes a *FetchError of a failure that is of no type of its own.
+func fetchFailure(url string, err error) error {
+	if _, ok := errors.AsType[*FetchError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*CRLError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*OCSPError](err); ok {
+		return err
+	}
+	return &FetchError{URL: url, Err: err}
+}
+
+// joinOnce joins errors, each text once.
+func joinOnce(errs []error) error {
+	seen := map[string]bool{}
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool {
+		text := fmt.Sprint(err)
+		if seen[text] {
+			return true
+		}
+		seen[text] = true
+		return false
+	})...)
+}

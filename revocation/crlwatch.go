@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
+)
+
+// rereadFiles is how often CRL files are read again.
+const rereadFiles = time.Minute
+
+// A crlURL is a URL that CRLs are fetched from.
+type crlURL struct {
+	source *CRLs
+	url    string
+	delta  bool // of a freshestCRL
+	watch  *fetch.Watch
+	asked  atomic.Pointer[crlQuestion] // of whoever asked last; nil: it is one of CRLs.URLs
+
+	mu    sync.Mutex
+	until time.Time // when what came last runs out
+}
+
+// A crlQuestion is what a CRL is asked for.
+type crlQuestion struct {
+	subject *crl.Subject
+	path    []*x509.Certificate
+	places  []known.Place // of a delta CRL: those of the complete list that it updates
+}
+
+// crlURLs are the URLs that are looked after, by the key of their watch.
+type crlURLs struct {
+	mu    sync.Mutex
+	byKey map[string]*crlURL
+}
+
+// watchURL looks after a URL.
+func (s *CRLs) watchURL(url string) *crlURL { return s.watchFor(url, false, nil) }
+
+// watchFor looks after a URL for the sake of a certificate.
+func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *crlURL {
+	key := "crl " + url
+	if delta {
+		key = "delta " + url
+	}
+	s.pages.mu.Lock()
+	defer s.pages.mu.Unlock()
+	u := s.pages.byKey[key]
+	if u == nil {
+		u = &crlURL{source: s, url: url, delta: delta}
+		document := &fetch.Document{
+			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
+		}
+		u.watch = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Do: document.Do, Until: u.runsOut})
+		if s.pages.byKey == nil {
+			s.pages.byKey = map[string]*crlURL{}
+		}
+		s.pages.byKey[key] = u
+	}
+	if asked != nil {
+		u.asked.Store(asked)
+	}
+	return u
+}
+
+func urlHost(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
+func (u *crlURL) request() (fetch.Request, error) {
+	r := fetch.Request{URL: u.url, MaxBytes: u.source.MaxBytes}
+	if r.MaxBytes <= 0 {
+		r.MaxBytes = maxCRLBytes
+	}
+	return r, nil
+}
+
+func (u *crlURL) runsOut() time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.until
+}
+
+func (u *crlURL) ranOut() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.source.now().After(u.until)
+}
+
+// deliver puts what came into the set, and says why it is not what was asked for.
+func (u *crlURL) deliver(r *fetch.Response) error {
+	lists, err := readCRLs(r.Body, u.url)
+	if err != nil {
+		return err
+	}
+	question := u.asked.Load()
+	var path []*x509.Certificate
+	places := []known.Place{known.PlaceOf(u.url)}
+	if question != nil {
+		path = question.path
+		if u.delta {
+			places = question.places
+		}
+	}
+	for _, l := range lists {
+		verified := u.source.take(l, path, places...)
+		u.mu.Lock()
+		u.until = l.list.NextUpdate()
+		u.mu.Unlock()
+		if question == nil {
+			continue
+		}
+		if why := u.misfit(l.list, question); why != "" {
+			return &CRLError{Source: u.url, Err: ErrScope, Detail: why}
+		}
+		if !verified {
+			return &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
+		}
+	}
+	return nil
+}
+
+// misfit says why a list is not of the kind that was asked for, or "".
+func (u *crlURL) misfit(l *crl.List, question *crlQuestion) string {
+	if u.delta {
+		if !l.IsDelta() {
+			return "it is no delta CRL"
+		}
+		return ""
+	}
+	_, why := known.Covers(l, question.subject)
+	if why == "" && l.IsDelta() {
+		why = deltaAlone
+	}
+	return why
+}
+
+const deltaAlone = "it is a delta CRL, and the complete CRL that it updates is missing"
+
+// watchFile looks after a file of CRLs.
+func (s *CRLs) watchFile(name string) *fetch.Watch {
+	var last []byte
+	var mu sync.Mutex
+	return s.asker.Watch(fetch.Target{Key: "file " + name, URL: name, Every: rereadFiles, Do: func(context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		data, err := readFile(name, s.maxBytes())
+		if err != nil || slices.Equal(data, last) {
+			return err
+		}
+		lists, err := readCRLs(data, name)
+		if err != nil {
+			return err
+		}
+		for _, l := range lists {
+			s.take(l, nil, known.Added)
+		}
+		if last = data; len(data) > 1<<20 {
+			last = nil // reading it again costs less than keeping it
+		}
+		return nil
+	}})
+}
+
+func (s *CRLs) maxBytes() int64 {
+	if s.MaxBytes > 0 {
+		return s.MaxBytes
+	}
+	return maxCRLBytes
+}
+
+// readFile reads a file of at most twice as many octets, which PEM may take.
+func readFile(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, 2*most+1))
+	if err == nil && int64(len(data)) > 2*most {
+		err = fmt.Errorf("%s: %w", name, ErrTooLarge)
+	}
+	return data, err
+}
+
+// fetchWith is a Fetcher as the room below knows it.
+type fetchWith struct{ Fetcher }
+
+// Fetch implements fetch.Fetcher.
+func (f fetchWith) Fetch(ctx context.Context, r fetch.Request) (*fetch.Response, error) {
+	response, err := f.Fetcher.Fetch(ctx, Request(r))
+	switch {
+	case err != nil:
+		return nil, err
+	case response == nil:
+		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNoAnswer}
+	case response.NotModified && r.ETag == "" && r.LastModified == "":
+		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNotConditional}
+	case !response.NotModified && r.MaxBytes > 0 && int64(len(response.Body)) > r.MaxBytes:
+		return nil, &FetchError{URL: r.URL, Err: ErrTooLarge}
+	}
+	return new(fetch.Response(*response)), nil
+}

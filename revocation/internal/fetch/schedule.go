@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fetch
+
+import (
+	"container/heap"
+	"context"
+	"time"
+)
+
+const (
+	maxAtOnce    = 32 // looks of Run under way
+	maxOfOneHost = 4  // one that hangs must not hold up the others
+
+	// lookAgain is how often the wall clock is read at least: a timer does not
+	// see that the clock was set or the machine asleep.
+	lookAgain = time.Minute
+)
+
+// A schedule is a heap of targets by when they are due.
+type schedule []*Watch
+
+func (s schedule) Len() int           { return len(s) }
+func (s schedule) Less(i, j int) bool { return s[i].dueAt.Load() < s[j].dueAt.Load() }
+func (s schedule) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].index, s[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (s *schedule) Push(x any) {
+	w := x.(*Watch)
+	w.index = len(*s)
+	*s = append(*s, w)
+}
+
+// Pop implements heap.Interface.
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	w := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	w.index = -1
+	return w
+}
+
+// schedule sets when a target is due. a.mu is held.
+func (a *Asker) schedule(w *Watch, at time.Time) {
+	w.dueAt.Store(at.UnixNano())
+	if w.queued {
+		return
+	}
+	if w.index >= 0 {
+		heap.Fix(&a.due, w.index)
+	} else {
+		heap.Push(&a.due, w)
+	}
+	if w.index == 0 && a.wake != nil {
+		select {
+		case a.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Run looks at each target when it is due, until ctx ends, and returns ctx.Err().
+func (a *Asker) Run(ctx context.Context) error {
+	a.mu.Lock()
+	if a.wake == nil {
+		a.wake = make(chan struct{}, 1)
+	}
+	wake := a.wake
+	a.mu.Unlock()
+	r := runner{asker: a, hosts: map[string]int{}, waiting: map[string][]*Watch{}, ended: make(chan *Watch, maxAtOnce)}
+	for ctx.Err() == nil {
+		timer := time.NewTimer(r.begin(ctx))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-wake:
+		case w := <-r.ended:
+			r.end(w)
+		}
+		timer.Stop()
+	}
+	r.leave()
+	return ctx.Err()
+}
+
+// A runner is one Run.
+type runner struct {
+	asker   *Asker
+	all     int
+	hosts   map[string]int
+	ready   []*Watch            // that are due, and whose host has room
+	waiting map[string][]*Watch // that are due, and whose host has not
+	ended   chan *Watch
+}
+
+// begin begins what is due and has room, and returns how long to wait.
+func (r *runner) begin(ctx context.Context) time.Duration {
+	a := r.asker
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.Now()
+	for len(a.due) > 0 && a.due[0].Overdue(now) {
+		w := heap.Pop(&a.due).(*Watch)
+		if w.idle(now) {
+			delete(a.watches, w.Key)
+			continue
+		}
+		w.queued = true
+		if r.hosts[w.Host] < maxOfOneHost {
+			r.hosts[w.Host]++
+			r.ready = append(r.ready, w)
+		} else {
+			r.waiting[w.Host] = append(r.waiting[w.Host], w)
+		}
+	}
+	for ; r.all < maxAtOnce && len(r.ready) > 0; r.ready = r.ready[1:] {
+		w := r.ready[0]
+		r.all++
+		w.queued = false
+		done := make(chan struct{}, 1)
+		f := a.start(w, runTimeout)
+		if f == nil || f.done {
+			a.schedule(w, w.lastStart.Add(w.wait))
+			done <- struct{}{}
+		} else {
+			f.waiting = append(f.waiting, done)
+		}
+		go func() {
+			select {
+			case <-done:
+			case <-time.After(retryAfter): // what hangs is not to keep its room
+			case <-ctx.Done():
+			}
+			r.ended <- w
+		}()
+	}
+	wait := lookAgain
+	if len(a.due) > 0 {
+		wait = min(wait, max(time.Duration(a.due[0].dueAt.Load()-now.UnixNano()), time.Millisecond))
+	}
+	return wait
+}
+
+// idle reports whether nobody has asked for a target since the last look though
+// what it brought has run out.
+func (w *Watch) idle(now time.Time) bool {
+	if w.used.Swap(false) || w.Until == nil {
+		return false
+	}
+	until := w.Until()
+	return !until.IsZero() && now.After(until)
+}
+
+// end gives the room of a look to the next.
+func (r *runner) end(w *Watch) {
+	r.all--
+	if next := r.waiting[w.Host]; len(next) > 0 {
+		r.ready = append(r.ready, next[0])
+		r.waiting[w.Host] = next[1:]
+		return
+	}
+	delete(r.waiting, w.Host)
+	if r.hosts[w.Host]--; r.hosts[w.Host] == 0 {
+		delete(r.hosts, w.Host)
+	}
+}
+
+// leave waits for the goroutines of the run, and gives back to the schedule what
+// was not begun.
+func (r *runner) leave() {
+	for ; r.all > 0; r.all-- {
+		<-r.ended
+	}
+	a := r.asker
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, waiting := range r.waiting {
+		r.ready = append(r.ready, waiting...)
+	}
+	for _, w := range r.ready {
+		w.queued = false
+		a.schedule(w, time.Unix(0, w.dueAt.Load()))
+	}
+}

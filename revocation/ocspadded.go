@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
+)
+
+const (
+	maxAddedSerials   = 10_000
+	maxAddedResponses = 16 // of one serial number
+)
+
+// addedResponses are the responses that Add was given and that have not been
+// verified, by the serial numbers that they speak of.
+type addedResponses struct {
+	generation atomic.Uint64
+
+	mu       sync.Mutex
+	bySerial map[string][]addedResponse
+}
+
+type addedResponse struct {
+	response *ocsp.Response
+	raw      []byte
+}
+
+// add keeps a response; it is not ok if there are too many serial numbers.
+func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.bySerial == nil {
+		a.bySerial = map[string][]addedResponse{}
+	}
+	for _, serial := range r.Serials() {
+		list := a.bySerial[serial]
+		if slices.ContainsFunc(list, func(other addedResponse) bool { return other.response.Digest() == r.Digest() }) {
+			continue
+		}
+		if list == nil && len(a.bySerial) == maxAddedSerials {
+			// What has run out is of use to Policy.MaxStale at most.
+			maps.DeleteFunc(a.bySerial, func(serial string, list []addedResponse) bool {
+				return !slices.ContainsFunc(list, func(r addedResponse) bool { return r.response.Revokes(serial) || r.response.Lasts(serial, now) })
+			})
+			if len(a.bySerial) == maxAddedSerials {
+				return false
+			}
+		}
+		if len(list) == maxAddedResponses {
+			// Which of them is genuine shows only when the certificate is asked
+			// about: whoever can have responses added must not push out one that
+			// revokes.
+			victim := max(0, slices.IndexFunc(list, func(other addedResponse) bool { return !other.response.Revokes(serial) }))
+			list = slices.Delete(slices.Clone(list), victim, victim+1)
+		}
+		a.bySerial[serial] = append(list, addedResponse{r, raw})
+		a.generation.Add(1)
+	}
+	return true
+}
+
+// about returns the responses that speak of a serial number.
+func (a *addedResponses) about(serial string) []addedResponse {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.bySerial[serial])
+}
+
+// verified lets go of a response about a serial number that is in the set.
+func (a *addedResponses) verified(serial string, r *ocsp.Response) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(a.bySerial[serial]), func(other addedResponse) bool { return other.response == r })
+	if a.bySerial[serial] = list; len(list) == 0 {
+		delete(a.bySerial, serial)
+	}
+}

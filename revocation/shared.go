@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
+)
+
+// shared is a source's part of the Cache: the entries that it has read, and the
+// merges that are under way.
+type shared struct {
+	cache Cache // nil: there is none
+	kind  string
+	asker *fetch.Asker
+
+	under func(key string) []known.Member                       // what is known under a key
+	take  func(m *known.Member, path []*x509.Certificate) error // verifies a member, and puts it into the set
+	warn  func(message string, err error)
+
+	mu      sync.Mutex
+	entries map[string]*sharedEntry
+	merges  sync.WaitGroup
+}
+
+// A sharedEntry is what the Cache has under one key.
+type sharedEntry struct {
+	key   string
+	watch *fetch.Watch
+	path  atomic.Pointer[[]*x509.Certificate] // of whoever asked last
+
+	// Under shared.mu.
+	merging, again bool
+}
+
+// maxMerge bounds a merge, for which nobody waits.
+const maxMerge = 10 * time.Second
+
+// cacheKey is the key in the Cache.
+func (c *shared) cacheKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return c.kind + "-" + hex.EncodeToString(sum[:])
+}
+
+// entry returns the entry of a key, which is looked after from now on.
+func (c *shared) entry(key string, path []*x509.Certificate) *sharedEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e == nil {
+		e = &sharedEntry{key: key}
+		e.watch = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: "cache", Do: func(ctx context.Context) error {
+			return c.read(ctx, e)
+		}})
+		if c.entries == nil {
+			c.entries = map[string]*sharedEntry{}
+		}
+		c.entries[key] = e
+	}
+	if path != nil {
+		e.path.Store(&path)
+	}
+	return e
+}
+
+// read puts what the Cache has under a key into the set, and merges what it lacks.
+func (c *shared) read(ctx context.Context, e *sharedEntry) error {
+	members, err := c.cache.Get(ctx, c.cacheKey(e.key))
+	if err != nil {
+		return fmt.Errorf("the Cache: %w", err)
+	}
+	var path []*x509.Certificate
+	if p := e.path.Load(); p != nil {
+		path = *p
+	}
+	theirs := toMembers(members)
+	for i := range theirs {
+		if !slices.ContainsFunc(c.under(e.key), theirs[i].Same) {
+			if err := c.take(&theirs[i], path); err != nil {
+				c.warn("document in the cache does not count", err)
+			}
+		}
+	}
+	if slices.ContainsFunc(c.under(e.key), func(ours known.Member) bool { return !slices.ContainsFunc(theirs, ours.Same) }) {
+		c.merge(e.key)
+	}
+	return nil
+}
+
+// merge merges what is known under a key into the Cache, beside the caller.
+func (c *shared) merge(key string) {
+	if c.cache == nil {
+		return
+	}
+	e := c.entry(key, nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.merging {
+		e.again = true
+		return
+	}
+	e.merging = true
+	c.merges.Go(func() {
+		for more := true; more; {
+			if err := c.mergeNow(e); err != nil {
+				c.warn("document not cached", err)
+			}
+			c.mu.Lock()
+			more, e.again = e.again, false
+			e.merging = more
+			c.mu.Unlock()
+		}
+	})
+}
+
+func (c *shared) mergeNow(e *sharedEntry) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // there is no caller who could
+			err = fmt.Errorf("the Cache panicked: %v", r)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), maxMerge)
+	defer cancel()
+	return c.cache.Merge(ctx, c.cacheKey(e.key), fromMembers(c.under(e.key))...)
+}
+
+// wait waits for the merges that are under way, for as long as one may take.
+func (c *shared) wait() {
+	done := make(chan struct{})
+	go func() {
+		c.merges.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(maxMerge)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
