@@ -47,7 +47,7 @@ func provider(records http.Handler) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	gate := &asid.Gate{Self: asid.MustParseID("200000000205"), Peers: asid.InsecureUnverifiedPeers{}, Logger: slog.Default()}
+	gate := &asid.Gate{Self: asid.MustParseID("200000000205"), Peers: end, Logger: slog.Default()}
 	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: gate.Middleware(records), ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServeTLS("", ""))
 }
@@ -81,7 +81,7 @@ func nrl(end *tlsconfig.Endpoint, registry asid.Registry, db store) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParseID("999999999999"), Peers: asid.InsecureUnverifiedPeers{}}
+	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParseID("999999999999"), Peers: end}
 	guard := &pointer.Guard{Resolver: db}
 	handler := authorizer.Middleware(guard.Middleware(db)) // db reads pointer.DecisionFrom(r.Context())
 	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: handler, ReadHeaderTimeout: 10 * time.Second}

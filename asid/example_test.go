@@ -17,6 +17,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidyaml"
 )
 
 // An NRL-like server: who may do what is in a file, and the handler knows who
@@ -129,8 +130,8 @@ func ExampleTransport() {
 }
 
 // A registry in YAML; ASIDs need no quotes.
-func ExampleReadYAML() {
-	registry, err := asid.ReadYAML(strings.NewReader(`
+func ExampleFile_yaml() {
+	registry, err := asidyaml.Read(strings.NewReader(`
 systems:
   - asid: 000000000205
     ods: [RR8, RGD]

@@ -5,9 +5,9 @@ package asid
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,12 +19,16 @@ import (
 // waits for a file.
 //
 // Replace the file by renaming a new one to its name: of a file that is written
-// in place, half may be read.
+// in place, half may be read. Half a file in JSON is malformed. In other formats it
+// may be well formed: what Decode reads is taken only when a second read, Settle
+// later, gives the same.
 type File struct {
-	Name     string        // ends in .json, .yaml or .yml; required
-	Interval time.Duration // how often Run reads the file; zero: 10 s
-	TestIDs  bool          // accept ASIDs of 1 to 12 digits, as [ParseTestID] does
-	Logger   *slog.Logger  // one record per change of the file; nil: none
+	Name     string                         // of a regular file; required
+	Decode   func([]byte) ([]Record, error) // nil: JSON, as [ReadRegistry] reads it; asidyaml.Decode: YAML
+	Interval time.Duration                  // how often Run reads the file; zero: 10 s
+	Settle   time.Duration                  // between the two reads of a changed file, if Decode is set; zero: 1 s
+	TestIDs  bool                           // accept ASIDs of 1 to 12 digits, as [ParseTestID] does
+	Logger   *slog.Logger                   // one record for each change of the file; nil: none
 
 	loading sync.Mutex
 	state   atomic.Pointer[fileState]
@@ -32,7 +36,7 @@ type File struct {
 
 // A fileState is what is in force, and what was last seen of the file.
 type fileState struct {
-	systems *Memory
+	systems *Memory           // nil: no good file was read yet
 	sum     [sha256.Size]byte // of the file, or of the error if it could not be read
 	err     error             // why the file is not what is in force
 }
@@ -42,26 +46,28 @@ type fileState struct {
 func (f *File) Load() error {
 	f.loading.Lock()
 	defer f.loading.Unlock()
-	text, err := f.read()
-	sum := sha256.Sum256(text)
-	if err != nil {
-		sum = sha256.Sum256([]byte(err.Error()))
-	}
+	text, sum, err := f.read()
 	last := f.state.Load()
 	if last != nil && last.sum == sum {
 		return last.err
+	}
+	if f.Decode != nil && err == nil {
+		if text, sum, err = f.readAgain(sum); last != nil && last.sum == sum {
+			return last.err
+		}
 	}
 	next := &fileState{sum: sum, err: err}
 	if err == nil {
 		next.systems, next.err = f.parse(text)
 	}
-	if next.err != nil && last != nil {
+	if last == nil {
+		last = new(fileState)
+	}
+	if next.err != nil {
 		next.systems = last.systems
 	}
-	if next.systems != nil {
-		f.state.Store(next)
-	}
-	f.log(next)
+	f.state.Store(next)
+	f.log(next, last)
 	return next.err
 }
 
@@ -77,7 +83,7 @@ func (f *File) Err() error {
 // Run reads the file again and again until ctx ends, and returns ctx.Err(). It
 // returns early only if the file was not loaded and cannot be.
 func (f *File) Run(ctx context.Context) error {
-	if f.state.Load() == nil {
+	if state := f.state.Load(); state == nil || state.systems == nil {
 		if err := f.Load(); err != nil {
 			return err
 		}
@@ -106,10 +112,30 @@ func (f *File) Lookup(ctx context.Context, id ID) (*System, error) {
 	if state == nil {
 		return nil, errNotLoaded
 	}
+	if state.systems == nil {
+		return nil, state.err
+	}
 	return state.systems.Lookup(ctx, id)
 }
 
-func (f *File) read() ([]byte, error) {
+// read returns the file and its sum, or an error and the sum of that.
+func (f *File) read() ([]byte, [sha256.Size]byte, error) {
+	text, err := f.open()
+	if err != nil {
+		return nil, sha256.Sum256([]byte(err.Error())), err
+	}
+	return text, sha256.Sum256(text), nil
+}
+
+func (f *File) open() ([]byte, error) {
+	// Before it is opened: a FIFO's opening waits for a writer.
+	info, err := os.Stat(f.Name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, &RegistryError{Detail: "is not a regular file"}
+	}
+	if err != nil {
+		return nil, &RegistryError{Detail: "cannot be read", Err: err}
+	}
 	file, err := os.Open(f.Name)
 	if err != nil {
 		return nil, &RegistryError{Detail: "cannot be read", Err: err}
@@ -118,24 +144,46 @@ func (f *File) read() ([]byte, error) {
 	return readRegistry(file)
 }
 
-func (f *File) parse(text []byte) (*Memory, error) {
-	parseID := idParser(f.TestIDs)
-	switch filepath.Ext(f.Name) {
-	case ".json":
-		return parseJSON(text, parseID)
-	case ".yaml", ".yml":
-		return parseYAML(text, parseID)
+// readAgain reads the file after Settle, and refuses one that has another sum.
+func (f *File) readAgain(first [sha256.Size]byte) ([]byte, [sha256.Size]byte, error) {
+	settle := f.Settle
+	if settle <= 0 {
+		settle = time.Second
 	}
-	return nil, &RegistryError{Detail: "the file's name does not end in .json, .yaml or .yml"}
+	time.Sleep(settle)
+	text, sum, err := f.read()
+	if err == nil && sum != first {
+		err = &RegistryError{Detail: "is being written"}
+		return nil, sha256.Sum256([]byte(err.Error())), err
+	}
+	return text, sum, err
 }
 
-func (f *File) log(s *fileState) {
+func (f *File) parse(text []byte) (*Memory, error) {
+	decode := f.Decode
+	if decode == nil {
+		decode = decodeJSON
+	}
+	records, err := decode(text)
+	if err != nil {
+		if _, ok := errors.AsType[*RegistryError](err); !ok {
+			err = &RegistryError{Detail: "cannot be decoded", Err: err}
+		}
+		return nil, err
+	}
+	return fromRecords(records, f.TestIDs)
+}
+
+func (f *File) log(s, last *fileState) {
 	switch {
 	case f.Logger == nil:
 	case s.err != nil && s.systems != nil:
 		f.Logger.Error("registry file refused, the last good one stays in force", "file", f.Name, "error", s.err)
 	case s.err != nil:
 		f.Logger.Error("registry file refused", "file", f.Name, "error", s.err)
+	case last.systems != nil && s.systems.systems.size < last.systems.systems.size:
+		f.Logger.Warn("registry file loaded, with fewer systems than before", "file", f.Name,
+			"systems", s.systems.systems.size, "before", last.systems.systems.size)
 	default:
 		f.Logger.Info("registry file loaded", "file", f.Name, "systems", s.systems.systems.size)
 	}

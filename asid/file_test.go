@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidyaml"
 )
 
 // replace puts a file in place as an operator should.
@@ -39,18 +41,66 @@ func with(interactions ...asid.InteractionID) (string, asid.System) {
 	return fmt.Sprintf(`{"systems":[{"asid":"%s","ods":["RR8"],"fqdns":["a.nhs.uk"],"interactions":%s}]}`, sys.ASID, list), sys
 }
 
-func TestAFileIsReadInTheFormatOfItsName(t *testing.T) {
-	for name, text := range map[string]string{"r.json": inJSON, "r.yaml": inYAML, "r.yml": inYAML} {
-		f := &asid.File{Name: filepath.Join(t.TempDir(), name)}
-		replace(t, f.Name, text)
-		require.NoError(t, f.Load(), name)
-		assert.NoError(t, f.Err())
+func TestAFileIsReadInItsFormat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			text   string
+			decode func([]byte) ([]asid.Record, error)
+		}{"r.json": {inJSON, nil}, "r.yaml": {inYAML, asidyaml.Decode}} {
+			f := &asid.File{Name: filepath.Join(t.TempDir(), name), Decode: c.decode}
+			replace(t, f.Name, c.text)
+			require.NoError(t, f.Load(), name)
+			assert.NoError(t, f.Err())
+			assert.NoError(t, asidtest.TestRegistry(f, inFile()...))
+		}
+		f := &asid.File{Name: filepath.Join(t.TempDir(), "r.yaml")}
+		replace(t, f.Name, inYAML)
+		var refused *asid.RegistryError
+		assert.ErrorAs(t, f.Load(), &refused)
+	})
+}
+
+// Half a file in YAML is well formed, and knows half of the systems.
+func TestAFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f := &asid.File{
+			Name: filepath.Join(t.TempDir(), "r.yaml"), Decode: asidyaml.Decode, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		}
+		half, _, _ := strings.Cut(inYAML, "  - {asid")
+		replace(t, f.Name, half)
+		time.AfterFunc(time.Second/2, func() { replace(t, f.Name, inYAML) })
+		var refused *asid.RegistryError
+		require.ErrorAs(t, f.Load(), &refused, "the first load, too")
+		assert.ErrorContains(t, f.Err(), "is being written")
+		require.NoError(t, f.Load())
 		assert.NoError(t, asidtest.TestRegistry(f, inFile()...))
+
+		replace(t, f.Name, half)
+		time.AfterFunc(time.Second/2, func() { replace(t, f.Name, inYAML) })
+		assert.Error(t, f.Load())
+		assert.NoError(t, asidtest.TestRegistry(f, inFile()...), "the last good one stays in force")
+
+		log.Reset()
+		replace(t, f.Name, half)
+		require.NoError(t, f.Load())
+		assert.Contains(t, log.String(), "with fewer systems than before")
+	})
+}
+
+func TestWhatIsNoRegularFileIsRefused(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "r.json")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	for _, name := range []string{fifo, "/dev/zero", t.TempDir()} {
+		f := &asid.File{Name: name}
+		assert.ErrorContains(t, f.Load(), "is not a regular file")
+		assert.ErrorContains(t, f.Err(), "is not a regular file")
+		_, err := f.Lookup(t.Context(), provider.ASID)
+		assert.ErrorContains(t, err, "is not a regular file")
 	}
-	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.txt")}
-	replace(t, f.Name, inJSON)
-	var refused *asid.RegistryError
-	assert.ErrorAs(t, f.Load(), &refused)
 }
 
 func TestAFileMayHoldShorterASIDsWhereTheyAreAllowed(t *testing.T) {

@@ -28,18 +28,11 @@ func ReadRegistry(r io.Reader) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseJSON(text, ParseID)
-}
-
-// ReadYAML is [ReadRegistry] for YAML with the same keys. An ASID need not be quoted:
-// scalars are taken as they are written, whatever type YAML would give them.
-// Anchors, aliases, tags with a name and a second document are errors.
-func ReadYAML(r io.Reader) (*Memory, error) {
-	text, err := readRegistry(r)
+	records, err := decodeJSON(text)
 	if err != nil {
 		return nil, err
 	}
-	return parseYAML(text, ParseID)
+	return fromRecords(records, false)
 }
 
 func readRegistry(r io.Reader) ([]byte, error) {
@@ -53,17 +46,18 @@ func readRegistry(r io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// A record is a system as the file has it.
-type record struct {
+// A Record is a system as a registry file has it.
+type Record struct {
 	ASID         string   `json:"asid"`
 	ODS          []string `json:"ods"`
 	FQDNs        []string `json:"fqdns"`
 	Interactions []string `json:"interactions"`
 }
 
-func parseJSON(text []byte, parseID func(string) (ID, error)) (*Memory, error) {
+// decodeJSON is a File's Decode for JSON.
+func decodeJSON(text []byte) ([]Record, error) {
 	var document struct {
-		Systems *[]record `json:"systems"`
+		Systems *[]Record `json:"systems"`
 	}
 	if err := unmarshal(text, &document, json.RejectUnknownMembers(true)); err != nil {
 		return nil, &RegistryError{Detail: "bad JSON", Err: err}
@@ -71,28 +65,39 @@ func parseJSON(text []byte, parseID func(string) (ID, error)) (*Memory, error) {
 	if document.Systems == nil {
 		return nil, &RegistryError{Detail: `the key "systems" is missing`}
 	}
-	return fromRecords(*document.Systems, parseID)
+	return *document.Systems, nil
 }
 
-func fromRecords(records []record, parseID func(string) (ID, error)) (*Memory, error) {
-	systems := make([]System, len(records))
-	for i, r := range records {
-		id, err := parseID(r.ASID)
+// System returns the system of the record. It refuses a malformed ASID or ODS code
+// with a [*RegistryError]; the rest is checked by [NewSystem] and [NewMemory].
+func (r *Record) System() (System, error) { return r.system(false) }
+
+func (r *Record) system(testIDs bool) (System, error) {
+	id, err := idParser(testIDs)(r.ASID)
+	if err != nil {
+		return System{}, &RegistryError{Detail: "bad ASID", Err: err}
+	}
+	s := System{ASID: id, FQDNs: r.FQDNs}
+	for _, code := range r.ODS {
+		parsed, err := ParseODSCode(code)
 		if err != nil {
+			return System{}, &RegistryError{ASID: id, Detail: "bad ODS code", Err: err}
+		}
+		s.ODS = append(s.ODS, parsed)
+	}
+	for _, interaction := range r.Interactions {
+		s.Interactions = append(s.Interactions, InteractionID(interaction))
+	}
+	return s, nil
+}
+
+func fromRecords(records []Record, testIDs bool) (*Memory, error) {
+	systems := make([]System, len(records))
+	for i := range records {
+		var err error
+		if systems[i], err = records[i].system(testIDs); err != nil {
 			return nil, &RegistryError{Detail: fmt.Sprintf("system %d of the file", i+1), Err: err}
 		}
-		s := System{ASID: id, FQDNs: r.FQDNs}
-		for _, code := range r.ODS {
-			parsed, err := ParseODSCode(code)
-			if err != nil {
-				return nil, &RegistryError{ASID: id, Detail: "bad ODS code", Err: err}
-			}
-			s.ODS = append(s.ODS, parsed)
-		}
-		for _, interaction := range r.Interactions {
-			s.Interactions = append(s.Interactions, InteractionID(interaction))
-		}
-		systems[i] = s
 	}
 	return NewMemory(systems...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidyaml"
 )
 
 const inJSON = `{"systems": [
@@ -51,11 +52,11 @@ func TestJSONAndYAMLSayTheSame(t *testing.T) {
 	fromJSON, err := asid.ReadRegistry(strings.NewReader(inJSON))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(fromJSON, inFile()...))
-	fromYAML, err := asid.ReadYAML(strings.NewReader(inYAML))
+	fromYAML, err := asidyaml.Read(strings.NewReader(inYAML))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(fromYAML, inFile()...))
 	// JSON is YAML.
-	both, err := asid.ReadYAML(strings.NewReader(inJSON))
+	both, err := asidyaml.Read(strings.NewReader(inJSON))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(both, inFile()...))
 }
@@ -64,7 +65,7 @@ func TestAnEmptyRegistryIsAllowedIfItSaysSo(t *testing.T) {
 	m, err := asid.ReadRegistry(strings.NewReader(`{"systems":[]}`))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(m))
-	m, err = asid.ReadYAML(strings.NewReader("systems: []\n"))
+	m, err = asidyaml.Read(strings.NewReader("systems: []\n"))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(m))
 }
@@ -147,7 +148,7 @@ func TestAMalformedYAMLFileIsRefused(t *testing.T) {
 		"invalid UTF-8":          system + "  ods: [\"\xff\"]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := asid.ReadYAML(strings.NewReader(file))
+			m, err := asidyaml.Read(strings.NewReader(file))
 			var refused *asid.RegistryError
 			require.ErrorAs(t, err, &refused)
 			assert.Nil(t, m)
@@ -162,7 +163,7 @@ func TestARegistryThatCannotBeReadToItsEndIsRefused(t *testing.T) {
 		},
 		"more than 16 MiB": func() io.Reader { return io.MultiReader(strings.NewReader(inJSON), endless{}) },
 	} {
-		for format, read := range map[string]func(io.Reader) (*asid.Memory, error){"JSON": asid.ReadRegistry, "YAML": asid.ReadYAML} {
+		for format, read := range map[string]func(io.Reader) (*asid.Memory, error){"JSON": asid.ReadRegistry, "YAML": asidyaml.Read} {
 			t.Run(name+", "+format, func(t *testing.T) {
 				_, err := read(r())
 				var refused *asid.RegistryError
@@ -213,7 +214,7 @@ func FuzzReadYAML(f *testing.F) {
 	f.Add([]byte(inJSON))
 	f.Add([]byte("systems: &a [*a]\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		fromYAML, err := asid.ReadYAML(strings.NewReader(string(file)))
+		fromYAML, err := asidyaml.Read(strings.NewReader(string(file)))
 		if err != nil {
 			assert.Nil(t, fromYAML)
 			return

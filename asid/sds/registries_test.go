@@ -5,13 +5,16 @@ package sds_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidyaml"
 )
 
 // The registries that need no directory, on the systems of the others.
@@ -31,7 +34,10 @@ func TestRegistriesAgree(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		file := &asid.File{Name: path}
+		file := &asid.File{Name: path, Settle: time.Nanosecond}
+		if strings.HasSuffix(name, ".yaml") {
+			file.Decode = asidyaml.Decode
+		}
 		require.NoError(t, file.Load())
 		registries[name] = file
 	}

@@ -26,8 +26,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidyaml"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/directory"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
@@ -88,6 +90,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	default:
 		file := &asid.File{Name: *registryFile, Logger: logger}
+		if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
+			file.Decode = asidyaml.Decode
+		}
 		if err := file.Load(); err != nil {
 			return fmt.Errorf("-registry: %w", err)
 		}

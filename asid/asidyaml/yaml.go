@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package asid
+// Package asidyaml reads registries in YAML. It is apart from package asid so that
+// programs without such files need no reader of YAML.
+package asidyaml
 
 import (
 	"bytes"
@@ -9,19 +11,43 @@ import (
 	"io"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
 )
 
-// parseYAML reads the nodes themselves: a decoder into structs would turn an
-// unquoted 000000000205 into another number, and NO into false.
-func parseYAML(text []byte, parseID func(string) (ID, error)) (*Memory, error) {
-	records, err := yamlRecords(text)
+// maxRegistry bounds a registry file, as asid does.
+const maxRegistry = 16 << 20
+
+// Read reads a registry of up to 16 MiB, as [Decode] does. The error is a
+// [*asid.RegistryError].
+func Read(r io.Reader) (*asid.Memory, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxRegistry+1))
 	if err != nil {
-		return nil, &RegistryError{Detail: "bad YAML", Err: err}
+		return nil, &asid.RegistryError{Detail: "cannot be read", Err: err}
 	}
-	return fromRecords(records, parseID)
+	if len(text) > maxRegistry {
+		return nil, &asid.RegistryError{Detail: fmt.Sprintf("has more than %d bytes", maxRegistry)}
+	}
+	records, err := Decode(text)
+	if err != nil {
+		return nil, &asid.RegistryError{Detail: "bad YAML", Err: err}
+	}
+	systems := make([]asid.System, len(records))
+	for i := range records {
+		if systems[i], err = records[i].System(); err != nil {
+			return nil, err
+		}
+	}
+	return asid.NewMemory(systems...)
 }
 
-func yamlRecords(text []byte) ([]record, error) {
+// Decode is an [asid.File]'s Decode for YAML, with the keys that
+// [asid.ReadRegistry] has for JSON. An ASID need not be quoted: scalars are taken
+// as they are written, whatever type YAML would give them. Anchors, aliases, tags
+// with a name, null and a second document are errors.
+func Decode(text []byte) ([]asid.Record, error) {
+	// It reads the nodes themselves: a decoder into structs would turn an unquoted
+	// 000000000205 into another number, and NO into false.
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, another yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -33,7 +59,7 @@ func yamlRecords(text []byte) ([]record, error) {
 	if len(document.Content) != 1 {
 		return nil, errors.New("the document is empty")
 	}
-	var records []record
+	var records []asid.Record
 	found := false
 	err := eachKey(document.Content[0], func(key string, value *yaml.Node) (err error) {
 		if key != "systems" {
@@ -49,11 +75,11 @@ func yamlRecords(text []byte) ([]record, error) {
 	return records, err
 }
 
-func yamlSystems(list *yaml.Node) ([]record, error) {
+func yamlSystems(list *yaml.Node) ([]asid.Record, error) {
 	if err := plain(list, yaml.SequenceNode); err != nil {
 		return nil, err
 	}
-	records := make([]record, len(list.Content))
+	records := make([]asid.Record, len(list.Content))
 	for i, node := range list.Content {
 		err := eachKey(node, func(key string, value *yaml.Node) (err error) {
 			r := &records[i]
@@ -119,7 +145,7 @@ func scalar(node *yaml.Node) (string, error) {
 		return "", err
 	}
 	if node.ShortTag() == "!!null" {
-		return "", fmt.Errorf("line %d: %w", node.Line, errNull)
+		return "", fmt.Errorf("line %d: %w", node.Line, errors.New("null stands where a value belongs"))
 	}
 	return node.Value, nil
 }
