@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testdata is a corpus of cases with the verdict that each deserves and
+// the rule that decides it: certificate chains with CRLs and OCSP responses, TLS
+// offers, headers, tokens, requests, registries, pointers and changes to them.
+// README.md describes the files for those who do not use Go.
+//
+// The go command passes a folder of this name over in patterns such as ./..., but
+// builds it where it is imported by its path.
+package testdata
+
+import (
+	"embed"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// FS holds the corpus: manifest.json and the files that it names.
+//
+//go:embed manifest.json certificates
+var FS embed.FS
+
+// A Verdict is what an implementation must do with a case.
+type Verdict string
+
+// The verdicts.
+const (
+	Accept Verdict = "accept"
+	Refuse Verdict = "refuse"
+)
+
+// A Case is one input and what must become of it. Exactly one of the pointers
+// is set: the one that says of what kind the case is.
+type Case struct {
+	Name    string  `json:"name"`           // unique in its kind; says what is special about the case
+	Clause  string  `json:"clause"`         // section of the guidance, or the RFC's, that the case is about
+	Verdict Verdict `json:"verdict"`        //
+	Rule    string  `json:"rule,omitempty"` // the word of the rule that refuses; empty if nothing does
+
+	Certificate *Certificate `json:"certificate,omitempty"`
+	Offer       *Offer       `json:"offer,omitempty"`
+}
+
+// A Certificate is a peer's chain and what it is to be judged by. Files are
+// paths in FS.
+type Certificate struct {
+	Chain  string    `json:"chain"`          // PEM, leaf first, as the peer presents it
+	Usage  string    `json:"usage"`          // what the peer is: client or server
+	FQDNs  []string  `json:"fqdns"`          // the names that are accepted
+	At     time.Time `json:"at"`             // the time of the check
+	Roots  string    `json:"roots"`          // PEM, the pinned roots
+	SubCAs string    `json:"subcas"`         // PEM, the pinned SubCAs
+	CRLs   []string  `json:"crls,omitempty"` // DER, all lists that are known
+	OCSP   string    `json:"ocsp,omitempty"` // DER, the response that is stapled about the leaf
+}
+
+// An Offer is a ClientHello, and what a server that has all eight suites does
+// with it.
+type Offer struct {
+	Versions []string `json:"versions"`         // such as "TLS 1.2"
+	Suites   []uint16 `json:"suites"`           // codes (IANA), in the client's order
+	Chosen   uint16   `json:"chosen,omitempty"` // by a server with all eight suites; 0: the handshake fails
+	Native   uint16   `json:"native,omitempty"` // by a server with the three that crypto/tls has
+}
+
+// Cases returns the manifest's cases. It panics if the manifest cannot be read,
+// which is a fault of the corpus.
+func Cases() []Case { return manifest().Cases }
+
+var manifest = sync.OnceValue(func() (m struct {
+	Version int    `json:"version"`
+	Cases   []Case `json:"cases"`
+}) {
+	data, err := FS.ReadFile("manifest.json")
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil {
+		panic("testdata: " + err.Error())
+	}
+	return m
+})

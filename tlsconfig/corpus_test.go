@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tlsconfig_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+func corpusFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := testdata.FS.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+func corpusCertificates(t *testing.T, path string) (certs []*x509.Certificate) {
+	t.Helper()
+	for data := corpusFile(t, path); ; {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return certs
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		certs = append(certs, cert)
+	}
+}
+
+// Each chain of the corpus is judged as its case says, by the rule that it names.
+func TestCorpusOfCertificates(t *testing.T) {
+	t.Parallel()
+	usages := map[string]x509.ExtKeyUsage{"client": x509.ExtKeyUsageClientAuth, "server": x509.ExtKeyUsageServerAuth}
+	for _, c := range testdata.Cases() {
+		if c.Certificate == nil {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			clock := func() time.Time { return c.Certificate.At }
+			pins, err := tlsconfig.NewPins(corpusCertificates(t, c.Certificate.Roots), corpusCertificates(t, c.Certificate.SubCAs))
+			if c.Rule == tlsconfig.RuleRoot.String() {
+				require.ErrorContains(t, err, "no pinned root issued the SubCA") // found before there is a peer
+				return
+			}
+			require.NoError(t, err)
+			crls := &revocation.CRLs{Time: clock}
+			for _, path := range c.Certificate.CRLs {
+				if err := crls.Add(corpusFile(t, path)); c.Verdict == testdata.Accept {
+					require.NoError(t, err, path)
+				}
+			}
+			ocsp := &revocation.OCSP{Time: clock}
+			verifier := &tlsconfig.Verifier{
+				Pins: pins, FQDNs: c.Certificate.FQDNs, Time: clock,
+				Revocation: &revocation.Checker{Sources: []revocation.Source{ocsp, crls}, Time: clock},
+			}
+			presented := tlsconfig.Presented{Certificates: corpusCertificates(t, c.Certificate.Chain), Usage: usages[c.Certificate.Usage]}
+			if c.Certificate.OCSP != "" {
+				presented.OCSPResponse = corpusFile(t, c.Certificate.OCSP)
+			}
+			_, err = verifier.Verify(t.Context(), presented)
+			if c.Verdict == testdata.Accept {
+				require.NoError(t, err)
+				return
+			}
+			refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
+			require.True(t, ok, "accepted, or refused without a rule: %v", err)
+			assert.Equal(t, c.Rule, refusal.Rule.String(), "%v", err)
+		})
+	}
+}
