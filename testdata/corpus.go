@@ -18,7 +18,7 @@ import (
 
 // FS holds the corpus: manifest.json and the files that it names.
 //
-//go:embed manifest.json certificates
+//go:embed manifest.json registry.json certificates
 var FS embed.FS
 
 // A Verdict is what an implementation must do with a case.
@@ -33,13 +33,14 @@ const (
 // A Case is one input and what must become of it. Exactly one of the pointers
 // is set: the one that says of what kind the case is.
 type Case struct {
-	Name    string  `json:"name"`           // unique in its kind; says what is special about the case
+	Name    string  `json:"name"`           // unique; says what is special about the case
 	Clause  string  `json:"clause"`         // section of the guidance, or the RFC's, that the case is about
 	Verdict Verdict `json:"verdict"`        //
 	Rule    string  `json:"rule,omitempty"` // the word of the rule that refuses; empty if nothing does
 
 	Certificate *Certificate `json:"certificate,omitempty"`
 	Offer       *Offer       `json:"offer,omitempty"`
+	Request     *Request     `json:"request,omitempty"`
 }
 
 // A Certificate is a peer's chain and what it is to be judged by. Files are
@@ -62,6 +63,22 @@ type Offer struct {
 	Suites   []uint16 `json:"suites"`           // codes (IANA), in the client's order
 	Chosen   uint16   `json:"chosen,omitempty"` // by a server with all eight suites; 0: the handshake fails
 	Native   uint16   `json:"native,omitempty"` // by a server with the three that crypto/tls has
+}
+
+// A Request is one to a server, and what is answered. Self is the server's own
+// ASID; "nrl" is an NRL-like server, which checks tokens against the request, and
+// "provider" one behind the Spine Secure Proxy, which checks their form.
+type Request struct {
+	Server   string      `json:"server"`
+	Self     string      `json:"self"`
+	Method   string      `json:"method"`
+	Target   string      `json:"target"`
+	Headers  [][2]string `json:"headers"`
+	FQDN     string      `json:"fqdn"`     // of the client's certificate, which has been verified
+	Registry string      `json:"registry"` // file
+	At       time.Time   `json:"at"`
+	Status   int         `json:"status,omitempty"` // of the answer that refuses
+	Code     string      `json:"code,omitempty"`   // its coding code
 }
 
 // Cases returns the manifest's cases. It panics if the manifest cannot be read,
