@@ -78,7 +78,9 @@ func TestCorpusOfRequests(t *testing.T) {
 			assert.Equal(t, c.Rule, string(e.Rule), "%v", refusal)
 			assert.Equal(t, c.Request.Status, answer.Code)
 			var outcome struct {
-				Issue []struct{ Details struct{ Coding []struct{ Code string } } }
+				Issue []struct {
+					Details struct{ Coding []struct{ Code string } }
+				}
 			}
 			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &outcome))
 			assert.Equal(t, c.Request.Code, outcome.Issue[0].Details.Coding[0].Code)
