@@ -3,9 +3,14 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,14 +19,12 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid/sds/sdstest"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/exampletest"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
 
-// A whole pointer's life with ASIDs from a real directory, which has an update as a
-// patch, two systems behind one party key each, and no name for the consumer.
-func TestThePointersLifeWithTheDirectory(t *testing.T) {
-	t.Parallel()
-	testenv.Need(t, "curl", "curl")
-	files := exampletest.NewFiles(t)
+// directoryArgs are the arguments for a real directory, which has an update as a
+// patch, and no name for the consumer, whom the operator's file binds.
+func directoryArgs(t *testing.T, files *exampletest.Files) []string {
 	const create, remove = string(asid.DocumentReferenceCreate), string(asid.DocumentReferenceDelete)
 	slapd := sdstest.StartSlapd(t, sdstest.SlapdConfig{PKI: files.PKI, FQDN: "ldap.nhs.uk", Directory: sdstest.Directory{
 		AS: []sdstest.AS{
@@ -36,8 +39,66 @@ func TestThePointersLifeWithTheDirectory(t *testing.T) {
 	}})
 	bindings := filepath.Join(t.TempDir(), "bindings.json")
 	require.NoError(t, os.WriteFile(bindings, []byte(`{"bindings": [{"asid": "928942012545", "fqdns": ["rgd.nhs.uk"]}]}`), 0o600))
-	port := startWith(t, files, "-sds", "ldaps://"+slapd.Address, "-sds-fqdn", "ldap.nhs.uk", "-sds-canary", "200000000205", "-bindings", bindings)
+	return []string{"-sds", "ldaps://" + slapd.Address, "-sds-fqdn", "ldap.nhs.uk", "-sds-canary", "200000000205", "-bindings", bindings}
+}
+
+// A whole pointer's life with ASIDs from the directory.
+func TestThePointersLifeWithTheDirectory(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, "curl", "curl")
+	files := exampletest.NewFiles(t)
+	port := startWith(t, files, directoryArgs(t, files)...)
 	assert.NotEmpty(t, pointersLife(t, files, port))
+}
+
+// The same behind nginx, which ends TLS as package terminator configures it.
+func TestThePointersLifeWithTheDirectoryBehindNginx(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, "curl", "curl")
+	nginx := testenv.Need(t, "nginx", "nginx")
+	files := exampletest.NewFiles(t)
+	dir := t.TempDir()
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		return path
+	}
+	read := func(names ...string) (all []byte) {
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			all = append(all, text...)
+		}
+		return all
+	}
+	const secret = "00112233445566778899aabbccddeeff"
+	args := append(directoryArgs(t, files), "-behind", "nginx", "-trust", "127.0.0.1", "-secret", file("secret", []byte(secret)))
+	port := startWith(t, files, args...)
+
+	address := testenv.FreeAddress(t)
+	own := files.Leaf(t, nrlName)
+	rendered, err := terminator.Render(terminator.Nginx, terminator.Params{
+		Listen: address, Backend: "127.0.0.1:" + port, Certificate: own.Cert, Key: own.Key,
+		CAs: file("cas.pem", read(files.Roots, files.SubCAs)), CRLs: file("crls.pem", read(files.CRL, files.ARL)),
+		DHParams: file("dh.pem", terminator.DHParams()), Pins: files.PKI.Pins(), Secret: secret,
+	})
+	require.NoError(t, err)
+	// nginx takes complete CRLs only, and the Spine's are partitioned; the server
+	// behind judges revocation.
+	rendered = regexp.MustCompile(`(?m)^\s*ssl_crl .*;\n`).ReplaceAll(rendered, nil)
+	config := file("nginx.conf", fmt.Appendf(nil, "daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}\nhttp {\naccess_log off;\n"+
+		"client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;\n%[2]s}\n", dir, rendered))
+	process := exec.CommandContext(t.Context(), nginx, "-e", "stderr", "-c", config)
+	process.Stderr = t.Output()
+	require.NoError(t, process.Start())
+	t.Cleanup(func() { _ = process.Wait() }) // killed by the test's context
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", address)
+		return err == nil && conn.Close() == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	_, proxyPort, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	assert.NotEmpty(t, pointersLife(t, files, proxyPort))
 }
 
 func TestRegistryFlags(t *testing.T) {
