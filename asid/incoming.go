@@ -5,7 +5,6 @@ package asid
 import (
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
@@ -57,7 +56,7 @@ func (in *incoming) read(r *http.Request, by *reader) error {
 	if err != nil {
 		return err
 	}
-	fields := [...]field{{name: names.from}, {name: names.to}, {name: names.interaction}, {name: names.trace}, {name: authorization}}
+	fields := names.fields()
 	find(r.Header, fields[:])
 	from, to, interaction, trace, token := &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]
 	if in.from, err = from.id(by.testIDs); err != nil {
@@ -85,9 +84,10 @@ func (in *incoming) read(r *http.Request, by *reader) error {
 
 // A field is a header that is looked for, and what was found of it.
 type field struct {
-	name    string // as the specification writes it
-	values  []string
-	respelt bool // it is there under a name that some reader takes for the same
+	name      string // as the specification writes it
+	canonical string // as net/http does
+	values    []string
+	respelt   bool // it is there under a name that some reader takes for the same
 }
 
 // find fills in the values of the fields, in one pass over the header. A header
@@ -101,7 +101,7 @@ func find(header http.Header, fields []field) {
 			if len(key) != len(f.name) || key == "" || !ascii.EqualHeader(key, f.name) {
 				continue
 			}
-			if key == textproto.CanonicalMIMEHeaderKey(f.name) {
+			if key == f.canonical {
 				f.values = values
 			} else {
 				f.respelt = true
