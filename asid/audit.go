@@ -28,6 +28,7 @@ import (
 //	id            joins the record with that of pointer.Guard
 //	received      when the request came, or was sent; the record's own time is the answer's
 //	method, path  of the request; NHS numbers in the path are masked
+//	host          to which a Transport sent it
 //	query         of the request, if IncludeQueries is set
 //	remote        the address of the peer; joins the record with the handshake's
 //	fqdn, bound   the names of the peer's certificate, and why it is the sender's

@@ -39,6 +39,8 @@ type Claims struct {
 // token makes the JWT for a request of the system from.
 func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now time.Time) (string, error) {
 	switch {
+	case c.User == "" && c.Patient == "" && !mayBeUnattended(interaction):
+		return "", &ConfigError{Field: "Claims", Detail: "must have User or Patient: a retrieval or search cannot be unattended"}
 	case c.Organization.IsZero():
 		return "", &ConfigError{Field: "Claims.Organization", Detail: missing}
 	case c.User != "" && c.Patient != "":
@@ -91,6 +93,16 @@ func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now 
 		return "", err
 	}
 	return encodeToken(text), nil
+}
+
+// mayBeUnattended reports whether requests of the interaction need nobody who asks:
+// of the NRL's, those by which a provider maintains its pointers.
+func mayBeUnattended(interaction InteractionID) bool {
+	switch interaction {
+	case DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
+		return true
+	}
+	return !strings.HasPrefix(string(interaction), nrlPrefix)
 }
 
 // A payload is the second part of a Spine JWT as it is written.

@@ -34,7 +34,6 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 	}{
 		"a professional":           {"GET", "/STU3/DocumentReference/1", right, ""},
 		"a system that maintains":  {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("RR8")}, ""},
-		"a system that reads":      {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8")}, "requesting_user"},
 		"a citizen":                {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210"}, ""},
 		"a citizen for another":    {"GET", "/STU3/DocumentReference/1", asid.Claims{Organization: ods("RR8"), Patient: "9876543210", Actor: "x"}, ""},
 		"another organisation":     {"POST", "/STU3/DocumentReference", asid.Claims{Organization: ods("AMS01"), User: "1"}, "requesting_organization"},

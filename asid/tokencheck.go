@@ -253,12 +253,8 @@ func (t *Token) checkSubject(by *tokenRules) error {
 			return tokenError("requesting_patient", "is not an NHS number with its system", nil)
 		}
 		subject, reason = t.Patient, patientAccess
-	case by.nrl():
-		switch by.interaction {
-		case DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
-		default:
-			return missingClaim("requesting_user")
-		}
+	case !mayBeUnattended(by.interaction):
+		return missingClaim("requesting_user")
 	}
 	switch {
 	case secure(t.Subject) != secure(subject):

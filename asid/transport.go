@@ -3,6 +3,7 @@
 package asid
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,131 +14,200 @@ import (
 
 // A Transport adds the headers of one sender to each request, the Spine's bearer
 // token among them, and can send it through the Spine Secure Proxy (SSP). It
-// retries nothing. Its fields are not to be changed once it is in use; it is safe
-// for concurrent use if Base and Token are.
+// repeats nothing: a [Retry] around it does. (An [http.Transport] below it sends
+// a GET again, as it is, on a new connection if the old one was closed unused.)
+// Its fields are not to be changed once it is in use; it is safe for concurrent
+// use if Base and its functions are.
 type Transport struct {
-	From, To    ID                                  // of the sender and the receiver; required
-	Interaction InteractionID                       // empty: DocumentReferenceContentRead through the SSP, else that of method and path
-	Protocol    Protocol                            // SSP if SSP is set, whatever this says
-	Claims      Claims                              // what the token claims
-	Token       func(*http.Request) (string, error) // returns the token instead; nil: made from Claims
-	SSP         *url.URL                            // the SSP, behind which the URL of the request goes; nil: it is not used
-	Base        http.RoundTripper                   // with the TLS configuration of tlsconfig; required
-	Time        func() time.Time                    // nil: time.Now
+	From     ID                                  // of the sender; required
+	To       ID                                  // of the receiver; required, unless Route is set
+	SSP      *url.URL                            // the SSP, behind which the URL of the request goes; nil: it is not used
+	Route    func(*http.Request) (Route, error)  // returns To and SSP for a request, in place of these
+	Protocol Protocol                            // SSP if the SSP is used, whatever this says
+	Encoding Encoding                            // of the request's URL behind the SSP's; zero: by interaction
+	Claims   Claims                              // what the token claims
+	Token    func(*http.Request) (string, error) // returns the token instead; nil: made from Claims
+	Base     http.RoundTripper                   // with the TLS configuration of tlsconfig; required
+	Time     func() time.Time                    // nil: time.Now
+
+	// Interaction is that of all requests; empty: what InteractionOf returns.
+	Interaction InteractionID
+	// InteractionOf returns the interaction of a request; nil:
+	// DocumentReferenceContentRead through the SSP, else that of method and path.
+	InteractionOf func(*http.Request) (InteractionID, error)
+
+	Logger *slog.Logger // audit: one record for each request; nil: none
+	Audit  *Audit       // what is in the records; nil: see [Audit]
+}
+
+// A Route is the way to a receiver.
+type Route struct {
+	To  ID
+	SSP *url.URL // nil: the SSP is not used
+}
+
+// Validate returns a [*ConfigError] if a required field is missing or a field
+// has a value that it cannot have.
+func (t *Transport) Validate() error {
+	switch {
+	case t.Base == nil:
+		return &ConfigError{Field: "Transport.Base", Detail: missing}
+	case t.From.IsZero():
+		return &ConfigError{Field: "Transport.From", Detail: missing}
+	case t.To.IsZero() && t.Route == nil:
+		return &ConfigError{Field: "Transport.To", Detail: missing}
+	case t.Encoding < EncodingByInteraction || t.Encoding > EncodingPlain:
+		return &ConfigError{Field: "Transport.Encoding", Detail: noSuchValue}
+	}
+	if _, err := t.Protocol.names(); err != nil {
+		return &ConfigError{Field: "Transport.Protocol", Detail: noSuchValue}
+	}
+	if t.SSP != nil {
+		return validSSP(t.SSP)
+	}
+	return nil
 }
 
 // RoundTrip implements [http.RoundTripper]. The caller's request is not changed.
 //
 // Refused are a URL that is not https, or has user information or a fragment; a
-// request that has one of the headers already; and, with a [*RedirectError], one
-// that an [http.Client] makes of a redirect: the token and the ASIDs are meant
-// for the receiver that the user named. A client that wants to see the redirect
-// itself sets CheckRedirect to return [http.ErrUseLastResponse].
+// request that has one of the headers already; a retrieval or search that names
+// neither a user nor a citizen; and, with a [*RedirectError], a request that an
+// [http.Client] makes of a redirect: the token and the ASIDs are meant for the
+// receiver that the user named. A client that wants to see the redirect itself
+// sets CheckRedirect to return [http.ErrUseLastResponse].
 //
-// Through the SSP the request's URL follows the SSP's own as one percent-encoded
-// path segment, and Host is the SSP's.
+// Through the SSP the request's URL follows the SSP's own, as Encoding says, and
+// Host is the SSP's. A URL of the scheme ssp, as the NRL's successor has them in
+// its pointers, goes to the SSP as it is, if it names the SSP's host.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	sent, err := t.prepare(r)
+	trail, r := newTrail(t.Audit, t.Logger, t.Time, r)
+	in := &incoming{from: t.From}
+	sent, err := t.prepare(r, in)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
+		trail.sent(r, in, nil, err)
 		return nil, err
 	}
-	return t.Base.RoundTrip(sent)
+	resp, err := t.Base.RoundTrip(sent)
+	trail.sent(r, in, resp, err)
+	return resp, err
 }
 
-// prepare returns a copy of r as it is to be sent.
-func (t *Transport) prepare(r *http.Request) (*http.Request, error) {
-	switch {
-	case t.Base == nil:
-		return nil, &ConfigError{Field: "Transport.Base", Detail: missing}
-	case t.From.IsZero():
-		return nil, &ConfigError{Field: "Transport.From", Detail: missing}
-	case t.To.IsZero():
-		return nil, &ConfigError{Field: "Transport.To", Detail: missing}
-	case r.Response != nil:
+// prepare returns a copy of r as it is to be sent, and notes in in what it says.
+func (t *Transport) prepare(r *http.Request, in *incoming) (*http.Request, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	if r.Response != nil {
 		return nil, &RedirectError{Host: r.URL.Host}
 	}
+	to := Route{t.To, t.SSP}
+	if t.Route != nil {
+		var err error
+		if to, err = t.Route(r); err != nil {
+			return nil, err
+		}
+		if to.To.IsZero() {
+			return nil, &ConfigError{Field: "Transport.Route", Detail: "returned no receiver"}
+		}
+	}
+	in.to = to.To
 	protocol := t.Protocol
-	if t.SSP != nil {
+	if to.SSP != nil {
 		protocol = SSP
 	}
 	headers, err := protocol.names()
 	if err != nil {
 		return nil, err
 	}
-	if err := plainHTTPS(r.URL); err != nil {
+	target, wrapped, err := wireURL(r.URL, to.SSP)
+	if err != nil {
 		return nil, err
 	}
-	values, err := t.values(r, headers)
-	if err != nil {
+	if in.observed, err = t.interaction(r, protocol); err != nil {
 		return nil, err
 	}
 	sent := r.Clone(r.Context())
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
 	}
-	var fields [5]field
-	for i, v := range values {
-		fields[i] = field{name: v.name}
+	sent.URL = target
+	if err := t.addHeaders(sent, headers, in); err != nil {
+		return nil, err
 	}
-	find(sent.Header, fields[:len(values)])
-	for i, v := range values {
-		if fields[i].respelt || len(fields[i].values) > 0 {
-			return nil, fields[i].refuse("is set already", nil)
-		}
-		sent.Header.Set(v.name, v.value)
-	}
-	if t.SSP != nil {
-		if sent.URL, err = behind(t.SSP, r.URL); err != nil {
-			return nil, err
+	if to.SSP != nil {
+		if !wrapped {
+			if sent.URL, err = behind(to.SSP, target, t.Encoding.plain(in.observed)); err != nil {
+				return nil, err
+			}
 		}
 		sent.Host = ""
 	}
 	return sent, nil
 }
 
-type headerValue struct{ name, value string }
-
-func (t *Transport) values(r *http.Request, headers headerNames) ([]headerValue, error) {
-	interaction := t.Interaction
+// interaction returns that of a request.
+func (t *Transport) interaction(r *http.Request, protocol Protocol) (InteractionID, error) {
 	switch {
-	case interaction != "":
-	case t.SSP != nil || headers.trace != "":
-		interaction = DocumentReferenceContentRead
-	default:
-		var err error
-		if interaction, err = interactionUnderBase(r); err != nil {
-			return nil, err
-		}
+	case t.Interaction != "":
+		return t.Interaction, nil
+	case t.InteractionOf != nil:
+		return t.InteractionOf(r)
+	case protocol == SSP:
+		return DocumentReferenceContentRead, nil
 	}
-	values := []headerValue{
-		{headers.from, t.From.String()}, {headers.to, t.To.String()}, {headers.interaction, string(interaction)},
-	}
-	if headers.trace != "" {
-		values = append(values, headerValue{headers.trace, spine.NewUUID()})
-	}
-	token, err := t.token(r, interaction)
-	if err != nil {
-		return nil, err
-	}
-	return append(values, headerValue{authorization, "Bearer " + token}), nil
+	return interactionUnderBase(r)
 }
 
-func (t *Transport) token(r *http.Request, interaction InteractionID) (string, error) {
-	if t.Token != nil {
-		token, err := t.Token(r)
-		if err == nil && token == "" {
-			err = &ConfigError{Field: "Transport.Token", Detail: "returned no token"}
+// addHeaders adds the headers that the protocol has and the token.
+func (t *Transport) addHeaders(sent *http.Request, names headerNames, in *incoming) error {
+	fields := names.fields()
+	find(sent.Header, fields[:])
+	for i := range fields {
+		if fields[i].name != "" && (fields[i].respelt || len(fields[i].values) > 0) {
+			return fields[i].refuse("is set already", nil)
 		}
-		return token, err
 	}
+	token, err := t.token(sent, in)
+	if err != nil {
+		return err
+	}
+	sent.Header.Set(names.from, in.from.String())
+	sent.Header.Set(names.to, in.to.String())
+	sent.Header.Set(names.interaction, string(in.observed))
+	if names.trace != "" {
+		in.trace = spine.NewUUID()
+		sent.Header.Set(names.trace, in.trace)
+	}
+	sent.Header.Set(authorization, "Bearer "+token)
+	in.interaction = in.observed
+	return nil
+}
+
+func (t *Transport) token(r *http.Request, in *incoming) (string, error) {
 	now := t.Time
 	if now == nil {
 		now = time.Now
 	}
-	return t.Claims.token(t.From, r, interaction, now())
+	var token string
+	var err error
+	if t.Token != nil {
+		token, err = t.Token(r)
+	} else {
+		token, err = t.Claims.token(t.From, r, in.observed, now())
+	}
+	if err != nil {
+		return "", err
+	}
+	if token == "" {
+		return "", &ConfigError{Field: "Transport.Token", Detail: "returned no token"}
+	}
+	// For the audit only; what cannot be read is the receiver's to refuse.
+	in.token, _ = ParseToken(token)
+	return token, nil
 }
 
 // interactionUnderBase is InteractionOf for a sender, which knows the path that
@@ -150,36 +220,4 @@ func interactionUnderBase(r *http.Request) (InteractionID, error) {
 		}
 	}
 	return interactionAt(r.Method, path)
-}
-
-// plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end.
-func plainHTTPS(u *url.URL) error {
-	switch {
-	case u == nil || u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
-		return &RequestError{Rule: RuleRequest, Detail: "has a URL that is not https with a host"}
-	case u.User != nil:
-		return &RequestError{Rule: RuleRequest, Detail: "has a URL with user information"}
-	case u.RawPath != "" && u.EscapedPath() != u.RawPath:
-		return &RequestError{Rule: RuleRequest, Detail: "has a URL whose path cannot be sent as it is written"}
-	case u.Fragment != "" || u.RawFragment != "":
-		return &RequestError{Rule: RuleRequest, Detail: "has a URL with a fragment"}
-	}
-	return nil
-}
-
-// behind returns the URL of the record as the SSP wants it. Without RawPath the
-// encoded slashes would reach the wire as plain ones.
-func behind(ssp, record *url.URL) (*url.URL, error) {
-	if err := plainHTTPS(ssp); err != nil || ssp.RawQuery != "" || ssp.ForceQuery {
-		return nil, &ConfigError{Field: "Transport.SSP", Detail: "is not https with a host and at most a path"}
-	}
-	u := *ssp
-	// QueryEscape leaves no reserved character, and makes of a blank a plus sign,
-	// which is no blank in a path.
-	target := strings.ReplaceAll(url.QueryEscape(record.String()), "+", "%20")
-	u.RawPath = strings.TrimSuffix(ssp.EscapedPath(), "/") + "/" + target
-	// A RawPath that is not an encoding of Path would be ignored.
-	var err error
-	u.Path, err = url.PathUnescape(u.RawPath)
-	return &u, err
 }

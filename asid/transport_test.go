@@ -335,7 +335,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 
 func TestABlankIsEncodedForThePath(t *testing.T) {
 	for _, c := range []struct{ ssp, record, want string }{
-		{"https://ssp.nhs.uk", "https://p1.nhs.uk/a?b=c d", "/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3Dc%20d"},
+		{"https://ssp.nhs.uk", "https://p1.nhs.uk/a?b=c d", "/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3Dc%2520d"},
 		{"https://ssp.nhs.uk/a%2F", "https://p1.nhs.uk/a", "/a%2F/https%3A%2F%2Fp1.nhs.uk%2Fa"},
 	} {
 		var sent *http.Request

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+// A ledger is a log that is read record by record.
+type ledger struct{ bytes.Buffer }
+
+func (l *ledger) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+
+// one returns the only record of the ledger, and empties it.
+func (l *ledger) one(t *testing.T) map[string]any {
+	t.Helper()
+	require.Equal(t, 1, strings.Count(l.String(), "\n"), l.String())
+	var record map[string]any
+	require.NoError(t, json.Unmarshal(l.Bytes(), &record))
+	l.Reset()
+	return record
+}
+
+// The NRL's audit page, role by role: what MUST be in the records of each.
+func TestTheRecordOfEachRoleHasWhatTheAuditPageLists(t *testing.T) {
+	t.Parallel()
+	const patient = "9434765919"
+	everything := &asid.Audit{IncludeNHSNumbers: true, IncludeQueries: true, IncludeBodies: 1024}
+	now := func() time.Time { return issued }
+	user := "https://fhir.nhs.uk/Id/sds-role-profile-id|" + asidtest.User
+
+	t.Run("a server of pointers", func(t *testing.T) {
+		var log ledger
+		a := authorizer(t)
+		a.Logger, a.Audit = log.logger(), everything
+		handler := a.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Location", "https://nrl.test/STU3/DocumentReference/0c1f?x")
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, "created")
+		}))
+		r := create()
+		r.Body = io.NopCloser(strings.NewReader(`{"resourceType":"DocumentReference"}`))
+		serve(handler, r)
+		record := log.one(t)
+		for key, want := range map[string]any{
+			"from": provider.ASID.String(), "to": nrl.String(), "organization": "https://fhir.nhs.uk/Id/ods-organization-code|RR8",
+			"method": "POST", "path": "/STU3/DocumentReference", "user": user, "status": 201.0, "pointer": "0c1f",
+			"request": `{"resourceType":"DocumentReference"}`, "response": "created", "fqdn": provider.FQDNs[0], "bound": "fqdn",
+			"interaction": string(asid.DocumentReferenceCreate), "remote": r.RemoteAddr,
+		} {
+			assert.Equal(t, want, record[key], key)
+		}
+		for _, key := range []string{"time", "received", "id"} {
+			assert.NotEmpty(t, record[key], key)
+		}
+	})
+	t.Run("a consumer that searches", func(t *testing.T) {
+		var log ledger
+		transport := &asid.Transport{
+			From: consumer.ASID, To: nrl, Claims: asid.Claims{Organization: ods("AMS01"), User: asidtest.User}, Time: now,
+			Base: &answers{list: []any{404}}, Logger: log.logger(), Audit: everything,
+		}
+		resp, err := transport.RoundTrip(newRequest(t, "GET", "https://nrl.test/STU3/DocumentReference?subject=https://demographics.spineservices.nhs.uk/STU3/Patient/"+patient))
+		require.NoError(t, err)
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		assert.Equal(t, "x", string(text), "the body is the caller's")
+		record := log.one(t)
+		for key, want := range map[string]any{
+			"from": consumer.ASID.String(), "organization": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01", "method": "GET",
+			"path": "/STU3/DocumentReference", "host": "nrl.test", "patient": patient, "user": user, "status": 404.0, "response": "x",
+			"query": "subject=https://demographics.spineservices.nhs.uk/STU3/Patient/" + patient,
+		} {
+			assert.Equal(t, want, record[key], key)
+		}
+		assert.NotEmpty(t, record["received"])
+	})
+	t.Run("a consumer that retrieves", func(t *testing.T) {
+		var log ledger
+		var sent *http.Request
+		transport := through(&sent)
+		transport.Logger, transport.Audit = log.logger(), everything
+		transport.Base = &answers{list: []any{502}}
+		r := newRequest(t, "GET", "https://p1.nhs.uk/records/1")
+		r = r.WithContext(asid.WithSubject(t.Context(), asid.Subject{Pointer: "0c1f", NHSNumber: patient}))
+		_, err := transport.RoundTrip(r)
+		require.NoError(t, err)
+		record := log.one(t)
+		for key, want := range map[string]any{
+			"from": consumer.ASID.String(), "to": provider.ASID.String(), "path": "/records/1", "host": "p1.nhs.uk", "patient": patient,
+			"organization": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01", "pointer": "0c1f", "status": 502.0, "response": "x",
+			"user": "https://fhir.nhs.uk/Id/sds-role-profile-id|1",
+		} {
+			assert.Equal(t, want, record[key], key)
+		}
+		assert.Len(t, record["trace"], 36)
+	})
+	t.Run("a provider of records", func(t *testing.T) {
+		var log ledger
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+		for _, header := range [][2]string{{"ETag", `W/"3"`}, {"Content-Location", "/records/1/_history/3"}} {
+			r := retrieval()
+			serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set(header[0], header[1])
+				io.WriteString(w, "record")
+			})), r)
+			record := log.one(t)
+			for key, want := range map[string]any{
+				"from": consumer.ASID.String(), "to": provider.ASID.String(), "path": "/records/1", "status": 200.0,
+				"organization": "https://fhir.nhs.uk/Id/ods-organization-code|AMS01", "user": user, "trace": r.Header.Get("Ssp-TraceID"),
+			} {
+				assert.Equal(t, want, record[key], key)
+			}
+			assert.Contains(t, record["version"], "3")
+			assert.NotContains(t, record, "response", "bodies are recorded only where they are asked for")
+		}
+	})
+}
+
+func TestPatientsAreRecordedOnlyWhereTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+	r := asidtest.NewSSPRequest("/records/9434765919/%209434765919?nhs=9434765919", consumer, provider.ASID, sspName)
+	serve(gate.Middleware(http.NotFoundHandler()), r.WithContext(asid.WithSubject(r.Context(), asid.Subject{NHSNumber: "9434765919"})))
+	assert.NotContains(t, log.String(), "9434765919")
+	assert.Equal(t, "/records/**********/%20**********", log.one(t)["path"])
+}
+
+func TestWhatReachesAHandlerHasOneBoundedRecord(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	a := authorizer(t)
+	a.Logger = log.logger()
+	huge := strings.Repeat("x", 1<<20)
+	for name, change := range map[string]func(*http.Request){
+		"a huge ASID":          func(r *http.Request) { r.Header.Set("fromASID", huge) },
+		"a huge token":         func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+huge) },
+		"a huge interaction":   func(r *http.Request) { r.Header.Set("InteractionID", "urn:nhs:"+huge) },
+		"a huge path":          func(r *http.Request) { r.URL.Path = "/" + huge },
+		"a huge method":        func(r *http.Request) { r.Method = huge },
+		"a huge query":         func(r *http.Request) { r.URL.RawQuery = huge },
+		"a huge header":        func(r *http.Request) { r.Header.Set("X", huge) },
+		"many headers":         func(r *http.Request) { r.Header["Fromasid"] = make([]string, 10_000) },
+		"a line break":         func(r *http.Request) { r.Header.Set("fromASID", "1\nlevel=ERROR") },
+		"a NUL":                func(r *http.Request) { r.Header.Set("fromASID", "1\x002") },
+		"a path with a break":  func(r *http.Request) { r.URL.Path = "/a\nb" },
+		"a method with breaks": func(r *http.Request) { r.Method = "GET\r\nX" },
+		"an address":           func(r *http.Request) { r.RemoteAddr = huge },
+		"an escape":            func(r *http.Request) { r.Method = "\x1b[2J" },
+		"octets":               func(r *http.Request) { r.Header.Set("InteractionID", "urn:nhs:\xff\xfe") },
+		"a direction mark":     func(r *http.Request) { r.Method = "\u202e" },
+		"names":                func(r *http.Request) { r.TLS.PeerCertificates[0] = withSAN(strings.Split(huge[:200_000], "xxxx")...) },
+		"a token's user": func(r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+jwt(unsigned, `{"requesting_user":"https://fhir.nhs.uk/Id/sds-role-profile-id|1\nx"}`))
+		},
+		"a token's long user": func(r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+jwt(unsigned, `{"requesting_user":"https://fhir.nhs.uk/Id/sds-role-profile-id|`+huge[:5000]+`"}`))
+		},
+		"nothing": func(*http.Request) {},
+	} {
+		r := create()
+		change(r)
+		serve(a.Middleware(http.NotFoundHandler()), r)
+		assert.Less(t, log.Len(), 4000, name)
+		log.one(t)
+	}
+}
+
+func TestPanicsAndAttemptsToTakeTheConnectionAreRecorded(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+	for value, aborted := range map[any]string{"a panic": "panic", http.ErrAbortHandler: "abort"} {
+		assert.PanicsWithValue(t, value, func() {
+			serve(gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(value) })), retrieval())
+		})
+		assert.Equal(t, aborted, log.one(t)["aborted"])
+	}
+	serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _, err := http.NewResponseController(w).Hijack()
+		assert.ErrorIs(t, err, http.ErrNotSupported)
+	})), retrieval())
+	assert.Equal(t, "hijack", log.one(t)["aborted"])
+}
+
+// A handlerFunc is a slog.Handler of one function.
+type handlerFunc func(context.Context, slog.Record) error
+
+func (h handlerFunc) Enabled(context.Context, slog.Level) bool        { return true }
+func (h handlerFunc) Handle(ctx context.Context, r slog.Record) error { return h(ctx, r) }
+func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler              { return h }
+func (h handlerFunc) WithGroup(string) slog.Handler                   { return h }
+
+func TestAChangeMayBeMadeToWaitForItsRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var messages []string
+		fails := func(context.Context, slog.Record) error { return nil }
+		policy := &asid.Audit{Intent: true}
+		a := authorizer(t)
+		a.Audit = policy
+		a.Logger = slog.New(handlerFunc(func(ctx context.Context, r slog.Record) error {
+			messages = append(messages, r.Message)
+			return fails(ctx, r)
+		}))
+		called := false
+		handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
+
+		assert.Equal(t, http.StatusOK, serve(handler, create()).Code)
+		assert.Equal(t, []string{"request begins", "request authorised"}, messages)
+		assert.True(t, called)
+
+		messages = nil
+		serve(handler, asidtest.NewRequest("GET", "/STU3/DocumentReference/1", provider, nrl))
+		assert.Equal(t, []string{"request authorised"}, messages, "what changes nothing waits for nothing")
+
+		called, fails = false, func(context.Context, slog.Record) error { return errors.New("the disk is full") }
+		assert.Equal(t, http.StatusServiceUnavailable, serve(handler, create()).Code)
+		assert.False(t, called)
+		assert.Equal(t, uint64(2), policy.Failures(), "the intent and the refusal")
+
+		fails = func(ctx context.Context, r slog.Record) error {
+			if r.Message == "request begins" {
+				<-ctx.Done()
+				return nil // which nobody hears any more
+			}
+			return nil
+		}
+		start := time.Now()
+		assert.Equal(t, http.StatusServiceUnavailable, serve(handler, create()).Code)
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		assert.False(t, called)
+	})
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+)
+
+// sent writes the record of a request of this process's own, when its answer has
+// begun or it has failed.
+func (t *trail) sent(r *http.Request, in *incoming, resp *http.Response, err error) {
+	if t == nil {
+		return
+	}
+	level, message := slog.LevelInfo, "request answered"
+	if resp != nil {
+		t.status, t.header = resp.StatusCode, resp.Header
+		t.failed(resp)
+	}
+	if err != nil {
+		level, message = slog.LevelWarn, "request failed"
+	}
+	if in.pointer = idOf(r.URL.Path); in.pointer == "" {
+		s, _ := r.Context().Value(subjectKey{}).(Subject)
+		in.pointer = s.Pointer
+	}
+	record := t.record(r, in)
+	record.Text("host", r.URL.Host)
+	t.answer(record, in)
+	if err != nil {
+		record.LongText("error", reason(err), 1024)
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil && t.policy != nil {
+		t.policy.failures.Add(1)
+	}
+}
+
+// failed takes the beginning of the body of an answer that is an error, and gives
+// it back to the caller.
+func (t *trail) failed(resp *http.Response) {
+	if t.response == nil || resp.StatusCode < http.StatusBadRequest || resp.Body == nil {
+		return
+	}
+	// What cannot be read is the caller's to find out.
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, int64(t.response.left)))
+	t.response.take(text)
+	resp.Body = &rejoined{io.MultiReader(bytes.NewReader(text), resp.Body), resp.Body}
+}
+
+// A rejoined is a body whose beginning was read already.
+type rejoined struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// An Endpoint is a path of a provider's, or a tree of paths, with the interaction
+// that the SSP must name for it.
+type Endpoint struct {
+	// Path has segments that are literal, in which letter case counts; {name} for
+	// one segment of any value; and, in the last place, {name...} for one or more.
+	// Handlers get the decoded values by [http.Request.PathValue].
+	Path        string
+	Interaction InteractionID // required, unless InteractionOf is set
+	// InteractionOf returns the interaction that a request for Path amounts to.
+	InteractionOf func(*http.Request) (InteractionID, error)
+	Methods       []string     // empty: GET and HEAD for DocumentReferenceContentRead, else all
+	Handler       http.Handler // required
+}
+
+// Handler is [Gate.Middleware] for several endpoints, of the NRL and of other APIs
+// behind the SSP: each request must name the interaction of the endpoint that its
+// path leads to. Gate.Interaction does not count.
+//
+// Matching a path and serving it are one act, so that no router behind can see
+// another path than the one that was judged. Literal segments are preferred to
+// {name}, and that to {name...}, from left to right. A path is refused with 400 if
+// no endpoint has it, or if a router could clean it up, redirect it or decode it
+// to another: empty segments and dot segments, percent-encoded ones too, trailing
+// slashes, backslashes and controls. An encoded slash within a segment, as in
+// a%2Fb, is part of the value. Handlers that have subtrees must not route by them
+// in another way.
+//
+// The error is a [*ConfigError].
+func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	routes := make([]route, len(endpoints))
+	for i := range endpoints {
+		var err error
+		if routes[i], err = newRoute(&endpoints[i]); err != nil {
+			return nil, err
+		}
+		for _, other := range routes[:i] {
+			if other.key() == routes[i].key() && overlap(other.methods, routes[i].methods) {
+				return nil, &ConfigError{Field: "Endpoint.Path", Detail: fmt.Sprintf("%q is there twice for the same method", endpoints[i].Path)}
+			}
+		}
+	}
+	slices.SortStableFunc(routes, func(a, b route) int { return cmp.Compare(a.key(), b.key()) })
+	return g.handler(func(r *http.Request) (InteractionID, http.Handler, error) { return findRoute(routes, r) }), nil
+}
+
+// A route is an Endpoint that was checked.
+type route struct {
+	Endpoint
+	segments []string
+	methods  []string
+}
+
+func newRoute(e *Endpoint) (route, error) {
+	bad := func(field, detail string) (route, error) {
+		return route{}, &ConfigError{Field: "Endpoint." + field, Detail: fmt.Sprintf("of %q %s", e.Path, detail)}
+	}
+	path, absolute := strings.CutPrefix(e.Path, "/")
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		switch {
+		case !absolute || s == "" || s == "." || s == ".." || strings.ContainsAny(s, `%\`):
+			return bad("Path", "has a segment that no request could have")
+		case wildcard(s) && (name(s) == "" || strings.ContainsAny(name(s), "{}")):
+			return bad("Path", "has a wildcard without a name")
+		case rest(s) && i < len(segments)-1:
+			return bad("Path", "has {...} before its end")
+		case !wildcard(s) && strings.ContainsAny(s, "{}"):
+			return bad("Path", "has a brace within a segment")
+		}
+	}
+	switch {
+	case e.Handler == nil:
+		return bad("Handler", missing)
+	case (e.Interaction == "") == (e.InteractionOf == nil):
+		return bad("Interaction", "must be set, or InteractionOf, and not both")
+	}
+	if e.Interaction != "" {
+		if _, err := ParseInteractionID(string(e.Interaction)); err != nil {
+			return bad("Interaction", err.Error())
+		}
+	}
+	r := route{Endpoint: *e, segments: segments, methods: e.Methods}
+	if len(r.methods) == 0 && e.Interaction == DocumentReferenceContentRead {
+		r.methods = []string{http.MethodGet, http.MethodHead}
+	}
+	return r, nil
+}
+
+func wildcard(segment string) bool {
+	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
+}
+
+func rest(segment string) bool { return strings.HasSuffix(segment, "...}") && wildcard(segment) }
+
+// name returns what is between the braces, without dots.
+func name(segment string) string {
+	return strings.TrimSuffix(segment[1:len(segment)-1], "...")
+}
+
+// key orders routes by how specific they are; routes that match the same paths
+// have the same.
+func (r *route) key() string {
+	var b strings.Builder
+	for _, s := range r.segments {
+		switch {
+		case rest(s):
+			b.WriteString("/\x03")
+		case wildcard(s):
+			b.WriteString("/\x02")
+		default:
+			b.WriteString("/\x01" + s)
+		}
+	}
+	return b.String()
+}
+
+// overlap reports whether two lists of methods, of which an empty one has all,
+// have one in common.
+func overlap(a, b []string) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(m string) bool { return slices.Contains(b, m) })
+}
+
+// findRoute returns the interaction and the handler of the first route that has the
+// request's path and method.
+func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, error) {
+	segments, ok := split(r.URL)
+	if !ok {
+		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that can be read in two ways"}
+	}
+	methods := false
+	for i := range routes {
+		route := &routes[i]
+		if !route.matches(segments) {
+			continue
+		}
+		methods = true
+		if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {
+			continue
+		}
+		interaction := route.Interaction
+		if route.InteractionOf != nil {
+			var err error
+			if interaction, err = route.InteractionOf(r); err != nil {
+				return "", nil, err
+			}
+		}
+		return interaction, &routed{route, segments}, nil
+	}
+	if methods {
+		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
+	}
+	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
+}
+
+// split returns the decoded segments of a path, or false for one that somebody
+// could read differently.
+func split(u *url.URL) ([]string, bool) {
+	path, absolute := strings.CutPrefix(u.EscapedPath(), "/")
+	if !absolute || u.Opaque != "" {
+		return nil, false
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		decoded, err := url.PathUnescape(s)
+		if err != nil || decoded == "" {
+			return nil, false
+		}
+		for part := range strings.SplitSeq(decoded, "/") {
+			if part == "" || part == "." || part == ".." {
+				return nil, false
+			}
+		}
+		if strings.IndexFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7F || c == '\\' }) >= 0 {
+			return nil, false
+		}
+		segments[i] = decoded
+	}
+	return segments, true
+}
+
+func (r *route) matches(segments []string) bool {
+	for i, s := range r.segments {
+		switch {
+		case i >= len(segments):
+			return false
+		case rest(s):
+			return true
+		case !wildcard(s) && s != segments[i]:
+			return false
+		}
+	}
+	return len(segments) == len(r.segments)
+}
+
+// A routed serves requests whose path has matched.
+type routed struct {
+	route    *route
+	segments []string
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *routed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for i, s := range h.route.segments {
+		switch {
+		case rest(s):
+			r.SetPathValue(name(s), strings.Join(h.segments[i:], "/"))
+		case wildcard(s):
+			r.SetPathValue(name(s), h.segments[i])
+		}
+	}
+	h.route.Handler.ServeHTTP(w, r)
+}

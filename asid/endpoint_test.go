@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+const (
+	gpcRead   asid.InteractionID = "urn:nhs:names:services:gpconnect:fhir:rest:read:patient-1"
+	gpcSearch asid.InteractionID = "urn:nhs:names:services:gpconnect:fhir:rest:search:patient-1"
+	gpcRecord asid.InteractionID = "urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1"
+)
+
+// says answers with a name and the values of the path.
+func says(what string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, what, " ", r.PathValue("id")) })
+}
+
+func providerOfBoth(t *testing.T) http.Handler {
+	t.Helper()
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
+	handler, err := gate.Handler(
+		asid.Endpoint{Path: "/records/{id}", Interaction: asid.DocumentReferenceContentRead, Handler: says("record")},
+		asid.Endpoint{Path: "/gpc/Patient", Methods: []string{"GET"}, Interaction: gpcSearch, Handler: says("search")},
+		asid.Endpoint{Path: "/gpc/Patient/{id}", Methods: []string{"GET"}, Interaction: gpcRead, Handler: says("read")},
+		asid.Endpoint{Path: "/gpc/Patient/$gpc.getstructuredrecord", Methods: []string{"POST"}, Interaction: gpcRecord, Handler: says("structured")},
+		asid.Endpoint{Path: "/files/{id...}", Interaction: asid.DocumentReferenceContentRead, Handler: says("file")},
+	)
+	require.NoError(t, err)
+	return handler
+}
+
+func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
+	t.Parallel()
+	handler := providerOfBoth(t)
+	ask := func(method, target string, interaction asid.InteractionID) (int, string) {
+		r := asidtest.NewSSPRequest("https://provider.test"+target, consumer, provider.ASID, sspName)
+		r.Method = method
+		r.Header.Set("Ssp-InteractionID", string(interaction))
+		w := serve(handler, r)
+		assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
+		return w.Code, w.Body.String()
+	}
+	interactions := []asid.InteractionID{asid.DocumentReferenceContentRead, gpcSearch, gpcRead, gpcRecord}
+	for _, c := range []struct {
+		method, target string
+		interaction    asid.InteractionID
+		want           string
+	}{
+		{"GET", "/records/1", asid.DocumentReferenceContentRead, "record 1"},
+		{"HEAD", "/records/1", asid.DocumentReferenceContentRead, "record 1"},
+		{"GET", "/records/a%2Fb", asid.DocumentReferenceContentRead, "record a/b"},
+		{"GET", "/records/a%20b", asid.DocumentReferenceContentRead, "record a b"},
+		{"GET", "/files/a/b/c", asid.DocumentReferenceContentRead, "file a/b/c"},
+		{"GET", "/gpc/Patient?identifier=x", gpcSearch, "search "},
+		{"GET", "/gpc/Patient/7", gpcRead, "read 7"},
+		{"POST", "/gpc/Patient/$gpc.getstructuredrecord", gpcRecord, "structured "},
+		{"POST", "/gpc/Patient/%24gpc.getstructuredrecord", gpcRecord, "structured "},
+	} {
+		for _, interaction := range interactions {
+			status, body := ask(c.method, c.target, interaction)
+			if interaction == c.interaction {
+				assert.Equal(t, http.StatusOK, status, "%s %s: %s", c.method, c.target, body)
+				assert.Equal(t, c.want, body)
+			} else {
+				assert.Equal(t, http.StatusBadRequest, status, "%s %s as %s", c.method, c.target, interaction)
+				if c.method != http.MethodHead {
+					assert.Equal(t, "MISSING_OR_INVALID_HEADER", code(body))
+				}
+			}
+		}
+	}
+	for _, c := range [][2]string{
+		{"GET", "/records/..%2Fgpc%2FPatient"}, {"GET", "/records/%2e%2e/gpc/Patient"}, {"GET", "/records/../gpc/Patient"},
+		{"GET", "/gpc"}, {"GET", "/gpc/"}, {"GET", "/gpc/Patient/"}, {"GET", "/gpc//Patient"}, {"GET", "//gpc/Patient"}, {"GET", "/"},
+		{"GET", "/records/"}, {"GET", "/records/a%2F"}, {"GET", "/records/%2F"}, {"GET", "/records/a%2F..%2Fb"}, {"GET", "/records/."},
+		{"GET", "/records/a%5Cb"}, {"GET", "/records/a%00"}, {"GET", "/records/a%0Ab"}, {"GET", "/Records/1"}, {"GET", "/gpc/patient"},
+		{"GET", "/files"}, {"GET", "/records/1/2"}, {"POST", "/records/1"}, {"DELETE", "/gpc/Patient/7"}, {"PUT", "/gpc/Patient"},
+		{"POST", "/gpc/Patient/7"},
+	} {
+		for _, interaction := range interactions {
+			status, body := ask(c[0], c[1], interaction)
+			assert.Equal(t, http.StatusBadRequest, status, "%v", c)
+			assert.Equal(t, "BAD_REQUEST", code(body), "%v", c)
+		}
+	}
+	for _, header := range []string{"X-HTTP-Method-Override", "X_Original_URL", "Upgrade"} {
+		r := asidtest.NewSSPRequest("https://provider.test/records/1", consumer, provider.ASID, sspName)
+		r.Header.Set(header, "x")
+		assert.Equal(t, http.StatusBadRequest, serve(handler, r).Code, header)
+	}
+}
+
+func TestTheInteractionMayDependOnTheRequest(t *testing.T) {
+	t.Parallel()
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
+	handler, err := gate.Handler(asid.Endpoint{Path: "/gpc/Patient", Handler: says("x"), InteractionOf: func(r *http.Request) (asid.InteractionID, error) {
+		if r.URL.Query().Has("identifier") {
+			return gpcSearch, nil
+		}
+		return "", &asid.RequestError{Rule: asid.RuleRequest, Detail: "searches for nobody"}
+	}})
+	require.NoError(t, err)
+	r := asidtest.NewSSPRequest("https://provider.test/gpc/Patient?identifier=x", consumer, provider.ASID, sspName)
+	r.Header.Set("Ssp-InteractionID", string(gpcSearch))
+	assert.Equal(t, http.StatusOK, serve(handler, r).Code)
+	r.URL.RawQuery = ""
+	assert.Equal(t, http.StatusBadRequest, serve(handler, r).Code)
+}
+
+func TestEndpointsThatCannotBeServedAreFoundWhenTheGateIsBuilt(t *testing.T) {
+	t.Parallel()
+	good := asid.Endpoint{Path: "/a/{id}", Interaction: gpcRead, Handler: says("x")}
+	for name, change := range map[string]func(*asid.Endpoint){
+		"relative":         func(e *asid.Endpoint) { e.Path = "a" },
+		"empty":            func(e *asid.Endpoint) { e.Path = "" },
+		"a trailing slash": func(e *asid.Endpoint) { e.Path = "/a/" },
+		"dot segments":     func(e *asid.Endpoint) { e.Path = "/a/../b" },
+		"encoded":          func(e *asid.Endpoint) { e.Path = "/a%2Fb" },
+		"no name":          func(e *asid.Endpoint) { e.Path = "/a/{}" },
+		"rest first":       func(e *asid.Endpoint) { e.Path = "/{x...}/a" },
+		"half a segment":   func(e *asid.Endpoint) { e.Path = "/a{x}" },
+		"no handler":       func(e *asid.Endpoint) { e.Handler = nil },
+		"no interaction":   func(e *asid.Endpoint) { e.Interaction = "" },
+		"no URN":           func(e *asid.Endpoint) { e.Interaction = "x" },
+	} {
+		bad := good
+		change(&bad)
+		_, err := (&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Handler(bad)
+		assert.IsType(t, &asid.ConfigError{}, err, name)
+	}
+	same := good
+	same.Path = "/a/{other}"
+	_, err := (&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Handler(good, same)
+	assert.IsType(t, &asid.ConfigError{}, err, "two endpoints for the same requests")
+	good.Methods, same.Methods = []string{"GET"}, []string{"POST"}
+	_, err = (&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Handler(good, same)
+	assert.NoError(t, err)
+	_, err = (&asid.Gate{}).Handler(good)
+	assert.IsType(t, &asid.ConfigError{}, err)
+}

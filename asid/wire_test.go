@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+)
+
+// through returns a transport through the SSP that captures what is sent.
+func through(sent **http.Request) *asid.Transport {
+	return &asid.Transport{
+		From: consumer.ASID, To: provider.ASID, SSP: mustURL("https://ssp.nhs.uk"), Base: capture(sent),
+		Claims: asid.Claims{Organization: ods("AMS01"), User: "1"},
+	}
+}
+
+func TestHowAURLStandsBehindTheSSPs(t *testing.T) {
+	t.Parallel()
+	const gpc = "urn:nhs:names:services:gpconnect:fhir:rest:search:patient-1"
+	for name, c := range map[string]struct {
+		interaction asid.InteractionID
+		encoding    asid.Encoding
+		target      string
+		want        string // empty: refused
+	}{
+		"a record":                  {"", 0, "https://p1.nhs.uk/Plans/da2b", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans%2Fda2b"},
+		"GP Connect":                {gpc, 0, "https://p1.nhs.uk/fhir/Patient?identifier=s|1", "https://ssp.nhs.uk/https://p1.nhs.uk/fhir/Patient?identifier=s%7C1"},
+		"GP Connect, encoded":       {gpc, asid.EncodingPercent, "https://p1.nhs.uk/fhir/Patient", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2Ffhir%2FPatient"},
+		"a record, plain":           {"", asid.EncodingPlain, "https://p1.nhs.uk/a%2Fb", "https://ssp.nhs.uk/https://p1.nhs.uk/a%2Fb"},
+		"a URL of the successor's":  {"", 0, "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans%2Fda2b", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans%2Fda2b"},
+		"another SSP's":             {"", 0, "ssp://evil.example/https%3A%2F%2Fp1.nhs.uk", ""},
+		"a host in another script":  {"", 0, "https://p1.ñhs.uk/a", ""},
+		"a host that is encoded":    {"", 0, "https://p1%2Enhs.uk/a", ""},
+		"a query with a line break": {"", 0, "https://p1.nhs.uk/a?b=%0A", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3D%250A"},
+		"a query half encoded":      {"", 0, "https://p1.nhs.uk/a?b=%zz", ""},
+		"a query in another script": {"", 0, "https://p1.nhs.uk/a?b=é", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3D%25C3%25A9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent *http.Request
+			transport := through(&sent)
+			transport.Interaction, transport.Encoding = c.interaction, c.encoding
+			u, err := url.Parse(c.target)
+			if err != nil {
+				return // net/url has refused it
+			}
+			_, err = transport.RoundTrip(&http.Request{Method: http.MethodGet, URL: u})
+			if c.want == "" {
+				var refused *asid.RequestError
+				assert.ErrorAs(t, err, &refused)
+				assert.Nil(t, sent)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, c.want, "https://ssp.nhs.uk"+sent.URL.RequestURI())
+			assert.Equal(t, "ssp.nhs.uk", sent.URL.Host)
+		})
+	}
+}
+
+func TestWithoutAnSSPItsURLsAreRefused(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	transport := through(&sent)
+	transport.SSP = nil
+	_, err := transport.RoundTrip(&http.Request{Method: http.MethodGet, URL: mustURL("ssp://ssp.nhs.uk/x")})
+	assert.Error(t, err)
+	assert.Nil(t, sent)
+}
+
+func TestTheReceiverMayDependOnTheRequest(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	transport := through(&sent)
+	transport.To, transport.SSP = asid.ID{}, nil
+	transport.Route = func(r *http.Request) (asid.Route, error) {
+		if r.URL.Host != "p1.nhs.uk" {
+			return asid.Route{}, asid.ErrNotFound
+		}
+		return asid.Route{To: provider.ASID, SSP: mustURL("https://ssp.nhs.uk")}, nil
+	}
+	_, err := transport.RoundTrip(newRequest(t, "GET", "https://p1.nhs.uk/a"))
+	require.NoError(t, err)
+	assert.Equal(t, provider.ASID.String(), sent.Header.Get("Ssp-To"))
+	sent = nil
+	_, err = transport.RoundTrip(newRequest(t, "GET", "https://p2.nhs.uk/a"))
+	assert.ErrorIs(t, err, asid.ErrNotFound)
+	assert.Nil(t, sent)
+}
+
+func TestWhatNobodyAsksForIsNotSent(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	for _, transport := range []*asid.Transport{
+		{From: consumer.ASID, To: nrl, Base: capture(&sent), Claims: asid.Claims{Organization: ods("AMS01")}},
+		{From: consumer.ASID, To: nrl, Base: capture(&sent), Claims: asid.Claims{Organization: ods("AMS01")}, SSP: mustURL("https://ssp.nhs.uk")},
+	} {
+		_, err := transport.RoundTrip(newRequest(t, "GET", "https://nrl.test/STU3/DocumentReference/1"))
+		assert.ErrorContains(t, err, "must have User or Patient")
+		assert.Nil(t, sent)
+	}
+}
