@@ -69,13 +69,15 @@ func (i *crlInquiry) decide() error {
 func (i *crlInquiry) find() error {
 	s := i.source
 	i.points, i.deltas, i.entries, i.passed = nil, nil, nil, nil
-	for _, subject := range i.d.Subjects {
-		keys := known.KeysOf(subject)
+	for _, subject := range i.d.Read {
 		if s.Cache != nil {
-			for _, key := range keys {
+			for _, key := range known.KeysOf(subject) {
 				i.entries = append(i.entries, s.shared.entry(key, i.q.Path).watch)
 			}
 		}
+	}
+	for _, subject := range i.d.Subjects {
+		keys := known.KeysOf(subject)
 		question := &crlQuestion{subject: subject, path: i.q.Path}
 		i.points = i.watch(i.points, subject.Points, false, question)
 		i.deltas = i.watch(i.deltas, subject.Fresh, true, withPlaces(question, known.PlacesOf(subject)))
@@ -176,10 +178,8 @@ func (i *crlInquiry) fetch(ctx context.Context) {
 		}
 	}
 	if i.d.Behind {
-		for _, group := range i.points {
-			for _, w := range group {
-				s.asker.Look(w)
-			}
+		for _, w := range slices.Concat(i.points...) {
+			s.asker.Look(w)
 		}
 	}
 	s.look(i.all())
@@ -288,7 +288,8 @@ func (i *crlInquiry) keep() {
 	case known.StatusUndecided:
 		// It says that nothing at hand revokes.
 	default:
-		kept.decided = true
+		// What a delta CRL proves to be there is asked for by each who asks.
+		kept.decided = !i.d.Behind
 		kept.answer, _ = i.answer()
 	}
 	i.source.answers.keep(kept)

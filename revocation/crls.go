@@ -85,6 +85,9 @@ const (
 // when a certificate is asked about.
 func (s *CRLs) Add(crls []byte) error {
 	s.setUp()
+	if s.Cache != nil {
+		crls = slices.Clone(crls) // its octets go there
+	}
 	lists, err := readCRLs(crls, "added")
 	if err != nil {
 		return err
@@ -125,13 +128,30 @@ func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, places ...known.Place
 		raw = nil
 	}
 	list := known.NewList(l.list, raw, places...)
-	verified = s.lists.Offer(list, slices.Concat(path, s.Issuers), s.horizon())
-	if verified {
+	change := s.lists.Offer(list, slices.Concat(path, s.Issuers), s.horizon())
+	s.logChange(list, change)
+	if change.Verified {
 		for _, key := range list.Keys() {
 			s.shared.merge(key)
 		}
 	}
-	return verified
+	return change.Verified
+}
+
+// logChange logs that a list takes the place of another, and that a CA's numbers
+// and times run against each other.
+func (s *CRLs) logChange(l *known.List, c known.Change) {
+	attrs := []slog.Attr{
+		slog.String("source", l.Source()), slog.String("scope", l.ScopeText()), slog.Any("number", l.Number()),
+		slog.Time("this_update", l.ThisUpdate()), slog.Time("next_update", l.NextUpdate()), slog.Int("entries", l.Len()),
+	}
+	switch {
+	case !c.New || !c.Verified:
+	case c.Against:
+		s.log(slog.LevelWarn, "CRL whose number and thisUpdate run against those of another", attrs...)
+	case c.Supersedes:
+		s.log(slog.LevelInfo, "CRL replaced", attrs...)
+	}
 }
 
 // under returns what is known under a key of the Cache.

@@ -129,11 +129,29 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		if why := u.misfit(l.list, question); why != "" {
 			return &CRLError{Source: u.url, Err: ErrScope, Detail: why}
 		}
+		if u.delta {
+			u.soon(question)
+		}
 		if !verified {
 			return &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
 		}
 	}
 	return nil
+}
+
+// soon has the complete list looked for that a delta CRL proves to be there.
+func (u *crlURL) soon(question *crlQuestion) {
+	s := u.source
+	d, err := s.lists.Decide(question.path, s.Issuers, s.now(), s.horizon())
+	if err != nil || !d.Behind {
+		return
+	}
+	for n := range question.subject.Points {
+		urls, _ := question.subject.Points[n].URLs()
+		for _, url := range urls {
+			s.asker.Look(s.watchFor(url, false, question).watch)
+		}
+	}
 }
 
 // misfit says why a list is not of the kind that was asked for, or "".

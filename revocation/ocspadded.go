@@ -81,3 +81,10 @@ func (a *addedResponses) verified(serial string, r *ocsp.Response) {
 		delete(a.bySerial, serial)
 	}
 }
+
+// count returns of how many serial numbers there are responses.
+func (a *addedResponses) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.bySerial)
+}

@@ -35,7 +35,7 @@ func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
 	fs.StringVar(&f.roots, "roots", "", "PEM `FILE` of the pinned root CAs")
 	fs.StringVar(&f.subCAs, "subcas", "", "PEM `FILE` of the pinned SubCAs")
 	fs.StringVar(&f.fqdns, "fqdn", "", "`NAME[,NAME]` that the "+peer+"'s certificate may speak for; "+fqdnNote)
-	fs.Var(&f.crls, "crl", "`FILE` of a certificate revocation list, PEM or DER; may be repeated")
+	fs.Var(&f.crls, "crl", "`FILE` of certificate revocation lists, PEM or DER, which is followed; may be repeated")
 	fs.BoolVar(&f.fetch, "fetch", false, "fetch CRLs and OCSP answers from where the certificates say")
 	fs.StringVar(&f.cache, "cache", "", "`DIR` in which fetched CRLs and OCSP answers are cached")
 }
@@ -86,21 +86,23 @@ func (f *Flags) checker(ctx context.Context, logger *slog.Logger) (*revocation.C
 	if len(f.crls) == 0 && !f.fetch {
 		return nil, errors.New("neither -crl nor -fetch: every peer would be refused, since its revocation would be unknown")
 	}
-	crls := &revocation.CRLs{Logger: logger}
+	// A file that cannot be read is a mistake now, and a warning once it has been.
 	for _, file := range f.crls {
 		crl, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		if err := crls.Add(crl); err != nil {
+		if err := new(revocation.CRLs).Add(crl); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
+	crls := &revocation.CRLs{Files: f.crls, Logger: logger}
 	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Logger: logger}
 	if !f.fetch {
+		go crls.Run(ctx)
 		return checker, nil
 	}
-	// It asks crl.nhs.uk only, through HTTP_PROXY where that is set.
+	// It asks crl.nhs.uk and ocsp.nhs.uk only, through HTTP_PROXY where that is set.
 	fetcher := &revocation.HTTPFetcher{}
 	crls.Fetcher = fetcher
 	ocsp := &revocation.OCSP{Fetcher: fetcher, Logger: logger}

@@ -20,7 +20,9 @@ import (
 // A Reply is an OCSP answer in the set. It does not change.
 type Reply struct {
 	*ocsp.Answer
-	Raw []byte // the response, DER
+	Raw    []byte   // the response, DER
+	Issuer string   // name of the CA, for an operator
+	Serial *big.Int // of the certificate
 }
 
 // Order returns the order of the reply's Member.

@@ -43,6 +43,7 @@ type Verdict struct {
 type Decision struct {
 	Verdict
 	Subjects []*crl.Subject // the certificate, and signers whose own status was asked about
+	Read     []*crl.Subject // these, and those of whose keys it was asked whether they are to be trusted
 	Behind   bool           // a delta CRL says that there is a later complete list than those at hand
 	Rests    Rests
 	Window   Window
@@ -89,7 +90,7 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 	if err != nil {
 		return nil, err
 	}
-	return &Decision{Verdict: *v, Subjects: d.asked, Behind: d.behind, Rests: d.rests, Window: d.window}, nil
+	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Rests: d.rests, Window: d.window}, nil
 }
 
 // subject reads a certificate once.

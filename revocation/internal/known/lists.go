@@ -46,6 +46,7 @@ type List struct {
 	Raw    []byte  // DER; nil: nobody needs it again
 	Places []Place // where it came from, sorted; of a list with issuingDistributionPoint it does not matter
 	Key    Key     // that signed it, once it is in the set
+	Name   string  // of its issuer, for an operator; likewise
 }
 
 // NewList returns a list that came from a place.
@@ -150,16 +151,22 @@ func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
 // same reports whether two lists are the same octets signed with the same key.
 func (l *List) same(other *List) bool { return l.Digest() == other.Digest() && l.Key == other.Key }
 
+// A Change is what a list that was offered changed.
+type Change struct {
+	Verified   bool // it is in the set
+	New        bool // it was not before
+	Supersedes bool // another list of its series
+	Against    bool // its number and thisUpdate run against those of another list of its series
+}
+
 // Offer puts a list into the set if its signature verifies with the key of one
 // of the certificates that may have signed it, and otherwise keeps it, to be
-// tried with others. It reports whether it verifies. What was superseded a day
-// before horizon is forgotten.
-func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) (verified bool) {
+// tried with others. What was superseded a day before horizon is forgotten.
+func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if key, ok := signerOf(l, signers); ok {
-		s.insert(l, key, horizon)
-		return true
+	if cert := signerOf(l, signers); cert != nil {
+		return s.insert(l, cert, horizon)
 	}
 	if s.unverified == nil {
 		s.unverified = map[string][]*List{}
@@ -172,7 +179,7 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) (
 	waiting = makeRoom(waiting, l)
 	s.unverified[l.Issuer()] = append(waiting, l)
 	s.offered.Add(1)
-	return false
+	return Change{New: true}
 }
 
 // makeRoom drops the oldest of what was added of the scope of a list, or of all,
@@ -203,11 +210,11 @@ func (s *Lists) try(signers []*x509.Certificate, horizon time.Time) {
 	defer s.mu.Unlock()
 	for name, waiting := range s.unverified {
 		waiting = slices.DeleteFunc(waiting, func(l *List) bool {
-			key, ok := signerOf(l, signers)
-			if ok {
-				s.insert(l, key, horizon)
+			cert := signerOf(l, signers)
+			if cert != nil {
+				s.insert(l, cert, horizon)
 			}
-			return ok
+			return cert != nil
 		})
 		if s.unverified[name] = waiting; len(waiting) == 0 {
 			delete(s.unverified, name)
@@ -215,22 +222,23 @@ func (s *Lists) try(signers []*x509.Certificate, horizon time.Time) {
 	}
 }
 
-// signerOf returns the key, among those of certificates that may sign the list,
-// with which it verifies.
-func signerOf(l *List, signers []*x509.Certificate) (Key, bool) {
+// signerOf returns the certificate, among those that may sign the list, with whose
+// key it verifies; nil if there is none.
+func signerOf(l *List, signers []*x509.Certificate) *x509.Certificate {
 	for _, cert := range signers {
 		if l.MaySign(cert) && l.VerifiedBy(cert) {
-			return KeyOf(cert), true
+			return cert
 		}
 	}
-	return Key{}, false
+	return nil
 }
 
 // insert adds a list under each of its keys, or what is new about where it came
 // from.
-func (s *Lists) insert(l *List, key Key, horizon time.Time) {
+func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Change {
+	change := Change{Verified: true}
 	own := *l
-	own.Key = key
+	own.Key, own.Name = KeyOf(signer), signer.Subject.String()
 	for _, name := range own.Keys() {
 		b := s.bucket(name)
 		lists := slices.Clone(b.load())
@@ -245,9 +253,25 @@ func (s *Lists) insert(l *List, key Key, horizon time.Time) {
 			}
 			lists[i] = &merged
 		} else {
+			change.compare(&own, lists)
 			lists = append(lists, &own)
 		}
 		b.store(bounded(remember(lists, horizon)))
+	}
+	return change
+}
+
+// compare compares a list that is new with those that are not.
+func (c *Change) compare(l *List, lists []*List) {
+	c.New = true
+	mine := l.Orders()[0]
+	for _, other := range lists {
+		o := other.Orders()[0]
+		if o.Series != mine.Series || o.Kind != mine.Kind || o.Place != mine.Place {
+			continue
+		}
+		c.Supersedes = c.Supersedes || mine.Supersedes(&o)
+		c.Against = c.Against || l.ThisUpdate().Compare(other.ThisUpdate())*compareNumbers(l.Number(), other.Number()) < 0
 	}
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package known
+
+import (
+	"slices"
+	"time"
+)
+
+// A Standing is how one list of the set stands.
+type Standing struct {
+	*List
+	Decides    bool // on what is good, within its series
+	Superseded bool // it says nothing any more
+}
+
+// Standings returns how each list stands at a time, of lists without
+// issuingDistributionPoint among those of one URL; and how many lists wait for
+// their signer.
+func (s *Lists) Standings(at time.Time) (standings []Standing, unverified int) {
+	d := &decision{at: at}
+	groups := map[Order]*series{}
+	var order []Order
+	all := s.All()
+	for _, l := range all {
+		for _, o := range l.Orders() {
+			id := Order{Series: o.Series, Place: o.Place}
+			g := groups[id]
+			if g == nil {
+				g = &series{key: l.Key}
+				groups[id] = g
+				order = append(order, id)
+			}
+			if l.IsDelta() {
+				g.deltas = append(g.deltas, l)
+			} else {
+				g.completes = append(g.completes, l)
+			}
+		}
+	}
+	decides, stands := map[*List]bool{}, map[*List]bool{}
+	for _, id := range order {
+		d.standings(groups[id], decides, stands)
+	}
+	for _, l := range all {
+		standings = append(standings, Standing{List: l, Decides: decides[l], Superseded: !stands[l]})
+	}
+	_, unverified = s.Count()
+	return standings, unverified
+}
+
+// standings notes which lists of a series decide, and which stand.
+func (d *decision) standings(s *series, decides, stands map[*List]bool) {
+	consulted := slices.DeleteFunc(slices.Clone(s.completes), func(l *List) bool { return d.superseded(s, l) })
+	unspent := slices.DeleteFunc(slices.Clone(s.deltas), func(l *List) bool { return d.spent(s, l) })
+	for _, l := range consulted {
+		stands[l] = true
+	}
+	for _, l := range unspent {
+		stands[l] = true
+	}
+	for _, l := range d.deciders(consulted) {
+		decides[l] = true
+		if delta := d.latestDelta(l, unspent); delta != nil {
+			decides[delta] = true
+		}
+	}
+}
+
+// All returns every answer of the set.
+func (s *Answers) All() (all []*Reply) {
+	s.buckets.Range(func(_, b any) bool {
+		all = append(all, b.(*bucket[*Reply]).load()...)
+		return true
+	})
+	return all
+}
