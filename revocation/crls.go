@@ -243,6 +243,7 @@ func (s *CRLs) setUp() {
 		if s.asker.Refresh <= 0 {
 			s.asker.Refresh = defaultRefresh
 		}
+		s.asker.Pause = pause
 		s.asker.Failed = func(url string, err error) {
 			s.log(slog.LevelWarn, "no document", slog.String("url", url), slog.Any("error", err))
 		}

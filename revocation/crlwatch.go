@@ -5,6 +5,7 @@ package revocation
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -62,7 +63,8 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *crlURL {
 	if u == nil {
 		u = &crlURL{source: s, url: url, delta: delta}
 		document := &fetch.Document{
-			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
+			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Every: s.asker.Refresh,
+			Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
 		}
 		u.watch = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Do: document.Do, Until: u.runsOut})
 		if s.pages.byKey == nil {
@@ -234,4 +236,12 @@ func (f fetchWith) Fetch(ctx context.Context, r fetch.Request) (*fetch.Response,
 		return nil, &FetchError{URL: r.URL, Err: ErrTooLarge}
 	}
 	return new(fetch.Response(*response)), nil
+}
+
+// pause returns for how long the server behind an error wants not to be asked.
+func pause(err error) time.Duration {
+	if failed, ok := errors.AsType[*FetchError](err); ok {
+		return failed.RetryAfter
+	}
+	return 0
 }

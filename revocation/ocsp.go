@@ -105,6 +105,7 @@ func (s *OCSP) setUp() {
 		if s.asker.Refresh <= 0 {
 			s.asker.Refresh = defaultRefresh
 		}
+		s.asker.Pause = pause
 		s.asker.Failed = func(url string, err error) { s.warn("no OCSP response", fetchFailure(url, err)) }
 		s.shared.cache, s.shared.kind, s.shared.asker = s.Cache, "ocsp", &s.asker
 		s.shared.under, s.shared.take, s.shared.warn = s.under, s.takeMember, s.warn

@@ -6,9 +6,11 @@
 package fetch
 
 import (
+	"container/heap"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,11 +31,26 @@ const (
 	// minWait bounds how soon a target that is about to run out is asked again.
 	minWait = time.Second
 
-	// askTimeout bounds an attempt that somebody waits for or that a caller has
-	// begun, runTimeout one of Run: a large CRL takes minutes. A Fetcher may have
-	// shorter ones of its own.
-	askTimeout = 20 * time.Second
+	// runTimeout bounds an attempt of Run: a large CRL takes minutes. A Fetcher
+	// may have a shorter time of its own.
 	runTimeout = 5 * time.Minute
+
+	// callTimeout bounds one that a caller has begun. It goes on when he leaves,
+	// so that a document which takes longer than a handshake has is there for
+	// the next.
+	callTimeout = 20 * time.Second
+
+	// askTimeout is how long an attempt is waited for, from its start: half of
+	// what a handshake's check is given. It also bounds an attempt that is
+	// begun beside one which hangs, so that the next one can take its place.
+	askTimeout = 5 * time.Second
+
+	// maxBackoff bounds for how long Run leaves a target alone after failures.
+	maxBackoff = 5 * time.Minute
+
+	// maxWatches bounds the targets that are looked after. URLs come from
+	// certificates that a pinned CA signed, so this is a matter of memory.
+	maxWatches = 100_000
 )
 
 // A Target is something to ask for, again and again.
@@ -59,11 +76,23 @@ type Asker struct {
 	Refresh time.Duration               // between two looks at a target at most, fetching included
 	Failed  func(url string, err error) // is told of failures; nil: nobody
 
+	MaxWatches int // that are looked after; zero: 100,000
+
+	// Pause returns for how long the server behind an error wants not to be
+	// asked, which Run heeds; nil: zero.
+	Pause func(error) time.Duration
+
 	mu      sync.Mutex
 	watches map[string]*Watch
 	due     schedule
-	wake    chan struct{}        // of Run
-	trouble map[string]time.Time // when a host last failed, or hung
+	wake    chan struct{} // of Run
+	hosts   map[string]*host
+}
+
+// A host is what several targets ask.
+type host struct {
+	failed  time.Time // when an attempt last failed; zero: the last one did not
+	flights []*flight
 }
 
 // A Watch is a Target that is looked after.
@@ -78,13 +107,15 @@ type Watch struct {
 	wait      time.Duration // from lastStart until the next may begin
 	lastLook  time.Time     // start of the last attempt that succeeded
 	lastErr   error         // of the last attempt; nil: it succeeded
+	failures  int           // since the last attempt that succeeded
 	index     int           // in the schedule; -1: not in it
 	queued    bool          // by Run
 }
 
 // A flight is one attempt.
 type flight struct {
-	start   time.Time
+	start   time.Time // by Asker.Now
+	began   time.Time // by Go's monotonic clock, for those who wait
 	done    bool
 	err     error
 	waiting []chan<- struct{}
@@ -105,7 +136,8 @@ func (a *Asker) Watch(t Target) *Watch {
 		t.Every = a.Refresh
 	}
 	w := &Watch{Target: t, index: -1}
-	a.watches[t.Key] = w
+	w.used.Store(true)
+	a.add(w)
 	a.schedule(w, a.Now())
 	return w
 }
@@ -154,12 +186,14 @@ func (a *Asker) Failing(w *Watch, since time.Time) bool {
 	return len(w.flights) == 0 || a.since(w.lastStart) >= headStart
 }
 
-// Troubled reports whether a host failed or hung a moment ago.
-func (a *Asker) Troubled(host string) bool {
+// Troubled reports whether the last attempt at a host failed a moment ago, or one
+// has been under way for longer than a head start.
+func (a *Asker) Troubled(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t, ok := a.trouble[host]
-	return ok && a.since(t) < retryAfter
+	h := a.hosts[name]
+	return h != nil && (!h.failed.IsZero() && a.since(h.failed) < retryAfter ||
+		slices.ContainsFunc(h.flights, func(f *flight) bool { return a.since(f.start) > headStart }))
 }
 
 // since is how long ago a time was by the wall clock; a time ahead of it was
@@ -176,7 +210,7 @@ func (a *Asker) since(t time.Time) time.Duration {
 func (a *Asker) Look(w *Watch) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.start(w, askTimeout)
+	a.start(context.Background(), callTimeout, w)
 }
 
 // Used notes that somebody rests on a target.
@@ -187,8 +221,8 @@ func (w *Watch) Used() {
 }
 
 // start returns the attempt that is under way, or a new one; nil if the last one
-// was begun a moment ago. a.mu is held.
-func (a *Asker) start(w *Watch, timeout time.Duration) *flight {
+// was begun a moment ago. ctx or the timeout ends a new one. a.mu is held.
+func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *flight {
 	now := a.Now().Round(0)
 	if a.early(w, now) || len(w.flights) == maxOutstanding {
 		if len(w.flights) > 0 {
@@ -196,36 +230,66 @@ func (a *Asker) start(w *Watch, timeout time.Duration) *flight {
 		}
 		return nil
 	}
-	if n := len(w.flights); n > 0 {
-		a.troubled(w.Host, now) // it has been under way for so long
+	if len(w.flights) > 0 {
+		timeout = askTimeout
 	}
-	a.watches[w.Key] = w // Run may have dropped it
-	f := &flight{start: now}
+	if a.watches[w.Key] == nil {
+		a.add(w) // Run has dropped it, or there was no room
+	}
+	f := &flight{start: now, began: time.Now()}
 	w.flights = append(w.flights, f)
+	if a.hosts == nil {
+		a.hosts = map[string]*host{}
+	}
+	if a.hosts[w.Host] == nil {
+		a.hosts[w.Host] = &host{}
+	}
+	a.hosts[w.Host].flights = append(a.hosts[w.Host].flights, f)
 	w.lastStart, w.wait = now, jitter(retryAfter)
 	a.schedule(w, now.Add(w.wait))
-	go a.attempt(w, f, timeout)
+	go a.attempt(ctx, timeout, w, f)
 	return f
 }
 
+// add has a target looked after. If there are too many, another one is dropped
+// for it: of a few, one that has not been used since its last look, or any.
+// Whoever uses that one has it looked after again.
+func (a *Asker) add(w *Watch) {
+	most := a.MaxWatches
+	if most == 0 {
+		most = maxWatches
+	}
+	var victim *Watch
+	seen := 0
+	for _, other := range a.watches { // begins anywhere
+		if len(a.watches) < most || seen == 16 {
+			break
+		}
+		if seen++; victim == nil || !other.used.Load() || victim.Until == nil {
+			victim = other
+		}
+	}
+	if victim != nil {
+		delete(a.watches, victim.Key)
+		if victim.index >= 0 {
+			heap.Remove(&a.due, victim.index)
+		}
+		victim.dueAt.Store(0) // overdue, if anybody still rests on it
+	}
+	a.watches[w.Key] = w
+}
+
 // early reports whether it is too early for another attempt. What has run out
-// since a look that succeeded is asked for at once.
+// since the last one began is asked for at once.
 func (a *Asker) early(w *Watch, now time.Time) bool {
 	if a.since(w.lastStart) >= w.wait {
 		return false
 	}
-	if len(w.flights) > 0 || w.lastErr != nil || w.Until == nil {
+	if w.Until == nil {
 		return true
 	}
 	until := w.Until()
 	return !until.After(w.lastStart) || !now.After(until)
-}
-
-func (a *Asker) troubled(host string, at time.Time) {
-	if a.trouble == nil || len(a.trouble) > 10_000 {
-		a.trouble = map[string]time.Time{}
-	}
-	a.trouble[host] = at
 }
 
 // next returns when to look again after a look that succeeded: a tenth of the
@@ -252,8 +316,8 @@ func jitter(d time.Duration) time.Duration {
 	return d - time.Duration(rand.Float64()*0.2*float64(d))
 }
 
-func (a *Asker) attempt(w *Watch, f *flight, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+func (a *Asker) attempt(ctx context.Context, timeout time.Duration, w *Watch, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := do(ctx, w)
 	if err != nil && a.Failed != nil {
@@ -261,32 +325,51 @@ func (a *Asker) attempt(w *Watch, f *flight, timeout time.Duration) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i, other := range w.flights {
-		if other == f {
-			w.flights = append(w.flights[:i:i], w.flights[i+1:]...)
-			break
-		}
-	}
+	w.flights = without(w.flights, f)
+	h := a.hosts[w.Host]
+	h.flights = without(h.flights, f)
 	f.done, f.err = true, err
-	if !f.start.Before(w.lastLook) || a.since(w.lastLook) < 0 {
-		w.lastErr = err
-		if err == nil {
-			w.lastLook = f.start
-		}
+	if err != nil {
+		h.failed = a.Now().Round(0)
+	} else if h.failed = (time.Time{}); len(h.flights) == 0 {
+		delete(a.hosts, w.Host)
 	}
-	if err == nil {
-		delete(a.trouble, w.Host)
-		a.schedule(w, w.next(f.start))
-	} else {
-		a.troubled(w.Host, a.Now())
-		a.schedule(w, f.start.Add(w.wait))
-	}
+	a.conclude(w, f)
 	for _, c := range f.waiting {
 		select {
 		case c <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// conclude notes what became of an attempt, and when the next look is due. One
+// that fails after a newer one succeeded says nothing.
+func (a *Asker) conclude(w *Watch, f *flight) {
+	switch {
+	case f.start.Before(w.lastLook) && !w.lastLook.After(a.Now()):
+	case f.err == nil:
+		w.lastLook, w.lastErr, w.failures = f.start, nil, 0
+		a.schedule(w, w.next(f.start))
+	default:
+		w.lastErr = f.err
+		w.failures++
+		a.schedule(w, f.start.Add(a.backoff(w)))
+	}
+}
+
+// backoff returns after how long, from the start of an attempt that failed, Run
+// makes the next one. Whoever has nothing to go by asks sooner.
+func (a *Asker) backoff(w *Watch) time.Duration {
+	wait := w.wait << min(w.failures-1, 8)
+	if a.Pause != nil {
+		wait = max(wait, a.Pause(w.lastErr))
+	}
+	return min(wait, maxBackoff, max(w.wait, w.Every/8))
+}
+
+func without(flights []*flight, f *flight) []*flight {
+	return slices.DeleteFunc(flights, func(other *flight) bool { return other == f })
 }
 
 // do makes an attempt, with a panic for an error: the goroutine has no caller who

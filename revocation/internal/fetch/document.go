@@ -41,8 +41,8 @@ var (
 	ErrTooLong        = errors.New("longer than was asked for")
 )
 
-// unconditional is how often the whole document is asked for, whatever the
-// server says of its validators.
+// unconditional is how old the last whole document may become, whatever the
+// server says of its validators: some never change their ETag.
 const unconditional = 24 * time.Hour
 
 // A Document is fetched from one URL, conditionally where the server gave
@@ -50,6 +50,7 @@ const unconditional = 24 * time.Hour
 type Document struct {
 	Fetcher Fetcher
 	Now     func() time.Time
+	Every   time.Duration // between two looks at most
 	Request func() (Request, error)
 
 	// Deliver takes what has come, or says what is wrong with it.
@@ -72,12 +73,15 @@ func (d *Document) Do(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	age := d.Now().Sub(d.whole)
-	ranOut := d.etag+d.modified != "" && d.RanOut()
-	if age >= 0 && age < unconditional && !ranOut {
+	start := d.Now().Round(0)
+	age := start.Sub(d.whole)
+	if d.etag+d.modified != "" {
+		// Caches on the way are to look, too.
+		request.NoCache = age < 0 || age+d.Every > unconditional || d.RanOut()
+	}
+	if !request.NoCache {
 		request.ETag, request.LastModified = d.etag, d.modified
 	}
-	request.NoCache = ranOut
 	d.mu.Unlock()
 	response, err := d.fetch(ctx, request)
 	if err != nil {
@@ -101,7 +105,6 @@ func (d *Document) Do(ctx context.Context) error {
 	if request.MaxBytes > 0 && int64(len(response.Body)) > request.MaxBytes {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLong, request.MaxBytes)
 	}
-	start := d.Now().Round(0)
 	if err := d.Deliver(response); err != nil {
 		return err
 	}

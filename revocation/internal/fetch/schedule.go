@@ -109,6 +109,10 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 			delete(a.watches, w.Key)
 			continue
 		}
+		if n := len(w.flights); n > 0 && a.since(w.flights[n-1].start) < runTimeout {
+			a.schedule(w, now.Add(retryAfter)) // its end schedules it, too
+			continue
+		}
 		w.queued = true
 		if r.hosts[w.Host] < maxOfOneHost {
 			r.hosts[w.Host]++
@@ -122,7 +126,7 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 		r.all++
 		w.queued = false
 		done := make(chan struct{}, 1)
-		f := a.start(w, runTimeout)
+		f := a.start(ctx, runTimeout, w)
 		if f == nil || f.done {
 			a.schedule(w, w.lastStart.Add(w.wait))
 			done <- struct{}{}
