@@ -20,12 +20,12 @@ type answerRead struct {
 	body                 []byte
 }
 
-func (f *FHIR) get(ctx context.Context, u *url.URL) (*answerRead, error) {
+func (f *FHIR) get(ctx context.Context, u *url.URL, accept string) (*answerRead, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Accept", jsonType)
+	r.Header.Set("Accept", accept)
 	resp, err := ask(f.Client, r)
 	if err != nil {
 		return nil, err

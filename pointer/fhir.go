@@ -76,7 +76,7 @@ func (f *FHIR) reader() fhir.Reader {
 }
 
 func (f *FHIR) read(ctx context.Context, q Query) (*Pointer, error) {
-	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID))
+	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
-		a, err := f.get(ctx, page)
+		a, err := f.get(ctx, page, jsonType)
 		if err != nil {
 			return nil, err
 		}
