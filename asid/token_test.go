@@ -195,6 +195,11 @@ func FuzzParseToken(f *testing.F) {
 	f.Add(strings.TrimPrefix(asidtest.NewRequest("GET", "/STU3/DocumentReference/1", provider, nrl).Header.Get("Authorization"), "Bearer "))
 	f.Add(jwt(unsigned, `{"sub":"a","act":{"sub":"b"},"exp":1}`))
 	f.Add(jwt(unsigned, `{"sub":"a","Sub":"b"}`))
+	f.Add(jwt(unsigned, `{"aud":["a"],"iat":1.5e9,"nbf":1795435200.25,"requesting_organisation":"b","sub":null}`))
+	f.Add(jwt(`{"alg":"none","typ":"jwt","kid":"x"}`, `{"sub":"1","requested_scope":"organization/*.read",`+
+		`"requesting_organization":{"resourceType":"Organization","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A1"}]},`+
+		`"requesting_practitioner":{"resourceType":"Practitioner","id":"1","identifier":[{"system":"https://fhir.nhs.uk/Id/sds-role-profile-id","value":"2"}]},`+
+		`"requesting_device":{"resourceType":"Device","identifier":[{"system":"s","value":"3"}]}}`))
 	f.Fuzz(func(t *testing.T, s string) {
 		token, err := asid.ParseToken(s)
 		if err != nil {
