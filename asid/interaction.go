@@ -32,13 +32,18 @@ const (
 const maxURN = 255
 
 // ParseInteractionID accepts any URN that is well formed by RFC 8141 section 2,
-// up to 255 bytes, whatever its namespace.
+// up to 255 bytes, whatever its namespace, but for those with an asterisk, a
+// parenthesis or an encoded NUL: directories read them as part of their query's
+// syntax (RFC 4515 section 3).
 func ParseInteractionID(s string) (InteractionID, error) {
 	if len(s) > maxURN {
 		return "", fmt.Errorf("the interaction ID has %d bytes, more than %d", len(s), maxURN)
 	}
 	if len(s) < 4 || !strings.EqualFold(s[:4], "urn:") {
 		return "", errors.New("the interaction ID is not a URN")
+	}
+	if strings.ContainsAny(s, "*()") || strings.Contains(s, "%00") {
+		return "", errors.New("the interaction ID has a character that directories give a meaning")
 	}
 	nid, rest, found := strings.Cut(s[4:], ":")
 	if !found || !namespace(nid) {

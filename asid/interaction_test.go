@@ -21,7 +21,7 @@ func TestAnInteractionIDIsAnyURN(t *testing.T) {
 		"urn:oid:1.2.826.0.1285",
 		"URN:NHS:names",
 		"urn:example:a/b%2Fc",
-		"urn:example:a1;(b)!$&'*+,=:@~_",
+		"urn:example:a1;b!$&'+,=:@~_",
 		"urn:example:foo?+resolve?=query#fragment",
 		"urn:example:foo?=a?b/c",
 		"urn:example:foo#",
@@ -65,6 +65,9 @@ func TestAnythingElseIsNoInteractionID(t *testing.T) {
 		"both and the second empty":   "urn:nhs:read?+a?=",
 		"two fragments":               "urn:nhs:read#a#b",
 		"more than 255 bytes":         "urn:nhs:" + strings.Repeat("x", 248),
+		"an asterisk":                 "urn:nhs:names:*",
+		"parentheses":                 "urn:nhs:names:(a)",
+		"an encoded NUL":              "urn:nhs:names:a%00",
 	} {
 		t.Run(name, func(t *testing.T) {
 			id, err := asid.ParseInteractionID(s)

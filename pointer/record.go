@@ -9,11 +9,16 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
 )
 
 // record logs one decision: who, what, on which pointer, and the rule that
 // refused it. Patients and master identifiers stay out.
 func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *Decision, err error) {
+	shared := audit.FromContext(ctx)
+	if err != nil {
+		shared.Refuse(ruleOf(err))
+	}
 	if g.Logger == nil {
 		return
 	}
@@ -25,6 +30,9 @@ func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *De
 		return
 	}
 	attrs := []slog.Attr{slog.String("action", c.Action.String())}
+	if id := shared.ID(); id != "" {
+		attrs = append(attrs, slog.String("id", id)) // joins it with the record of the request
+	}
 	if caller != nil && caller.System != nil {
 		attrs = append(attrs, slog.String("asid", caller.System.ASID.String()))
 	}

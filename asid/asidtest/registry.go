@@ -25,11 +25,14 @@ func TestRegistry(r asid.Registry, want ...asid.System) error {
 	for i := 0; slices.ContainsFunc(want, func(s asid.System) bool { return s.ASID == unknown }); i++ {
 		unknown = asid.MustParseID(fmt.Sprintf("%012d", i))
 	}
+	t.cancelled(want)
 	var asking sync.WaitGroup
-	for range 8 {
+	for worker := range 8 {
 		asking.Go(func() {
 			for i := range want {
-				t.known(&want[i])
+				// Each goroutine in an order of its own, so that distinct IDs are asked for
+				// at once and an answer to one that is given to another is seen.
+				t.known(&want[(i*7+worker)%len(want)])
 			}
 			t.unknown(unknown, "an unknown ASID")
 			t.unknown(asid.ID{}, "the zero ID")
@@ -76,6 +79,24 @@ func (t *tester) known(want *asid.System) {
 	}
 	if !same(got.Interactions, want.Interactions, func(id asid.InteractionID) string { return string(id) }) {
 		t.fault("ASID %s: interactions are %v, not %v", want.ASID, got.Interactions, want.Interactions)
+	}
+}
+
+// cancelled asks with a context that has ended: a registry may answer all the
+// same, but then rightly, and must not tell that an ASID is unknown that it knows.
+func (t *tester) cancelled(want []asid.System) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for i := range want {
+		got, err := t.registry.Lookup(ctx, want[i].ASID)
+		switch {
+		case err == nil && (got == nil || got.ASID != want[i].ASID):
+			t.fault("ASID %s: look-up with a cancelled context gave another system", want[i].ASID)
+		case errors.Is(err, asid.ErrNotFound):
+			t.fault("ASID %s: look-up with a cancelled context gave asid.ErrNotFound", want[i].ASID)
+		case err != nil && got != nil:
+			t.fault("ASID %s: look-up with a cancelled context gave a system together with an error", want[i].ASID)
+		}
 	}
 }
 
