@@ -23,7 +23,7 @@ type RevokedError struct {
 
 func (e *RevokedError) Error() string {
 	return fmt.Sprintf("certificate %x was revoked at %s (%s) according to %s",
-		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, e.Source)
+		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, where(e.Source))
 }
 
 // Revoked returns Cert. It tells a revoked certificate from one whose status is
@@ -42,8 +42,8 @@ func (e *UnknownError) Error() string {
 	if e.Cert != nil && e.Cert.SerialNumber != nil {
 		text = fmt.Sprintf("revocation status of certificate %x unknown", e.Cert.SerialNumber)
 	}
-	if err := errors.Join(e.Errs...); err != nil {
-		text += ": " + err.Error()
+	if reasons := oneLine(e.Errs...); reasons != "" {
+		text += ": " + reasons
 	}
 	return text
 }
@@ -79,13 +79,13 @@ func (e *OCSPError) Unwrap() error { return e.Err }
 func describe(what, source string, kind error, detail string) string {
 	text := what
 	if source != "" {
-		text += " from " + source
+		text += " from " + where(source)
 	}
 	if kind != nil {
-		text += ": " + kind.Error()
+		text += ": " + oneLine(kind)
 	}
 	if detail != "" {
-		text += ": " + detail
+		text += ": " + escape(detail)
 	}
 	return text
 }
@@ -99,12 +99,12 @@ type FetchError struct {
 }
 
 func (e *FetchError) Error() string {
-	text := "fetching " + e.URL
+	text := "fetching " + where(e.URL)
 	if e.StatusCode != 0 {
 		text += fmt.Sprintf(": HTTP status %d", e.StatusCode)
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + oneLine(e.Err)
 	}
 	return text
 }

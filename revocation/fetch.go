@@ -29,9 +29,11 @@ import (
 // concurrent use; its fields must not change once it is used.
 type HTTPFetcher struct {
 	// Client makes the requests; nil: one of its own, with the proxy that the
-	// environment names and 10 s for each request, which connects to no
-	// address of loopback, link-local or multicast unless Hosts allowed that
-	// very address. With a client of the user's, connecting is its business.
+	// environment names. It takes 5 s for a connection and 5 s until the answer
+	// begins, for the rest as long as the context gives it, 5 minutes at most,
+	// and connects to no address of loopback, link-local or multicast unless
+	// Hosts allowed that very address. With a client of the user's, connecting
+	// is its business, and its Timeout counts.
 	Client *http.Client
 
 	// Hosts judges the URL in the certificate; nil: AllowHosts("crl.nhs.uk",
@@ -52,7 +54,8 @@ type HTTPFetcher struct {
 }
 
 const (
-	requestTimeout   = 10 * time.Second
+	connectTimeout   = 5 * time.Second // for the address, for TLS and for the answer's header, each
+	requestTimeout   = 5 * time.Minute // a CRL of a million entries has 40 MB
 	maxHeaderBytes   = 64 << 10
 	maxRetryAfter    = 24 * time.Hour
 	identityEncoding = "identity"
@@ -228,15 +231,6 @@ func notADocument(answer *http.Response, body []byte) error {
 	return fmt.Errorf("%w: what came, as %s, is %s", ErrMalformed, quote(answer.Header.Get("Content-Type")), what)
 }
 
-// quote bounds what an answer can add to an error, and makes one line of it.
-func quote(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strconv.QuoteToASCII(s[:most]) + "..."
-	}
-	return strconv.QuoteToASCII(s)
-}
-
 func plain(encodings []string) bool {
 	for _, encoding := range encodings {
 		if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, identityEncoding) {
@@ -282,7 +276,7 @@ func (f *HTTPFetcher) client() *http.Client {
 type checkedHost struct{}
 
 func newTransport() *http.Transport {
-	checked, plain := net.Dialer{Control: refuseSpecial}, net.Dialer{}
+	checked, plain := net.Dialer{Timeout: connectTimeout, Control: refuseSpecial}, net.Dialer{Timeout: connectTimeout}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -295,7 +289,8 @@ func newTransport() *http.Transport {
 		DisableCompression:     true,
 		DisableKeepAlives:      true, // documents are fetched hours apart
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		TLSHandshakeTimeout:    requestTimeout,
+		TLSHandshakeTimeout:    connectTimeout,
+		ResponseHeaderTimeout:  connectTimeout,
 	}
 }
 

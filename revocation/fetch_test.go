@@ -423,7 +423,7 @@ func TestFetchRetryAfter(t *testing.T) {
 // TestFetchWithAClient: a client of the user's keeps its time limit, but neither
 // sends its cookies nor follows redirects, and what it has decoded is refused.
 func TestFetchWithAClient(t *testing.T) {
-	assert.Equal(t, 10*time.Second, new(revocation.HTTPFetcher).TimeLimit())
+	assert.Equal(t, 5*time.Minute, new(revocation.HTTPFetcher).TimeLimit())
 	assert.Equal(t, time.Minute, (&revocation.HTTPFetcher{Client: &http.Client{Timeout: time.Minute}}).TimeLimit())
 
 	jar, err := cookiejar.New(nil)

@@ -12,5 +12,8 @@ import (
 func TestOwnClientIsBounded(t *testing.T) {
 	client := new(HTTPFetcher).client()
 	assert.Equal(t, requestTimeout, client.Timeout)
-	assert.NotNil(t, client.Transport.(*http.Transport).Proxy)
+	transport := client.Transport.(*http.Transport)
+	assert.NotNil(t, transport.Proxy)
+	assert.Equal(t, connectTimeout, transport.TLSHandshakeTimeout)
+	assert.Equal(t, connectTimeout, transport.ResponseHeaderTimeout, "a server that hangs is found out before a handshake ends")
 }

@@ -18,9 +18,9 @@ type HostPolicy func(ctx context.Context, host string) error
 
 // AllowHosts allows exactly the hosts given, each host or host:port. A host
 // without a port, or with port 80 or 443, is allowed on port 80 for http and 443
-// for https only. An IP
-// address that is listed is allowed whatever it is; a name is never asked at an
-// address of loopback, link-local or multicast, whatever it resolves to.
+// for https only. An IP address that is listed is allowed whatever it is; a name
+// is never asked at an address of loopback, link-local or multicast, whatever it
+// resolves to.
 func AllowHosts(hosts ...string) HostPolicy {
 	allowed := make(map[string]bool, len(hosts))
 	for _, host := range hosts {
