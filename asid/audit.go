@@ -218,7 +218,7 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 	return record
 }
 
-// who adds who asks. A token that nobody checked may name the citizen anywhere.
+// who adds who asks. A token that was not checked may name the citizen anywhere.
 func who(record *audit.Record, token *Token) {
 	if token == nil {
 		return

@@ -95,7 +95,7 @@ func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now 
 	return encodeToken(text), nil
 }
 
-// mayBeUnattended reports whether requests of the interaction need nobody who asks:
+// mayBeUnattended reports whether requests of the interaction need no user or patient:
 // of the NRL's, those by which a provider maintains its pointers.
 func mayBeUnattended(interaction InteractionID) bool {
 	switch interaction {

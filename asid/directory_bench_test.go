@@ -144,7 +144,7 @@ func BenchmarkDecisionOfADirectory(b *testing.B) {
 		{"memory-refused-ns", decide(memory, refused, false), nil},
 		{"own-refused-ns", decide(own, refused, false), nil},
 	}
-	// A collection would walk the map of maps, whoever makes it necessary.
+	// A collection would walk the map of maps, whatever makes it necessary.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for b.Loop() {
 		runtime.GC()

@@ -168,8 +168,8 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
 }
 
-// split returns the decoded segments of a path, or false for one that somebody
-// could read differently.
+// split returns the decoded segments of a path, or false for one that another
+// reader could read differently.
 func split(u *url.URL) ([]string, bool) {
 	path, absolute := strings.CutPrefix(u.EscapedPath(), "/")
 	if !absolute || u.Opaque != "" {

@@ -29,7 +29,7 @@ type indexEntry struct {
 // systems of the Spine have several hundred.
 const manyInteractions = 16
 
-// seed makes hashes that nobody outside the process can foresee.
+// seed makes hashes that cannot be foreseen outside the process.
 var seed = maphash.MakeSeed()
 
 func newInteractionSet(ids []InteractionID) (*interactionSet, error) {

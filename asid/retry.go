@@ -205,7 +205,7 @@ func (t *Retry) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// drain reads a body that nobody wants, so that its connection can be used again.
+// drain reads the rest of a body, so that its connection can be used again.
 func drain(body io.ReadCloser) {
 	// What cannot be read closes the connection.
 	_, _ = io.CopyN(io.Discard, body, maxDrain)

@@ -7,7 +7,7 @@ import "math/bits"
 // A table finds systems by ASID. It is a hash table with open addressing that is
 // filled once: a look-up touches one cache line where a map touches two or
 // three, and those misses are most of what a decision costs. The keys are the
-// registry's own, so nobody can make them collide by sending requests.
+// registry's own, so requests cannot make them collide.
 type table struct {
 	slots []slot // a power of two, at most two thirds of them in use
 	shift int

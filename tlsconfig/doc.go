@@ -31,8 +31,8 @@
 //     the CAs and critical extensions are honoured (RFC 5280 section 6.1).
 //   - RuleFQDN: one of the leaf's names is one of those accepted, whole and
 //     without case; see [FQDNs].
-//   - RuleRevocation: the RevocationChecker vouches for the chain. It is asked
-//     last, so that nothing is looked up on the network for a stranger.
+//   - RuleRevocation: the RevocationChecker accepts the chain. It is asked
+//     last, so that nothing is fetched for an unverified peer.
 //
 // A refusal is a *[PeerError]. It comes out of the handshake at a client; a
 // server's goes to [Endpoint].Logger, since net/http only logs its text. The

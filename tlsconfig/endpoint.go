@@ -70,7 +70,7 @@ func (e *Endpoint) ServerConfig() (*tls.Config, error) {
 //
 // InsecureSkipVerify is set, because crypto/x509 knows neither pins nor FQDNs
 // in the common name: VerifyConnection is all that stands between the client
-// and a stranger, and must stay. A client cannot order its suites, crypto/tls
+// and an unverified server, and must stay. A client cannot order its suites, crypto/tls
 // does; leaving suites out with Suites is the only means.
 func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	e, own, suites, err := e.build(x509.ExtKeyUsageClientAuth)

@@ -18,7 +18,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-// A provider serves records to the SSP and to nobody else; a consumer calls
+// A provider serves records to the SSP only; a consumer calls
 // it. The PKI here is made up: in earnest, pins and certificates come from
 // LoadPins and CertificateFiles, and Revocation is a revocation.Checker that
 // fetches.

@@ -99,7 +99,7 @@ func hasNameConstraints(cert *x509.Certificate) bool {
 	return false
 }
 
-// clip bounds what a stranger's certificate can add to an error or a log.
+// clip bounds what a peer's certificate can add to an error or a log.
 func clip(s string) string {
 	const most = 200
 	if len(s) > most {

@@ -8,7 +8,7 @@ import (
 )
 
 // A RevocationChecker refuses a chain that holds a revoked certificate, or one
-// that it cannot vouch for. *revocation.Checker is one.
+// whose revocation it cannot rule out. *revocation.Checker is one.
 //
 // The chain is leaf, SubCA, root and has passed every other rule; stapled is
 // the OCSP response that came with the handshake, nil if none did. Check must

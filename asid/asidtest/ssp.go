@@ -36,7 +36,7 @@ const maxRecord = 64 << 20
 //
 //	/https%3A%2F%2Fprovider.nhs.uk%2Frecords%2F1
 //
-// from whoever has a certificate that SubCA issued and that is registered for
+// from a client with a certificate that SubCA issued and that is registered for
 // the ASID in Ssp-From, checks the other headers and the token as an
 // asid.Authorizer does, and forwards the request to a provider whose name is
 // registered for the ASID in Ssp-To, with a certificate of its own and the

@@ -89,7 +89,7 @@ func (g *generator) pins(kind string, cas []ca) string {
 	return g.pem("certificates/"+kind+"-"+strings.Join(names, "-")+".pem", ders...)
 }
 
-// goodLists are current lists of every CA on which nobody is revoked.
+// goodLists are current lists of every CA, without entries.
 func (g *generator) goodLists(s *spine) (paths []string) {
 	for name, issuer := range map[string]ca{"root": s.root, "subca": s.subCA, "sibling": s.sibling, "root2": s.root2, "subca2": s.subCA2,
 		"expired-subca": s.expiredSubCA, "below": s.below, "old-root": s.oldRoot, "old-subca": s.oldTree} {

@@ -24,7 +24,7 @@ type spine struct {
 	root, subCA      ca // pinned
 	sibling          ca // another SubCA of the root, for another purpose
 	subCA2, root2    ca // of another generation, pinned where a case says so
-	stranger         ca // a root that nobody pins
+	stranger         ca // a root that is not pinned
 	namesakeSubCA    ca // named as subCA, by the stranger
 	expiredSubCA     ca // named and keyed as subCA, pinned where a case says so
 	below            ca // a CA that subCA issued

@@ -53,7 +53,7 @@ func Write(w http.ResponseWriter, r *http.Request, o Outcome) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(o.Status)
 	if r.Method != http.MethodHead {
-		// The peer may be gone, and nobody is left to be told.
+		// The client may have gone, and the error is then no use to it.
 		_, _ = w.Write(body)
 	}
 }

@@ -184,7 +184,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, e *element) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		// The peer may be gone, and nobody is left to be told.
+		// The client may have gone, and the error is then no use to it.
 		_, _ = w.Write(body)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	RuleHeader = "front-header"
 )
 
-// An Error is a peer that a Front does not vouch for. Unwrap gives the cause, such
+// An Error is a peer that a Front refuses. Unwrap gives the cause, such
 // as *tlsconfig.PeerError.
 type Error struct {
 	Rule   string

@@ -322,7 +322,7 @@ func (c *Conn) cutOff(s *session, err error) error {
 }
 
 // Write sends b. After an error, a passed deadline included, nothing more can
-// be written: nobody knows how much of a record has left.
+// be written: how much of a record was sent is unknown.
 func (c *Conn) Write(b []byte) (int, error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err

@@ -41,7 +41,7 @@ func TestVersion3IsWanted(t *testing.T) {
 	}
 }
 
-// What a client offers comes from a stranger, and is read in Go.
+// What an unauthenticated client offers is read in Go.
 func FuzzSelectProtocol(f *testing.F) {
 	f.Add([]byte("\x08http/1.1"))
 	f.Add([]byte("\x02h2\x08http/1.1"))
@@ -66,7 +66,7 @@ func FuzzSelectProtocol(f *testing.F) {
 	})
 }
 
-// Whatever a stranger sends instead of a handshake ends in an error.
+// Whatever an unauthenticated client sends instead of a handshake ends in an error.
 func FuzzServerHandshake(f *testing.F) {
 	needLibrary(f)
 	newServer := rawServer(f)

@@ -54,7 +54,7 @@ func loose(cert *tls.Certificate) *tls.Config {
 	cfg := &tls.Config{
 		InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
 		ServerName: serverName, ClientAuth: tls.RequireAnyClientCert, SessionTicketsDisabled: true,
-		// With no list of CAs to choose by, a certificate is presented whoever asks.
+		// With no list of CAs to choose by, a certificate is presented to every server.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if cert == nil {
 				return new(tls.Certificate), nil

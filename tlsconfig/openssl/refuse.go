@@ -29,7 +29,7 @@ func (c *Conn) failed(s *session, err error, held bool) error {
 
 // flushAlert sends libssl's alert, or one in its place if there is more than
 // that: the call that failed may have written everything up to this end's
-// Finished first, and none of that is for a peer whom nobody has judged.
+// Finished first, and none of that is for an unverified peer.
 func (c *Conn) flushAlert(s *session) {
 	out, err := s.drain(nil)
 	if err != nil || len(out) == 0 {

@@ -16,19 +16,19 @@ import (
 )
 
 // session is one SSL over two BIOs in memory: bytes go in and come out, the
-// network is somebody else's. An SSL is not safe for concurrent use; enter and
+// network is its caller's. An SSL is not safe for concurrent use; enter and
 // leave make session so.
 type session struct {
 	lib     *library
 	context *sslContext
 	server  bool
 
-	mu     sync.Mutex // of the next three; never held while libssl computes
-	turn   sync.Cond  // somebody has left
-	busy   bool       // somebody has the SSL to himself
-	doomed bool       // to be freed when he leaves
+	mu     sync.Mutex // guards busy and doomed, and is not held during calls of libssl
+	turn   sync.Cond  // signals that busy has become false
+	busy   bool       // a goroutine is inside libssl
+	doomed bool       // free the SSL when that call returns
 
-	places     chan struct{} // of which he has one
+	places     chan struct{} // of which each goroutine inside libssl has one
 	ssl        uintptr       // 0: freed
 	rbio, wbio uintptr       // belong to the SSL
 }
@@ -81,7 +81,7 @@ func (s *session) prepare(name string) error {
 func (s *session) enter() error { return s.enterAt(context.Background(), records) }
 
 // enterAt is enter with a place among those given. Whoever waits for one has the
-// SSL already, so that nobody takes a place to wait for an SSL.
+// SSL already, so that no call takes a place while it waits for an SSL.
 func (s *session) enterAt(ctx context.Context, places chan struct{}) error {
 	s.mu.Lock()
 	for s.busy && !s.doomed {

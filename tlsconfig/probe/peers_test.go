@@ -84,7 +84,7 @@ var foreignServers = []foreignServer{
 	{"nginx with the client's preference", "nginx", "nginx", nginx("ssl_protocols TLSv1.2; ssl_ciphers " + guidance + "; ssl_verify_client on;"), append([]string{"order of preference"}, unpinned...)},
 }
 
-// Programs that nobody here wrote, right and wrong: every fault is found, and
+// Programs of other origin, right and wrong: every fault is found, and
 // none is invented.
 func TestForeignServers(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-// isRevoked tells a certificate that is revoked from one of which nobody could
+// isRevoked tells a certificate that is revoked from one of which no source could
 // tell.
 func isRevoked(err error) bool {
 	_, ok := errors.AsType[*revocation.RevokedError](err)

@@ -26,7 +26,7 @@ import (
 //     chosen; no other suite, and no version but TLS 1.2, is negotiated;
 //   - no client without a certificate, and none with one of some 25 that are
 //     wrong in one way;
-//   - no revoked client, fresh or resumed, and none whose revocation nobody can
+//   - no revoked client, fresh or resumed, and none whose revocation no source can
 //     tell.
 //
 // The config must ask p about revocation and keep no answer, as Checker does:
@@ -179,7 +179,7 @@ func (s *serverTest) revoked(variations ...Variation) error {
 	return mustRefuse(s.handshake(s.client(cert)))
 }
 
-// failing presents a good certificate about which nobody can be asked.
+// failing presents a good certificate whose sources of revocation fail.
 func (s *serverTest) failing(fault revocationtest.Fault) error {
 	client := s.client(s.pki.Issue(s.peer, freshBatch()))
 	s.pki.Authority.Fail(fault)

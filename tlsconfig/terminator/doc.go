@@ -22,7 +22,7 @@
 //     What the client put into these headers itself never arrives there.
 //   - The program behind knows the proxy by Params.Secret, which the rendered file
 //     holds, or by a unix socket that only the proxy's user opens.
-//   - A proxy reads its CRLs when it starts: whoever renews them reloads it, and
+//   - A proxy reads its CRLs when it starts: the program that renews them reloads it, and
 //     once they have expired everyone is refused. Partitioned CRLs must all be in
 //     the file. OpenSSL, on which nginx, HAProxy, Apache and stunnel rest, holds
 //     the root too against the root's CRL: if that has a distribution point which

@@ -179,7 +179,7 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 	if program == HAProxy && p.Key != p.Certificate+".key" {
 		errs = append(errs, fmt.Errorf("the key is read from %s.key, not from %s", p.Certificate, p.Key))
 	}
-	if len(p.FQDNs) == 0 && program == Stunnel { // behind which nobody judges
+	if len(p.FQDNs) == 0 && program == Stunnel { // behind which no name is judged
 		errs = append(errs, errors.New("FQDNs name no client"))
 	}
 	for _, fqdn := range p.FQDNs {
