@@ -133,6 +133,7 @@ for line in sys.stdin:
     print(json.dumps(out))`
 
 func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
+	t.Parallel()
 	bodies, owners := accepted(t, "json", 6000)
 	t.Run("encoding/json", func(t *testing.T) {
 		readings := make([]reading, len(bodies))
@@ -176,6 +177,7 @@ func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
 }
 
 func TestXMLReadersSeeTheSameCustodian(t *testing.T) {
+	t.Parallel()
 	bodies, owners := accepted(t, "xml", 6000)
 	t.Run("encoding/xml", func(t *testing.T) {
 		readings := make([]reading, len(bodies))

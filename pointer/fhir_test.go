@@ -55,6 +55,7 @@ func searchsetOf(format string, resources ...string) string {
 }
 
 func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
+	t.Parallel()
 	everyForm(t, "supersede-both", func(t *testing.T, d document) {
 		if d.format == "xml" {
 			return // not what was asked for
@@ -87,6 +88,7 @@ func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
 }
 
 func TestTheVersionMayComeInTheETagAlone(t *testing.T) {
+	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
 	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
 	f := remote(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, d.contentType(), `W/"7"`, d.text) })
@@ -96,6 +98,7 @@ func TestTheVersionMayComeInTheETagAlone(t *testing.T) {
 }
 
 func TestAnswersOfAnotherNRLAreChecked(t *testing.T) {
+	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
 	fhir, search := d.contentType(), searchsetOf("json", d.text)
 	byID, byName := pointer.Query{ID: newID}, pointer.Query{Subject: patient, Identifier: newIdentifier}
@@ -171,6 +174,7 @@ func TestAnswersOfAnotherNRLAreChecked(t *testing.T) {
 }
 
 func TestQueriesThatCouldMeanMoreAreNotSent(t *testing.T) {
+	t.Parallel()
 	f := remote(t, func(http.ResponseWriter, *http.Request) { t.Error("a request") })
 	for _, q := range []pointer.Query{
 		{}, {ID: "../x"}, {ID: ".."}, {Subject: patient}, {Identifier: newIdentifier},
@@ -186,6 +190,7 @@ func TestQueriesThatCouldMeanMoreAreNotSent(t *testing.T) {
 }
 
 func TestErrorsDoNotNameThePatient(t *testing.T) {
+	t.Parallel()
 	f := remote(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
 	require.Error(t, err)
@@ -194,6 +199,7 @@ func TestErrorsDoNotNameThePatient(t *testing.T) {
 
 // nrl.Store, as the NRL, answers 400 to a read of what is not current.
 func TestAnotherOrganisationLearnsNothingOverFHIR(t *testing.T) {
+	t.Parallel()
 	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != collection+"/theirs-superseded" {
 			w.WriteHeader(http.StatusNotFound)
@@ -210,6 +216,7 @@ func TestAnotherOrganisationLearnsNothingOverFHIR(t *testing.T) {
 }
 
 func TestASearchHasTheVersionToo(t *testing.T) {
+	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
 	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
 	etag := `W/"7"`
@@ -230,6 +237,7 @@ func TestASearchHasTheVersionToo(t *testing.T) {
 }
 
 func TestRelativeReferencesOverFHIR(t *testing.T) {
+	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json").custodian(t, `{"reference":"Organization/A81001"}`, "")
 	f := remote(t, func(w http.ResponseWriter, r *http.Request) { reply(w, d.contentType(), "", d.text) })
 	f.RelativeReferences = true

@@ -43,7 +43,7 @@ func (f *Forward) relay(w http.ResponseWriter, r *http.Request, a *storeAnswer) 
 	}
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {
-		// The peer may be gone, and then there is no one to tell.
+		// The client may have gone, and the error is then no use to it.
 		_, _ = w.Write(body)
 	}
 }

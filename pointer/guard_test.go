@@ -50,6 +50,7 @@ func replacing(t *testing.T, q pointer.Query) *pointer.Pointer {
 }
 
 func TestChangesThatAreAllowed(t *testing.T) {
+	t.Parallel()
 	store := stored(t)
 	guard := &pointer.Guard{Resolver: store}
 	caller := callerOf(t, "B82001", "A81001")
@@ -87,6 +88,7 @@ func TestChangesThatAreAllowed(t *testing.T) {
 }
 
 func TestChangesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	caller := callerOf(t, "A81001")
 	supersede := func(q pointer.Query) pointer.Change {
 		return pointer.Change{Action: pointer.Supersede, New: replacing(t, q)}
@@ -103,7 +105,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		want   pointer.Rule
 	}{
 		{"create for another organisation", pointer.Change{Action: pointer.Create, New: &pointer.Pointer{Custodian: ods(t, "RX1")}}, owner},
-		{"create for nobody", pointer.Change{Action: pointer.Create, New: &pointer.Pointer{}}, owner},
+		{"create without a custodian", pointer.Change{Action: pointer.Create, New: &pointer.Pointer{}}, owner},
 		{"create without a pointer", pointer.Change{Action: pointer.Create}, resource},
 		{"create with a relation", pointer.Change{Action: pointer.Create, New: replacing(t, id(oldID))}, relation},
 		{"no action", pointer.Change{New: &pointer.Pointer{Custodian: ods(t, "A81001")}}, interaction},
@@ -154,8 +156,9 @@ func TestChangesThatAreRefused(t *testing.T) {
 
 // By default another organisation sees the same answer whether the pointer is there or not.
 func TestOtherOrganisationsLearnNothing(t *testing.T) {
+	t.Parallel()
 	guard := &pointer.Guard{Resolver: stored(t)}
-	stranger := callerOf(t, "C83001")
+	another := callerOf(t, "C83001")
 	for name, change := range map[string]func(q pointer.Query) pointer.Change{
 		"update": func(q pointer.Query) pointer.Change { return pointer.Change{Action: pointer.Update, Target: q} },
 		"delete": func(q pointer.Query) pointer.Change { return pointer.Change{Action: pointer.Delete, Target: q} },
@@ -166,12 +169,12 @@ func TestOtherOrganisationsLearnNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			missing := answer(t, guard, stranger, change(pointer.Query{ID: "stranger"}))
+			missing := answer(t, guard, another, change(pointer.Query{ID: "another"}))
 			for _, id := range []string{"theirs", "theirs-superseded", "own-other-patient"} {
 				// The id is in the answer, so one of the same length takes its place.
-				got := answer(t, guard, stranger, change(pointer.Query{ID: id}))
+				got := answer(t, guard, another, change(pointer.Query{ID: id}))
 				assert.Equal(t, missing.Code, got.Code)
-				assert.Equal(t, withoutUUIDs(missing), strings.ReplaceAll(withoutUUIDs(got), id, "stranger"))
+				assert.Equal(t, withoutUUIDs(missing), strings.ReplaceAll(withoutUUIDs(got), id, "another"))
 			}
 		})
 	}
@@ -185,6 +188,7 @@ func withoutUUIDs(w *httptest.ResponseRecorder) string {
 }
 
 func TestConfigurationThatIsMissing(t *testing.T) {
+	t.Parallel()
 	create := pointer.Change{Action: pointer.Create, New: &pointer.Pointer{Custodian: ods(t, "A81001")}}
 	_, err := (&pointer.Guard{}).Authorize(t.Context(), callerOf(t, "A81001"), create)
 	assert.IsType(t, &asid.ConfigError{}, err)
@@ -198,6 +202,7 @@ func TestConfigurationThatIsMissing(t *testing.T) {
 }
 
 func TestInteractionsOfTheSystemCount(t *testing.T) {
+	t.Parallel()
 	guard := &pointer.Guard{Resolver: stored(t)}
 	caller := callerOf(t, "A81001")
 	caller.System.Interactions = []asid.InteractionID{asid.DocumentReferenceCreate}
@@ -217,6 +222,7 @@ func (f resolverFunc) Resolve(ctx context.Context, q pointer.Query) (*pointer.Po
 }
 
 func TestResolversAnswersAreChecked(t *testing.T) {
+	t.Parallel()
 	store := stored(t)
 	for _, resolve := range map[string]resolverFunc{
 		"a failure":       func(context.Context, pointer.Query) (*pointer.Pointer, error) { return nil, errors.New("out of reach") },
@@ -251,6 +257,7 @@ func TestResolversAnswersAreChecked(t *testing.T) {
 }
 
 func TestOneRecordForEachDecision(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	guard := &pointer.Guard{Resolver: stored(t), Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	caller := callerOf(t, "A81001")
@@ -275,6 +282,7 @@ func TestOneRecordForEachDecision(t *testing.T) {
 }
 
 func TestRecordsAreShort(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	guard := &pointer.Guard{Resolver: stored(t), Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	send(t, guard, request("POST", collection, "application/fhir+xml", `<DocumentReference xmlns="http://hl7.org/fhir"><status value="&`+strings.Repeat("a", 900_000)+`;"/></DocumentReference>`))

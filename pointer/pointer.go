@@ -43,20 +43,29 @@ type Relation struct {
 // it is JSON or XML. The errors are [*ChangeError] of the rules media-type, body
 // and resource. The caller bounds the body's size.
 func Parse(contentType string, body []byte) (*Pointer, error) {
-	d, err := fhir.Reader{}.DocumentReference(contentType, body)
-	if err != nil {
+	var read struct { // one allocation
+		d fhir.DocumentReference
+		p Pointer
+	}
+	if err := (fhir.Reader{}).Read(contentType, body, &read.d); err != nil {
 		return nil, bodyError(0, err)
 	}
-	return pointerOf(d), nil
+	read.p.fill(&read.d)
+	return &read.p, nil
 }
 
 func pointerOf(d *fhir.DocumentReference) *Pointer {
-	p := &Pointer{ID: d.ID, Version: d.Version, Custodian: d.Custodian, Status: d.Status, Subject: d.Subject,
-		MasterIdentifier: Identifier(d.MasterIdentifier)}
+	p := new(Pointer)
+	p.fill(d)
+	return p
+}
+
+func (p *Pointer) fill(d *fhir.DocumentReference) {
+	p.ID, p.Version, p.Custodian, p.Status, p.Subject = d.ID, d.Version, d.Custodian, d.Status, d.Subject
+	p.MasterIdentifier = Identifier(d.MasterIdentifier)
 	for _, rel := range d.RelatesTo {
 		p.RelatesTo = append(p.RelatesTo, Relation{Code: rel.Code, Target: Query{ID: rel.ID, Identifier: Identifier(rel.Identifier)}})
 	}
-	return p
 }
 
 // Owns is the rule itself: nil if the pointer's custodian is an organisation of

@@ -329,6 +329,9 @@ func TestOnlyOwnersChangeAPointerWhateverTheStoreReads(t *testing.T) {
 // The simulation finds what goes wrong when a part of the work is left out.
 func TestTheSimulationFindsWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes seconds: hundreds of histories, until one fails")
+	}
 	original := mutation{name: "the request goes on as it came", naive: func(_ *sim, original, _ *http.Request) *http.Request { return original }}
 	body := mutation{name: "the body goes on as it came", naive: func(_ *sim, original, judged *http.Request) *http.Request {
 		judged.Body = original.Body

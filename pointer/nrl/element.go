@@ -62,7 +62,7 @@ func (e *element) without(names ...string) []*element {
 	return slices.DeleteFunc(slices.Clone(e.children), func(c *element) bool { return slices.Contains(names, c.name) })
 }
 
-var errForm = errors.New("the resource has an element in a form that is not kept here")
+var errForm = errors.New("the resource has an element in a form that is not stored here")
 
 // lists are the elements of a DocumentReference that JSON has in arrays, by
 // their parent where another parent has just one.
@@ -115,7 +115,7 @@ func parseJSON(dec *jsontext.Decoder) (*element, error) {
 	if kind := root.find("resourceType"); kind != nil {
 		root.name = kind.value
 	}
-	root.children = root.without("resourceType", "text") // the narrative is not kept
+	root.children = root.without("resourceType", "text") // the narrative is not stored
 	return root, nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 // The Resolver over FHIR, with the Transport, against the Store.
 func TestTheStoreOverFHIR(t *testing.T) {
+	t.Parallel()
 	i := start(t)
 	at := i.create(t, "json", example(t, "create-stu3.json"))
 	h, system := i.whole(t, asid.DocumentReferenceRead, asid.DocumentReferenceSearch)

@@ -11,7 +11,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
 
-// Whatever is kept can be shown in both formats, and is still the same pointer.
+// Whatever is stored can be shown in both formats, and is still the same pointer.
 func FuzzCreate(f *testing.F) {
 	for _, format := range []string{"json", "xml"} {
 		for _, version := range []string{"stu3", "r4"} {

@@ -21,7 +21,7 @@ func (s *Store) find(w http.ResponseWriter, r *http.Request, base string) {
 		fail(w, r, err)
 		return
 	}
-	var found []*kept
+	var found []*revision
 	if id, byID := params["_id"]; byID {
 		if len(params) > 1 {
 			fail(w, r, &parameterError{"_id goes with no other parameter"})
@@ -69,7 +69,7 @@ func parameters(rawQuery string) (map[string]string, error) {
 }
 
 // matcher checks the parameters of a search by subject.
-func matcher(params map[string]string) (func(*kept) bool, error) {
+func matcher(params map[string]string) (func(*revision) bool, error) {
 	nhsNumber, found := strings.CutPrefix(params["subject"], spine.PatientURL)
 	if !found {
 		return nil, &parameterError{"subject is not " + spine.PatientURL + "[NHS number]"}
@@ -107,14 +107,14 @@ func matcher(params map[string]string) (func(*kept) bool, error) {
 	if id.System, id.Value, err = pair("identifier"); err != nil {
 		return nil, err
 	}
-	return func(k *kept) bool {
+	return func(k *revision) bool {
 		return (owner.IsZero() || k.pointer.Custodian == owner) &&
 			(id.IsZero() || k.pointer.MasterIdentifier == id) &&
 			(code == "" || k.hasType(system, code))
 	}, nil
 }
 
-func (k *kept) hasType(system, code string) bool {
+func (k *revision) hasType(system, code string) bool {
 	for _, c := range k.resource.find("type").children {
 		if s, v := c.find("system"), c.find("code"); c.name == "coding" && s != nil && v != nil && s.value == system && v.value == code {
 			return true
@@ -124,7 +124,7 @@ func (k *kept) hasType(system, code string) bool {
 }
 
 // searchset is the Bundle that answers a search; a count has no entries.
-func searchset(base, query string, found []*kept, count bool) *element {
+func searchset(base, query string, found []*revision, count bool) *element {
 	self := base
 	if query != "" {
 		self += "?" + query

@@ -71,7 +71,7 @@ func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
 		fail(w, r, &asid.ConfigError{Field: "Store", Detail: "got a change that no pointer.Guard has decided on"})
 		return
 	}
-	var fresh *kept
+	var fresh *revision
 	if d.Change.New != nil {
 		var err error
 		if fresh, err = s.fresh(r, d.Change.New); err != nil {
@@ -98,11 +98,11 @@ func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
 	}
 }
 
-func etagOf(k *kept) string { return `W/"` + k.pointer.Version + `"` }
+func etagOf(k *revision) string { return `W/"` + k.pointer.Version + `"` }
 
-// fresh makes of the body a pointer that can be kept: with an id and a version of
+// fresh makes of the body a pointer that can be stored: with an id and a version of
 // the store's own.
-func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
+func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, error) {
 	body, err := io.ReadAll(r.Body) // bounded by the guard, and in memory
 	if err != nil {
 		return nil, &pointer.ChangeError{Rule: pointer.RuleBody, Detail: "could not be read", Err: err}
@@ -129,7 +129,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 		return nil, &patientError{nhsNumber}
 	}
 	p.ID, p.Version = newID(), "1"
-	k := &kept{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
+	k := &revision{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
 	if m := resource.find("meta"); m != nil {
 		m.children = m.without("versionId", "version", "lastUpdated")
 	}
@@ -137,7 +137,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*kept, error) {
 }
 
 // full is the resource with what the store says of it.
-func (k *kept) full() *element {
+func (k *revision) full() *element {
 	meta := group("meta", text("versionId", k.pointer.Version), text("lastUpdated", k.updated.UTC().Format("2006-01-02T15:04:05.000Z")))
 	if m := k.resource.find("meta"); m != nil {
 		meta.children = append(meta.children, m.children...)

@@ -15,7 +15,7 @@ import (
 // empty and ready. Its methods are safe for concurrent use; its fields are not to
 // be changed once it is in use.
 type Store struct {
-	// MaxBytes bounds what is kept, in bytes of the resources; zero or less: 64
+	// MaxBytes bounds what is stored, in bytes of the resources; zero or less: 64
 	// MiB. What does not fit is refused.
 	MaxBytes int64
 
@@ -23,9 +23,9 @@ type Store struct {
 	Time func() time.Time
 
 	mu        sync.RWMutex
-	pointers  map[string]*kept        // by id
-	named     map[pointer.Query]*kept // by subject and identifier, whatever the status
-	ofPatient map[string][]*kept      // by subject, oldest first
+	pointers  map[string]*revision        // by id
+	named     map[pointer.Query]*revision // by subject and identifier, whatever the status
+	ofPatient map[string][]*revision      // by subject, oldest first
 	bytes     int64
 }
 
@@ -46,9 +46,9 @@ const (
 	enteredInError = "entered-in-error"
 )
 
-// A kept is one version of one pointer. It never changes: a change puts another
+// A revision is one version of one pointer. It never changes: a change puts another
 // in its place.
-type kept struct {
+type revision struct {
 	pointer  *pointer.Pointer
 	resource *element // without id, meta.versionId and status, which are in pointer
 	updated  time.Time
@@ -70,17 +70,17 @@ func (s *Store) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, e
 }
 
 // get returns the pointer of that id, or nil.
-func (s *Store) get(id string) *kept {
+func (s *Store) get(id string) *revision {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.pointers[id]
 }
 
 // search returns the current pointers of a patient that match, oldest first.
-func (s *Store) search(subject string, match func(*kept) bool) []*kept {
+func (s *Store) search(subject string, match func(*revision) bool) []*revision {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var found []*kept
+	var found []*revision
 	for _, k := range s.ofPatient[subject] {
 		if k.pointer.Status == current && match(k) {
 			found = append(found, k)
@@ -93,10 +93,10 @@ func (s *Store) search(subject string, match func(*kept) bool) []*kept {
 // stored pointer is still the one that was judged. fresh is the new pointer of a
 // create or supersede; what is returned is the new pointer, the updated one, or
 // the one that was deleted.
-func (s *Store) commit(d *pointer.Decision, fresh *kept) (*kept, error) {
+func (s *Store) commit(d *pointer.Decision, fresh *revision) (*revision, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var old, next *kept
+	var old, next *revision
 	if d.Stored != nil {
 		var err error
 		if old, err = s.unchanged(d); err != nil {
@@ -117,7 +117,7 @@ func (s *Store) commit(d *pointer.Decision, fresh *kept) (*kept, error) {
 
 	// Nothing below fails.
 	if s.pointers == nil {
-		s.pointers, s.named, s.ofPatient = make(map[string]*kept), make(map[pointer.Query]*kept), make(map[string][]*kept)
+		s.pointers, s.named, s.ofPatient = make(map[string]*revision), make(map[pointer.Query]*revision), make(map[string][]*revision)
 	}
 	if old != nil {
 		s.replace(old, next)
@@ -135,7 +135,7 @@ func (s *Store) commit(d *pointer.Decision, fresh *kept) (*kept, error) {
 
 // unchanged returns the pointer that was judged, or the answer that the request
 // would have got had it come a moment later.
-func (s *Store) unchanged(d *pointer.Decision) (*kept, error) {
+func (s *Store) unchanged(d *pointer.Decision) (*revision, error) {
 	k, q := s.pointers[d.Stored.ID], pointer.Query{ID: d.Stored.ID}
 	if d.Change.Action == pointer.Supersede && (k == nil || k.pointer.Version != d.Stored.Version) {
 		return nil, &pointer.ChangeError{Rule: pointer.RuleRelatesTo, Action: pointer.Supersede, Target: q,
@@ -154,7 +154,7 @@ func (s *Store) unchanged(d *pointer.Decision) (*kept, error) {
 }
 
 // altered returns the next version of k.
-func (s *Store) altered(k *kept, status string) *kept {
+func (s *Store) altered(k *revision, status string) *revision {
 	p, next := *k.pointer, *k
 	version, _ := strconv.Atoi(p.Version) // the store's own number
 	p.Version, p.Status = strconv.Itoa(version+1), status
@@ -164,7 +164,7 @@ func (s *Store) altered(k *kept, status string) *kept {
 
 // room checks that k can be added: its masterIdentifier is the patient's only
 // one, and it fits.
-func (s *Store) room(k *kept) error {
+func (s *Store) room(k *revision) error {
 	if q, named := nameOf(k); named && s.named[q] != nil {
 		return refused(pointer.RuleDuplicate, q, "is one that the patient has a pointer of already")
 	}
@@ -178,7 +178,7 @@ func (s *Store) room(k *kept) error {
 	return nil
 }
 
-func (s *Store) add(k *kept) {
+func (s *Store) add(k *revision) {
 	s.pointers[k.pointer.ID] = k
 	if q, named := nameOf(k); named {
 		s.named[q] = k
@@ -188,9 +188,9 @@ func (s *Store) add(k *kept) {
 }
 
 // replace puts next in the place of k, or takes k away if next is nil.
-func (s *Store) replace(k, next *kept) {
+func (s *Store) replace(k, next *revision) {
 	list := s.ofPatient[k.pointer.Subject]
-	remaining := make([]*kept, 0, len(list))
+	remaining := make([]*revision, 0, len(list))
 	for _, other := range list {
 		switch {
 		case other != k:
@@ -218,7 +218,7 @@ func (s *Store) replace(k, next *kept) {
 	}
 }
 
-func nameOf(k *kept) (pointer.Query, bool) {
+func nameOf(k *revision) (pointer.Query, bool) {
 	p := k.pointer
 	return pointer.Query{Subject: p.Subject, Identifier: p.MasterIdentifier}, !p.MasterIdentifier.IsZero()
 }

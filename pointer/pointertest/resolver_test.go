@@ -23,6 +23,7 @@ func pointers() (a, b *pointer.Pointer) {
 }
 
 func TestMapResolver(t *testing.T) {
+	t.Parallel()
 	a, b := pointers()
 	m := pointertest.MapResolver{"a": a, "b": b}
 	assert.NoError(t, pointertest.TestResolver(m, a, b))
@@ -41,6 +42,7 @@ func (f resolverFunc) Resolve(_ context.Context, q pointer.Query) (*pointer.Poin
 }
 
 func TestResolversThatAreWrong(t *testing.T) {
+	t.Parallel()
 	a, b := pointers()
 	right := pointertest.MapResolver{"a": a, "b": b}
 	stale := *a

@@ -15,10 +15,18 @@ type DocumentReference struct {
 	MasterIdentifier Identifier
 	RelatesTo        []Relation
 
-	meta   span
-	cuts   []span // id, meta.versionId, meta.version and meta.lastUpdated, in the body's order
-	target span   // of the only relation
+	meta span
+	// Of id, meta.versionId, meta.version and meta.lastUpdated, in the body's order.
+	// None of them can be there twice.
+	cuts   [4]span
+	ncuts  int
+	target span // of the only relation
 	status span
+}
+
+func (p *DocumentReference) cut(s span) {
+	p.cuts[p.ncuts] = s
+	p.ncuts++
 }
 
 // An Identifier is a FHIR identifier.
@@ -48,7 +56,7 @@ func (r Reader) documentReference(c cursor, p *DocumentReference) error {
 			return nil
 		case fieldID:
 			p.ID, err = logicalID(c)
-			p.cuts = append(p.cuts, span{from, c.end()})
+			p.cut(span{from, c.end()})
 			err = in("id", err)
 		case fieldMeta:
 			err = in("meta", r.readMeta(c, p))
@@ -130,7 +138,7 @@ func (r Reader) readMeta(c cursor, p *DocumentReference) error {
 				return err
 			}
 		}
-		p.cuts = append(p.cuts, span{from, c.end()})
+		p.cut(span{from, c.end()})
 	}
 }
 

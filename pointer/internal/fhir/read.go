@@ -38,10 +38,15 @@ type Reader struct {
 // [*Error]. The caller bounds the body's size.
 func (r Reader) DocumentReference(contentType string, body []byte) (*DocumentReference, error) {
 	p := new(DocumentReference)
-	if err := read(contentType, body, r, Reader.documentReference, p); err != nil {
+	if err := r.Read(contentType, body, p); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// Read is DocumentReference into what the caller has, which is zero.
+func (r Reader) Read(contentType string, body []byte, into *DocumentReference) error {
+	return read(contentType, body, r, Reader.documentReference, into)
 }
 
 // read reads body by the rules into what they fill, whatever it is written in.

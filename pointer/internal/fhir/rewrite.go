@@ -22,14 +22,14 @@ var (
 // store can find another pointer by it. The result is body itself if there is
 // nothing to change; else it has been read again, and says what p says.
 func (r Reader) Unassigned(contentType string, body []byte, p *DocumentReference, replaces string) ([]byte, error) {
-	if len(p.cuts) == 0 && replaces == "" {
+	if p.ncuts == 0 && replaces == "" {
 		return body, nil
 	}
 	f, err := FormatOf(contentType)
 	if err != nil {
 		return nil, err
 	}
-	edits := slices.Clone(p.cuts)
+	edits := slices.Clone(p.cuts[:p.ncuts])
 	if replaces != "" {
 		edits = append(edits, p.target)
 		slices.SortFunc(edits, func(a, b span) int { return a.from - b.from })
@@ -54,7 +54,7 @@ func (r Reader) Unassigned(contentType string, body []byte, p *DocumentReference
 			return nil, err
 		}
 	}
-	if len(again.cuts) > 0 || again.Custodian != p.Custodian || again.Subject != p.Subject || again.Status != p.Status ||
+	if again.ncuts > 0 || again.Custodian != p.Custodian || again.Subject != p.Subject || again.Status != p.Status ||
 		again.MasterIdentifier != p.MasterIdentifier || len(again.RelatesTo) != len(p.RelatesTo) ||
 		replaces != "" && again.RelatesTo[0] != (Relation{Code: p.RelatesTo[0].Code, ID: replaces}) {
 		return nil, errors.New("the body says something else once it is rewritten")
