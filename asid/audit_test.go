@@ -240,7 +240,7 @@ func TestAChangeMayBeMadeToWaitForItsRecord(t *testing.T) {
 		fails = func(ctx context.Context, r slog.Record) error {
 			if r.Message == "request begins" {
 				<-ctx.Done()
-				return nil // which nobody hears any more
+				return nil // too late
 			}
 			return nil
 		}

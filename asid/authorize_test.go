@@ -15,6 +15,7 @@ import (
 )
 
 func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
+	t.Parallel()
 	own := certificate(provider.FQDNs[0])
 	for name, c := range map[string]struct {
 		cert              *x509.Certificate
@@ -66,6 +67,7 @@ func TestASystemIsBoundToItsCertificateAndItsInteractions(t *testing.T) {
 }
 
 func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
+	t.Parallel()
 	sys := provider
 	sys.Interactions = []asid.InteractionID{""}
 	err := asid.Authorize(&sys, asid.Access{From: sys.ASID, Names: names(t, certificate(sys.FQDNs[0]))})
@@ -73,12 +75,14 @@ func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
 }
 
 func TestWithoutNamesNobodyIsAuthorised(t *testing.T) {
+	t.Parallel()
 	err := asid.Authorize(&provider, asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
 	var refused *asid.RequestError
 	assert.ErrorAs(t, err, &refused)
 }
 
 func TestACertificateThatReadersCouldReadDifferentlySpeaksForNoName(t *testing.T) {
+	t.Parallel()
 	own := provider.FQDNs[0]
 	for name, cert := range map[string]*x509.Certificate{
 		"none":                    nil,
@@ -105,6 +109,7 @@ func TestACertificateThatReadersCouldReadDifferentlySpeaksForNoName(t *testing.T
 }
 
 func TestASystemThatIsNotTheSendersIsRefused(t *testing.T) {
+	t.Parallel()
 	claim := asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(consumer.FQDNs[0]))}
 	assert.ErrorIs(t, asid.Authorize(&consumer, claim), asid.ErrNotFound)
 	assert.ErrorIs(t, asid.Authorize(nil, claim), asid.ErrNotFound)
@@ -117,6 +122,7 @@ type lookup func(asid.ID) (*asid.System, error)
 func (f lookup) Lookup(_ context.Context, id asid.ID) (*asid.System, error) { return f(id) }
 
 func TestARegistryThatCannotTellRefuses(t *testing.T) {
+	t.Parallel()
 	claim := asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	unreachable := errors.New("the directory is unreachable")
 	for name, c := range map[string]struct {
@@ -142,6 +148,7 @@ func TestARegistryThatCannotTellRefuses(t *testing.T) {
 }
 
 func TestAnUnknownASIDIsRefused(t *testing.T) {
+	t.Parallel()
 	claim := asid.Access{From: asid.MustParseID("200000000206"), Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	_, err := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
 	var refused *asid.RequestError
@@ -151,6 +158,7 @@ func TestAnUnknownASIDIsRefused(t *testing.T) {
 }
 
 func TestTheZeroAuthorizerRefuses(t *testing.T) {
+	t.Parallel()
 	_, err := (&asid.Authorizer{}).Authorize(t.Context(), asid.Access{})
 	var refused *asid.ConfigError
 	assert.ErrorAs(t, err, &refused)

@@ -83,7 +83,7 @@ func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 // failure goes to ErrorHandler and ends the request.
 //
 // A request that asks for another protocol is refused, and next cannot hijack
-// the connection: what is written to it afterwards nobody would judge.
+// the connection: requests on it would not be judged.
 //
 // An Authorizer that is not valid refuses every request with the [*ConfigError]
 // of Validate, which is answered with 500 and logged once.

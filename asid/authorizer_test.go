@@ -61,6 +61,7 @@ func create() *http.Request {
 }
 
 func TestARequestThatIsRightReachesTheHandler(t *testing.T) {
+	t.Parallel()
 	caller, refused := judge(t, authorizer(t), create())
 	require.NotNil(t, caller, refused.body)
 	assert.Equal(t, provider.ASID, caller.System.ASID)
@@ -69,6 +70,7 @@ func TestARequestThatIsRightReachesTheHandler(t *testing.T) {
 }
 
 func TestEachRuleRefusesByItsOwnRowOfTheErrorTable(t *testing.T) {
+	t.Parallel()
 	const (
 		header      = "400 MISSING_OR_INVALID_HEADER"
 		asidFailed  = "403 ASID_CHECK_FAILED"
@@ -141,6 +143,7 @@ func TestEachRuleRefusesByItsOwnRowOfTheErrorTable(t *testing.T) {
 }
 
 func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
+	t.Parallel()
 	r := create()
 	r.Header.Del("InteractionID")
 	a := authorizer(t)
@@ -157,6 +160,7 @@ func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
 }
 
 func TestHeadersOfTheSSPAreAllRequired(t *testing.T) {
+	t.Parallel()
 	a := authorizer(t)
 	a.Protocol = asid.SSP
 	a.InteractionOf = func(*http.Request) (asid.InteractionID, error) { return asid.DocumentReferenceContentRead, nil }
@@ -198,6 +202,7 @@ func TestHeadersOfTheSSPAreAllRequired(t *testing.T) {
 }
 
 func TestTheTwoFormsOfHeadersAreNotMixed(t *testing.T) {
+	t.Parallel()
 	r := asidtest.NewSSPRequest("/STU3/DocumentReference/1", provider, nrl, provider.FQDNs[0])
 	_, refused := judge(t, authorizer(t), r)
 	var header *asid.RequestError
@@ -206,6 +211,7 @@ func TestTheTwoFormsOfHeadersAreNotMixed(t *testing.T) {
 }
 
 func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
+	t.Parallel()
 	short, err := asid.ParseTestID("205")
 	require.NoError(t, err)
 	sys := provider
@@ -224,6 +230,7 @@ func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
 }
 
 func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
+	t.Parallel()
 	for name, a := range map[string]*asid.Authorizer{
 		"zero":          {},
 		"no registry":   {Self: nrl, Peers: asidtest.Peers{}},
@@ -243,6 +250,7 @@ func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
 }
 
 func TestARegistryThatFailsIsTheServersOwnFault(t *testing.T) {
+	t.Parallel()
 	a := authorizer(t)
 	for _, err := range []error{errors.New("ldaps://10.0.0.1: refused"), &asid.RequestError{Header: "ldaps://10.0.0.1"}} {
 		a.Registry = lookup(func(asid.ID) (*asid.System, error) { return nil, err })
@@ -254,6 +262,7 @@ func TestARegistryThatFailsIsTheServersOwnFault(t *testing.T) {
 }
 
 func TestDecisionsMayBeAskedForByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	a := authorizer(t)
 	a.Logger = slog.New(slog.DiscardHandler)
 	handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

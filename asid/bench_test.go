@@ -144,6 +144,7 @@ func BenchmarkDecision(b *testing.B) {
 }
 
 // A decision allocates nothing; BenchmarkDecision's own slices would blur that.
+// It is not parallel: what other tests allocate would count.
 func TestADecisionAllocatesNothing(t *testing.T) {
 	a := &asid.Authorizer{Registry: registry(t)}
 	claim := asid.Access{Observed: asid.DocumentReferenceCreate, Names: names(t, certificate(provider.FQDNs[0]))}

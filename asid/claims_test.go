@@ -17,6 +17,7 @@ import (
 )
 
 func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	issuedFor := func(sys asid.System, method, target string, c asid.Claims) *http.Request {
 		r := asidtest.NewRequest(method, target, sys, nrl)
@@ -135,6 +136,7 @@ func tokenOf(t *testing.T, from asid.ID, method, target string, c asid.Claims, n
 }
 
 func TestATokenExpiresAfterItIsIssuedHoweverClocksVary(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1795435200, 0)
 	a := authorizer(t)
 	a.Time, a.MaxSkew = func() time.Time { return now }, 10*time.Second

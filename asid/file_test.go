@@ -104,6 +104,7 @@ func TestWhatIsNoRegularFileIsRefused(t *testing.T) {
 }
 
 func TestAFileMayHoldShorterASIDsWhereTheyAreAllowed(t *testing.T) {
+	t.Parallel()
 	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json")}
 	replace(t, f.Name, `{"systems":[{"asid":"205","fqdns":["a.nhs.uk"]}]}`)
 	assert.Error(t, f.Load())
@@ -112,6 +113,7 @@ func TestAFileMayHoldShorterASIDsWhereTheyAreAllowed(t *testing.T) {
 }
 
 func TestAFileThatWasNeverGoodKnowsNobodyAndSaysSo(t *testing.T) {
+	t.Parallel()
 	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json")}
 	var refused *asid.RegistryError
 	assert.ErrorAs(t, f.Load(), &refused)
@@ -124,6 +126,7 @@ func TestAFileThatWasNeverGoodKnowsNobodyAndSaysSo(t *testing.T) {
 }
 
 func TestABrokenFileLeavesTheLastGoodOneInForce(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json"), Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	records := func() int {
@@ -196,6 +199,7 @@ func TestRunReadsTheFileUntilItsContextEnds(t *testing.T) {
 }
 
 func TestAReloadNeverShowsHalfAFile(t *testing.T) {
+	t.Parallel()
 	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json")}
 	texts := make([]string, 2)
 	texts[0], _ = with(asid.DocumentReferenceRead)

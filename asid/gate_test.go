@@ -29,6 +29,7 @@ func retrieval() *http.Request {
 }
 
 func TestTheGateLetsTheSSPsRequestsPass(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	var forwarded *asid.Forwarded
@@ -61,6 +62,7 @@ func TestTheGateLetsTheSSPsRequestsPass(t *testing.T) {
 }
 
 func TestTheGateRefusesEverythingElse(t *testing.T) {
+	t.Parallel()
 	set := func(name string, values ...string) func(*http.Request) {
 		return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
 	}
@@ -101,6 +103,7 @@ func TestTheGateRefusesEverythingElse(t *testing.T) {
 }
 
 func TestAGateOfAnotherInteractionTakesItsMethods(t *testing.T) {
+	t.Parallel()
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Interaction: "urn:nhs:names:services:gpconnect:fhir:operation:gpc.getcarerecord"}
 	handler := gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r := retrieval()
@@ -111,6 +114,7 @@ func TestAGateOfAnotherInteractionTakesItsMethods(t *testing.T) {
 }
 
 func TestTheZeroGateServesNobody(t *testing.T) {
+	t.Parallel()
 	w := serve((&asid.Gate{}).Middleware(http.NotFoundHandler()), retrieval())
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
 	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
@@ -140,6 +144,7 @@ func gated(t *testing.T, handler http.HandlerFunc, onError func(http.ResponseWri
 }
 
 func TestNoAnswerMayBeStoredWhateverTheHandlerDoes(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "record.json")
 	require.NoError(t, os.WriteFile(name, []byte(`{"a":1}`), 0o600))
 	public := func(w http.ResponseWriter) { w.Header().Set("Cache-Control", "public, max-age=3600") }
@@ -195,6 +200,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestHandlersBehindTheGateKeepTheirDeadlinesButNotTheConnection(t *testing.T) {
+	t.Parallel()
 	resp := gated(t, func(w http.ResponseWriter, _ *http.Request) {
 		c := http.NewResponseController(w)
 		assert.NoError(t, c.SetReadDeadline(time.Time{}))

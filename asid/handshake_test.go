@@ -17,6 +17,7 @@ import (
 
 // What the other tests take for granted about connections, over real ones.
 func TestTheCertificateOfTheHandshakeIsTheOneThatIsBound(t *testing.T) {
+	t.Parallel()
 	pki := spinetest.NewPKI()
 	defer pki.Close()
 	a := authorizer(t)

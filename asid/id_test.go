@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnASIDHasTwelveDigits(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"200000000205", "928942012545", "000000000000", "000000000205", "999999999999"} {
 		id, err := asid.ParseID(s)
 		require.NoError(t, err, s)
@@ -27,6 +28,7 @@ func TestAnASIDHasTwelveDigits(t *testing.T) {
 }
 
 func TestAnythingElseIsNoASID(t *testing.T) {
+	t.Parallel()
 	for name, s := range map[string]string{
 		"empty":                 "",
 		"11 digits":             "20000000020",
@@ -61,6 +63,7 @@ func TestAnythingElseIsNoASID(t *testing.T) {
 }
 
 func TestTestEnvironmentsHaveShorterASIDs(t *testing.T) {
+	t.Parallel()
 	seen := make(map[asid.ID]string)
 	for _, s := range []string{"0", "00", "5", "05", "205", "0205", "200000000205"} {
 		id, err := asid.ParseTestID(s)
@@ -77,6 +80,7 @@ func TestTestEnvironmentsHaveShorterASIDs(t *testing.T) {
 }
 
 func TestTheZeroIDIsEmpty(t *testing.T) {
+	t.Parallel()
 	var id asid.ID
 	assert.True(t, id.IsZero())
 	assert.Empty(t, id.String())

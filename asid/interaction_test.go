@@ -12,6 +12,7 @@ import (
 )
 
 func TestAnInteractionIDIsAnyURN(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{
 		string(asid.DocumentReferenceRead),
 		string(asid.DocumentReferenceContentRead),
@@ -34,6 +35,7 @@ func TestAnInteractionIDIsAnyURN(t *testing.T) {
 }
 
 func TestAnythingElseIsNoInteractionID(t *testing.T) {
+	t.Parallel()
 	for name, s := range map[string]string{
 		"empty":                       "",
 		"only the scheme":             "urn:",

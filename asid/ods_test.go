@@ -13,6 +13,7 @@ import (
 )
 
 func TestODSCodesAreComparedWithoutCase(t *testing.T) {
+	t.Parallel()
 	upper, err := asid.ParseODSCode("RR8")
 	require.NoError(t, err)
 	lower, err := asid.ParseODSCode("rr8")
@@ -29,6 +30,7 @@ func TestODSCodesAreComparedWithoutCase(t *testing.T) {
 }
 
 func TestAnODSCodeHasLettersAndDigitsOnly(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"", " RR8", "RR8 ", "RR-8", "RR8|", "RR8/..", "ЯЯ8", "ſ1", "\u212a1", "RR8\x00", strings.Repeat("A", 21)} {
 		code, err := asid.ParseODSCode(s)
 		assert.Error(t, err, "%q", s)

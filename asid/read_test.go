@@ -49,6 +49,7 @@ func inFile() []asid.System {
 }
 
 func TestJSONAndYAMLSayTheSame(t *testing.T) {
+	t.Parallel()
 	fromJSON, err := asid.ReadRegistry(strings.NewReader(inJSON))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(fromJSON, inFile()...))
@@ -62,6 +63,7 @@ func TestJSONAndYAMLSayTheSame(t *testing.T) {
 }
 
 func TestAnEmptyRegistryIsAllowedIfItSaysSo(t *testing.T) {
+	t.Parallel()
 	m, err := asid.ReadRegistry(strings.NewReader(`{"systems":[]}`))
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(m))
@@ -71,6 +73,7 @@ func TestAnEmptyRegistryIsAllowedIfItSaysSo(t *testing.T) {
 }
 
 func TestAMalformedRegistryFileIsRefused(t *testing.T) {
+	t.Parallel()
 	const system = `"asid":"200000000205","fqdns":["a.nhs.uk"]`
 	for name, file := range map[string]string{
 		"empty":                  ``,
@@ -111,6 +114,7 @@ func TestAMalformedRegistryFileIsRefused(t *testing.T) {
 }
 
 func TestAMalformedYAMLFileIsRefused(t *testing.T) {
+	t.Parallel()
 	const system = "systems:\n- asid: 200000000205\n  fqdns: [a.nhs.uk]\n"
 	for name, file := range map[string]string{
 		"empty":                  "",
@@ -157,6 +161,7 @@ func TestAMalformedYAMLFileIsRefused(t *testing.T) {
 }
 
 func TestARegistryThatCannotBeReadToItsEndIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, r := range map[string]func() io.Reader{
 		"an error": func() io.Reader {
 			return io.MultiReader(strings.NewReader(inJSON), iotest.ErrReader(io.ErrUnexpectedEOF))

@@ -18,6 +18,7 @@ import (
 )
 
 func TestEachDecisionIsOneRecord(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	a := authorizer(t)
 	a.Logger = slog.New(slog.NewJSONHandler(&log, nil))
@@ -75,6 +76,7 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 }
 
 func TestACitizenInTheWrongClaimIsNotLogged(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
 	r := retrieval()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAMemoryKnowsWhatItWasGiven(t *testing.T) {
+	t.Parallel()
 	many := consumer
 	many.ASID = asid.MustParseID("000000000001")
 	many.Interactions = nil
@@ -41,6 +42,7 @@ func authorize(t *testing.T, r asid.Registry, sys asid.System, id asid.Interacti
 }
 
 func TestAMemoryDoesNotChangeWithWhatItWasGiven(t *testing.T) {
+	t.Parallel()
 	given := asid.System{
 		ASID: provider.ASID, ODS: []asid.ODSCode{ods("RR8")},
 		FQDNs: []string{"A.nhs.uk"}, Interactions: []asid.InteractionID{asid.DocumentReferenceRead},
@@ -56,10 +58,12 @@ func TestAMemoryDoesNotChangeWithWhatItWasGiven(t *testing.T) {
 }
 
 func TestTheZeroMemoryKnowsNobody(t *testing.T) {
+	t.Parallel()
 	assert.NoError(t, asidtest.TestRegistry(&asid.Memory{}))
 }
 
 func TestASystemThatCannotBeRightIsRefused(t *testing.T) {
+	t.Parallel()
 	with := func(change func(*asid.System)) asid.System {
 		s := asid.System{ASID: provider.ASID, ODS: []asid.ODSCode{ods("RR8")}, FQDNs: []string{"a.nhs.uk"}, Interactions: []asid.InteractionID{asid.DocumentReferenceRead}}
 		change(&s)
@@ -97,6 +101,7 @@ func TestASystemThatCannotBeRightIsRefused(t *testing.T) {
 }
 
 func TestASystemMayDoWhatItsInteractionsSayWhereverItCameFrom(t *testing.T) {
+	t.Parallel()
 	many := provider
 	many.Interactions = []asid.InteractionID{asid.DocumentReferenceCreate}
 	for i := range 16 {
@@ -118,6 +123,7 @@ func TestASystemMayDoWhatItsInteractionsSayWhereverItCameFrom(t *testing.T) {
 }
 
 func TestTwoInteractionsInOneAreRefusedWhoeverHasThemBoth(t *testing.T) {
+	t.Parallel()
 	both, one := provider, consumer
 	both.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceCreate}
 	one.Interactions = []asid.InteractionID{asid.DocumentReferenceRead + "\n" + asid.DocumentReferenceCreate}

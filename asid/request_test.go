@@ -16,6 +16,7 @@ import (
 )
 
 func TestMethodAndPathTellTheInteraction(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"/STU3", "/R4"} {
 		for request, want := range map[string]asid.InteractionID{
 			"GET /DocumentReference/4711":                   asid.DocumentReferenceRead,
@@ -40,6 +41,7 @@ func TestMethodAndPathTellTheInteraction(t *testing.T) {
 }
 
 func TestARequestThatCouldBeTakenForAnotherIsNone(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]string{
 		"another resource":         "GET /STU3/Patient/1",
 		"another version":          "GET /STU4/DocumentReference/1",
@@ -89,6 +91,7 @@ func TestARequestThatCouldBeTakenForAnotherIsNone(t *testing.T) {
 }
 
 func TestARequestThatAsksForAnotherMethodIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"} {
 		r := httptest.NewRequest(http.MethodPost, "/STU3/DocumentReference", nil)
 		r.Header[name] = []string{"DELETE"}
@@ -99,6 +102,7 @@ func TestARequestThatAsksForAnotherMethodIsRefused(t *testing.T) {
 }
 
 func TestAPathBeforeTheVersionIsTakenAwayFirst(t *testing.T) {
+	t.Parallel()
 	var got asid.InteractionID
 	handler := http.StripPrefix("/nrl", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		got, _ = asid.InteractionOf(r)

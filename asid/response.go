@@ -54,7 +54,7 @@ func (u *response) send(status int) {
 	}
 }
 
-// Hijack refuses: what is written to the connection afterwards nobody would judge.
+// Hijack refuses: requests on the connection would not be judged.
 // It is here so that the attempt is recorded.
 func (u *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if u.trail != nil {

@@ -23,6 +23,7 @@ func jwt(header, payload string) string {
 }
 
 func TestATokenIsReadAsItIsWritten(t *testing.T) {
+	t.Parallel()
 	token, err := asid.ParseToken(jwt(unsigned, `{
 		"iss": "https://consumer.example", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543210", "aud": "https://nrl.nhs.uk",
 		"iat": 1795435200, "exp": 1795435500, "reason_for_request": "patientaccess", "scope": "patient/DocumentReference.read",
@@ -47,6 +48,7 @@ func TestATokenIsReadAsItIsWritten(t *testing.T) {
 }
 
 func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
+	t.Parallel()
 	good := jwt(unsigned, `{"iss":"x"}`)
 	_, err := asid.ParseToken(good)
 	require.NoError(t, err)
@@ -112,6 +114,7 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 }
 
 func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
+	t.Parallel()
 	claims := map[string]string{
 		"iss": `"https://x"`, "sub": `"https://fhir.nhs.uk/Id/accredited-system|200000000205"`, "aud": `"https://nrl.test"`,
 		"iat": `1795435200`, "exp": `1795435500`, "reason_for_request": `"directcare"`, "scope": `"patient/DocumentReference.write"`,

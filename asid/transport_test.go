@@ -59,6 +59,7 @@ func claimsOf(t *testing.T, r *http.Request) string {
 }
 
 func TestTheHeadersOfTheNRLAreAdded(t *testing.T) {
+	t.Parallel()
 	var sent *http.Request
 	transport := &asid.Transport{
 		From: consumer.ASID, To: nrl, Base: capture(&sent),
@@ -96,6 +97,7 @@ func TestTheHeadersOfTheNRLAreAdded(t *testing.T) {
 }
 
 func TestWhoAsksIsTheSubjectOfTheToken(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		claims asid.Claims
 		method string
@@ -124,6 +126,7 @@ func TestWhoAsksIsTheSubjectOfTheToken(t *testing.T) {
 }
 
 func TestATokenOfOnesOwnTakesThePlaceOfTheClaims(t *testing.T) {
+	t.Parallel()
 	var sent *http.Request
 	transport := &asid.Transport{From: provider.ASID, To: nrl, Base: capture(&sent)}
 	transport.Token = func(r *http.Request) (string, error) { return "for." + r.Method + ".", nil }
@@ -178,6 +181,7 @@ func wire(t *testing.T) (base *http.Transport, requests <-chan string) {
 }
 
 func TestTheRecordsURLReachesTheWireEncodedBehindTheSSPs(t *testing.T) {
+	t.Parallel()
 	base, requests := wire(t)
 	for name, c := range map[string]struct{ ssp, record, line, host string }{
 		"as the specification has it": {"https://proxy.int.spine2.ncrs.nhs.uk", "https://p1.nhs.uk/Plans/da2b",
@@ -217,6 +221,7 @@ func TestTheRecordsURLReachesTheWireEncodedBehindTheSSPs(t *testing.T) {
 }
 
 func TestEachRequestHasATraceOfItsOwn(t *testing.T) {
+	t.Parallel()
 	var sent *http.Request
 	transport := &asid.Transport{
 		From: consumer.ASID, To: provider.ASID, Protocol: asid.SSP,
@@ -244,6 +249,7 @@ type body struct {
 func (b *body) Close() error { b.closed = true; return nil }
 
 func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*asid.Transport)
 		target string
@@ -306,6 +312,7 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	for _, location := range []string{"https://evil.example/STU3/DocumentReference/1", "/STU3/DocumentReference/1"} {
 		var visited []string
 		base := roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -334,6 +341,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestABlankIsEncodedForThePath(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ ssp, record, want string }{
 		{"https://ssp.nhs.uk", "https://p1.nhs.uk/a?b=c d", "/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3Dc%2520d"},
 		{"https://ssp.nhs.uk/a%2F", "https://p1.nhs.uk/a", "/a%2F/https%3A%2F%2Fp1.nhs.uk%2Fa"},
@@ -351,6 +359,7 @@ func TestABlankIsEncodedForThePath(t *testing.T) {
 
 // net/url would write the encoded slashes of such a path plainly.
 func TestAPathThatCannotBeSentAsItIsWritten(t *testing.T) {
+	t.Parallel()
 	transport := &asid.Transport{From: consumer.ASID, To: provider.ASID, SSP: mustURL("https://ssp.nhs.uk"),
 		Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, Base: capture(new(*http.Request))}
 	_, err := transport.RoundTrip(newRequest(t, http.MethodGet, "https://p1.nhs.uk/\u00e9/%2F"))

@@ -20,12 +20,14 @@ type lookup func(asid.ID) (*asid.System, error)
 func (f lookup) Lookup(_ context.Context, id asid.ID) (*asid.System, error) { return f(id) }
 
 func TestARegistryThatKnowsWhatItShouldPasses(t *testing.T) {
+	t.Parallel()
 	registry, err := asid.NewMemory(rr8)
 	require.NoError(t, err)
 	assert.NoError(t, asidtest.TestRegistry(registry, rr8))
 }
 
 func TestEachFaultOfARegistryIsFound(t *testing.T) {
+	t.Parallel()
 	right := func(id asid.ID) (*asid.System, error) {
 		if id == rr8.ASID {
 			s := rr8

@@ -33,6 +33,7 @@ func ods(s string) asid.ODSCode {
 }
 
 func TestAnAuthorizerAcceptsTheRequestsMadeHere(t *testing.T) {
+	t.Parallel()
 	registry, err := asid.NewMemory(rr8)
 	require.NoError(t, err)
 	authorizer := &asid.Authorizer{Registry: registry, Self: self, Peers: asidtest.Peers{}}
@@ -55,6 +56,7 @@ func TestAnAuthorizerAcceptsTheRequestsMadeHere(t *testing.T) {
 }
 
 func TestAGateAcceptsTheRequestsMadeHere(t *testing.T) {
+	t.Parallel()
 	gate := &asid.Gate{Self: self, Peers: asidtest.Peers{}}
 	r := asidtest.NewSSPRequest("/records/1", rr8, self, "proxy.int.spine2.ncrs.nhs.uk")
 	w := httptest.NewRecorder()
@@ -63,6 +65,7 @@ func TestAGateAcceptsTheRequestsMadeHere(t *testing.T) {
 }
 
 func TestARequestThatCannotBeMadePanics(t *testing.T) {
+	t.Parallel()
 	assert.Panics(t, func() { asidtest.NewRequest(http.MethodPut, "/STU3/DocumentReference", rr8, self) })
 	assert.Panics(t, func() { asidtest.NewRequest(http.MethodGet, "/STU3/DocumentReference", asid.System{ASID: self}, self) })
 }

@@ -82,6 +82,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestARecordComesThroughTheSSP(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	status, body := x.get(t, x.ssp.Client(x.cert, consumerASID, providerASID), record)
 	assert.Equal(t, http.StatusOK, status)
@@ -96,6 +97,7 @@ func TestARecordComesThroughTheSSP(t *testing.T) {
 }
 
 func TestWhatTheProviderAnswersIsPassedOn(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/fhir+json")
 		w.WriteHeader(http.StatusGone)
@@ -107,6 +109,7 @@ func TestWhatTheProviderAnswersIsPassedOn(t *testing.T) {
 }
 
 func TestTheSSPRefuses(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	revoked := x.pki.Issue(consumer)
 	x.pki.Authority.Revoke(revoked.Leaf, revocation.ReasonUnspecified, time.Now())
@@ -139,6 +142,7 @@ func TestTheSSPRefuses(t *testing.T) {
 }
 
 func TestTheSSPBelievesNoOtherProvider(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	// A server with a certificate of the Spine, of another name than was dialled.
 	x.pki.SetHost("fake.thirdparty.nhs.uk", strings.TrimPrefix(x.provider.URL, "https://"))
@@ -182,6 +186,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestTheSSPReadsPathsStrictly(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	assert.Equal(t, http.StatusOK, x.raw(t, http.MethodGet, "/"+url.QueryEscape(record), nil).StatusCode)
 	for _, uri := range []string{
@@ -201,6 +206,7 @@ func TestTheSSPReadsPathsStrictly(t *testing.T) {
 }
 
 func TestTheSSPWantsItsHeaders(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	uri := "/" + url.QueryEscape(record)
 	for name, change := range map[string]func(http.Header){
@@ -221,6 +227,7 @@ func TestTheSSPWantsItsHeaders(t *testing.T) {
 }
 
 func TestAProviderThatIsSlowOrEndless(t *testing.T) {
+	t.Parallel()
 	released := make(chan struct{})
 	x := newExchange(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
@@ -257,6 +264,7 @@ func TestAProviderThatIsSlowOrEndless(t *testing.T) {
 }
 
 func TestTheSSPItselfMeetsTheGuidance(t *testing.T) {
+	t.Parallel()
 	x := newExchange(t, answer)
 	// It answers a bad certificate by a status, so only the rest is on trial.
 	config, err := x.pki.Endpoint(consumer, proxy).ClientConfig()

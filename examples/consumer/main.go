@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	owner := flags.String("owner", "", "the `ODS` code of the organisation that holds the record; for -sds")
 	interaction := flags.String("interaction", string(asid.DocumentReferenceContentRead), "the interaction's `URN`")
 	ods := flags.String("ods", "", "the `ODS` code of the organisation that asks")
-	user := flags.String("user", "", "the SDS role profile `ID` of the professional who asks; empty: unattended")
+	user := flags.String("user", "", "the SDS role profile `ID` of the professional who asks; required by the NRL's interactions")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, s
 		return err
 	}
 	// A redirect leads to a host that the user did not name.
-	client := &http.Client{Transport: t, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := &http.Client{Transport: &asid.Retry{Base: t}, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	response, err := client.Do(request)

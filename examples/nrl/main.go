@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var behind endpoint.Behind
 	behind.Register(flags)
 	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")
+	skew := flags.Duration("max-skew", 0, "by which the sender's clock may differ; 0: 30s; negative: not at all")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		registry = file
 	}
 	store := new(nrl.Store)
-	authorizer := &asid.Authorizer{Registry: registry, Self: id, Peers: peers, Logger: logger}
+	authorizer := &asid.Authorizer{Registry: registry, Self: id, Peers: peers, MaxSkew: *skew, Logger: logger}
 	guard := &pointer.Guard{Resolver: store, Logger: logger, Disclose: true} // as the NRL answers
 	server.Handler = authorizer.Middleware(guard.Middleware(store))
 	return endpoint.Serve(ctx, server)

@@ -22,9 +22,12 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"os"
+	"path"
+	"unicode/utf8"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
@@ -42,6 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	engine.Register(flags)
 	var behind endpoint.Behind
 	behind.Register(flags)
+	skew := flags.Duration("max-skew", 0, "by which the sender's clock may differ; 0: 30s; negative: not at all")
 	dir := flags.String("records", "", "`DIR` whose files are served under /records/")
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
@@ -76,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		peers = e
 		server.Wrap = func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) }
 	}
-	gate := &asid.Gate{Self: id, Peers: peers, Logger: logger}
+	gate := &asid.Gate{Self: id, Peers: peers, MaxSkew: *skew, Logger: logger}
 	server.Handler = gate.Middleware(records)
 	return endpoint.Serve(ctx, server)
 }
@@ -122,5 +126,48 @@ func serveFile(w http.ResponseWriter, r *http.Request, dir fs.FS, name string) {
 		http.NotFound(w, r)
 		return
 	}
+	if err := plainType(w.Header(), name, content); err != nil {
+		http.NotFound(w, r)
+		return
+	}
 	http.ServeContent(w, r, name, info.ModTime(), content)
+}
+
+// plainType sets the type of the file's name without a charset, unless its
+// beginning is UTF-8: net/http claims UTF-8 for every text.
+func plainType(header http.Header, name string, content io.ReadSeeker) error {
+	mediaType, parameters, err := mime.ParseMediaType(mime.TypeByExtension(path.Ext(name)))
+	if err != nil || parameters["charset"] == "" {
+		return nil // net/http looks at the content
+	}
+	beginning := make([]byte, 64<<10)
+	n, err := io.ReadFull(content, beginning)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	text := beginning[:n]
+	if n == len(beginning) {
+		text = wholeCharacters(text)
+	}
+	if utf8.Valid(text) {
+		return nil
+	}
+	header.Set("Content-Type", mediaType)
+	return nil
+}
+
+// wholeCharacters returns text without a character that is cut at its end.
+func wholeCharacters(text []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+		if last := text[len(text)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return text[:len(text)-i]
+			}
+			break
+		}
+	}
+	return text
 }
