@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package search
+
+import (
+	"errors"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+)
+
+// A Pointer is what a consumer needs of a DocumentReference that was found.
+type Pointer struct {
+	pointer.Pointer
+	Type     string // what the type is called: its text, or the display or code of its first coding
+	Contents []Content
+	Resource []byte // the whole of it in JSON, for a library of FHIR's types
+}
+
+// A Content is one form of the record that a pointer leads to.
+type Content struct {
+	URL         string
+	ContentType string
+	Format      string // what the format is called: its display, or its code
+}
+
+// A bundle is one page of an answer.
+type bundle struct {
+	pointers []Pointer
+	next     string
+}
+
+type coding struct {
+	Code    string `json:"code"`
+	Display string `json:"display"`
+}
+
+func (c coding) name() string {
+	if c.Display != "" {
+		return c.Display
+	}
+	return c.Code
+}
+
+// readBundle reads a page. Entries that are about the search, or included besides
+// what it found, are left out; a pointer that cannot be read is an error, since
+// the rest would not be the whole.
+func readBundle(body []byte) (*bundle, error) {
+	var b struct {
+		ResourceType string `json:"resourceType"`
+		Type         string `json:"type"`
+		Link         []struct {
+			Relation string `json:"relation"`
+			URL      string `json:"url"`
+		} `json:"link"`
+		Entry []struct {
+			Resource jsontext.Value `json:"resource"`
+			Search   struct {
+				Mode string `json:"mode"`
+			} `json:"search"`
+		} `json:"entry"`
+	}
+	if err := json.Unmarshal(body, &b); err != nil {
+		return nil, err
+	}
+	if b.ResourceType != "Bundle" || b.Type != "searchset" {
+		return nil, errBundle
+	}
+	page := new(bundle)
+	for _, l := range b.Link {
+		if l.Relation != "next" {
+			continue
+		}
+		if page.next != "" || l.URL == "" {
+			return nil, errors.New("it has two next pages, or one without a URL")
+		}
+		page.next = l.URL
+	}
+	for _, e := range b.Entry {
+		if e.Search.Mode != "" && e.Search.Mode != "match" {
+			continue
+		}
+		p, err := readPointer(e.Resource)
+		if err != nil {
+			return nil, err
+		}
+		page.pointers = append(page.pointers, *p)
+	}
+	return page, nil
+}
+
+// readPointer reads one resource, by the readers that decide about owners.
+func readPointer(resource []byte) (*Pointer, error) {
+	read, err := pointer.Parse("application/fhir+json", resource)
+	if err != nil {
+		return nil, err
+	}
+	var d struct {
+		Type struct {
+			Text   string   `json:"text"`
+			Coding []coding `json:"coding"`
+		} `json:"type"`
+		Content []struct {
+			Attachment struct {
+				URL         string `json:"url"`
+				ContentType string `json:"contentType"`
+			} `json:"attachment"`
+			Format coding `json:"format"`
+		} `json:"content"`
+	}
+	if err := json.Unmarshal(resource, &d); err != nil {
+		return nil, err
+	}
+	p := &Pointer{Pointer: *read, Type: d.Type.Text, Resource: resource}
+	if p.Type == "" && len(d.Type.Coding) > 0 {
+		p.Type = d.Type.Coding[0].name()
+	}
+	for _, c := range d.Content {
+		p.Contents = append(p.Contents, Content{URL: c.Attachment.URL, ContentType: c.Attachment.ContentType, Format: c.Format.name()})
+	}
+	return p, nil
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package search_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer/search"
+)
+
+const patient = "9434765919"
+
+// roundTripper is an NRL of one function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// client returns a client of an NRL that answers with pages of these bodies, the
+// first for a request without page.
+func client(base string, status int, pages ...string) (*search.Client, *[]string) {
+	var asked []string
+	u, err := url.Parse(base)
+	if err != nil {
+		panic(err)
+	}
+	return &search.Client{Base: u, HTTP: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.String())
+		n := 0
+		if page := r.URL.Query().Get("page"); page != "" {
+			fmt.Sscan(page, &n)
+		}
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", "application/fhir+json; charset=utf-8")
+		w.WriteHeader(status)
+		io.WriteString(w, pages[n])
+		return w.Result(), nil
+	})}}, &asked
+}
+
+func resource(t *testing.T, version string) string {
+	text, err := os.ReadFile("../testdata/create-" + version + ".json")
+	require.NoError(t, err)
+	return string(text)
+}
+
+func page(next string, entries ...string) string {
+	link := ""
+	if next != "" {
+		link = `"link":[{"relation":"self","url":"x"},{"relation":"next","url":"` + next + `"}],`
+	}
+	return `{"resourceType":"Bundle","type":"searchset",` + link + `"entry":[` + strings.Join(entries, ",") + `]}`
+}
+
+func entry(resource, mode string) string {
+	return `{"resource":` + resource + `,"search":{"mode":"` + mode + `"}}`
+}
+
+func TestAllPagesAreReadAndWhatIsNotAPointerIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"STU3", "R4"} {
+		found := entry(resource(t, strings.ToLower(version)), "match")
+		c, asked := client("https://nrl.test/"+version, 200,
+			page("https://nrl.test/"+version+"/DocumentReference?page=1", found, entry(`{"resourceType":"OperationOutcome"}`, "outcome")),
+			page("?page=2", found, found), page(""))
+		custodian, err := asid.ParseODSCode("RR8")
+		require.NoError(t, err)
+		pointers, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient, Custodian: custodian, Type: "http://snomed.info/sct|736253002"})
+		require.NoError(t, err)
+		require.Len(t, pointers, 3)
+		p := pointers[0]
+		assert.Equal(t, "current", p.Status)
+		assert.False(t, p.Custodian.IsZero())
+		assert.NotEmpty(t, p.Type)
+		require.NotEmpty(t, p.Contents)
+		assert.NotEmpty(t, p.Contents[0].URL)
+		assert.NotEmpty(t, p.Contents[0].Format)
+		assert.Contains(t, string(p.Resource), "DocumentReference")
+		assert.Contains(t, (*asked)[0], patient)
+		assert.Contains(t, (*asked)[0], "RR8")
+		assert.Len(t, *asked, 3)
+	}
+}
+
+func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
+	t.Parallel()
+	good := entry(resource(t, "stu3"), "match")
+	for name, pages := range map[string][]string{
+		"another host":        {page("https://evil.test/STU3/DocumentReference?page=1", good), page("")},
+		"another port":        {page("https://nrl.test:8443/STU3/DocumentReference?page=1", good), page("")},
+		"without TLS":         {page("http://nrl.test/STU3/DocumentReference?page=1", good), page("")},
+		"another path":        {page("https://nrl.test/STU3/Patient?page=1", good), page("")},
+		"user information":    {page("https://u@nrl.test/STU3/DocumentReference?page=1", good), page("")},
+		"dot segments":        {page("https://nrl.test/STU3/DocumentReference/../x?page=1", good), page("")},
+		"a loop":              {page("?page=1", good), page("?page=1")},
+		"two next pages":      {strings.Replace(page("?page=1", good), `"relation":"self"`, `"relation":"next"`, 1), page("")},
+		"a broken page":       {page("?page=1", good), `{"resourceType":"Bundle"`},
+		"no Bundle":           {`{"resourceType":"Patient"}`},
+		"another type":        {strings.Replace(page(""), "searchset", "history", 1)},
+		"a pointer unread":    {page("", good, entry(`{"resourceType":"DocumentReference","custodian":1}`, "match"))},
+		"something else":      {page("", entry(`{"resourceType":"Patient"}`, "match"))},
+		"more pages than are": {page("?page=1", good), page("?page=2"), page("?page=3"), page("?page=4"), page("")},
+		"too large a page":    {page("") + strings.Repeat(" ", 1<<20)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := client("https://nrl.test/STU3", 200, pages...)
+			c.MaxPages, c.MaxBytes = 4, 1<<20
+			found, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+			var refused *search.AnswerError
+			require.ErrorAs(t, err, &refused)
+			assert.Empty(t, found)
+			assert.NotContains(t, err.Error(), patient)
+		})
+	}
+}
+
+func TestWhatTheNRLRefusesIsTold(t *testing.T) {
+	t.Parallel()
+	c, _ := client("https://nrl.test/STU3", 404, `{"resourceType":"OperationOutcome","issue":[{"details":{"coding":[{"code":"NO_RECORD_FOUND"}]},
+		"diagnostics":"The given NHS number could not be found"}]}`)
+	_, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	var refused *search.OutcomeError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, search.OutcomeError{Status: 404, Code: "NO_RECORD_FOUND", Diagnostics: "The given NHS number could not be found"}, *refused)
+
+	c, _ = client("https://nrl.test/STU3", 502, "<html>")
+	_, err = c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, search.OutcomeError{Status: 502}, *refused)
+
+	var config *asid.ConfigError
+	_, err = c.Pointers(t.Context(), search.Query{NHSNumber: "9434765918"})
+	assert.ErrorAs(t, err, &config)
+	_, err = (&search.Client{}).Pointers(t.Context(), search.Query{NHSNumber: patient})
+	assert.ErrorAs(t, err, &config)
+}
