@@ -20,7 +20,12 @@ import (
 //
 // It may return a certificate and an error: the last good certificate and why
 // there is none newer. An Endpoint in use presents that certificate and logs
-// the error; an Endpoint that is being built refuses it.
+// the error; an Endpoint that is being built refuses it. An Endpoint in use also
+// goes on with what it has if the source returns nothing but an error, or panics.
+//
+// A key that cannot sign by RSASSA-PSS, as those of some tokens, is presented with
+// SupportedSignatureAlgorithms naming what it can do: tls.PKCS1WithSHA256 and its
+// kin. An Endpoint has each new key sign once, and refuses one that fails.
 type CertificateSource func(ctx context.Context) (*tls.Certificate, error)
 
 // StaticCertificate always presents cert, such as tls.X509KeyPair returns it.

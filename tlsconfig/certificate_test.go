@@ -114,9 +114,11 @@ func TestTheCertificateThatTheSourceReturnsNowIsPresented(t *testing.T) {
 		require.Equal(t, older.Leaf.Raw, presented().Raw)
 		require.Len(t, log.lines(), 1)
 	})
-	t.Run("and nothing if there is nothing", func(t *testing.T) {
+	t.Run("and stays while the source has nothing, which is logged", func(t *testing.T) {
 		current.Store(nil)
-		require.Error(t, handshake(t, client, server).serverErr)
+		require.Equal(t, older.Leaf.Raw, presented().Raw)
+		require.Len(t, log.lines(), 2)
+		require.Contains(t, string(log.lines()[1]), "neither a certificate nor an error")
 	})
 }
 

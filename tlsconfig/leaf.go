@@ -54,8 +54,16 @@ func checkKey(leaf *x509.Certificate) *PeerError {
 		return &PeerError{Rule: RuleKey, Cert: leaf,
 			Detail: fmt.Sprintf("the RSA key has %d bits, not %d to %d", bits, minRSABits, maxRSABits)}
 	}
+	if !soundExponent(key) {
+		return &PeerError{Rule: RuleKey, Cert: leaf,
+			Detail: fmt.Sprintf("the RSA key has the public exponent %d, which is not odd and at least 3", key.E)}
+	}
 	return nil
 }
+
+// soundExponent refuses keys that are none: RFC 8017 section 3.1 wants an odd
+// exponent of at least 3, and with 1 everything is a signature of itself.
+func soundExponent(key *rsa.PublicKey) bool { return key.E >= 3 && key.E%2 == 1 }
 
 // checkUsage wants an end-entity certificate that is meant for this end of a
 // TLS connection, by name: anyExtendedKeyUsage is a way to say nothing.

@@ -5,6 +5,7 @@ package tlsconfig
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
@@ -12,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -26,6 +29,7 @@ type ownCertificate struct {
 
 	current atomic.Pointer[examined]
 	logged  atomic.Pointer[string] // the error that was logged last
+	warned  atomic.Pointer[warning]
 }
 
 // An examined pairs what the source returned with what is presented for it.
@@ -55,11 +59,17 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
 	o.current.Store(newExamined(cert, present))
+	o.warn(ctx, present.Leaf)
 	return o, nil
 }
 
-func (o *ownCertificate) ask(ctx context.Context) (*tls.Certificate, error) {
-	cert, err := o.source(ctx)
+func (o *ownCertificate) ask(ctx context.Context) (cert *tls.Certificate, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			cert, err = nil, fmt.Errorf("the source panicked: %v", r)
+		}
+	}()
+	cert, err = o.source(ctx)
 	if cert == nil && err == nil {
 		err = errors.New("the source returned neither a certificate nor an error")
 	}
@@ -80,11 +90,8 @@ func (o *ownCertificate) get(ctx context.Context) (*examined, error) {
 		ctx = context.Background()
 	}
 	cert, err := o.ask(ctx)
-	if cert == nil {
-		return nil, err
-	}
 	current := o.current.Load()
-	if cert != current.from {
+	if cert != nil && cert != current.from {
 		present, unfit := examine(cert, o.usage, o.now())
 		if unfit == nil {
 			current = newExamined(cert, present)
@@ -94,7 +101,37 @@ func (o *ownCertificate) get(ctx context.Context) (*examined, error) {
 		}
 	}
 	o.log(ctx, err)
+	o.warn(ctx, current.present.Leaf)
 	return current, nil
+}
+
+// warn makes one record 30 days before the own certificate expires, one a day in
+// the last 7, and one a day, as an error, once it has.
+func (o *ownCertificate) warn(ctx context.Context, leaf *x509.Certificate) {
+	const day = 24 * time.Hour
+	left := leaf.NotAfter.Sub(o.now())
+	if o.logger == nil || left > 30*day {
+		return
+	}
+	stage := warning{leaf.NotAfter, 30}
+	if left <= 7*day {
+		stage.days = int64(math.Floor(left.Hours() / 24))
+	}
+	last := o.warned.Load()
+	if last != nil && *last == stage || !o.warned.CompareAndSwap(last, &stage) {
+		return
+	}
+	level, text := slog.LevelWarn, "own certificate expires soon"
+	if left <= 0 {
+		level, text = slog.LevelError, "own certificate has expired"
+	}
+	o.logger.LogAttrs(ctx, level, text, slog.String("subject", clip(leaf.Subject.String())), slog.Time("expires", leaf.NotAfter))
+}
+
+// A warning is what was last said about the expiry of a certificate.
+type warning struct {
+	notAfter time.Time
+	days     int64 // left; 30 until there are no more than 7
 }
 
 // log tells of each error once, not once per handshake.
@@ -139,6 +176,9 @@ func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls
 	if !leaf.PublicKey.(*rsa.PublicKey).Equal(signer.Public()) {
 		return nil, errors.New("the private key is not that of the leaf")
 	}
+	if err := trySigning(signer, leaf.PublicKey.(*rsa.PublicKey), cert.SupportedSignatureAlgorithms); err != nil {
+		return nil, fmt.Errorf("the private key makes no signature of the leaf's: %w", err)
+	}
 	if err := checkUsage(leaf, usage); err != nil {
 		return nil, errors.New(err.Detail)
 	}
@@ -160,4 +200,37 @@ func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls
 	present := *cert
 	present.Leaf = leaf
 	return &present, nil
+}
+
+// trySigning finds a key that cannot do what each handshake would ask of it: one
+// that was damaged, or a token's that has no RSASSA-PSS and does not say so by
+// SupportedSignatureAlgorithms.
+func trySigning(signer crypto.Signer, public *rsa.PublicKey, supported []tls.SignatureScheme) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it panicked: %v", r)
+		}
+	}()
+	digest := sha256.Sum256([]byte("nrlsecurity: does this key sign?"))
+	able := func(scheme tls.SignatureScheme) bool { return supported == nil || slices.Contains(supported, scheme) }
+	if able(tls.PKCS1WithSHA256) {
+		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+		if err == nil {
+			err = rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature)
+		}
+		if err != nil {
+			return fmt.Errorf("PKCS #1 v1.5 with SHA-256: %w", err)
+		}
+	}
+	if able(tls.PSSWithSHA256) {
+		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+		signature, err := signer.Sign(rand.Reader, digest[:], opts)
+		if err == nil {
+			err = rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, opts)
+		}
+		if err != nil {
+			return fmt.Errorf("RSASSA-PSS with SHA-256, which SupportedSignatureAlgorithms does not exclude: %w", err)
+		}
+	}
+	return nil
 }

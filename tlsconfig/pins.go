@@ -42,7 +42,8 @@ type path struct {
 // NewPins pins the given certificates. Every one must be a CA's, with a key of
 // at least 2048 bits (RSA) or 256 bits (ECDSA) and no critical extension that
 // crypto/x509 does not know, and each SubCA must bear the signature, with
-// SHA-256 or better, of one of the roots. Validity is left to the time of the
+// SHA-256 or better, of one of the roots, and no extKeyUsage that excludes both
+// clients and servers. Validity is left to the time of the
 // handshake. An empty list is an error. A certificate given twice counts once.
 func NewPins(roots, subCAs []*x509.Certificate) (*Pins, error) {
 	if len(roots) == 0 {
@@ -63,6 +64,9 @@ func NewPins(roots, subCAs []*x509.Certificate) (*Pins, error) {
 	for _, cert := range subCAs {
 		if err := checkCA(cert); err != nil {
 			return nil, fmt.Errorf("the SubCA %w", err)
+		}
+		if !issuesPeers(cert) {
+			return nil, fmt.Errorf("the SubCA %q has an extKeyUsage that names neither clientAuth nor serverAuth", clip(cert.Subject.String()))
 		}
 		if containsCert(p.roots, cert) {
 			return nil, fmt.Errorf("%q is pinned both as a root and as a SubCA", clip(cert.Subject.String()))
@@ -163,6 +167,9 @@ func checkCA(cert *x509.Certificate) error {
 		if key.N.BitLen() < minRSABits {
 			return fmt.Errorf("%q has an RSA key of %d bits, fewer than %d", subject, key.N.BitLen(), minRSABits)
 		}
+		if !soundExponent(key) {
+			return fmt.Errorf("%q has an RSA key with the public exponent %d, which is not odd and at least 3", subject, key.E)
+		}
 	case *ecdsa.PublicKey:
 		if bits := key.Params().BitSize; bits < 256 {
 			return fmt.Errorf("%q has an ECDSA key of %d bits, fewer than 256", subject, bits)
@@ -171,6 +178,17 @@ func checkCA(cert *x509.Certificate) error {
 		return fmt.Errorf("%q has a key that is neither RSA nor ECDSA", subject)
 	}
 	return nil
+}
+
+// issuesPeers reports whether the extKeyUsage of a SubCA, if it has one, lets it
+// issue to clients or servers: crypto/x509 wants it nested.
+func issuesPeers(cert *x509.Certificate) bool {
+	if len(cert.ExtKeyUsage) == 0 && len(cert.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(cert.ExtKeyUsage, func(u x509.ExtKeyUsage) bool {
+		return u == x509.ExtKeyUsageAny || u == x509.ExtKeyUsageClientAuth || u == x509.ExtKeyUsageServerAuth
+	})
 }
 
 // issued reports whether root issued subCA: name, signature, and that a CA may
