@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -170,6 +171,7 @@ func (a *audit) server(cfg *tls.Config) {
 		chosen := a.choose(cfg, versions, offer)
 		if chosen != nil {
 			a.serverConfig(chosen)
+			a.overridden(cfg, chosen)
 		}
 		return chosen
 	}
@@ -209,6 +211,36 @@ order:
 	}
 	ask(tls12, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA)
 	ask([]uint16{tls.VersionTLS13}, tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384)
+}
+
+// overridden finds what was set on a config and is of no effect, or breaks
+// handshakes, because GetConfigForClient returns another config.
+func (a *audit) overridden(outer, chosen *tls.Config) {
+	if chosen == outer {
+		return
+	}
+	const lost = "set on the config and not on those that GetConfigForClient returns, which count"
+	if outer.SessionTicketsDisabled != chosen.SessionTicketsDisabled {
+		a.add("SessionTicketsDisabled", clauseTLSMA, "differs from the configs that GetConfigForClient returns, so that clients which ask for a ticket fail")
+	}
+	code := func(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+	if hook, counts := code(outer.VerifyPeerCertificate), code(chosen.VerifyPeerCertificate); hook != 0 && hook != counts {
+		a.add("VerifyPeerCertificate", clauseTLSMA, lost)
+	}
+	hook, counts := code(outer.VerifyConnection), code(chosen.VerifyConnection)
+	if hook != 0 && counts != 0 && hook != counts { // if one is nil, that config is reported for it
+		a.add("VerifyConnection", clauseTLSMA, lost)
+	}
+	if hook != counts {
+		return // the configs differ by design
+	}
+	// NextProtos is not compared: net/http adds HTTP/2 to it, without effect.
+	if outer.ClientAuth != chosen.ClientAuth {
+		a.add("ClientAuth", clauseTLSMA, lost)
+	}
+	if code(outer.Time) != code(chosen.Time) {
+		a.add("Time", clauseTLSMA, lost)
+	}
 }
 
 func (a *audit) serverConfig(cfg *tls.Config) {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,6 +117,10 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 
 		{"our server with its choice of suite cleared", ourServer(func(c *tls.Config) { c.GetConfigForClient = nil }), []string{"CipherSuites"}},
 		{"our server with its hook cleared", ourServer(func(c *tls.Config) { c.VerifyConnection = nil }), []string{"VerifyConnection"}},
+		{"our server with a stricter hook, which no connection calls", ourServer(func(c *tls.Config) { c.VerifyConnection = verify }), []string{"VerifyConnection"}},
+		{"our server with tickets disabled afterwards", ourServer(func(c *tls.Config) { c.SessionTicketsDisabled = true }), []string{"SessionTicketsDisabled"}},
+		{"our server with another clock", ourServer(func(c *tls.Config) { c.Time = time.Now }), []string{"Time"}},
+		{"our server with verification by crypto/x509 too", ourServer(func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert }), []string{"ClientAuth"}},
 		{"our server with the hook cleared on what it chooses", ourServer(func(c *tls.Config) {
 			choose := c.GetConfigForClient
 			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -140,7 +145,7 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 				}
 				return choose(hello)
 			}
-		}), []string{"MaxVersion"}},
+		}), []string{"MaxVersion", "VerifyConnection"}},
 		{"a hook that panics", plainServer(func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { panic("lost") }
 		}), []string{"GetConfigForClient", "CipherSuites"}},

@@ -32,6 +32,12 @@ type Endpoint struct {
 	// that the engine has.
 	Suites []Suite
 
+	// SessionTicketsDisabled makes every connection a full handshake. It is to be
+	// set here, since crypto/tls refuses clients that ask for a ticket when it is set
+	// on what ServerConfig returned; Audit reports that. tlsconfig/openssl issues
+	// none in any case.
+	SessionTicketsDisabled bool
+
 	// Timeout bounds the check of one peer, since crypto/tls gives the check
 	// no context; zero: 10 s.
 	Timeout time.Duration
@@ -44,6 +50,8 @@ type Endpoint struct {
 	Logger *slog.Logger
 }
 
+const http11 = "http/1.1"
+
 const defaultTimeout = 10 * time.Second
 
 // ServerConfig returns a config that speaks TLS 1.2 only, demands a client
@@ -51,7 +59,9 @@ const defaultTimeout = 10 * time.Second
 // and prefers suites in the guidance's order. It returns an error if anything
 // is missing or wrong, or if crypto/tls has none of Suites.
 //
-// The config is complete: take care with changes to it, and see Audit.
+// The config is complete. What is changed on it afterwards has no effect on the
+// connections, which get a config of GetConfigForClient's: Audit reports such
+// changes.
 // GetConfigForClient decides about each connection and VerifyConnection, on
 // the configs that it returns, about each peer. Each call returns a new config
 // with ticket keys of its own.
@@ -71,7 +81,9 @@ func (e *Endpoint) ServerConfig() (*tls.Config, error) {
 // InsecureSkipVerify is set, because crypto/x509 knows neither pins nor FQDNs
 // in the common name: VerifyConnection is all that stands between the client
 // and an unverified server, and must stay. A client cannot order its suites, crypto/tls
-// does; leaving suites out with Suites is the only means.
+// does; leaving suites out with Suites is the only means. A connection on which
+// HTTP/2 was negotiated is an error: http.Transport offers it, whatever the config
+// says, if ForceAttemptHTTP2 is set, as in a clone of http.DefaultTransport.
 func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	e, own, suites, err := e.build(x509.ExtKeyUsageClientAuth)
 	if err != nil {
@@ -118,8 +130,10 @@ func (e *Endpoint) config(suites []Suite) *tls.Config {
 		MinVersion:    tls.VersionTLS12,
 		MaxVersion:    tls.VersionTLS12,
 		CipherSuites:  ids,
-		NextProtos:    []string{"http/1.1"}, // HTTP/2 forbids the CBC suites
+		NextProtos:    []string{http11}, // HTTP/2 forbids the CBC suites
 		Renegotiation: tls.RenegotiateNever,
+
+		SessionTicketsDisabled: e.SessionTicketsDisabled,
 	}
 }
 
@@ -130,6 +144,10 @@ func (e *Endpoint) verifyConnection(peer x509.ExtKeyUsage, suites []Suite) func(
 		if err := checkConnection(&cs, suites); err != nil {
 			e.logRefusal(context.Background(), "", err)
 			return err
+		}
+		if cs.NegotiatedProtocol != "" && cs.NegotiatedProtocol != http11 {
+			return fmt.Errorf("the connection speaks %q, not HTTP/1.1: what made it added that to NextProtos, "+
+				"as http.Transport does with ForceAttemptHTTP2", clip(cs.NegotiatedProtocol))
 		}
 		p := Presented{Certificates: cs.PeerCertificates, Usage: peer}
 		if peer == x509.ExtKeyUsageServerAuth {

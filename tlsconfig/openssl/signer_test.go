@@ -29,13 +29,17 @@ import (
 type storedKey struct {
 	key   *rsa.PrivateKey
 	signs atomic.Int64
-	do    func() error // before it signs
+	do    func() error // before it signs, once it is in use
+	inUse atomic.Bool  // the endpoint was built, for which the key signs on trial
 	given func(digest []byte)
 }
 
 func (k *storedKey) Public() crypto.PublicKey { return k.key.Public() }
 
 func (k *storedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if !k.inUse.Load() {
+		return k.key.Sign(random, digest, opts)
+	}
 	k.signs.Add(1)
 	if k.given != nil {
 		k.given(digest)
@@ -64,7 +68,11 @@ func TestAKeyThatDoesNotLeaveItsStoreSigns(t *testing.T) {
 		client := spine().Endpoint(clientCert, serverName)
 		client.Suites = []tlsconfig.Suite{suite}
 		c, s := pair(t, client, spine().Endpoint(serverCert, clientName))
+		clientKey.inUse.Store(true)
+		serverKey.inUse.Store(true)
 		clientErr, serverErr := shake(c, s)
+		clientKey.inUse.Store(false)
+		serverKey.inUse.Store(false)
 		require.NoError(t, clientErr, suite)
 		require.NoError(t, serverErr, suite)
 		assert.EqualValues(t, i+1, clientKey.signs.Load())
@@ -94,8 +102,9 @@ func TestAKeyThatFailsEndsTheHandshake(t *testing.T) {
 		"it panics":           func() error { panic("store") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			cert, _ := stored(serverName, do)
+			cert, key := stored(serverName, do)
 			c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+			key.inUse.Store(true)
 			clientErr, serverErr := shake(c, s)
 			_, ok := errors.AsType[*openssl.LibraryError](serverErr)
 			require.True(t, ok, "%v", serverErr)
@@ -107,12 +116,13 @@ func TestAKeyThatFailsEndsTheHandshake(t *testing.T) {
 func TestCloseDoesNotWaitForAKey(t *testing.T) {
 	needLibrary(t)
 	signing, store := make(chan struct{}), make(chan struct{})
-	cert, _ := stored(serverName, func() error {
+	cert, key := stored(serverName, func() error {
 		close(signing)
 		<-store
 		return nil
 	})
 	c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+	key.inUse.Store(true)
 	client, server := make(chan error, 1), make(chan error, 1)
 	go func() { client <- c.Handshake() }()
 	go func() { server <- s.Handshake() }()
@@ -130,7 +140,9 @@ func TestASignerKeepsItsDigest(t *testing.T) {
 	key.given = func(digest []byte) { kept, then = digest, bytes.Clone(digest) }
 	for range 2 {
 		c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
+		key.inUse.Store(true)
 		clientErr, serverErr := shake(c, s)
+		key.inUse.Store(false)
 		require.NoError(t, clientErr)
 		require.NoError(t, serverErr)
 		c.Close()
@@ -171,6 +183,7 @@ func TestStepsOfAKeyThatSignsElsewhereAreBounded(t *testing.T) {
 	})
 	newServer, err := openssl.NewServerSigning(spine().Endpoint(cert, clientName), 1)
 	require.NoError(t, err)
+	key.inUse.Store(true)
 	shaking := func(ctx context.Context) chan error {
 		a, b := tcpPipe(t)
 		go func() { _ = tls.Client(a, loose(nil)).Handshake() }()

@@ -81,7 +81,7 @@ func (p *PKI) template(name string) *x509.Certificate {
 		SerialNumber: big.NewInt(p.serial),
 		Subject:      pkix.Name{Organization: []string{"nhs"}, CommonName: name},
 		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
+		NotAfter:     time.Now().AddDate(1, 0, 0),
 	}
 }
 

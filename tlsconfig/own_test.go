@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tlsconfig_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A token signs by PKCS #1 v1.5 alone.
+type token struct{ crypto.Signer }
+
+func (k token) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, pss := opts.(*rsa.PSSOptions); pss {
+		return nil, errors.New("the token has no RSASSA-PSS")
+	}
+	return k.Signer.Sign(random, digest, opts)
+}
+
+func TestOwnKeyIsTriedWhenTheEndpointIsBuilt(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	build := func(change func(*tls.Certificate)) error {
+		cert := s.subCA.issue(t, providerName)
+		change(&cert)
+		e := s.endpoint(t, providerName, sspName)
+		e.Certificate = tlsconfig.StaticCertificate(cert)
+		_, err := e.ServerConfig()
+		return err
+	}
+	pkcs1 := []tls.SignatureScheme{tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}
+	assert.ErrorContains(t, build(func(c *tls.Certificate) { c.PrivateKey = token{c.PrivateKey.(crypto.Signer)} }), "RSASSA-PSS")
+	assert.NoError(t, build(func(c *tls.Certificate) {
+		c.PrivateKey, c.SupportedSignatureAlgorithms = token{c.PrivateKey.(crypto.Signer)}, pkcs1
+	}))
+	assert.ErrorContains(t, build(func(c *tls.Certificate) {
+		damaged := *c.PrivateKey.(*rsa.PrivateKey)
+		damaged.D = new(big.Int).Add(damaged.D, big.NewInt(2))
+		damaged.Primes, damaged.Precomputed = nil, rsa.PrecomputedValues{}
+		c.PrivateKey = &damaged
+	}), "signature")
+}
+
+func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	cert := s.subCA.issue(t, providerName)
+	fail := func() (*tls.Certificate, error) { return &cert, nil }
+	e, log := s.endpoint(t, providerName, sspName), new(logged)
+	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	e.Certificate = func(context.Context) (*tls.Certificate, error) { return fail() }
+	cfg, err := e.ServerConfig()
+	require.NoError(t, err)
+	for _, broken := range []func() (*tls.Certificate, error){
+		func() (*tls.Certificate, error) { return nil, errors.New("the store is locked") },
+		func() (*tls.Certificate, error) { panic("broken") },
+	} {
+		fail = broken
+		for range 2 {
+			got, err := cfg.GetCertificate(new(tls.ClientHelloInfo))
+			require.NoError(t, err)
+			assert.Equal(t, cert.Certificate, got.Certificate)
+		}
+	}
+	records := log.records(t)
+	require.Len(t, records, 2, "each reason once")
+	assert.Equal(t, "the store is locked", records[0]["detail"])
+	assert.Equal(t, "the source panicked: broken", records[1]["detail"])
+}
+
+func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	at := now
+	e, log := s.endpoint(t, providerName, sspName), new(logged)
+	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	e.Verifier.Time = func() time.Time { return at }
+	e.Certificate = tlsconfig.StaticCertificate(s.subCA.issue(t, providerName, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 40) }))
+	cfg, err := e.ServerConfig()
+	require.NoError(t, err)
+	levels := map[string]int{}
+	for range 43 * 24 { // an hour a step
+		_, err := cfg.GetCertificate(new(tls.ClientHelloInfo))
+		require.NoError(t, err)
+		at = at.Add(time.Hour)
+	}
+	for _, record := range log.records(t) {
+		levels[record["level"].(string)]++
+	}
+	assert.Equal(t, map[string]int{"WARN": 1 + 8, "ERROR": 3}, levels, "30 days, the last 7 days by the day, and each day after")
+}
+
+func TestHTTP2IsRefusedByClients(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.EnableHTTP2 = true
+	cert := s.subCA.issue(t, providerName)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	cfg, err := s.endpoint(t, sspName, providerName).ClientConfig()
+	require.NoError(t, err)
+	get := func(transport *http.Transport) (*http.Response, error) {
+		transport.TLSClientConfig = cfg.Clone()
+		t.Cleanup(transport.CloseIdleConnections)
+		return (&http.Client{Transport: transport}).Get(server.URL)
+	}
+	resp, err := get(new(http.Transport))
+	require.NoError(t, err)
+	assert.Equal(t, 1, resp.ProtoMajor)
+	_, err = get(http.DefaultTransport.(*http.Transport).Clone())
+	assert.ErrorContains(t, err, "ForceAttemptHTTP2")
+}
