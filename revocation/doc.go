@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package revocation tells whether a certificate has been revoked: by CRLs (RFC
-// 5280 section 6.3) and by OCSP (RFC 6960), from the network, from a cache or
-// from bytes at hand. What nobody can vouch for is refused.
+// 5280 section 6.3) and by OCSP (RFC 6960), from the network, from files, from a
+// cache or from bytes that were added. What no signed answer clears is refused.
 //
 // A [Checker] asks its sources about each certificate of a chain that has been
 // verified, and returns nil, [*RevokedError] or [*UnknownError]:
 //
-//	fetcher := &revocation.HTTPFetcher{} // reaches crl.nhs.uk only
+//	fetcher := &revocation.HTTPFetcher{} // reaches crl.nhs.uk and ocsp.nhs.uk only
 //	crls := &revocation.CRLs{Fetcher: fetcher, Cache: revocation.DirCache("/var/cache/crls")}
-//	go crls.Run(ctx) // fetches CRLs anew before their time is over
+//	go crls.Run(ctx) // looks for news, each hour if not told otherwise
 //	checker := &revocation.Checker{Sources: []revocation.Source{crls}}
 //	err := checker.Check(ctx, chain, nil)
 //
@@ -18,49 +18,151 @@
 // good answer may be where the network is down. Left as it is, a Policy is the
 // strictest.
 //
+// # A set of documents that only grows
+//
+// Whatever a source has seen, in whatever order and by whatever way, is one set of
+// signed documents. A decision is a function of that set, the chain and the time.
+// So a list that revokes is not forgotten because an older one was added, a mirror
+// lags, the process was restarted or another one shares the cache:
+//
+//   - A series is the lists of one CRL issuer, key and scope. A list is superseded
+//     by another of its series of which neither thisUpdate nor number is lower, and
+//     one is higher. Of those that are not superseded the latest decides what is
+//     good; what the others revoke is revoked, too. So a CA whose clock was fast,
+//     that signs in advance, or that begins its numbers anew takes nothing back by
+//     mistake.
+//   - A revocation counts beyond the list's nextUpdate, a good answer does not. A
+//     hold (certificateHold) is a revocation like any other, until it is released.
+//   - A permanent revocation is taken back by its own series alone; a hold also by
+//     a later, current document of the same CA, once the list with the hold has
+//     expired.
+//   - All that is known is asked before anybody is cleared, whatever the order of
+//     Sources: what one source knows to be revoked is revoked.
+//   - A key that was revoked for its compromise clears nothing.
+//
 // # CRLs
 //
 // A CRL counts for a certificate if it is signed by a key that may sign CRLs for
-// the certificate's issuer, is of the time, and is authoritative: its
+// the certificate's issuer, is current, and is authoritative: its
 // issuingDistributionPoint has a name of the distribution point in the
 // certificate, and is for certificates of its kind. That matters with partitioned
 // CRLs, as those of the NHS are: a current, properly signed CRL of the right
 // issuer but of another batch proves nothing. CRLs for some reasons only are
 // combined until all reasons are covered; indirect and delta CRLs are understood.
 //
-//   - CRLs that were given to [CRLs.Add] are kept side by side, and the newest of
-//     each scope is always consulted; the network is asked for what they leave
-//     open.
-//   - Of the names of a distribution point, http and https URLs are fetched, in
-//     their order. Others, such as ldap URLs, are passed over, and the error says
-//     so if there is nothing else.
-//   - A CRL has to be strict DER (or PEM of it) of what RFC 5280 allows, with a
-//     nextUpdate, signed with RSA or ECDSA and SHA-256 or better. One with a
-//     critical extension that is not known proves nothing about any certificate.
-//   - certificateHold is a revocation like any other. removeFromCRL takes one back,
-//     and is allowed in delta CRLs only.
-//   - A serial that is listed twice is revoked, whatever the listings say.
-//   - A revocation is believed beyond the CRL's nextUpdate, a good answer is not.
+//   - Of the names of a distribution point, http and https URLs are fetched.
+//     Others, such as ldap URLs, are passed over, and the error says so if there is
+//     nothing else; [CRLs.URLs] may name a mirror.
+//   - A CRL with a critical extension that is not known proves nothing about any
+//     certificate.
+//   - A serial that is listed twice is revoked, whatever the listings say;
+//     removeFromCRL is allowed in delta CRLs only.
 //   - A delta CRL that is to be had is used. One that is not takes nothing from
 //     the complete CRL, which counts until its own nextUpdate.
 //   - A certificate of a CRL issuer that is not in the chain comes from
-//     CRLs.Issuers, needs a path to the chain's own root, and must not be revoked.
-//   - A CRL issuer whose certificate is on no CRL but its own is believed when it
-//     says that it is not revoked, as RFC 5280 has it, unless a CRL that is kept
-//     says otherwise.
-//   - Names are compared by RFC 5280 section 7.1, that is, without regard to case,
-//     spacing and string type. URLs are compared octet by octet. Where it cannot be
-//     told whether an entry of an indirect CRL is of the certificate's issuer, it is.
+//     [CRLs.Issuers], needs a path to the chain's own root, and must not be revoked.
+//   - Names are compared by RFC 5280 sections 7.1 and 7.4: without regard to case,
+//     spacing and string type; URLs without regard to the case of scheme and host,
+//     the default port, percent-encoding and dot segments. Where it cannot be told
+//     whether an entry of an indirect CRL is of the certificate's issuer, it is.
 //
-// A CRL of a million entries is loaded in about one and a half times the time that
-// hashing it takes, with two processors (BenchmarkLoad), and kept in about 6 octets
-// an entry beside the serials.
+// Documents are read as strict DER, signed with RSA or ECDSA and SHA-256 or
+// better. More is taken where it has one meaning only and real CAs write it:
+//
+//   - a GeneralizedTime before 2050 (RFC 5280 section 5.1.2.4: both forms must be
+//     processed)
+//   - an empty revokedCertificates or crlEntryExtensions
+//   - a reasonCode that is absent or unspecified
+//   - the default version written out in an OCSP response, and one answer given
+//     twice, by SHA-1 and by SHA-256
+//   - CRL files with several PEM blocks, text between them and a byte order mark
+//
+// # What is asked when
+//
+//   - At first use: the URLs of the certificate's distribution points, or its
+//     responder. The lists of a chain are asked for together. The URLs of one point
+//     have a head start of a second each, and the first that decides ends the
+//     wait. Nobody waits for one attempt longer than five seconds.
+//   - Again within [CRLs.Refresh] or [OCSP.Refresh], an hour if not set, fetching
+//     included: every URL, since the first of two mirrors may be behind. Run does
+//     it, and asks for what runs out sooner before it does. Without Run, a check
+//     that finds a look overdue begins it and does not wait.
+//   - Conditionally, where the server gave validators; once a day, and when the
+//     document has run out, as a whole and with Cache-Control: no-cache.
+//   - After a failure: 15 seconds after the start of the last attempt, where a check
+//     has nothing to go by. Run on its own asks what goes on failing less and less
+//     often, each five minutes at the least, and heeds Retry-After.
+//   - The Cache: at first use, with a second for it, and at each look.
+//   - [CRLs.Files]: at first use and each minute.
+//   - From the start, whether or not a certificate names them: [CRLs.URLs].
+//
+// Times are those of the wall clock. A machine that was suspended finds out within
+// a minute that its looks are old, and a clock that was set back keeps neither a
+// failure nor a look.
+//
+// # In an outage
+//
+// What is known and current answers; nobody waits. When it runs out, certificates
+// are refused with an [*UnknownError] that says what each URL answered, and are
+// accepted again within 15 seconds of the outage's end. [Policy] can allow an answer
+// that ran out less than MaxStale ago, with a warning in the log for each use; a
+// certificate that was never cleared, or that was last known as revoked, is refused
+// all the same. A restart during an outage changes nothing if there is a Cache.
+//
+// A URL, a cache or a Fetcher that hangs costs a check with an answer at hand
+// nothing, but for the first look at a delta CRL or at a source ahead of the one
+// that answers: a second, once for each host.
+//
+// # How to see it
+//
+// [CRLs.State] and [OCSP.State] tell each document that is known, whether it decides
+// or only stands, and when each URL was last looked after, will be again, and what
+// was wrong. The example of CRLs.State is a readiness check; examples/metrics is a
+// Prometheus collector. Two alerts are enough: a look that is older than twice
+// Refresh, and a list that decides and runs out in less than the time it takes to
+// mend the network.
+//
+// The Logger tells of a list that was replaced, of a CA whose numbers and times run
+// against each other, and of each attempt that failed; [Checker.Record] of every
+// decision.
+//
+// # What to set
+//
+//   - Let the network through to the hosts of the certificates' URLs. [HTTPFetcher]
+//     asks no others: name them with [AllowHosts], or go to a mirror with Rewrite.
+//   - Give every CRLs and OCSP a Cache: [DirCache] on a volume that survives a
+//     restart, mode 0700, or one that a fleet shares.
+//   - Have Run going, also for lists that take longer than a handshake has.
+//   - [Policy.MaxAge] where a CA's lists are valid for months and the guidance wants
+//     younger ones. Refresh need not be shorter than an hour for lists of a day.
+//   - OCSP.NoNonce where responders sign in advance, as those of large CAs do.
+//
+// # Taking a document out
+//
+// What a CA has signed counts until it is superseded, also if the CA did not mean
+// it. State names the list that refuses, by Source and Number. The CA's way out is
+// to issue a later list. A person's is to stop every process that shares the Cache,
+// remove the entry or the whole Cache, the file of [CRLs.Files] and what the program
+// gives to Add, and start them again: what one of them still knows it puts back.
 //
 // # Warm and cold
 //
-// An answer is kept, and given again without a lock or an allocation, until
-// something that it rests on changes: a CRL or a response is replaced or added, or
-// its time or that of its signer's certificate is over. So a handshake, resumed or not, costs
-// the network nothing once the first has been made, provided that Run keeps the
-// documents fresh.
+// An answer is given again without a lock or an allocation, until something that
+// it rests on changes: a document comes, or one begins or ends to be current. So a
+// handshake, resumed or not, costs the network nothing once the first has been
+// made, provided that Run keeps the documents current.
+//
+// # Where things are
+//
+//	revocation            the Checker, its sources, fetching by HTTP, the Cache, errors, state
+//	internal/der          strict DER: names, times, extensions, algorithms
+//	internal/crl          one CRL: read, index, what it covers, who may have signed it
+//	internal/ocsp         one OCSP response and request, likewise
+//	internal/known        the set: series, what counts, what may be forgotten; the decision
+//	internal/fetch        asking: once, with head starts, again when due; of bytes only
+//	revocationtest        an authority for tests, with faults on demand
+//
+// The rooms below import downwards only, and none but fetch waits for anything. The
+// rules of RFC 5280 section 6.3.3 are read in internal/crl/covers.go and
+// internal/known/decide.go.
 package revocation
