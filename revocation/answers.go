@@ -36,6 +36,20 @@ type asking struct {
 	// chain is all of the chain, for whose certificates below the one in question
 	// documents are asked for at the same time.
 	chain []*x509.Certificate
+
+	// checker is whose sources are asked, before anything is waited for, whether
+	// one of those certificates is known to be revoked; nil: none.
+	checker *Checker
+}
+
+// refused reports whether a certificate of the chain below the one in question is
+// known to be revoked, so that nothing need be waited for.
+func (how *asking) refused(ctx context.Context, q *Query) bool {
+	if how.checker == nil {
+		return false
+	}
+	_, revoked := how.checker.revokedBelow(ctx, how.chain, len(how.chain)-len(q.Path), q.At)
+	return revoked != nil
 }
 
 // An answer is an earlier decision. It stands, for the same path, as long as

@@ -62,10 +62,34 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 			q.Stapled = stapled
 		}
 		if err := c.check(ctx, q, chain); err != nil {
+			if _, unknown := errors.AsType[*UnknownError](err); unknown {
+				err = c.below(ctx, chain, i, at, err)
+			}
 			return err
 		}
 	}
 	return nil
+}
+
+// below returns why a chain is refused of whose certificate i nothing is known: a
+// certificate below it that a source has at hand as revoked comes first, since no
+// answer about the one above takes that back.
+func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
+	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
+		return c.refuse(ctx, &tally{q: &q}, revoked)
+	}
+	return unknown
+}
+
+// revokedBelow asks what is at hand about the certificates of a chain below one.
+func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) (Query, *Statement) {
+	for i--; i >= 0; i-- {
+		q := Query{Path: chain[i:], At: at}
+		if revoked, _ := c.atHand(ctx, q, asking{maxAge: c.Policy.MaxAge}, -1); revoked != nil {
+			return q, revoked
+		}
+	}
+	return Query{}, nil
 }
 
 // refuseMisuse finds what no source needs to be asked about.
@@ -103,7 +127,7 @@ type tally struct {
 // before any good answer counts, whatever the order of the sources: what one of
 // them knows to be revoked is revoked.
 func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) error {
-	how := asking{chain: chain, maxAge: c.Policy.MaxAge}
+	how := asking{chain: chain, checker: c, maxAge: c.Policy.MaxAge}
 	if c.Policy.Unknown == Allow {
 		how.maxStale = c.Policy.MaxStale
 	}

@@ -168,7 +168,7 @@ func single(watches []*fetch.Watch) (groups [][]*fetch.Watch) {
 // fetch asks for what the decision lacks, and begins the looks that are due.
 func (i *crlInquiry) fetch(ctx context.Context) {
 	s := i.source
-	if i.d.Status == known.StatusUndecided {
+	if i.d.Status == known.StatusUndecided && !i.how.refused(ctx, i.q) {
 		i.fetchMissing(ctx)
 	}
 	if i.d.Status == known.StatusGood {

@@ -236,7 +236,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) known.Trust {
 		switch {
 		case knows:
 			how := how
-			how.atHand, how.chain = how.atHand || !ask, nil
+			how.atHand, how.chain, how.checker = how.atHand || !ask, nil, nil
 			a, err = source.ask(ctx, own, how)
 		case ask:
 			a, err = s.ResponderStatus.Status(ctx, own)

@@ -156,7 +156,7 @@ func (i *ocspInquiry) fetch(ctx context.Context) {
 	for _, w := range slices.Concat(i.responders, i.entry) {
 		w.Used()
 	}
-	if i.v.Status == known.StatusUndecided || i.expired() {
+	if (i.v.Status == known.StatusUndecided || i.expired()) && !i.how.refused(ctx, i.q) {
 		groups := slices.DeleteFunc([][]*fetch.Watch{i.responders, i.entry}, func(g []*fetch.Watch) bool { return len(g) == 0 })
 		most, wait := patience(&s.asker, groups, i.how, i.lasting(), i.v.Expires)
 		switch {

@@ -62,7 +62,7 @@ type Document struct {
 
 	mu             sync.Mutex
 	etag, modified string    // of what was delivered last
-	whole          time.Time // when it was
+	whole          time.Time // of the last request without validators
 }
 
 // Do makes one request, or two if the first is answered by "not modified" though
@@ -109,7 +109,10 @@ func (d *Document) Do(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	d.etag, d.modified, d.whole = response.ETag, response.LastModified, start
+	d.etag, d.modified = response.ETag, response.LastModified
+	if request.ETag == "" && request.LastModified == "" {
+		d.whole = start
+	}
 	d.mu.Unlock()
 	return nil
 }
