@@ -6,6 +6,12 @@
 //	consumer -url URL [-ssp URL] -cert FILE -key FILE -roots FILE -subcas FILE [-fqdn NAME] [-crl FILE]... [-fetch]
 //	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID|-sds URL [-owner ODS] [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
 //
+//	consumer -nrl URL -patient NHSNUMBER [-nrl-asid ASID] [-retrieve N|all] ...
+//
+// With -nrl, in place of -url, it searches the pointers of a patient there, prints
+// them as a table (type, custodian, format, URL; -fqdn then has the NRL's name, too),
+// and retrieves the Nth record, or all, as above.
+//
 // With -sds the directory's FHIR service finds the provider's ASID, by the
 // organisation that holds the record: -owner, or the first part of the URL's path.
 //
@@ -16,12 +22,15 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -38,6 +47,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("consumer", flag.ContinueOnError)
 	end.Register(flags, "server", "default: the host that is called")
 	record := flags.String("url", "", "the record's `URL`")
+	var patient patientSearch
+	flags.StringVar(&patient.nrl, "nrl", "", "the `URL` of an NRL whose pointers are searched, such as https://nrl.test/STU3")
+	flags.StringVar(&patient.self, "nrl-asid", "999999999999", "the NRL's `ASID`")
+	flags.StringVar(&patient.nhsNumber, "patient", "", "the `NHSNUMBER` of the patient whose pointers are searched")
+	flags.StringVar(&patient.retrieve, "retrieve", "", "the `N`umber of the record to retrieve, or all")
+	logFile := flags.String("audit", "", "`FILE` to which the audit records are added, one JSON line for each request")
 	ssp := flags.String("ssp", "", "the proxy's `URL`; empty: the provider is called itself")
 	var engine endpoint.Engine
 	engine.Register(flags)
@@ -81,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if t.To, err = find(ctx, &sds, *owner, t.Interaction, *record); err != nil {
 			return fmt.Errorf("-sds: %w", err)
 		}
-	} else if t.To, err = asid.ParseID(*to); err != nil {
+	} else if t.To, err = asid.ParseID(*to); err != nil && (*to != "" || patient.nrl == "" || patient.retrieve != "") {
 		return fmt.Errorf("-to: %w", err)
 	}
 	if t.Claims.Organization, err = asid.ParseODSCode(*ods); err != nil {
@@ -99,7 +114,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return fmt.Errorf("-ssp: %w", err)
 		}
 	}
-	return retrieve(ctx, t, *record, stdout, stderr)
+	if *logFile != "" {
+		file, err := os.OpenFile(*logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("-audit: %w", err)
+		}
+		defer file.Close()
+		t.Logger = slog.New(slog.NewJSONHandler(file, nil))
+	}
+	if patient.nrl == "" {
+		return retrieve(ctx, t, *record, stdout, stderr)
+	}
+	if *record != "" {
+		return errors.New("-nrl and -url are not for both at once")
+	}
+	return patient.run(ctx, *t, stdout, stderr, func(ctx context.Context, record string) error {
+		return retrieve(ctx, t, record, stdout, stderr)
+	})
 }
 
 // find returns the ASID of the record's provider.
