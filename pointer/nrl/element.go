@@ -10,7 +10,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -165,7 +164,7 @@ func jsonMembers(dec *jsontext.Decoder) ([]*element, error) {
 // isValue tells the texts that XML can have as values, too.
 func isValue(s string) bool {
 	for _, r := range s {
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF || r == utf8.RuneError {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
 			return false
 		}
 	}
@@ -226,6 +225,9 @@ func parseXML(dec *xml.Decoder) (*element, error) {
 				parent := open[len(open)-1]
 				if parent.value != "" {
 					return nil, errForm // an extension of a primitive
+				}
+				if (e.name == "id" || e.name == "url") && parent.find(e.name) != nil {
+					return nil, errForm // as an attribute and as an element: one name twice in JSON
 				}
 				e.list = isList(parent.name, e.name)
 				parent.children = append(parent.children, e)

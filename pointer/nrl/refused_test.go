@@ -3,7 +3,10 @@
 package nrl_test
 
 import (
+	"encoding/json"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,6 +39,13 @@ func TestCreatesAreRefused(t *testing.T) {
 			"a name that is markup":        replaced(`"display": "Care plan"`, `"x/><custodian/><x": "y"`, `<display value="Care plan"/>`, `<x_y value="z"/>`),
 			"an element without value":     replaced(`"display": "Care plan"`, `"display": ""`, `<display value="Care plan"/>`, `<display/>`),
 			"a value that XML cannot have": replaced(`"display": "Care plan"`, `"display": "\u0007"`, `<display value="Care plan"/>`, `<display value="&#7;"/>`),
+			"a date that no calendar has":  replaced("2026-02-03T09:00:00+00:00", "2026-02-30T09:00:00+00:00", "2026-02-03T09:00:00+00:00", "2026-02-30T09:00:00+00:00"),
+			"a date in words":              replaced("2026-02-03T09:00:00+00:00", "yesterday", "2026-02-03T09:00:00+00:00", "yesterday"),
+			"a time without a zone":        replaced("2026-02-03T09:00:00+00:00", "2026-02-03T09:00:00", "2026-02-03T09:00:00+00:00", "2026-02-03T09:00:00"),
+			"a script as the record's URL": replaced("https://records.example.nhs.uk/plans/0001.pdf", "javascript:alert(1)", "https://records.example.nhs.uk/plans/0001.pdf", "javascript:alert(1)"),
+			"a relative URL of a record":   replaced("https://records.example.nhs.uk/plans/0001.pdf", "/plans/0001.pdf", "https://records.example.nhs.uk/plans/0001.pdf", "/plans/0001.pdf"),
+			"a record over HTTP":           replaced("https://records.", "http://records.", "https://records.", "http://records."),
+			"a media type that is none":    replaced("application/pdf", "a pdf", "application/pdf", "a pdf"),
 			"a null":                       replaced(`"display": "Care plan"`, `"display": null`, `<display value="Care plan"/>`, `<display value=""/>`),
 		} {
 			if name == "no type" && format == "xml" {
@@ -120,4 +130,71 @@ func TestIfMatch(t *testing.T) {
 		r.Header["If-Match"] = c.lines
 		assert.Equal(t, c.want, i.serve(r).Code, c.lines)
 	}
+}
+
+func TestAnswersNameTheBase(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	body := example(t, "create-stu3.json")
+	for _, host := range []string{"nrl\xff.example", "a b", "", "x/y", "u@h"} {
+		r := i.request("POST", collection, "json", body)
+		r.Host = host
+		assert.Equal(t, 400, i.serve(r).Code, "%q", host)
+	}
+	assert.Contains(t, i.send("GET", query("subject", patient), "json", "").Body.String(), `"total":0`, "refused before anything was changed")
+
+	base, err := url.Parse("https://nrl.public.example/api/STU3")
+	require.NoError(t, err)
+	i.store.Base = base
+	r := i.request("POST", collection, "json", body)
+	r.Host = "internal"
+	w := i.serve(r)
+	require.Equal(t, 201, w.Code)
+	assert.True(t, strings.HasPrefix(w.Header().Get("Location"), "https://nrl.public.example/api/STU3/DocumentReference/"))
+	assert.Contains(t, i.send("GET", query("subject", patient), "json", "").Body.String(), `"fullUrl":"`+w.Header().Get("Location"))
+}
+
+func TestAnswersAreInAFormatThatIsServed(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	at := i.create(t, "json", example(t, "create-stu3.json"))
+	for _, target := range []string{at + "?_format=turtle", query("subject", patient, "_format", "turtle")} {
+		assert.Equal(t, 415, i.send("GET", target, "json", "").Code)
+	}
+	r := i.request("DELETE", at, "json", "")
+	r.Header.Set("Accept", "text/html")
+	assert.Equal(t, 415, i.serve(r).Code)
+	assert.Equal(t, 200, i.send("GET", at, "json", "").Code, "refused before anything was changed")
+}
+
+func TestMetadataSaysWhatTheStoreDoes(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	for path, version := range map[string]string{"/STU3/metadata": "3.0.1", "/R4/metadata": "4.0.1"} {
+		w := i.send("GET", path, "json", "")
+		assert.Equal(t, 200, w.Code)
+		assert.Contains(t, w.Body.String(), `"fhirVersion":"`+version+`"`)
+		assert.Contains(t, w.Body.String(), `"rest":[{"mode":"server","resource":[{"type":"DocumentReference","interaction":[{"code":"read"}`)
+	}
+}
+
+func TestXMLHasTheElementsInTheOrderOfTheSchema(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	var resource map[string]any // marshalled in the order of the alphabet
+	require.NoError(t, json.Unmarshal([]byte(example(t, "create-stu3.json")), &resource))
+	body, err := json.Marshal(resource)
+	require.NoError(t, err)
+	answered := i.send("GET", i.create(t, "json", string(body)), "xml", "").Body.String()
+	want := i.send("GET", i.create(t, "xml", strings.ReplaceAll(example(t, "create-stu3.xml"), newValue, oldValue)), "xml", "").Body.String()
+	names := regexp.MustCompile(`</?([a-zA-Z]+)`)
+	assert.Equal(t, names.FindAllString(want, -1), names.FindAllString(answered, -1))
+}
+
+// One provider's resource must not make the answer to a search unreadable.
+func TestAnAttributeIsNotThereAsAnElementToo(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	body := strings.Replace(example(t, "create-stu3.xml"), "<attachment>", `<attachment id="a"><id value="b"/>`, 1)
+	assert.Equal(t, 400, i.send("POST", collection, "xml", body).Code)
 }

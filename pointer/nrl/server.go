@@ -17,9 +17,17 @@ import (
 
 // ServeHTTP answers one request. A change is refused unless [pointer.Guard] has
 // decided on it. The answers' URLs begin with https, the request's Host and the
-// path before DocumentReference.
+// path before DocumentReference, unless Base is set.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	base, id := placeOf(r)
+	if !outcome.Acceptable(r) {
+		fail(w, r, &pointer.ChangeError{Rule: pointer.RuleMediaType, Detail: "of the answer is none that is served"})
+		return
+	}
+	if r.Method == http.MethodGet && path.Base(r.URL.Path) == "metadata" {
+		s.metadata(w, r)
+		return
+	}
+	base, id := s.placeOf(r)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		s.change(w, r, base)
 		return
@@ -38,14 +46,14 @@ const documentReference = "DocumentReference"
 
 // placeOf returns the absolute URL of all pointers, and the id of one if r's path
 // has it; no URL if the path leads elsewhere.
-func placeOf(r *http.Request) (base, id string) {
+func (s *Store) placeOf(r *http.Request) (base, id string) {
 	dir, last := path.Split(r.URL.Path)
 	// Before the other, as asid has it: what it took for a read is not to be a search.
 	if strings.HasSuffix(dir, "/"+documentReference+"/") {
-		return "https://" + r.Host + strings.TrimSuffix(dir, "/"), last
+		return s.collectionURL(r, strings.TrimSuffix(dir, "/")), last
 	}
 	if last == documentReference {
-		return "https://" + r.Host + r.URL.Path, ""
+		return s.collectionURL(r, r.URL.Path), ""
 	}
 	return "", ""
 }
@@ -66,6 +74,10 @@ func (s *Store) read(w http.ResponseWriter, r *http.Request, id string) {
 
 // change makes the change that the guard has decided on.
 func (s *Store) change(w http.ResponseWriter, r *http.Request, base string) {
+	if base == "" { // before anything is changed: the answer has a URL in it
+		fail(w, r, &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a Host or a path that can be no URL of a DocumentReference"})
+		return
+	}
 	d, decided := pointer.DecisionFrom(r.Context())
 	if !decided {
 		fail(w, r, &asid.ConfigError{Field: "Store", Detail: "got a change that no pointer.Guard has decided on"})
@@ -121,6 +133,9 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if p.Status != current {
 		return nil, invalid("status", "of a new pointer is not current")
 	}
+	if err := resource.conforms(); err != nil {
+		return nil, err
+	}
 	nhsNumber, found := strings.CutPrefix(p.Subject, spine.PatientURL)
 	if !found {
 		return nil, invalid("subject", "does not refer to "+spine.PatientURL+"[NHS number]")
@@ -133,12 +148,19 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if m := resource.find("meta"); m != nil {
 		m.children = m.without("versionId", "version", "lastUpdated")
 	}
+	if resource.find("date") == nil { // STU3: when the NRL took it
+		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
+	}
+	resource.sortElements(rootOrder)
 	return k, nil
 }
 
+// instant is the layout of FHIR's instants.
+const instant = "2006-01-02T15:04:05.000Z"
+
 // full is the resource with what the store says of it.
 func (k *revision) full() *element {
-	meta := group("meta", text("versionId", k.pointer.Version), text("lastUpdated", k.updated.UTC().Format("2006-01-02T15:04:05.000Z")))
+	meta := group("meta", text("versionId", k.pointer.Version), text("lastUpdated", k.updated.UTC().Format(instant)))
 	if m := k.resource.find("meta"); m != nil {
 		meta.children = append(meta.children, m.children...)
 	}

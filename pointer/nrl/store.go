@@ -4,6 +4,7 @@ package nrl
 
 import (
 	"context"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -18,6 +19,10 @@ type Store struct {
 	// MaxBytes bounds what is stored, in bytes of the resources; zero or less: 64
 	// MiB. What does not fit is refused.
 	MaxBytes int64
+
+	// Base is the URL before DocumentReference in the answers; nil: https, the
+	// request's Host and the path of the request before DocumentReference.
+	Base *url.URL
 
 	// Time is the clock; nil: time.Now.
 	Time func() time.Time

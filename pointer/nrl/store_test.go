@@ -212,6 +212,11 @@ func TestAnswersInTheOtherFormat(t *testing.T) {
 			delete(m, "id")
 			maps.DeleteFunc(m["meta"].(map[string]any), func(name string, _ any) bool { return name != "profile" })
 		}
+		if version == "stu3" { // the NRL's to say
+			assert.NotEqual(t, want["indexed"], got["indexed"])
+			assert.Contains(t, w.Body.String(), `"lastUpdated":"`+got["indexed"].(string)+`"`)
+			sent, got["indexed"] = got["indexed"].(string), want["indexed"]
+		}
 		assert.Equal(t, want, got)
 		_, err := fhir.UnmarshalDocumentReference(w.Body.Bytes())
 		assert.NoError(t, err)
@@ -221,7 +226,8 @@ func TestAnswersInTheOtherFormat(t *testing.T) {
 		p, err := pointer.Parse("application/fhir+xml", w.Body.Bytes())
 		require.NoError(t, err, w.Body.String())
 		assert.Equal(t, ods(t, "A81001"), p.Custodian)
-		body := strings.Join(strings.Fields(example(t, "create-"+version+".xml")), "")
+		body := strings.ReplaceAll(example(t, "create-"+version+".xml"), `indexed value="2026-02-03T10:15:00+00:00"`, `indexed value="`+sent+`"`)
+		body = strings.Join(strings.Fields(body), "")
 		_, body, _ = strings.Cut(body, "</meta>")
 		answered := strings.Join(strings.Fields(strings.ReplaceAll(w.Body.String(), `"></`, `"/></`)), "")
 		_, answered, _ = strings.Cut(answered, "</meta>")

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nrl
+
+import (
+	"mime"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// The orders in which XML has the elements of a DocumentReference, and of what is
+// in it (FHIR's schemas are sequences). No two types of the second disagree.
+var (
+	rootOrder = []string{"id", "meta", "language", "text", "extension", "masterIdentifier", "identifier", "status", "docStatus", "type", "class",
+		"category", "subject", "created", "indexed", "date", "author", "authenticator", "custodian", "relatesTo", "description", "securityLabel",
+		"content", "context"}
+	innerOrder = []string{"id", "extension", "versionId", "lastUpdated", "source", "profile", "security", "tag", "reference", "use", "type",
+		"identifier", "ref", "system", "version", "value", "code", "target", "encounter", "event", "period", "assigner", "coding", "text", "display",
+		"userSelected", "contentType", "language", "data", "url", "size", "hash", "title", "creation", "attachment", "format", "facilityType",
+		"practiceSetting", "sourcePatientInfo", "related", "start", "end"}
+)
+
+// sortElements brings e's elements, and those in them, into FHIR's order. What
+// has no place in it goes last.
+func (e *element) sortElements(order []string) {
+	rank := func(c *element) int {
+		if i := slices.Index(order, c.name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(e.children, func(a, b *element) int { return rank(a) - rank(b) })
+	for _, c := range e.children {
+		c.sortElements(innerOrder)
+	}
+}
+
+var (
+	// FHIR STU3 and R4, datatypes, "Primitive Types".
+	instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
+	dateForms   = []string{"2006", "2006-01", "2006-01-02"}
+	codeForm    = regexp.MustCompile(`^\S+( \S+)*$`)
+)
+
+func isInstant(s string) bool {
+	_, err := time.Parse(time.RFC3339Nano, s)
+	return err == nil && instantForm.MatchString(s)
+}
+
+func isDateTime(s string) bool {
+	return isInstant(s) || slices.ContainsFunc(dateForms, func(form string) bool {
+		_, err := time.Parse(form, s)
+		return err == nil
+	})
+}
+
+// isRecordURL tells the URLs of records: absolute, over https or through the SSP.
+func isRecordURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "ssp") && u.Host != "" && u.User == nil
+}
+
+func isMediaType(s string) bool {
+	_, _, err := mime.ParseMediaType(s)
+	return err == nil
+}
+
+// conforms checks the primitives of a new pointer that have a form.
+func (e *element) conforms() error {
+	for _, c := range e.children {
+		ok := true
+		switch c.name {
+		case "indexed":
+			ok = isInstant(c.value)
+		case "created", "creation", "date", "start", "end":
+			ok = e.name == "extension" || isDateTime(c.value)
+		case "contentType":
+			ok = isMediaType(c.value)
+		case "url":
+			ok = e.name != "attachment" || isRecordURL(c.value)
+		case "code":
+			ok = len(c.children) > 0 || codeForm.MatchString(c.value)
+		}
+		if !ok {
+			return invalid(c.name, "has not the form that FHIR gives it there")
+		}
+		if err := c.conforms(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
