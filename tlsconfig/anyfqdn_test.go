@@ -35,10 +35,10 @@ func TestAllowAnyFQDN(t *testing.T) {
 	}
 
 	end := pki.Endpoint("server.nhs.uk")
-	require.Error(t, end.Validate(x509.ExtKeyUsageServerAuth), "a server that names nobody")
+	require.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names nobody")
 	end.Verifier.AllowAnyFQDN = true
-	assert.NoError(t, end.Validate(x509.ExtKeyUsageServerAuth))
-	assert.Error(t, end.Validate(x509.ExtKeyUsageClientAuth), "a client")
+	assert.NoError(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)))
+	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageClientAuth)), "a client")
 	end.Verifier.FQDNs = []string{"ssp.nhs.uk"}
-	assert.Error(t, end.Validate(x509.ExtKeyUsageServerAuth), "a server that names somebody too")
+	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names somebody too")
 }

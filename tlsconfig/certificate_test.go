@@ -63,7 +63,7 @@ func TestAnOwnCertificateThatPeersWouldRefuseIsRefusedWhenTheConfigIsBuilt(t *te
 		t.Run(test.name, func(t *testing.T) {
 			e := s.endpoint(t, providerName, sspName)
 			e.Certificate = test.source
-			validated := e.Validate(x509.ExtKeyUsageServerAuth)
+			_, validated := e.Check(x509.ExtKeyUsageServerAuth)
 			cfg, err := e.ServerConfig()
 			if test.want == "" {
 				require.NoError(t, err)
@@ -207,4 +207,4 @@ func TestCertificateFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	})
 }
 
-func justErr(_ *tls.Certificate, err error) error { return err }
+func justErr[T any](_ T, err error) error { return err }

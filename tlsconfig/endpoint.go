@@ -99,24 +99,17 @@ func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// build validates e, asks Certificate once, and returns a copy of e with the
-// suites of crypto/tls.
+// build checks e and keeps the suites that crypto/tls has.
 func (e *Endpoint) build(own x509.ExtKeyUsage) (*Endpoint, *ownCertificate, []Suite, error) {
-	cert, certErr := e.newOwn(own)
-	if err := errors.Join(e.validatePolicy(own), certErr); err != nil {
-		return nil, nil, nil, err
-	}
-	suites, err := narrow(e.Suites)
+	end, err := e.Check(own)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	suites = slices.DeleteFunc(suites, func(s Suite) bool { return !s.Native() })
+	suites := slices.DeleteFunc(end.Suites(), func(s Suite) bool { return !s.Native() })
 	if len(suites) == 0 {
 		return nil, nil, nil, fmt.Errorf("crypto/tls has none of the suites %v; tlsconfig/openssl has", e.Suites)
 	}
-	built := *e
-	built.Verifier.FQDNs = slices.Clone(e.Verifier.FQDNs)
-	return &built, cert, suites, nil
+	return end.endpoint, end.own, suites, nil
 }
 
 // config returns what servers and clients have in common.
@@ -156,16 +149,6 @@ func (e *Endpoint) verifyConnection(peer x509.ExtKeyUsage, suites []Suite) func(
 		}
 		return e.VerifyPeer(context.Background(), p)
 	}
-}
-
-// Validate finds what is missing or wrong in e before it is used: an engine
-// calls it when it is built. own is what this end uses its certificate for,
-// x509.ExtKeyUsageServerAuth for a server and x509.ExtKeyUsageClientAuth for a
-// client. Certificate is asked once. Which suites the engine has is for the
-// engine to see.
-func (e *Endpoint) Validate(own x509.ExtKeyUsage) error {
-	_, certErr := e.newOwn(own)
-	return errors.Join(e.validatePolicy(own), certErr)
 }
 
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {

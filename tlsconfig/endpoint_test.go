@@ -57,12 +57,12 @@ func TestAnEndpointThatLacksSomethingIsNotBuilt(t *testing.T) {
 		})
 	}
 	t.Run("a side", func(t *testing.T) {
-		require.ErrorContains(t, s.endpoint(t, providerName, sspName).Validate(x509.ExtKeyUsageAny), "either a server or a client")
+		require.ErrorContains(t, justErr(s.endpoint(t, providerName, sspName).Check(x509.ExtKeyUsageAny)), "either a server or a client")
 	})
 	t.Run("a suite of crypto/tls, for another engine", func(t *testing.T) {
 		e := s.endpoint(t, providerName, sspName)
 		e.Suites = []tlsconfig.Suite{tlsconfig.DHE_RSA_AES256_SHA}
-		require.NoError(t, e.Validate(x509.ExtKeyUsageServerAuth))
+		require.NoError(t, justErr(e.Check(x509.ExtKeyUsageServerAuth)))
 	})
 }
 

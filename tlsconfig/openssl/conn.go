@@ -197,8 +197,8 @@ func (c *Conn) verify(ctx context.Context, s *session) error {
 		c.log(ctx, err) // for the verifier, which logs the others, has not seen it
 		return err
 	}
-	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.peerUsage(), ServerName: c.name, OCSPResponse: stapled}
-	if err := c.end.endpoint.VerifyPeer(ctx, p); err != nil {
+	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.checked.PeerUsage(), ServerName: c.name, OCSPResponse: stapled}
+	if err := c.end.checked.VerifyPeer(ctx, p); err != nil {
 		return err
 	}
 	c.state.PeerCertificates, c.state.OCSPResponse = chain, stapled

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -23,16 +22,15 @@ import (
 // end is what all connections of a Listener or a Dialer share.
 type end struct {
 	lib      *library
-	endpoint *tlsconfig.Endpoint
+	checked  *tlsconfig.End
+	endpoint *tlsconfig.Endpoint // checked's
 	server   bool
 	suites   []tlsconfig.Suite
 	signing  chan struct{} // has a place for each step of a key that signs elsewhere
 
 	mu      sync.Mutex
-	asked   *tls.Certificate // what the source gave last
-	current *sslContext      // presents that, or the last one that was fit
-
-	lastNote atomic.Pointer[string]
+	refused *tls.Certificate // fit to be presented, but not in libssl's view
+	current *sslContext
 }
 
 // newEnd checks everything that can be checked before the first connection.
@@ -44,46 +42,27 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 	if e == nil {
 		return nil, errors.New("no endpoint")
 	}
-	// A copy, as the configs of crypto/tls have one: the caller may change e for
-	// the next listener.
-	own := *e
-	own.Verifier.FQDNs = slices.Clone(e.Verifier.FQDNs)
-	e = &own
-	d := &end{lib: lib, endpoint: e, server: server, suites: tlsconfig.Suites(), signing: make(chan struct{}, elsewhere)}
-	if err := e.Validate(d.ownUsage()); err != nil {
+	usage := x509.ExtKeyUsageClientAuth
+	if server {
+		usage = x509.ExtKeyUsageServerAuth
+	}
+	checked, err := e.Check(usage)
+	if err != nil {
 		return nil, err
 	}
-	if e.Suites != nil {
-		d.suites = slices.DeleteFunc(d.suites, func(s tlsconfig.Suite) bool { return !slices.Contains(e.Suites, s) })
-	}
+	d := &end{lib: lib, checked: checked, endpoint: checked.Endpoint(), server: server, suites: checked.Suites(),
+		signing: make(chan struct{}, elsewhere)}
 	if _, err := d.context(context.Background()); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *end) ownUsage() x509.ExtKeyUsage {
-	if d.server {
-		return x509.ExtKeyUsageServerAuth
-	}
-	return x509.ExtKeyUsageClientAuth
-}
-
-func (d *end) peerUsage() x509.ExtKeyUsage {
-	if d.server {
-		return x509.ExtKeyUsageClientAuth
-	}
-	return x509.ExtKeyUsageServerAuth
-}
-
-// context returns the context for the certificate and the pins of now. A new
-// certificate that is not fit to be presented leaves the one before in use.
+// context returns the context for the current certificate and pins. A new
+// certificate that libssl does not take leaves the one before in use.
 func (d *end) context(ctx context.Context) (*sslContext, error) {
-	cert, err := d.endpoint.Certificate(ctx)
-	if cert == nil {
-		if err == nil {
-			err = errors.New("the source returned neither a certificate nor an error")
-		}
+	cert, err := d.checked.Certificate(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("own certificate: %w", err)
 	}
 	var subCAs []*x509.Certificate
@@ -92,53 +71,27 @@ func (d *end) context(ctx context.Context) (*sslContext, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if cert != d.asked {
-		// What is unfit is examined again the next time: its time may come.
-		renewed, unfit := (*sslContext)(nil), d.examine(cert)
-		if unfit == nil {
-			renewed, unfit = d.newContext(cert, subCAs)
+	current := d.current
+	if current != nil && cert == d.refused {
+		cert = current.cert
+	}
+	if current != nil && current.cert == cert && slices.EqualFunc(current.subCAs, subCAs, (*x509.Certificate).Equal) {
+		return current, nil
+	}
+	renewed, err := d.newContext(cert, subCAs)
+	if err != nil && current != nil && current.cert != cert {
+		d.refused = cert
+		if logger := d.endpoint.Logger; logger != nil {
+			logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", err.Error()))
 		}
-		switch {
-		case unfit == nil:
-			// Connections that were made from the one before keep it alive.
-			d.asked, d.current = cert, renewed
-		case d.current == nil:
-			return nil, unfit
-		case err == nil:
-			err = unfit
-		}
+		renewed, err = d.newContext(current.cert, subCAs)
 	}
-	d.note(ctx, err)
-	if !slices.EqualFunc(d.current.subCAs, subCAs, (*x509.Certificate).Equal) {
-		renewed, err := d.newContext(d.current.cert, subCAs)
-		if err != nil {
-			return nil, err
-		}
-		d.current = renewed
+	if err != nil {
+		return nil, err
 	}
-	return d.current, nil
-}
-
-// examine holds a certificate to what Validate asked of the first one.
-func (d *end) examine(cert *tls.Certificate) error {
-	e := &tlsconfig.Endpoint{Certificate: tlsconfig.StaticCertificate(*cert), Verifier: d.endpoint.Verifier}
-	return e.Validate(d.ownUsage())
-}
-
-// note logs why there is no newer certificate than the one in use, each reason
-// once and not once a handshake.
-func (d *end) note(ctx context.Context, err error) {
-	if err == nil {
-		d.lastNote.Store(nil)
-		return
-	}
-	if d.endpoint.Logger == nil {
-		return
-	}
-	text := err.Error()
-	if last := d.lastNote.Swap(&text); last == nil || *last != text {
-		d.endpoint.Logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
-	}
+	// Connections that were made from the one before keep it alive.
+	d.current = renewed
+	return renewed, nil
 }
 
 // sslContext is an SSL_CTX: the profile, one certificate and one generation of

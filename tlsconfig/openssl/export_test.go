@@ -60,7 +60,7 @@ func NewDialerOffering(e *tlsconfig.Endpoint, offer []tlsconfig.Suite) (*Dialer,
 		return nil, err
 	}
 	d.end.suites = offer
-	d.end.asked, d.end.current = nil, nil
+	d.end.current = nil
 	return d, nil
 }
 
