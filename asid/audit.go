@@ -128,27 +128,6 @@ func newTrail(policy *Audit, logger *slog.Logger, now func() time.Time, r *http.
 	return t, r
 }
 
-// record writes the record of the request that u answers, when its handler
-// returns or panics. A panic goes on.
-func (u *response) record(r *http.Request, in *incoming, err error) {
-	if u.trail == nil {
-		return
-	}
-	panicked := recover()
-	switch {
-	case panicked == http.ErrAbortHandler:
-		u.trail.aborted = "abort"
-	case panicked != nil:
-		u.trail.aborted = "panic"
-	default:
-		u.send(http.StatusOK) // what the server sends for a handler that wrote nothing
-	}
-	u.trail.write(r, in, err)
-	if panicked != nil {
-		panic(panicked)
-	}
-}
-
 // refusedWith returns the level and the message of a record.
 func refusedWith(err error) (slog.Level, string) {
 	if err == nil {

@@ -13,16 +13,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
-const (
-	systemPrefix       = spine.ASIDSystem + "|"
-	organizationPrefix = spine.ODSSystem + "|"
-	userPrefix         = spine.UserSystem + "|"
-	patientPrefix      = spine.TokenPatientSystem + "|"
-
-	directCare    = "directcare"
-	patientAccess = "patientaccess"
-)
-
 // Claims are what the Spine JWT of a request says about who asks, and why. With
 // neither User nor Patient the request is unattended, which the NRL allows only
 // where a provider maintains its pointers.
@@ -93,16 +83,6 @@ func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now 
 		return "", err
 	}
 	return encodeToken(text), nil
-}
-
-// mayBeUnattended reports whether requests of the interaction need no user or patient:
-// of the NRL's, those by which a provider maintains its pointers.
-func mayBeUnattended(interaction InteractionID) bool {
-	switch interaction {
-	case DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
-		return true
-	}
-	return !strings.HasPrefix(string(interaction), nrlPrefix)
 }
 
 // A payload is the second part of a Spine JWT as it is written.

@@ -122,3 +122,5 @@ var (
 )
 
 const missing = "is missing"
+
+const authorization = "Authorization"

@@ -167,3 +167,23 @@ func (s *sharedSets) forget(f forgotten) {
 		delete(s.byHash, f.hash)
 	}
 }
+
+// repeats reports whether the list has a value twice.
+func repeats[T comparable](list []T) bool {
+	if len(list) <= 8 {
+		for i, v := range list {
+			if slices.Contains(list[:i], v) {
+				return true
+			}
+		}
+		return false
+	}
+	seen := make(map[T]bool, len(list))
+	for _, v := range list {
+		if seen[v] {
+			return true
+		}
+		seen[v] = true
+	}
+	return false
+}

@@ -43,10 +43,7 @@ func (InsecureUnverifiedPeers) Peer(r *http.Request) (*x509.Certificate, error) 
 	return r.TLS.PeerCertificates[0], nil
 }
 
-var (
-	errNoCertificate = errors.New("the connection has no client certificate")
-	errNoAnswer      = errors.New("the peer source returned neither a certificate nor an error")
-)
+var errNoAnswer = errors.New("the peer source returned neither a certificate nor an error")
 
 // peerNames returns the names of the peer of r.
 func peerNames(peers PeerSource, r *http.Request) (Names, error) {

@@ -37,22 +37,3 @@ func (p Protocol) names() (headerNames, error) {
 	}
 	return headerNames{}, &ConfigError{Field: "Protocol", Detail: "is none that there is"}
 }
-
-// fields returns the headers to look for: of the sender, the receiver, the
-// interaction, the trace and the token. Their canonical names are written out,
-// for to derive them takes memory for each request.
-func (n *headerNames) fields() [5]field {
-	if n.trace == "" {
-		return [5]field{
-			{name: n.from, canonical: "Fromasid"}, {name: n.to, canonical: "Toasid"},
-			{name: n.interaction, canonical: "Interactionid"}, {}, {name: authorization, canonical: authorization},
-		}
-	}
-	return [5]field{
-		{name: n.from, canonical: "Ssp-From"}, {name: n.to, canonical: "Ssp-To"},
-		{name: n.interaction, canonical: "Ssp-Interactionid"}, {name: n.trace, canonical: "Ssp-Traceid"},
-		{name: authorization, canonical: authorization},
-	}
-}
-
-const authorization = "Authorization"

@@ -121,3 +121,24 @@ func (u *response) SetWriteDeadline(deadline time.Time) error {
 func (u *response) EnableFullDuplex() error {
 	return http.NewResponseController(u.ResponseWriter).EnableFullDuplex()
 }
+
+// record writes the record of the request that u answers, when its handler
+// returns or panics. A panic goes on.
+func (u *response) record(r *http.Request, in *incoming, err error) {
+	if u.trail == nil {
+		return
+	}
+	panicked := recover()
+	switch {
+	case panicked == http.ErrAbortHandler:
+		u.trail.aborted = "abort"
+	case panicked != nil:
+		u.trail.aborted = "panic"
+	default:
+		u.send(http.StatusOK) // what the server sends for a handler that wrote nothing
+	}
+	u.trail.write(r, in, err)
+	if panicked != nil {
+		panic(panicked)
+	}
+}

@@ -79,26 +79,6 @@ func (s *System) copyFrom(given *System, sets setSource) error {
 	return nil
 }
 
-// repeats reports whether the list has a value twice.
-func repeats[T comparable](list []T) bool {
-	if len(list) <= 8 {
-		for i, v := range list {
-			if slices.Contains(list[:i], v) {
-				return true
-			}
-		}
-		return false
-	}
-	seen := make(map[T]bool, len(list))
-	for _, v := range list {
-		if seen[v] {
-			return true
-		}
-		seen[v] = true
-	}
-	return false
-}
-
 // Assured reports whether the system may perform the interaction.
 // DocumentReferencePatch counts as DocumentReferenceUpdate.
 func (s *System) Assured(id InteractionID) bool {

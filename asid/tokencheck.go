@@ -3,7 +3,6 @@
 package asid
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -43,17 +42,6 @@ func (c TokenCheck) or(zero TokenCheck) TokenCheck {
 	}
 	return c
 }
-
-const (
-	// nrlPrefix begins the interaction IDs of the NRL.
-	nrlPrefix = "urn:nhs:names:services:nrl:"
-
-	nrlSkew   = 30 * time.Second  // the tolerance of the NHS's responder stub
-	otherSkew = 300 * time.Second // GP Connect's test suite asks for 200 s
-
-	// tokenLife is the longest that the Spine allows.
-	tokenLife = 5 * time.Minute
-)
 
 // tokenRules is what a token is checked by.
 type tokenRules struct {
@@ -216,25 +204,6 @@ func plausibleScope(s string) bool {
 	return found && dot && (context == "patient" || context == "organization" || context == "user") &&
 		(access == "read" || access == "write" || access == "*") &&
 		(what == "*" || what != "" && strings.IndexFunc(what, func(r rune) bool { return r > 'z' || !ascii.Letter(byte(r)) }) < 0)
-}
-
-// scope returns the claim of that name for the NRL's interactions: reading or
-// writing, of pointers on the NRL and of anything through the SSP.
-func scope(method string, interaction InteractionID) string {
-	pointers, reads := false, method == http.MethodGet || method == http.MethodHead
-	switch interaction {
-	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
-		pointers = true
-	}
-	switch {
-	case pointers && reads:
-		return "patient/DocumentReference.read"
-	case pointers:
-		return "patient/DocumentReference.write"
-	case reads:
-		return "patient/*.read"
-	}
-	return "patient/*.write"
 }
 
 // checkSubject looks at who asks: a professional, a citizen or the system.
