@@ -147,6 +147,8 @@ const (
 	ctrlStatusResponse      = 70
 	ctrlChainCertificate    = 89
 	ctrlSignatureAlgorithms = 98
+	ctrlGroups              = 92
+	ctrlClientAlgorithms    = 102
 	ctrlDHAuto              = 118
 	ctrlMinVersion          = 123
 	ctrlMaxVersion          = 124
@@ -171,6 +173,15 @@ const (
 	opensslCipherListSep    = ":"
 )
 
+// What crypto/tls has: its groups of TLS 1.2, and its RSA signatures, since the
+// suites authenticate by RSA, with SHA-256 or better. They are set on each context,
+// since what the system's configuration says of them would have libssl choose
+// another suite, or fail.
+const (
+	groups              = "X25519:P-256:P-384:P-521"
+	signatureAlgorithms = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:" + signerAlgorithms
+)
+
 // newContext makes an SSL_CTX with the guidance's profile. The system's
 // configuration file may have put other values in it: what is not wanted of
 // those is taken out, and a security level above 2 stays.
@@ -180,6 +191,7 @@ func (l *library) newContext(server bool, suites []tlsconfig.Suite) (uintptr, er
 		names[i] = s.String()
 	}
 	list, none, protocols := cString(strings.Join(names, opensslCipherListSep)), cString(""), []byte(protocolsOffered)
+	curves, algorithms := cString(groups), cString(signatureAlgorithms)
 	method := l.tlsClientMethod
 	if server {
 		method = l.tlsServerMethod
@@ -212,6 +224,18 @@ func (l *library) newContext(server bool, suites []tlsconfig.Suite) (uintptr, er
 		call(l.ctxCtrl, ctx, ctrlSessionCacheMode, sessionCacheOff, 0)
 		if int32(call(l.ctxGetLevel, ctx)) < minimumSecurityLevel {
 			call(l.ctxSetLevel, ctx, minimumSecurityLevel)
+		}
+		step = "groups"
+		if int64(call(l.ctxCtrl, ctx, ctrlGroups, 0, uintptr(pointer(curves)))) != 1 {
+			return false
+		}
+		// One list is what a server signs with and a client offers, the other what a
+		// server asks of its clients and a client signs with.
+		step = "signature algorithms"
+		for _, cmd := range []uintptr{ctrlSignatureAlgorithms, ctrlClientAlgorithms} {
+			if int64(call(l.ctxCtrl, ctx, cmd, 0, uintptr(pointer(algorithms)))) != 1 {
+				return false
+			}
 		}
 		call(l.ctxSetVerify, ctx, verifyPeer, 0)
 		call(l.ctxSetVerifyCallback, ctx, l.verifyCallback, 0)

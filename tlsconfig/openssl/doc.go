@@ -32,7 +32,9 @@
 // TLS 1.2 and the endpoint's suites; a server prefers them in the guidance's order.
 // Diffie-Hellman groups match the strength of the certificate's key, 2048 bits for
 // RSA of 2048, and smaller ones are refused. The security level is 2, or what the
-// system's configuration has above it; nothing else in that configuration counts.
+// system's configuration has above it; nothing else in that
+// configuration counts, neither its groups nor its signature algorithms: both engines
+// ask for, make and accept the same ones.
 // There is no compression. A peer that asks for a renegotiation is cut off. Nothing
 // is resumed: no tickets are issued and no sessions kept, so every connection is a
 // full handshake with a verdict of its own. The application protocol is HTTP/1.1. A

@@ -176,6 +176,42 @@ VerifyMode = Once
 	assert.NotContains(t, string(out), "no tests to run")
 }
 
+// Each line would have libssl choose another suite, or fail every handshake.
+func TestNoLineOfTheSystemsConfigurationChangesTheProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts this program anew for each configuration")
+	}
+	needLibrary(t)
+	program, err := os.Executable()
+	require.NoError(t, err)
+	for _, line := range []string{
+		"Groups = P-521",
+		"Groups = ffdhe2048",
+		"Curves = secp224r1",
+		"SignatureAlgorithms = RSA+SHA224",
+		"SignatureAlgorithms = ECDSA+SHA256",
+		"ClientSignatureAlgorithms = RSA+SHA1",
+		"ClientSignatureAlgorithms = ed25519",
+		"CipherString = AES128-SHA",
+		"Ciphersuites = TLS_AES_128_GCM_SHA256",
+		"MinProtocol = TLSv1.3",
+		"MaxProtocol = TLSv1.1",
+		"Options = -EncryptThenMac,SessionTicket,UnsafeLegacyServerConnect",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "openssl.cnf")
+			require.NoError(t, os.WriteFile(file, []byte("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = hostile\n[hostile]\n"+line+"\n"), 0o600))
+			cmd := exec.CommandContext(t.Context(), program, "-test.run",
+				"^(TestTheGuidancesOrderBeatsTheClients|TestEachSuiteNegotiatesAlone)$")
+			cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			assert.NotContains(t, string(out), "no tests to run")
+		})
+	}
+}
+
 // crypto/tls as a client resumes by ticket only; others do by session ID, too.
 func TestNoSessionIsEverResumedByItsID(t *testing.T) {
 	needLibrary(t)

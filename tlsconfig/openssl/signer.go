@@ -65,7 +65,8 @@ func (c *sslContext) useSigner(key crypto.Signer) error {
 	l := c.lib
 	algorithms := cString(signerAlgorithms)
 	err := l.protected("SSL_CTX_set1_sigalgs_list", func() bool {
-		return int64(call(l.ctxCtrl, c.ctx, ctrlSignatureAlgorithms, 0, uintptr(pointer(algorithms)))) == 1
+		return int64(call(l.ctxCtrl, c.ctx, ctrlSignatureAlgorithms, 0, uintptr(pointer(algorithms)))) == 1 &&
+			int64(call(l.ctxCtrl, c.ctx, ctrlClientAlgorithms, 0, uintptr(pointer(algorithms)))) == 1
 	})
 	if err != nil {
 		return err
