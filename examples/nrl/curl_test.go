@@ -217,13 +217,17 @@ func reference(ods, replaces string) string {
 	if replaces != "" {
 		relatesTo = `"relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/` + replaces + `"}}],`
 	}
-	return `{"resourceType":"DocumentReference",` + relatesTo + `"status":"current",` +
+	return `{"resourceType":"DocumentReference","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/NRL-DocumentReference-1"]},` + relatesTo + `"status":"current",` +
 		`"type":{"coding":[{"system":"http://snomed.info/sct","code":"736366004"}]},` +
 		`"subject":{"reference":"https://demographics.spineservices.nhs.uk/STU3/Patient/9000000009"},` +
-		`"indexed":"2026-02-03T10:15:00+00:00",` +
+		`"class":{"coding":[{"system":"http://snomed.info/sct","code":"734163000"}]},` +
 		`"author":[{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8"}],` +
 		`"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/` + ods + `"},` +
-		`"content":[{"attachment":{"contentType":"application/pdf","url":"https://records.nhs.uk/1.pdf"}}]}`
+		`"content":[{"extension":[{"url":"https://fhir.nhs.uk/STU3/StructureDefinition/Extension-NRL-ContentStability-1",` +
+		`"valueCodeableConcept":{"coding":[{"system":"https://fhir.nhs.uk/STU3/CodeSystem/NRL-ContentStability-1","code":"static"}]}}],` +
+		`"attachment":{"contentType":"application/pdf","url":"https://records.nhs.uk/1.pdf"},` +
+		`"format":{"system":"https://fhir.nhs.uk/STU3/CodeSystem/NRL-FormatCode-1","code":"urn:nhs-ic:unstructured"}}],` +
+		`"context":{"practiceSetting":{"coding":[{"system":"http://snomed.info/sct","code":"1291000175106"}]}}}`
 }
 
 func value(header, name string) string {

@@ -58,7 +58,14 @@ func Example() {
 		"subject": {"reference": "`+patient+`"},
 		"author": [{"reference": "https://directory.spineservices.nhs.uk/STU3/Organization/RX1"}],
 		"custodian": {"reference": "https://directory.spineservices.nhs.uk/STU3/Organization/A81001"},
-		"content": [{"attachment": {"url": "https://records.example.nhs.uk/plans/0001.pdf"}}]}`)
+		"class": {"coding": [{"system": "http://snomed.info/sct", "code": "734163000"}]},
+		"meta": {"profile": ["https://fhir.nhs.uk/STU3/StructureDefinition/NRL-DocumentReference-1"]},
+		"content": [{
+			"extension": [{"url": "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-NRL-ContentStability-1",
+				"valueCodeableConcept": {"coding": [{"system": "https://fhir.nhs.uk/STU3/CodeSystem/NRL-ContentStability-1", "code": "static"}]}}],
+			"attachment": {"contentType": "application/pdf", "url": "https://records.example.nhs.uk/plans/0001.pdf"},
+			"format": {"system": "https://fhir.nhs.uk/STU3/CodeSystem/NRL-FormatCode-1", "code": "urn:nhs-ic:unstructured"}}],
+		"context": {"practiceSetting": {"coding": [{"system": "http://snomed.info/sct", "code": "1291000175106"}]}}}`)
 	fmt.Println(created.Code, created.Header().Get("ETag"))
 	found := send(http.MethodGet, "/STU3/DocumentReference?_summary=count&_format=json&subject="+patient, "")
 	fmt.Println(found.Code, strings.Contains(found.Body.String(), `"total":1`))

@@ -92,3 +92,54 @@ func (e *element) conforms() error {
 	}
 	return nil
 }
+
+// contentStability is the extension that says whether a record can change.
+const contentStability = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-NRL-ContentStability-1"
+
+// complete checks that a new pointer has what the profile NRL-DocumentReference-1
+// asks for (1..1 or 1..*), or, of R4, what its successor does.
+func (e *element) complete() error {
+	mandatory := []string{"status", "type", "subject", "author", "custodian", "content"}
+	if e.isR4() {
+		return e.has("", mandatory...)
+	}
+	if err := e.has("", append(mandatory, "meta", "class", "context")...); err != nil {
+		return err
+	}
+	if err := e.find("meta").has("meta.", "profile"); err != nil {
+		return err
+	}
+	if err := e.find("context").has("context.", "practiceSetting"); err != nil {
+		return err
+	}
+	for _, c := range e.children {
+		if c.name != "content" {
+			continue
+		}
+		if err := c.has("content.", "attachment", "format"); err != nil {
+			return err
+		}
+		if err := c.find("attachment").has("content.attachment.", "contentType", "url"); err != nil {
+			return err
+		}
+		stable := slices.ContainsFunc(c.children, func(x *element) bool {
+			return x.name == "extension" && x.find("url") != nil && x.find("url").value == contentStability
+		})
+		if !stable {
+			return invalid("content.extension", "has no contentStability")
+		}
+	}
+	return nil
+}
+
+// isR4 reports whether the resource has what only R4's does.
+func (e *element) isR4() bool { return e.find("category") != nil || e.find("date") != nil }
+
+func (e *element) has(path string, names ...string) error {
+	for _, name := range names {
+		if e.find(name) == nil {
+			return invalid(path+name, "is missing")
+		}
+	}
+	return nil
+}

@@ -198,3 +198,36 @@ func TestAnAttributeIsNotThereAsAnElementToo(t *testing.T) {
 	body := strings.Replace(example(t, "create-stu3.xml"), "<attachment>", `<attachment id="a"><id value="b"/>`, 1)
 	assert.Equal(t, 400, i.send("POST", collection, "xml", body).Code)
 }
+
+func TestMandatoryElementsAreNamed(t *testing.T) {
+	t.Parallel()
+	for path, change := range map[string]func(d map[string]any){
+		"class":                   func(d map[string]any) { delete(d, "class") },
+		"type":                    func(d map[string]any) { delete(d, "type") },
+		"author":                  func(d map[string]any) { delete(d, "author") },
+		"status":                  func(d map[string]any) { delete(d, "status") },
+		"subject":                 func(d map[string]any) { delete(d, "subject") },
+		"content":                 func(d map[string]any) { delete(d, "content") },
+		"context":                 func(d map[string]any) { delete(d, "context") },
+		"meta":                    func(d map[string]any) { delete(d, "meta") },
+		"context.practiceSetting": func(d map[string]any) { delete(d["context"].(map[string]any), "practiceSetting") },
+		"content.format":          func(d map[string]any) { delete(d["content"].([]any)[0].(map[string]any), "format") },
+		"content.attachment":      func(d map[string]any) { delete(d["content"].([]any)[0].(map[string]any), "attachment") },
+		"content.extension":       func(d map[string]any) { delete(d["content"].([]any)[0].(map[string]any), "extension") },
+		"content.attachment.url": func(d map[string]any) {
+			delete(d["content"].([]any)[0].(map[string]any)["attachment"].(map[string]any), "url")
+		},
+		"content.attachment.contentType": func(d map[string]any) {
+			delete(d["content"].([]any)[0].(map[string]any)["attachment"].(map[string]any), "contentType")
+		},
+	} {
+		var resource map[string]any
+		require.NoError(t, json.Unmarshal([]byte(example(t, "create-stu3.json")), &resource))
+		change(resource)
+		body, err := json.Marshal(resource)
+		require.NoError(t, err)
+		w := start(t).send("POST", collection, "json", string(body))
+		assert.Equal(t, 400, w.Code, path)
+		assert.Contains(t, w.Body.String(), `"Resource is invalid : `+path+`"`)
+	}
+}

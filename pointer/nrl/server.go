@@ -124,10 +124,8 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if err != nil {
 		return nil, &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be stored", Err: err}
 	}
-	for _, mandatory := range []string{"status", "type", "subject", "author", "custodian", "content"} {
-		if resource.find(mandatory) == nil {
-			return nil, invalid(mandatory, "is missing")
-		}
+	if err := resource.complete(); err != nil {
+		return nil, err
 	}
 	p := *judged
 	if p.Status != current {
@@ -148,7 +146,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if m := resource.find("meta"); m != nil {
 		m.children = m.without("versionId", "version", "lastUpdated")
 	}
-	if resource.find("date") == nil { // STU3: when the NRL took it
+	if !resource.isR4() { // when the NRL took it
 		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
 	}
 	resource.sortElements(rootOrder)
