@@ -153,12 +153,12 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 	case program == Envoy:
 		errs = append(errs, errors.New("the backend of Envoy is its cluster's to name"))
 	case !plainPath.MatchString(socket):
-		errs = append(errs, fmt.Errorf("Backend is the absolute path of a socket in plain characters behind unix:, not %q", p.Backend))
+		errs = append(errs, fmt.Errorf("the Backend is the absolute path of a socket in plain characters behind unix:, not %q", p.Backend))
 	}
 	switch {
 	case program == Stunnel || p.Secret == "" && unix:
 	case !plainSecret.MatchString(p.Secret):
-		errs = append(errs, errors.New("Secret is 32 to 128 letters and digits, by which the program behind knows the proxy"))
+		errs = append(errs, errors.New("the Secret is 32 to 128 letters and digits, by which the program behind knows the proxy"))
 	}
 	for name, address := range addresses {
 		host, port, err := net.SplitHostPort(address)
