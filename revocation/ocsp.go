@@ -64,7 +64,6 @@ type OCSP struct {
 	answers  answers
 	shared   shared
 	added    addedResponses
-	pages    ocspURLs
 	takePOST sync.Map     // of responders that take no GET
 	latest   atomic.Int64 // the latest time asked about, in seconds since 1970
 }

@@ -23,17 +23,10 @@ type ocspURL struct {
 	source    *OCSP
 	responder string
 	path      []*x509.Certificate
-	watch     *fetch.Watch
 	get       fetch.Document // without a nonce
 
 	mu    sync.Mutex
 	until time.Time // when what came last runs out
-}
-
-// ocspURLs are the questions that are looked after, by the key of their watch.
-type ocspURLs struct {
-	mu    sync.Mutex
-	byKey map[string]*ocspURL
 }
 
 // watch looks after the question about path[0] to a responder.
