@@ -9,7 +9,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -87,40 +86,4 @@ func ExampleParse() {
 		fmt.Printf("%s: %v\n", body.Rule, body)
 	}
 	// Output: resource: Custodian is not one that is accepted here
-}
-
-// An owner-guarded NRL in front of a FHIR server, which here answers nothing but
-// what it is asked.
-func ExampleForward() {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Println(r.Method, r.URL.RequestURI(), r.Header.Get("If-Match"))
-		w.WriteHeader(http.StatusNoContent)
-	}))
-	defer server.Close()
-	backend, err := url.Parse(server.URL + "/fhir")
-	if err != nil {
-		log.Fatal(err)
-	}
-	base := &url.URL{Scheme: "https", Host: "nrl.example.nhs.uk", Path: "/STU3"}
-
-	// In a server, &pointer.FHIR{Client: client, Base: backend}.
-	resolver := pointertest.MapResolver{"p1": {ID: "p1", Version: "4", Status: "current", Custodian: mustODS("A81001"),
-		Subject: "patient", MasterIdentifier: pointer.Identifier{System: "urn:s", Value: "V"}}}
-	guard := &pointer.Guard{Resolver: resolver}
-	forward := &pointer.Forward{Client: server.Client(), Backend: backend, Base: base,
-		IfMatch: pointer.Conditions{Delete: true, Put: true}, Update: pointer.UpdatePut}
-	handler := guard.Middleware(forward)
-
-	caller := &asid.Caller{System: &asid.System{
-		ASID:         asid.MustParseID("200000000205"),
-		ODS:          []asid.ODSCode{mustODS("A81001")},
-		Interactions: []asid.InteractionID{asid.DocumentReferenceDelete},
-	}}
-	r := httptest.NewRequest(http.MethodDelete, "/STU3/DocumentReference?subject=patient&identifier=urn:s%7CV", nil)
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r.WithContext(asid.NewContext(r.Context(), caller)))
-	fmt.Println(w.Code)
-	// Output:
-	// DELETE /fhir/DocumentReference/p1 W/"4"
-	// 204
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 )
 
@@ -76,7 +75,7 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 // answer about the one above takes that back.
 func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
 	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
-		return c.refuse(ctx, &tally{q: &q}, revoked)
+		return c.refuse(ctx, &tally{q: q}, revoked)
 	}
 	return unknown
 }
@@ -85,7 +84,7 @@ func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, a
 func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) (Query, *Statement) {
 	for i--; i >= 0; i-- {
 		q := Query{Path: chain[i:], At: at}
-		if revoked, _ := c.atHand(ctx, q, asking{maxAge: c.Policy.MaxAge}, -1); revoked != nil {
+		if revoked, _ := c.atHand(ctx, q, asking{maxAge: c.Policy.MaxAge}, c.Sources); revoked != nil {
 			return q, revoked
 		}
 	}
@@ -116,7 +115,9 @@ func refuseMisuse(ctx context.Context, c *Checker, chain []*x509.Certificate) er
 
 // A tally is what the sources say about one certificate.
 type tally struct {
-	q          *Query
+	checker    *Checker
+	q          Query
+	verdict    error // once it is decided
 	statements []Statement
 	stale      *Answer
 	good       int
@@ -131,46 +132,66 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 	if c.Policy.Unknown == Allow {
 		how.maxStale = c.Policy.MaxStale
 	}
-	// Sources that pass do not make the common case allocate.
-	var room [4]error
-	t := tally{q: &q, errs: room[:0]}
+	t := tally{checker: c, q: q}
+	var r race
+	defer r.end()
 	for i, source := range c.Sources {
-		var a Answer
-		err := error(ErrNoSource)
 		how.brief = false
 		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
-			revoked, good := c.atHand(ctx, q, how, i)
+			revoked, good := c.atHand(ctx, q, how, c.Sources[i+1:])
 			if revoked != nil {
 				return c.refuse(ctx, &t, revoked)
 			}
 			how.brief = good
 		}
-		if source != nil {
-			a, err = askSource(ctx, source, q, how)
-		}
-		if c.Record != nil {
-			t.statements = append(t.statements, Statement{Source: source, Answer: a, Err: err})
-		}
-		value, err := weigh(&c.Policy, q.At, &a, err)
-		switch value {
-		case worthRevoked:
-			t.stale = nil
-			return c.decide(ctx, &t, revokedError(q.Path[0], &a))
-		case worthGood:
-			if c.Policy.Agreement == FirstAnswer {
-				t.stale = nil
-				return c.decide(ctx, &t, nil)
+		if c.mayHang(ctx, q, how, i, r.under > 0) {
+			r.begin(ctx, source, q, how, len(c.Sources))
+			if s, ok := r.wait(headStart); ok && t.take(&s) {
+				return c.decide(ctx, &t, t.verdict)
 			}
-			t.good++
-		case worthStale: // the sources after it may know better
-			accepted := a
-			t.stale = &accepted
-			t.good++
-		default:
-			t.errs = append(t.errs, err)
+			continue
+		}
+		s := Statement{Source: source, Err: ErrNoSource}
+		if source != nil {
+			s.Answer, s.Err = askSource(ctx, source, q, how)
+		}
+		if t.take(&s) {
+			return c.decide(ctx, &t, t.verdict)
+		}
+	}
+	for r.under > 0 {
+		if s, ok := r.wait(0); ok && t.take(&s) {
+			return c.decide(ctx, &t, t.verdict)
 		}
 	}
 	return c.conclude(ctx, &t)
+}
+
+// take weighs what a source says, and reports whether that decides.
+func (t *tally) take(s *Statement) (decided bool) {
+	c := t.checker
+	if c.Record != nil {
+		t.statements = append(t.statements, *s)
+	}
+	value, err := weigh(&c.Policy, t.q.At, &s.Answer, s.Err)
+	switch value {
+	case worthRevoked:
+		t.stale, t.verdict = nil, revokedError(t.q.Path[0], &s.Answer)
+		return true
+	case worthGood:
+		if c.Policy.Agreement == FirstAnswer {
+			t.stale, t.verdict = nil, nil
+			return true
+		}
+		t.good++
+	case worthStale: // the sources after it may know better
+		accepted := s.Answer
+		t.stale = &accepted
+		t.good++
+	default:
+		t.errs = append(t.errs, err)
+	}
+	return false
 }
 
 // askSource asks a source, in the way that it is to be asked if it knows more
@@ -182,11 +203,11 @@ func askSource(ctx context.Context, source Source, q Query, how asking) (Answer,
 	return source.Status(ctx, q)
 }
 
-// atHand asks the sources after one what they have at hand: it returns what one of
-// them knows to be revoked, and whether one answers good.
-func (c *Checker) atHand(ctx context.Context, q Query, how asking, one int) (revoked *Statement, good bool) {
+// atHand asks sources what they have at hand: it returns what one of them knows to
+// be revoked, and whether one answers good.
+func (c *Checker) atHand(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
 	how.atHand = true
-	for _, source := range c.Sources[one+1:] {
+	for _, source := range sources {
 		s, ok := source.(asker)
 		if !ok {
 			continue
@@ -217,7 +238,7 @@ func (c *Checker) conclude(ctx context.Context, t *tally) error {
 		return c.decide(ctx, t, nil)
 	}
 	t.stale = nil
-	unknown := &UnknownError{Cert: t.q.Path[0], Errs: slices.Clone(t.errs)}
+	unknown := &UnknownError{Cert: t.q.Path[0], Errs: append([]error(nil), t.errs...)}
 	if err := ctx.Err(); err != nil && !errors.Is(unknown, err) {
 		unknown.Errs = append(unknown.Errs, err)
 	}
@@ -226,7 +247,7 @@ func (c *Checker) conclude(ctx context.Context, t *tally) error {
 
 // decide records the decision and, where it rests on a stale answer, warns.
 func (c *Checker) decide(ctx context.Context, t *tally, err error) error {
-	q, stale := t.q, t.stale
+	q, stale := &t.q, t.stale
 	if stale != nil && c.Logger != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
 			slog.String("serial", q.Path[0].SerialNumber.Text(16)),

@@ -60,8 +60,12 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *crlURL {
 	s.pages.mu.Lock()
 	defer s.pages.mu.Unlock()
 	u := s.pages.byKey[key]
+	if u != nil && asked != nil {
+		u.asked.Store(asked)
+	}
 	if u == nil {
 		u = &crlURL{source: s, url: url, delta: delta}
+		u.asked.Store(asked) // before Run may fetch it
 		document := &fetch.Document{
 			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Every: s.asker.Refresh,
 			Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
@@ -71,9 +75,6 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *crlURL {
 			s.pages.byKey = map[string]*crlURL{}
 		}
 		s.pages.byKey[key] = u
-	}
-	if asked != nil {
-		u.asked.Store(asked)
 	}
 	return u
 }

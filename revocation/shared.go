@@ -57,8 +57,14 @@ func (c *shared) entry(key string, path []*x509.Certificate) *sharedEntry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[key]
+	begun := e != nil
 	if e == nil {
 		e = &sharedEntry{key: key}
+	}
+	if path != nil {
+		e.path.Store(&path) // before Run may read it
+	}
+	if !begun {
 		e.watch = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: "cache", Do: func(ctx context.Context) error {
 			return c.read(ctx, e)
 		}})
@@ -66,9 +72,6 @@ func (c *shared) entry(key string, path []*x509.Certificate) *sharedEntry {
 			c.entries = map[string]*sharedEntry{}
 		}
 		c.entries[key] = e
-	}
-	if path != nil {
-		e.path.Store(&path)
 	}
 	return e
 }

@@ -206,3 +206,27 @@ func TestATargetThatRanOutSinceIsAskedAtOnce(t *testing.T) {
 		assert.Equal(t, []time.Duration{0, 6 * time.Second}, s.begun(start))
 	})
 }
+
+// Property 4: an answer that ran out may do once a look begun since then has
+// failed or hangs; the next attempt, which Run or a check begins later, does not
+// take that back.
+func TestATargetGoesOnFailingWhileItIsAskedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, s := newAsker(), serverThat(hangs)
+		w := watch(a, "a", s)
+		a.Look(w)
+		time.Sleep(2 * time.Second)
+		expired := time.Now()
+		assert.False(t, a.Failing(w, expired), "the attempt began before")
+		time.Sleep(15 * time.Second)
+		a.Look(w)
+		assert.False(t, a.Failing(w, expired), "it has just begun")
+		time.Sleep(time.Second)
+		assert.True(t, a.Failing(w, expired), "it hangs")
+		for range 100 {
+			time.Sleep(time.Second)
+			a.Look(w)
+			assert.True(t, a.Failing(w, expired))
+		}
+	})
+}

@@ -8,7 +8,6 @@ package fetch
 import (
 	"container/heap"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -106,6 +105,7 @@ type Watch struct {
 	lastStart time.Time     // of an attempt
 	wait      time.Duration // from lastStart until the next may begin
 	lastLook  time.Time     // start of the last attempt that succeeded
+	lastEnded time.Time     // start of the last attempt that ended, or hangs
 	lastErr   error         // of the last attempt; nil: it succeeded
 	failures  int           // since the last attempt that succeeded
 	index     int           // in the schedule; -1: not in it
@@ -175,15 +175,23 @@ func (a *Asker) Err(w *Watch) error {
 	return w.lastErr
 }
 
-// Failing reports whether the last attempt since a time has failed, or has been
-// under way for a head start.
+// Failing reports whether an attempt that began at a time or later has ended, or
+// been under way for a head start.
 func (a *Asker) Failing(w *Watch, since time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if w.lastStart.Before(since) {
-		return false
+	a.noteEnded(w)
+	return !w.lastEnded.IsZero() && !w.lastEnded.Before(since.Round(0))
+}
+
+// noteEnded notes attempts that have been under way for a head start, which as
+// good as ended.
+func (a *Asker) noteEnded(w *Watch) {
+	for _, f := range w.flights {
+		if a.since(f.start) >= headStart && f.start.After(w.lastEnded) {
+			w.lastEnded = f.start
+		}
 	}
-	return len(w.flights) == 0 || a.since(w.lastStart) >= headStart
 }
 
 // Troubled reports whether the last attempt at a host failed a moment ago, or one
@@ -236,6 +244,7 @@ func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *fli
 	if a.watches[w.Key] == nil {
 		a.add(w) // Run has dropped it, or there was no room
 	}
+	a.noteEnded(w)
 	f := &flight{start: now, began: time.Now()}
 	w.flights = append(w.flights, f)
 	if a.hosts == nil {
@@ -314,73 +323,6 @@ func (w *Watch) next(start time.Time) time.Time {
 // does not ask together.
 func jitter(d time.Duration) time.Duration {
 	return d - time.Duration(rand.Float64()*0.2*float64(d))
-}
-
-func (a *Asker) attempt(ctx context.Context, timeout time.Duration, w *Watch, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	err := do(ctx, w)
-	if err != nil && a.Failed != nil {
-		a.Failed(w.URL, err)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	w.flights = without(w.flights, f)
-	h := a.hosts[w.Host]
-	h.flights = without(h.flights, f)
-	f.done, f.err = true, err
-	if err != nil {
-		h.failed = a.Now().Round(0)
-	} else if h.failed = (time.Time{}); len(h.flights) == 0 {
-		delete(a.hosts, w.Host)
-	}
-	a.conclude(w, f)
-	for _, c := range f.waiting {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// conclude notes what became of an attempt, and when the next look is due. One
-// that fails after a newer one succeeded says nothing.
-func (a *Asker) conclude(w *Watch, f *flight) {
-	switch {
-	case f.start.Before(w.lastLook) && !w.lastLook.After(a.Now()):
-	case f.err == nil:
-		w.lastLook, w.lastErr, w.failures = f.start, nil, 0
-		a.schedule(w, w.next(f.start))
-	default:
-		w.lastErr = f.err
-		w.failures++
-		a.schedule(w, f.start.Add(a.backoff(w)))
-	}
-}
-
-// backoff returns after how long, from the start of an attempt that failed, Run
-// makes the next one. Whoever has nothing to go by asks sooner.
-func (a *Asker) backoff(w *Watch) time.Duration {
-	wait := w.wait << min(w.failures-1, 8)
-	if a.Pause != nil {
-		wait = max(wait, a.Pause(w.lastErr))
-	}
-	return min(wait, maxBackoff, max(w.wait, w.Every/8))
-}
-
-func without(flights []*flight, f *flight) []*flight {
-	return slices.DeleteFunc(flights, func(other *flight) bool { return other == f })
-}
-
-// do makes an attempt, with a panic for an error: the goroutine has no caller who
-// could recover.
-func do(ctx context.Context, w *Watch) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the fetch panicked: %v", r)
-		}
-	}()
-	return w.Do(ctx)
 }
 
 // A State is how a target stands.

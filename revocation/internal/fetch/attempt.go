@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// attempt makes an attempt and tells those who wait.
+func (a *Asker) attempt(ctx context.Context, timeout time.Duration, w *Watch, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := do(ctx, w)
+	if err != nil && a.Failed != nil {
+		a.Failed(w.URL, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w.flights = without(w.flights, f)
+	h := a.hosts[w.Host]
+	h.flights = without(h.flights, f)
+	f.done, f.err = true, err
+	if err != nil {
+		h.failed = a.Now().Round(0)
+	} else if h.failed = (time.Time{}); len(h.flights) == 0 {
+		delete(a.hosts, w.Host)
+	}
+	a.conclude(w, f)
+	for _, c := range f.waiting {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// conclude notes what became of an attempt, and when the next look is due. One
+// that fails after a newer one succeeded says nothing.
+func (a *Asker) conclude(w *Watch, f *flight) {
+	if f.start.After(w.lastEnded) || w.lastEnded.After(a.Now()) {
+		w.lastEnded = f.start
+	}
+	switch {
+	case f.start.Before(w.lastLook) && !w.lastLook.After(a.Now()):
+	case f.err == nil:
+		w.lastLook, w.lastErr, w.failures = f.start, nil, 0
+		a.schedule(w, w.next(f.start))
+	default:
+		w.lastErr = f.err
+		w.failures++
+		a.schedule(w, f.start.Add(a.backoff(w)))
+	}
+}
+
+// backoff returns after how long, from the start of an attempt that failed, Run
+// makes the next one. Whoever has nothing to go by asks sooner.
+func (a *Asker) backoff(w *Watch) time.Duration {
+	wait := w.wait << min(w.failures-1, 8)
+	if a.Pause != nil {
+		wait = max(wait, a.Pause(w.lastErr))
+	}
+	return min(wait, maxBackoff, max(w.wait, w.Every/8))
+}
+
+func without(flights []*flight, f *flight) []*flight {
+	return slices.DeleteFunc(flights, func(other *flight) bool { return other == f })
+}
+
+// do makes an attempt, with a panic for an error: the goroutine has no caller who
+// could recover.
+func do(ctx context.Context, w *Watch) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the fetch panicked: %v", r)
+		}
+	}()
+	return w.Do(ctx)
+}

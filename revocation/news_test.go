@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// TestNewsArriveWithinRefresh: with Run going and a source that can be reached, a
+// certificate is refused within an hour of the list that revokes it, however
+// long the one before it is valid.
+func TestNewsArriveWithinRefresh(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	const first, second = "http://first.example/1.crl", "http://second.example/1.crl"
+	alone := func(c *publisher) map[string]answerer { return map[string]answerer{first: c.now()} }
+	for _, test := range []struct {
+		name     string
+		lifetime time.Duration
+		urls     []string
+		has      func(c *publisher) map[string]answerer
+		restart  time.Duration // zero: never
+		within   time.Duration
+	}{
+		{"a list of a day", day, []string{first}, alone, 0, time.Hour},
+		{"a list of a week", 7 * day, []string{first}, alone, 0, time.Hour},
+		{"a list of half a year", 182 * day, []string{first}, alone, 0, time.Hour},
+		{"a list of ten years", 3652 * day, []string{first}, alone, 0, time.Hour},
+		{"a restart an hour", 7 * day, []string{first}, alone, time.Hour, time.Hour},
+		{"a restart every 20 minutes", 7 * day, []string{first}, alone, 20 * time.Minute, time.Hour},
+		{"the first URL hangs", 7 * day, []string{first, second}, func(c *publisher) map[string]answerer {
+			return map[string]answerer{first: hanging, second: c.now()}
+		}, 0, time.Hour},
+		{"the first URL is a mirror three days old", 7 * day, []string{first, second}, func(c *publisher) map[string]answerer {
+			return map[string]answerer{first: c.mirror(3 * day), second: c.now()}
+		}, 0, time.Hour},
+		{"a server that answers 304 for ever", 7 * day, []string{first}, func(c *publisher) map[string]answerer {
+			return map[string]answerer{first: c.constant()}
+		}, 0, day},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			longest := time.Duration(0)
+			for trial := range 8 {
+				synctest.Test(t, func(t *testing.T) {
+					time.Sleep(time.Until(ocspNow))
+					ca := newPublisher(t, test.lifetime)
+					path := ca.p.leaf(t, points(at(urls(test.urls...))))
+					net, cache := newNetwork(test.has(ca)), &memoryCache{}
+					start := func() (*revocation.Checker, func()) {
+						crls := &revocation.CRLs{Fetcher: net, Cache: cache}
+						return &revocation.Checker{
+							Sources: []revocation.Source{crls}, Policy: revocation.Policy{Depth: revocation.EndEntity},
+						}, running(t, crls.Run)
+					}
+					checker, stop := start()
+					began, revoked := time.Now(), time.Time{}
+					for minute := 0; ; minute++ {
+						if test.restart > 0 && minute > 0 && minute%int(test.restart/time.Minute) == 0 {
+							stop()
+							checker, stop = start()
+						}
+						err, _ := checkAsHandshake(t, checker, path)
+						if isRevoked(err) && !revoked.IsZero() {
+							break
+						}
+						require.NoError(t, err)
+						if revoked.IsZero() && time.Since(began) >= 90*time.Minute+time.Duration(trial)*11*time.Minute {
+							ca.revoke()
+							revoked = time.Now()
+						}
+						if !revoked.IsZero() && time.Since(revoked) > 2*test.within {
+							break
+						}
+						time.Sleep(time.Minute)
+					}
+					longest = max(longest, time.Since(revoked))
+					stop()
+					time.Sleep(time.Minute) // for what checks have begun to end
+				})
+			}
+			t.Logf("at most %s from revocation to refusal", longest)
+			assert.LessOrEqual(t, longest, test.within+time.Minute, "a check a minute")
+		})
+	}
+}
