@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,13 +213,16 @@ func (h handlerFunc) WithGroup(string) slog.Handler                   { return h
 func TestAChangeMayBeMadeToWaitForItsRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // a record that comes too late is written beside the next one
 		var messages []string
 		fails := func(context.Context, slog.Record) error { return nil }
 		policy := &asid.Audit{Intent: true}
 		a := authorizer(t)
 		a.Audit = policy
 		a.Logger = slog.New(handlerFunc(func(ctx context.Context, r slog.Record) error {
+			mu.Lock()
 			messages = append(messages, r.Message)
+			mu.Unlock()
 			return fails(ctx, r)
 		}))
 		called := false
