@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// check asks one process about a leaf and compares the answer with the oracle's.
+func (w *world) check(n *node, leaf leafID, stapled *document) {
+	if n.process == nil {
+		return
+	}
+	c := n.check(leaf, stapled)
+	synctest.Wait()
+	if w.log != nil {
+		w.log("%s    process %d about %d: %s after %s", stamp(time.Now()), n.id, leaf.serial(), outcome(c.err), c.took)
+	}
+	w.agrees(n, c)
+	if w.fault == nil && *timing {
+		w.timely(n, c)
+	}
+	if w.fault == nil && *timing {
+		w.looked(n, c)
+	}
+}
+
+func verdictOf(err error) verdict {
+	var r *revocation.RevokedError
+	switch {
+	case err == nil:
+		return good
+	case errors.As(err, &r):
+		return revoked
+	}
+	return undecided
+}
+
+func outcome(err error) string {
+	if err == nil {
+		return "accepted"
+	}
+	return "refused: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// oracle returns the oracle for what a process knows.
+func (w *world) oracle(known []knownDocument, at time.Time, r reading) *oracle {
+	o := &oracle{at: at, known: known, reading: r, issuers: map[string]bool{}}
+	if w.config.issuers {
+		for g := range generations {
+			o.issuers[caKey(g)] = true
+		}
+	}
+	return o
+}
+
+var readings = []reading{{}, {deltaDates: true}, {deltaHolds: true}, {true, true}}
+
+// agrees compares with each verdict that is right: the process may have had any of
+// the documents that it possibly had when it decided.
+func (w *world) agrees(n *node, c *checked) {
+	got := verdictOf(c.err)
+	first := w.oracle(c.certain, c.at, reading{}).path(c.leaf)
+	if w.oracle(c.certain, c.at, reading{}).allows(c.leaf, got) {
+		return
+	}
+	possible := unique(c.possible)
+	possible = slices.DeleteFunc(possible, func(k knownDocument) bool { return slices.Contains(c.certain, k) })
+	if len(possible) > 12 {
+		return
+	}
+	sets := [][]knownDocument{c.certain, unique(append(slices.Clone(c.certain), c.after...))}
+	for i := range possible { // in the order in which they came, and each alone
+		sets = append(sets, append(slices.Clone(c.certain), possible[:i+1]...), append(slices.Clone(c.certain), possible[i]))
+	}
+	if len(possible) <= 6 {
+		for mask := range 1 << len(possible) {
+			set := slices.Clone(c.certain)
+			for i, k := range possible {
+				if mask&(1<<i) != 0 {
+					set = append(set, k)
+				}
+			}
+			sets = append(sets, set)
+		}
+	}
+	for _, set := range sets {
+		for _, r := range readings {
+			if w.oracle(set, c.at, r).allows(c.leaf, got) {
+				return
+			}
+		}
+	}
+	w.fail("process %d about %d at %s: %s\nwant %s, by the %d documents that it has:\n%s", n.id, c.leaf.serial(), stamp(c.at), outcome(c.err),
+		first, len(c.certain), list(c.certain))
+}
+
+func list(known []knownDocument) string {
+	var lines []string
+	for _, k := range known {
+		line := "  " + k.document.String()
+		if k.places == nil && k.place != "" {
+			line += " from " + k.place
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+const slack = 200 * time.Millisecond
+
+// timely holds the check against what may be waited for.
+func (w *world) timely(n *node, c *checked) {
+	if c.took > deadline+slack {
+		w.fail("process %d about %d: answered after %s, %s after its context had ended", n.id, c.leaf.serial(), c.took, c.took-deadline)
+		return
+	}
+	allowed := deadline + slack
+	before := w.oracle(c.certain, c.at, reading{}).path(c.leaf)
+	switch extra := w.headStarts(n); {
+	case before != undecided && !c.first:
+		allowed = 0
+	case before != undecided:
+		allowed = time.Second + extra + slack
+	case n.env.fetch != nil && w.served(n, c, func(h *host) bool { return h.mode != honest }) == good:
+		allowed = 2*time.Second + extra + slack
+	}
+	if c.took > allowed {
+		w.fail("process %d about %d: %s after %s, which may take %s: beforehand it is %s by\n%s", n.id, c.leaf.serial(), outcome(c.err), c.took, allowed, before, list(c.certain))
+	}
+	if n.env.fetch == nil || c.err == nil || verdictOf(c.err) == revoked {
+		return
+	}
+	sick := func(h *host) bool { return h.mode != honest || time.Since(h.since) < retry+time.Second+latency }
+	if w.served(n, c, sick) == good && w.allHonest() && !n.justAsked() {
+		w.fail("process %d about %d: %s although its sources have been well for %s", n.id, c.leaf.serial(), outcome(c.err), retry)
+	}
+}
+
+// headStarts is what the store and the source ahead may take in addition.
+func (w *world) headStarts(n *node) time.Duration {
+	var extra time.Duration
+	if n.env.cache != nil && w.store.hangs {
+		extra += time.Second
+	}
+	if w.config.shape.OCSP {
+		extra += time.Second
+	}
+	return extra
+}
+
+func (w *world) allHonest() bool {
+	for _, h := range w.hosts {
+		if h.mode != honest || time.Since(h.since) < retry+time.Second+latency {
+			return false
+		}
+	}
+	return true
+}
+
+// served is what the oracle would say of what the process knows together with what
+// the mirrors that are not sick have for the leaf.
+func (w *world) served(n *node, c *checked, sick func(*host) bool) verdict {
+	known := append(slices.Clone(c.after), c.possible...)
+	for i := range mirrors {
+		h := w.hosts[mirrorHost(i)]
+		if sick(h) {
+			continue
+		}
+		for _, s := range c.leaf.subjects() {
+			d := w.ca.at(i, s.place, c.began.Add(-h.lag))
+			if replayed := h.replay[s.place]; replayed != nil {
+				d = replayed
+			}
+			if d != nil {
+				known = append(known, knownDocument{d, s.place})
+			}
+		}
+	}
+	return w.oracle(unique(known), c.at, reading{}).path(c.leaf)
+}
+
+// looked holds a good answer against when its points were last looked after.
+func (w *world) looked(n *node, c *checked) {
+	const limit = refresh + time.Minute + slack
+	if c.err != nil || n.env.fetch == nil || w.config.shape.OCSP || time.Since(n.turn) < 2*limit || time.Since(n.started) < limit {
+		return
+	}
+	if time.Since(n.asked[c.leaf]) < limit {
+		return
+	}
+	for _, s := range c.leaf.subjects() {
+		late, all := []string(nil), mirrored(s.place)
+		for i, url := range all {
+			h := w.hosts[mirrorHost(i)]
+			if h.mode == hanging || h.mode == deaf || h.mode == failing || time.Since(h.since) < 2*limit {
+				continue
+			}
+			if last := n.last(url); time.Since(last) > limit {
+				late = append(late, fmt.Sprintf("%s, last asked %s ago", url, time.Since(last)))
+			}
+		}
+		if len(late) == len(all) || len(late) > 0 && (w.config.shape.Points == 1 || s.authority) {
+			w.fail("process %d about %d: accepted, but its sources were not looked after for more than %s: %s", n.id, c.leaf.serial(), refresh, strings.Join(late, "; "))
+		}
+	}
+}
+
+// justAsked reports whether the process has asked for something less than a retry
+// before its last check: what has been published since may wait that long.
+func (n *node) justAsked() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.fetches, func(f *fetch) bool { return time.Since(f.at) < retry+time.Second })
+}
+
+// last returns when the process last asked for the URL.
+func (n *node) last(url string) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	last := n.started
+	for _, f := range n.fetches {
+		if f.url == url && f.done {
+			last = f.at
+		}
+	}
+	return last
+}
+
+// properties looks at what the processes asked for.
+func (w *world) properties() {
+	for _, n := range w.nodes {
+		n.mu.Lock()
+		w.conditional(n)
+		n.mu.Unlock()
+	}
+}
+
+// conditional: what has run out is asked for without conditions after a 304, and
+// everything once a day.
+func (w *world) conditional(n *node) {
+	type source struct {
+		doc       *document
+		whole     time.Time // when the document itself last came
+		exhausted bool      // a 304 came for a document that has run out
+	}
+	sources := make(map[string]*source)
+	for _, f := range n.fetches {
+		if f.url[len("http://"):][:1] == "o" {
+			continue
+		}
+		s := sources[f.url]
+		if s == nil {
+			s = &source{}
+			sources[f.url] = s
+		}
+		if s.exhausted && (f.etag != "" || !f.noCache) {
+			w.fail("process %d asks %s at %s as if what has run out were still of use", n.id, f.url, stamp(f.at))
+		}
+		if f.etag != "" && f.at.Sub(s.whole) > 24*time.Hour+refresh+time.Minute && f.at.Sub(n.turn) > 25*time.Hour {
+			w.fail("process %d asks %s at %s with a condition, and the document itself last came at %s", n.id, f.url, stamp(f.at), stamp(s.whole))
+		}
+		switch {
+		case !f.done:
+		case f.notModified && s.doc != nil && !s.doc.nextUpdate.IsZero():
+			s.exhausted = f.at.Add(n.skew).After(s.doc.nextUpdate) && f.at.After(n.turn)
+		case f.doc != nil:
+			s.doc, s.exhausted, s.whole = f.doc, false, f.at
+		}
+	}
+}
+
+// compare starts a process from the store of another, and one that is given what
+// the other knows in another order. Both must decide as the other does.
+func (w *world) compare(n *node) {
+	if n.process == nil || w.config.unscoped {
+		return
+	}
+	var living []*checked
+	for range 2 { // the first may bring something, which then is on its way to the store
+		living = nil
+		for leaf := range n.asked {
+			living = append(living, n.check(leaf, nil))
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+	}
+	slices.SortFunc(living, func(a, b *checked) int { return int(a.leaf.serial() - b.leaf.serial()) })
+	certain, possible := n.view()
+	env := n.env
+	env.fetch, env.cache = nil, nil
+	for _, c := range living { // the order of living is as good as any
+		other := w.make(env)
+		slices.Reverse(certain)
+		for _, k := range certain {
+			if err := other.add(k.document); err != nil {
+				w.fail("Add(%s): %v", k.document, err)
+			}
+		}
+		again := *c
+		again.at, again.certain, again.possible = n.now(), certain, possible
+		again.err = ask(other, c.leaf)
+		other.close()
+		w.agrees(n, &again)
+	}
+	const settled = refresh + time.Minute
+	if n.env.cache == nil || !w.store.healthy() || time.Since(w.store.calm) < settled || time.Since(n.started) < settled || time.Since(n.turn) < 2*settled {
+		return
+	}
+	for _, c := range living {
+		if time.Since(n.asked[c.leaf]) < settled {
+			continue
+		}
+		ended := make(chan struct{})
+		env.cache = &handle{store: w.store, node: &node{w: w, known: map[*document]*knowledge{}, keys: map[string]bool{}}, ended: ended}
+		other := w.make(env)
+		if err := ask(other, c.leaf); verdictOf(err) != verdictOf(c.err) {
+			w.fail("about %d process %d says: %s\na process that starts with its Cache: %s\nknown:\n%s", c.leaf.serial(), n.id, outcome(c.err), outcome(err), list(certain))
+		}
+		other.close()
+		close(ended)
+	}
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package simulation holds the deterministic simulation of revocation over time;
+// all of it is tests. A seed is a history of days to months on a virtual clock:
+//
+//   - A world: a CA that publishes complete and delta CRLs and OCSP answers and
+//     goes wrong as CAs do, two mirrors that lag, hang, fail and serve the wrong
+//     thing, an attacker who replays, blocks and may hold a delegated responder's
+//     key, operators who add files, and processes that share a Cache, start, stop,
+//     crash and have their clocks stepped.
+//   - An oracle that knows which documents each process has received and decides
+//     by the rules for a set of documents that only grows (oracle_test.go). It is
+//     written from those rules and shares no code with the package revocation.
+//   - Processes, which are the package revocation seen from outside: sources, a
+//     Checker, a Cache and a Fetcher.
+//
+// After each step what a process answers is compared with what the oracle says. A
+// history that fails is made as short as possible and printed.
+//
+//	go test ./revocation/internal/simulation -run TestSeeds -seeds 1000 -first 1
+//	go test ./revocation/internal/simulation -run TestSeeds -seeds 1 -first 4711 -v
+//
+// With -timing it is also judged how long answers take; there the oracle is stricter
+// than the package in places that are not told apart yet. The tag rules adds a test
+// that breaks one rule of the model after another and names the seed that tells:
+//
+//	go test ./revocation/internal/simulation -tags rules -run ModelRules -seeds 10000
+package simulation

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"context"
+	"crypto/x509"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A process answers as a program that uses the package revocation does.
+type process interface {
+	check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error
+	add(d *document) error
+	run(ctx context.Context) // refreshes until ctx ends
+	close()                  // after the context of run has ended
+}
+
+// An environment is what a process is given.
+type environment struct {
+	config  config
+	library *library
+	now     func() time.Time // its clock
+	fetch   func(context.Context, *fetch)
+	cache   *handle // nil: none
+	issuers []*x509.Certificate
+	broken  rule // of the model alone
+}
+
+// A node is one machine: the clock and the network of one process after another.
+type node struct {
+	w    *world
+	id   int
+	skew time.Duration
+	turn time.Time // when its clock was last set
+
+	process process // nil: stopped
+	env     environment
+	ended   chan struct{}
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+	started time.Time
+
+	mu      sync.Mutex
+	fetches []*fetch
+	known   map[*document]*knowledge
+	arrived []*document          // in order
+	asked   map[leafID]time.Time // first time
+	looked  map[leafID]bool      // stored documents were readable at the first time
+	keys    map[string]bool      // whose certificates it has seen
+}
+
+// knowledge says how certain it is that a process has a document.
+type knowledge struct {
+	surely bool
+	places []string // where a list that names no distribution point came from
+}
+
+func (n *node) now() time.Time { return time.Now().Add(n.skew) }
+
+// start starts a process with an empty memory.
+func (n *node) start() {
+	if n.process != nil {
+		return
+	}
+	w := n.w
+	n.ended = make(chan struct{})
+	n.mu.Lock()
+	n.fetches, n.arrived, n.started = nil, nil, time.Now()
+	n.known, n.asked, n.looked = map[*document]*knowledge{}, map[leafID]time.Time{}, map[leafID]bool{}
+	n.keys = map[string]bool{}
+	n.mu.Unlock()
+	n.env = environment{config: w.config, library: &w.library, now: n.now, broken: w.broken}
+	if !w.config.readers || n.id == 0 {
+		n.env.fetch = n.fetch
+	}
+	if w.config.cached {
+		n.env.cache = &handle{store: w.store, node: n, ended: n.ended}
+	}
+	if w.config.issuers {
+		for g := range generations {
+			n.env.issuers = append(n.env.issuers, caCert(g))
+			n.keys[caKey(g)] = true
+		}
+	}
+	n.process = w.make(n.env)
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop = cancel
+	p := n.process
+	n.wg.Go(func() { p.run(ctx) })
+}
+
+// end stops the process: what it was writing is lost.
+func (n *node) end() {
+	if n.process == nil {
+		return
+	}
+	close(n.ended)
+	n.stop()
+	n.wg.Wait()
+	n.process.close()
+	n.process = nil
+}
+
+// fetch is the process's network.
+func (n *node) fetch(ctx context.Context, f *fetch) {
+	f.at = time.Now()
+	n.mu.Lock()
+	n.fetches = append(n.fetches, f)
+	n.mu.Unlock()
+	n.w.serve(ctx, f, n.ended)
+	if f.doc != nil {
+		n.w.origin(f.doc, placeIn(f.url))
+		n.learn(f.doc, false, placeIn(f.url))
+	}
+}
+
+// origin notes where a list without a scope came from; the store keeps that too.
+func (w *world) origin(d *document, place string) {
+	if d.places != nil || d.kind == answer {
+		return
+	}
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	if !slices.Contains(w.origins[d], place) {
+		w.origins[d] = append(w.origins[d], place)
+	}
+}
+
+// learn notes that a document has come to the process. What is fetched is kept for
+// sure only if it can be about something that was asked about, and its signer is
+// known.
+func (n *node) learn(d *document, surely bool, place string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k := n.known[d]
+	if k == nil {
+		k = &knowledge{}
+		n.known[d] = k
+		n.arrived = append(n.arrived, d)
+	}
+	if !surely {
+		for leaf := range n.asked {
+			for _, s := range leaf.subjects() {
+				surely = surely || d.issuer == s.issuer && (d.key == s.issuerKey || n.keys[d.key] || d.responder != nil) &&
+					(d.kind == answer && d.serial == s.serial || d.kind != answer && covers(d, s, place))
+			}
+		}
+	}
+	k.surely = k.surely || surely
+	if d.kind != answer && d.places == nil && !slices.Contains(k.places, place) {
+		k.places = append(k.places, place)
+	}
+}
+
+// view returns what the process knows: what is certain, and what it may know.
+func (n *node) view() (certain, possible []knownDocument) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range n.arrived {
+		k := n.known[d]
+		places := k.places
+		if places == nil {
+			places = []string{""}
+		}
+		for _, place := range places {
+			if k.surely {
+				certain = append(certain, knownDocument{d, place})
+			} else {
+				possible = append(possible, knownDocument{d, place})
+			}
+		}
+	}
+	return certain, possible
+}
+
+// checked is one check and what came of it.
+type checked struct {
+	leaf     leafID
+	at       time.Time // by the process's clock
+	began    time.Time
+	took     time.Duration
+	first    bool
+	err      error
+	certain  []knownDocument // before
+	possible []knownDocument // before, and what came meanwhile
+	after    []knownDocument // certain afterwards
+	stapled  *document
+}
+
+const deadline = 5 * time.Second // of each check, as a handshake has it
+
+// check asks the process about a leaf.
+func (n *node) check(leaf leafID, stapled *document) *checked {
+	n.mu.Lock()
+	_, before := n.asked[leaf]
+	if !before {
+		n.asked[leaf] = time.Now()
+		n.looked[leaf] = n.w.store.healthy()
+	}
+	n.keys[caKey(leaf.generation)] = true
+	n.mu.Unlock()
+	if stapled != nil {
+		n.learn(stapled, true, "")
+	}
+	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), first: !before, stapled: stapled}
+	n.w.stored(n, leaf)
+	c.certain, c.possible = n.view()
+	seen := len(n.arrived)
+	var raw []byte
+	if stapled != nil {
+		raw = stapled.der
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	chain := []*x509.Certificate{leafCert(leaf), caCert(leaf.generation), rootCert()}
+	c.err = n.process.check(ctx, chain, raw)
+	c.took = time.Since(c.began)
+	n.mu.Lock()
+	for _, d := range n.arrived[seen:] {
+		for _, place := range append([]string(nil), or(n.known[d].places, "")...) {
+			c.possible = append(c.possible, knownDocument{d, place})
+		}
+	}
+	n.mu.Unlock()
+	c.after, _ = n.view()
+	return c
+}
+
+func or(places []string, otherwise string) []string {
+	if places == nil {
+		return []string{otherwise}
+	}
+	return places
+}

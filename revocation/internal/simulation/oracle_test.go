@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// The oracle decides from a set of genuine documents, a path and a time, and from
+// nothing else. Its rules:
+//
+//   - A list supersedes another of its series if neither its thisUpdate nor its
+//     number is lower and one of them is higher. All that no begun list supersedes
+//     are consulted; the latest that has begun decides what is good.
+//   - The entries of the others stand: a hold until nextUpdate, any other until
+//     superseded. A list that has not begun revokes.
+//   - A delta CRL that is not spent revokes, combined or not; the latest that can
+//     be combined and is current removes, and keeps an expired list current.
+//   - Across series only a hold is taken back, by a later current document, once
+//     the document with the hold has expired.
+//   - Only a key that issued the certificate, or a further issuer of the operator's,
+//     clears by lists. A key that is tainted clears nothing, and what it revoked
+//     stands until a later current document of an untainted key clears it.
+//   - OCSP: by thisUpdate within a responder's key; unknown takes back nothing.
+
+type verdict int
+
+const (
+	undecided verdict = iota
+	good
+	revoked
+)
+
+func (v verdict) String() string { return []string{"undecided", "good", "revoked"}[v] }
+
+// A reading settles what the rules leave open; every reading is accepted.
+type reading struct {
+	deltaDates bool // a list that is combined with a delta is as late as the delta
+	deltaHolds bool // the hold of a delta that has expired stands
+}
+
+// A subject is a certificate that is asked about.
+type subject struct {
+	serial     int64
+	generation int
+	issuer     string
+	issuerKey  string
+	place      string
+	authority  bool
+}
+
+func (l leafID) subjects() []subject { // from the root down
+	return []subject{
+		{serial: int64(2 + l.generation), issuer: "Root", issuerKey: "R", place: "arl", authority: true},
+		{serial: l.serial(), generation: l.generation, issuer: "Sub CA", issuerKey: caKey(l.generation),
+			place: l.shape.place(l.partition(), l.generation)},
+	}
+}
+
+type oracle struct {
+	issuers map[string]bool // keys of further CRL issuers that the operator named
+	at      time.Time
+	known   []knownDocument
+	reading reading
+	broken  rule // of a process that is wrong on purpose; zero: none
+
+	taints map[string]bool
+}
+
+// A knownDocument is a document and, for a list that names no distribution point,
+// the place that it came from.
+type knownDocument struct {
+	*document
+	place string
+}
+
+// path decides about a leaf and its CA.
+func (o *oracle) path(l leafID) verdict {
+	for _, s := range l.subjects() {
+		if v := o.certificate(s); v != good {
+			return v
+		}
+	}
+	return good
+}
+
+// allows reports whether a process may answer so. From the CA down, the first
+// certificate that is not good decides; where that is a CA of which nothing is known,
+// it is a refusal in any case, and what is known of the leaf may be named for it.
+func (o *oracle) allows(l leafID, got verdict) bool {
+	v := o.path(l)
+	if v == undecided && got == revoked {
+		return o.certificate(l.subjects()[0]) == undecided
+	}
+	return v == got
+}
+
+// A finding is what one series says of a certificate.
+type finding struct {
+	revocations []revocationBy
+	clears      bool
+	thisUpdate  time.Time // of what clears
+	key         string
+}
+
+type revocationBy struct {
+	doc    *document
+	reason revocation.Reason
+}
+
+func (o *oracle) certificate(s subject) verdict {
+	findings := append(o.lists(s), o.answers(s)...)
+	var clears []finding
+	for _, f := range findings {
+		if f.clears && !o.tainted(f.key) {
+			clears = append(clears, f)
+		}
+	}
+	later := func(d *document) bool {
+		for _, f := range clears {
+			if f.thisUpdate.After(d.thisUpdate) || o.broken == olderClears {
+				return true
+			}
+		}
+		return false
+	}
+	for _, f := range findings {
+		for _, r := range f.revocations {
+			switch {
+			case o.tainted(f.key):
+				if !later(r.doc) && o.broken != taintedForgotten {
+					return revoked
+				}
+			case r.reason == revocation.ReasonCertificateHold || o.broken == acrossSeries:
+				if o.broken == holdsForEver || !(o.expired(r.doc) || o.broken == holdsEndEarly) || !later(r.doc) {
+					return revoked
+				}
+			default:
+				return revoked
+			}
+		}
+	}
+	if len(clears) > 0 {
+		return good
+	}
+	return undecided
+}
+
+func (o *oracle) begun(d *document) bool { return !d.thisUpdate.After(o.at.Add(5 * time.Minute)) }
+func (o *oracle) expired(d *document) bool {
+	if d.kind == answer && d.nextUpdate.IsZero() {
+		return o.at.After(d.thisUpdate.Add(time.Hour))
+	}
+	return d.nextUpdate.IsZero() || o.at.After(d.nextUpdate)
+}
+
+// supersedes compares two lists of a series.
+func (o *oracle) supersedes(y, x *document) bool {
+	switch o.broken {
+	case timeAlone:
+		return y.thisUpdate.After(x.thisUpdate)
+	case numberAlone:
+		return y.number > x.number
+	}
+	return !y.thisUpdate.Before(x.thisUpdate) && y.number >= x.number && (y.thisUpdate.After(x.thisUpdate) || y.number > x.number)
+}
+
+// lists returns the findings of each series of lists.
+func (o *oracle) lists(s subject) []finding {
+	type series struct {
+		key, scope, place string
+	}
+	var order []series
+	members := make(map[series][]*document)
+	for _, k := range o.known {
+		if k.kind == answer || k.issuer != s.issuer {
+			continue
+		}
+		id := series{k.key, k.scope(), k.place}
+		if len(members[id]) == 0 {
+			order = append(order, id)
+		}
+		members[id] = append(members[id], k.document)
+	}
+	var findings []finding
+	for _, id := range order {
+		findings = append(findings, o.series(s, id.place, members[id]))
+	}
+	return findings
+}
+
+func (o *oracle) series(s subject, place string, members []*document) finding {
+	f := finding{key: members[0].key}
+	var lists, deltas, deciding []*document
+	for _, d := range members {
+		if d.kind == delta {
+			deltas = append(deltas, d)
+		} else {
+			lists = append(lists, d)
+		}
+	}
+	var consulted []*document
+	for _, x := range lists {
+		if !o.any(lists, func(y *document) bool { return o.begun(y) && o.supersedes(y, x) }) {
+			consulted = append(consulted, x)
+		}
+	}
+	for _, x := range consulted {
+		if !o.begun(x) {
+			continue
+		}
+		switch {
+		case len(deciding) == 0 || later(x, deciding[0]):
+			deciding = []*document{x}
+		case !later(deciding[0], x):
+			deciding = append(deciding, x)
+		}
+	}
+	unspent, combined := o.deltas(lists, deltas, deciding)
+	for _, x := range consulted {
+		reason, listed := x.entries[s.serial]
+		if !listed {
+			continue
+		}
+		if contains(deciding, x) {
+			if combined == nil || combined.entries[s.serial] != revocation.ReasonRemoveFromCRL {
+				f.revocations = append(f.revocations, revocationBy{x, reason})
+			}
+			continue
+		}
+		if o.broken == onlyLatest || o.broken == futureIgnored && !o.begun(x) {
+			continue
+		}
+		if reason != revocation.ReasonCertificateHold || !o.expired(x) || o.broken == staleHolds {
+			f.revocations = append(f.revocations, revocationBy{x, reason})
+		}
+	}
+	for _, d := range unspent {
+		reason, listed := d.entries[s.serial]
+		if !listed || reason == revocation.ReasonRemoveFromCRL || o.broken == uncombinedIgnored && d != combined {
+			continue
+		}
+		if reason != revocation.ReasonCertificateHold || !o.expired(d) || o.reading.deltaHolds {
+			f.revocations = append(f.revocations, revocationBy{d, reason})
+		}
+	}
+	if len(deciding) == 0 || len(f.revocations) > 0 || !o.mayClear(s, f.key) || !covers(deciding[0], s, place) {
+		return f
+	}
+	f.thisUpdate = deciding[0].thisUpdate
+	f.clears = !o.expired(deciding[0])
+	for _, d := range deciding[1:] {
+		f.clears = f.clears && !o.expired(d)
+	}
+	if combined != nil && o.broken != deltaDoesNotExtend {
+		f.clears = true
+		if o.reading.deltaDates {
+			f.thisUpdate = combined.thisUpdate
+		}
+	}
+	return f
+}
+
+// later orders the lists that are consulted by thisUpdate, then by number.
+func later(x, y *document) bool {
+	if !x.thisUpdate.Equal(y.thisUpdate) {
+		return x.thisUpdate.After(y.thisUpdate)
+	}
+	return x.number > y.number
+}
+
+// deltas returns those that are not spent, and the one that is combined.
+func (o *oracle) deltas(lists, deltas, deciding []*document) (unspent []*document, combined *document) {
+	for _, d := range deltas {
+		spent := o.any(lists, func(c *document) bool {
+			return o.begun(c) && c.number >= d.number && (!c.thisUpdate.Before(d.thisUpdate) || o.broken == spentByNumber)
+		}) || o.any(deltas, func(e *document) bool {
+			return o.begun(e) && o.supersedes(e, d) && (e.base <= d.base || o.broken == spentByLaterBase)
+		})
+		if spent {
+			continue
+		}
+		unspent = append(unspent, d)
+		if len(deciding) == 0 || !o.begun(d) || o.expired(d) && o.broken != expiredDeltaRemoves {
+			continue
+		}
+		for _, c := range deciding {
+			if !(d.base <= c.number || o.broken == anyBase) || c.number >= d.number || d.thisUpdate.Before(c.thisUpdate) {
+				continue
+			}
+			if combined == nil || later(d, combined) {
+				combined = d
+			}
+		}
+	}
+	return unspent, combined
+}
+
+// mayClear reports whether a list signed by the key clears the certificate.
+func (o *oracle) mayClear(s subject, key string) bool {
+	if key == s.issuerKey || o.broken == anyKeyClears {
+		return true
+	}
+	return o.issuers[key] && !o.revokedSigner(key)
+}
+
+// covers reports whether a list is authoritative for the certificate.
+func covers(d *document, s subject, place string) bool {
+	if d.places == nil {
+		return place == s.place || place == ""
+	}
+	if d.authority != s.authority {
+		return false
+	}
+	for _, p := range d.places {
+		if placeOf(p) == s.place {
+			return true
+		}
+	}
+	return false
+}
+
+// answers returns the findings of each responder.
+func (o *oracle) answers(s subject) []finding {
+	latest := make(map[string]*document) // by key, those that say good or revoked
+	unknown := make(map[string]*document)
+	var keys []string
+	for _, k := range o.known {
+		d := k.document
+		if d.kind != answer || d.serial != s.serial || d.generation != s.generation || s.authority || !o.begun(d) {
+			continue
+		}
+		into := latest
+		if d.status == ocsp.Unknown && o.broken != unknownTakesBack {
+			into = unknown
+		}
+		if latest[d.key] == nil && unknown[d.key] == nil {
+			keys = append(keys, d.key)
+		}
+		if old := into[d.key]; old == nil || d.thisUpdate.After(old.thisUpdate) ||
+			d.thisUpdate.Equal(old.thisUpdate) && (d.status == ocsp.Revoked) != (o.broken == goodWinsTie) {
+			into[d.key] = d
+		}
+	}
+	var findings []finding
+	for _, key := range keys {
+		f := finding{key: key}
+		d := latest[key]
+		if d != nil && d.status == ocsp.Revoked {
+			f.revocations = []revocationBy{{d, d.reason}}
+		}
+		if d != nil && d.status == ocsp.Good && !o.expired(d) && !o.revokedSigner(key) &&
+			(unknown[key] == nil || !unknown[key].thisUpdate.After(d.thisUpdate)) &&
+			(d.responder == nil || !o.at.After(d.responder.NotAfter)) {
+			f.clears, f.thisUpdate = true, d.thisUpdate
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// keyCertificate returns the certificate of a key that signs.
+func keyCertificate(key string) (s subject, ok bool) {
+	generation := int(key[len(key)-1] - '0')
+	switch key[0] {
+	case 'A':
+		return subject{serial: int64(2 + generation), issuer: "Root", issuerKey: "R", authority: true}, true
+	case 'D':
+		return subject{serial: responderSerial(generation), generation: generation, issuer: "Sub CA", issuerKey: caKey(generation)}, true
+	}
+	return subject{}, false
+}
+
+// revokedSigner reports whether any document by another key lists the key's
+// certificate, for whatever reason, holds included.
+func (o *oracle) revokedSigner(key string) bool {
+	s, ok := keyCertificate(key)
+	if !ok || o.broken == revokedSignerClears {
+		return false
+	}
+	return o.listed(key, s, func(revocation.Reason) bool { return true })
+}
+
+// tainted reports whether the key is known to be in other hands.
+func (o *oracle) tainted(key string) bool {
+	if t, ok := o.taints[key]; ok {
+		return t
+	}
+	s, ok := keyCertificate(key)
+	t := ok && o.broken != taintIgnored && o.listed(key, s, func(r revocation.Reason) bool {
+		switch r {
+		case revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCACompromise, revocation.ReasonAACompromise:
+			return true
+		}
+		return o.broken == everyReasonTaints && r != revocation.ReasonCertificateHold
+	})
+	if o.taints == nil {
+		o.taints = make(map[string]bool)
+	}
+	o.taints[key] = t
+	return t
+}
+
+func (o *oracle) listed(key string, s subject, counts func(revocation.Reason) bool) bool {
+	for _, f := range o.lists(subject{serial: s.serial, issuer: s.issuer, authority: s.authority}) {
+		for _, r := range f.revocations {
+			if r.doc.key != key && counts(r.reason) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (o *oracle) any(documents []*document, is func(*document) bool) bool {
+	for _, d := range documents {
+		if is(d) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(documents []*document, d *document) bool {
+	for _, x := range documents {
+		if x == d {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// A program is a process made of the package revocation.
+type program struct {
+	env     environment
+	crls    *revocation.CRLs
+	ocsp    *revocation.OCSP // nil: the certificates name no responder
+	checker *revocation.Checker
+}
+
+func newProgram(e environment) process {
+	p := &program{env: e}
+	var fetcher revocation.Fetcher
+	if e.fetch != nil {
+		fetcher = fetcherOf(e.fetch)
+	}
+	var cache revocation.Cache
+	if e.cache != nil {
+		cache = cacheOf{e.cache, e.now}
+	}
+	p.crls = &revocation.CRLs{Fetcher: fetcher, Cache: cache, Issuers: e.issuers, Refresh: refresh, Time: e.now}
+	p.checker = &revocation.Checker{Sources: []revocation.Source{p.crls}, Time: e.now}
+	if e.config.shape.OCSP {
+		p.ocsp = &revocation.OCSP{Fetcher: fetcher, Cache: cache, Refresh: refresh, NoNonce: !e.config.nonce, ResponderStatus: p.crls, Time: e.now}
+		if e.config.ocspFirst {
+			p.checker.Sources = []revocation.Source{p.ocsp, p.crls}
+		} else {
+			p.checker.Sources = append(p.checker.Sources, p.ocsp)
+		}
+	}
+	return p
+}
+
+func (p *program) check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
+	return p.checker.Check(ctx, chain, stapled)
+}
+
+func (p *program) add(d *document) error {
+	if d.kind != answer {
+		return p.crls.Add(d.der)
+	}
+	if p.ocsp == nil {
+		return nil
+	}
+	return p.ocsp.Add(d.der)
+}
+
+func (p *program) run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { p.crls.Run(ctx) })
+	if p.ocsp != nil {
+		running.Go(func() { p.ocsp.Run(ctx) })
+	}
+	running.Wait()
+}
+
+func (p *program) close() {}
+
+// fetcherOf asks the world.
+type fetcherOf func(context.Context, *fetch)
+
+func (f fetcherOf) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+	asked := &fetch{url: r.URL, body: r.Body, etag: r.ETag, noCache: r.NoCache}
+	f(ctx, asked)
+	switch {
+	case asked.err != nil:
+		return nil, &revocation.FetchError{URL: r.URL, Err: asked.err}
+	case asked.notModified:
+		return &revocation.Response{NotModified: true, ETag: asked.etag}, nil
+	case asked.raw == nil:
+		return nil, &revocation.FetchError{URL: r.URL, Err: errors.New("nothing came")}
+	}
+	return &revocation.Response{Body: asked.raw, ETag: asked.tag}, nil
+}
+
+// cacheOf is the shared store as a Cache.
+type cacheOf struct {
+	handle *handle
+	now    func() time.Time
+}
+
+func (c cacheOf) Get(ctx context.Context, key string) ([]revocation.Member, error) {
+	found, err := c.handle.get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return membersOf(found[key]), nil
+}
+
+func (c cacheOf) Merge(ctx context.Context, key string, members ...revocation.Member) error {
+	return c.handle.merge(ctx, key, func(a, b []member) []member {
+		return storedOf(revocation.Join(c.now(), membersOf(a), membersOf(b)))
+	}, storedOf(members)...)
+}
+
+func membersOf(stored []member) (members []revocation.Member) {
+	for _, m := range stored {
+		members = append(members, revocation.Member{Order: m.order.(string), Digest: m.digest, Bytes: m.bytes})
+	}
+	return members
+}
+
+func storedOf(members []revocation.Member) (stored []member) {
+	for _, m := range members {
+		stored = append(stored, member{order: m.Order, digest: m.Digest, bytes: m.Bytes})
+	}
+	return stored
+}
+
+// TestSeeds plays histories against the package.
+func TestSeeds(t *testing.T) {
+	count := *seeds
+	if testing.Short() {
+		count = min(count, 10)
+	}
+	if seed := search(t, count, newProgram, allKept); seed != 0 {
+		t.Fatal(report(t, seed, newProgram, allKept))
+	}
+}

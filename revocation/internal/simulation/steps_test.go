@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// A step is one thing that happens, some time after the one before. What it means
+// depends on its numbers and on the world alone, so that a history from which
+// steps were removed is a history, too.
+type step struct {
+	after time.Duration
+	verb  int
+	a, b  int
+	d     time.Duration
+}
+
+func (s step) String() string { return fmt.Sprintf("%s %d %d %s", verbs[s.verb].name, s.a, s.b, s.d) }
+
+// A history is a world's config and what happens in it.
+type history struct {
+	config config
+	steps  []step
+}
+
+// A verb is a kind of step.
+type verb struct {
+	name   string
+	weight int
+	do     func(*world, step)
+}
+
+func (w *world) node(s step) *node { return w.nodes[s.a%nodes] }
+
+// verbs are looked up by number; named gives the number of a name.
+var verbs []verb
+
+func init() {
+	verbs = []verb{
+		// What the CA does.
+		{"revoke leaf", 10, func(w *world, s step) { w.ca.set(w.leaf(s.a).serial(), permanent(s.b)) }},
+		{"hold leaf", 6, func(w *world, s step) { w.ca.set(w.leaf(s.a).serial(), revocation.ReasonCertificateHold) }},
+		{"release leaf", 6, func(w *world, s step) { w.ca.set(w.leaf(s.a).serial(), revocation.ReasonRemoveFromCRL) }},
+		{"publish list", 16, func(w *world, s step) { w.ca.publish(s.a%partitions, publication{}) }},
+		{"publish delta", 14, func(w *world, s step) {
+			if w.config.deltas {
+				w.ca.publish(s.a%partitions, publication{delta: true, onOldBase: s.b%3 == 0})
+			}
+		}},
+		{"publish both", 4, func(w *world, s step) {
+			w.ca.publish(s.a%partitions, publication{})
+			if w.config.deltas {
+				w.ca.publish(s.a%partitions, publication{delta: true})
+			}
+		}},
+		{"publish the root's list", 4, func(w *world, s step) { w.ca.publishAuthorities() }},
+		{"publish early", 2, func(w *world, s step) { w.ca.publish(s.a%partitions, publication{ahead: s.d % (12 * time.Hour)}) }},
+		{"sign in advance", 2, func(w *world, s step) {
+			for i := 1; i <= 2; i++ {
+				later := time.Duration(i) * w.config.life / 2
+				w.ca.publish(s.a%partitions, publication{ahead: later, appears: later})
+			}
+		}},
+		{"mis-date a list", 2, func(w *world, s step) { w.ca.publish(s.a%partitions, publication{ahead: 30 * 24 * time.Hour}) }},
+		{"publish without nextUpdate", 1, func(w *world, s step) { w.ca.publish(s.a%partitions, publication{noNextUpdate: true}) }},
+		{"CA's clock", 3, func(w *world, s step) {
+			w.ca.skew = []time.Duration{0, 4 * time.Minute, 20 * time.Minute, 3 * time.Hour}[s.b%4]
+		}},
+		{"roll keys", 3, func(w *world, s step) {
+			w.ca.roll()
+			for p := range partitions {
+				w.ca.publish(p, publication{})
+			}
+		}},
+		{"retire old keys", 2, func(w *world, s step) {
+			w.ca.retired = w.ca.generation
+			for p := range partitions {
+				w.ca.publish(p, publication{})
+			}
+		}},
+		{"cut partitions", 2, func(w *world, s step) {
+			if !w.config.unscoped {
+				w.ca.cut = s.b % cuts
+			}
+		}},
+		{"back up", 3, func(w *world, s step) { b := w.ca.state.clone(); w.ca.backup = &b }},
+		{"restore", 2, func(w *world, s step) {
+			if w.ca.backup != nil {
+				w.ca.state = w.ca.backup.clone()
+				w.ca.remember()
+			}
+		}},
+		{"begin numbers anew", 1, func(w *world, s step) { clear(w.ca.state.numbers) }},
+		{"revoke responder", 2, func(w *world, s step) { w.ca.set(responderSerial(s.a%(w.ca.generation+1)), permanent(s.b)) }},
+		{"revoke CA", 1, func(w *world, s step) {
+			w.ca.set(int64(2+s.a%(w.ca.generation+1)), permanent(s.b))
+			w.ca.publishAuthorities()
+		}},
+		// What the network and the attacker do.
+		{"mirror", 12, func(w *world, s step) {
+			h := w.hosts[mirrorHost(s.a%mirrors)]
+			h.change(func() {
+				if h.mode = mode(s.b % int(modes)); h.mode == swapped && w.config.unscoped {
+					h.mode = honest
+				}
+			})
+		}},
+		{"heal", 12, func(w *world, s step) {
+			for _, h := range w.hosts {
+				if h.mode != honest || h.lag != 0 || len(h.replay) > 0 {
+					h.change(func() { h.mode, h.lag = honest, 0; clear(h.replay) })
+				}
+			}
+		}},
+		{"lag", 5, func(w *world, s step) {
+			h := w.hosts[mirrorHost(s.a%mirrors)]
+			h.change(func() { h.lag = s.d })
+		}},
+		{"responder", 4, func(w *world, s step) {
+			h := w.hosts[responderHost]
+			h.change(func() { h.mode, h.lag = mode(s.b%int(unmodified)), s.d%(12*time.Hour)*time.Duration(s.a%2) })
+		}},
+		{"block", 3, func(w *world, s step) {
+			for _, h := range w.hosts {
+				h.change(func() { h.mode = []mode{failing, hanging}[s.b%2] })
+			}
+		}},
+		{"replay", 6, func(w *world, s step) {
+			d := w.library.documents[s.b%len(w.library.documents)]
+			if d.kind == answer {
+				w.hosts[responderHost].change(func() { w.hosts[responderHost].replay[fmt.Sprint(d.serial)] = d })
+			} else if d.places != nil {
+				h := w.hosts[mirrorHost(s.a%mirrors)]
+				prefix := ""
+				if d.kind == delta {
+					prefix = "d"
+				}
+				h.change(func() { h.replay[prefix+placeOf(d.places[0])] = d })
+			}
+		}},
+		{"attacker's responder", 5, func(w *world, s step) {
+			if d := w.forge(s); d != nil {
+				h := w.hosts[responderHost]
+				h.change(func() { h.replay[fmt.Sprint(d.serial)] = d })
+			}
+		}},
+		// What processes and operators do.
+		{"start", 8, func(w *world, s step) { w.node(s).start() }},
+		{"stop", 3, func(w *world, s step) { w.node(s).end() }},
+		{"restart", 5, func(w *world, s step) { w.node(s).end(); w.node(s).start() }},
+		{"set clock", 3, func(w *world, s step) {
+			w.node(s).skew = []time.Duration{0, 2 * time.Hour, -2 * time.Hour, 8 * time.Hour}[s.b%4]
+			w.node(s).turn = time.Now()
+		}},
+		{"add", 6, func(w *world, s step) { w.add(w.node(s), w.library.documents[s.b%len(w.library.documents)]) }},
+		{"flush store", 2, func(w *world, s step) { w.store.flush() }},
+		{"evict", 3, func(w *world, s step) { w.store.evict(s.b) }},
+		{"replicate", 2, func(w *world, s step) { w.store.copy() }},
+		{"promote replica", 2, func(w *world, s step) { w.store.promote() }},
+		{"store", 3, func(w *world, s step) {
+			w.store.hangs, w.store.fails = s.b%4 == 0, s.b%4 == 1
+			w.store.calm = time.Now()
+		}},
+		{"check", 60, func(w *world, s step) { w.check(w.node(s), w.leaf(s.b), nil) }},
+		{"check stapled", 5, func(w *world, s step) {
+			leaf := w.leaf(s.b)
+			if w.config.shape.OCSP {
+				w.check(w.node(s), leaf, w.ca.answer(leaf.serial(), s.d, nil))
+			}
+		}},
+		{"check all", 12, func(w *world, s step) {
+			for i := range leavesEach * (w.ca.generation + 1) {
+				w.check(w.node(s), w.leaf(i), nil)
+			}
+		}},
+		{"compare", 5, func(w *world, s step) { w.compare(w.node(s)) }},
+	}
+}
+
+// forge is an answer by whoever holds the delegated responder's key.
+func (w *world) forge(s step) *document {
+	leaf := w.leaf(s.a)
+	if !w.config.delegated || leaf.generation != 0 {
+		return nil
+	}
+	d := document{kind: answer, issuer: "Sub CA", key: responderKey(0), generation: 0, serial: leaf.serial(), number: none, base: none,
+		responder:  responderCert(leafID{shape: shape{PerKey: w.config.shape.PerKey}, generation: 0}),
+		thisUpdate: time.Now().Truncate(time.Second)}
+	d.nextUpdate = d.thisUpdate.Add(48 * time.Hour)
+	if s.b%3 == 0 {
+		d.status, d.reason = ocsp.Revoked, permanent(s.b/3)
+	} else if s.b%3 == 1 {
+		d.status = ocsp.Unknown
+	}
+	d.der = d.response(nil)
+	return w.library.add(&d)
+}
+
+// add gives a document to a process, as an operator does with a file.
+func (w *world) add(n *node, d *document) {
+	if n.process == nil || d.kind != answer && d.places == nil {
+		return
+	}
+	n.learn(d, true, "")
+	if err := n.process.add(d); err != nil {
+		w.fail("Add(%s): %v", d, err)
+	}
+}
+
+// randomHistory is the history of a seed.
+func randomHistory(seed uint64) history {
+	r := rand.New(rand.NewPCG(seed, 1))
+	h := history{config: randomConfig(r)}
+	total := 0
+	for _, v := range verbs {
+		total += v.weight
+	}
+	for range 20 + r.IntN(60) {
+		x, chosen := r.IntN(total), 0
+		for i, v := range verbs {
+			if x -= v.weight; x < 0 {
+				chosen = i
+				break
+			}
+		}
+		after := []time.Duration{0, time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, h.config.life / 4, h.config.life / 2}[r.IntN(9)]
+		h.steps = append(h.steps, step{after: after, verb: chosen, a: r.IntN(1 << 20), b: r.IntN(1 << 20),
+			d: time.Duration(r.IntN(72*60)) * time.Minute})
+	}
+	return h
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A member is one document of an entry, whatever it is ordered by.
+type member struct {
+	order  any
+	digest [32]byte
+	bytes  []byte
+}
+
+// A store is what the processes share: a database with entries that are joined.
+type store struct {
+	w  *world
+	mu sync.Mutex
+
+	entries map[string][]member
+	replica map[string][]member // an asynchronous copy, of some time ago
+	since   map[*document]time.Time
+	hangs   bool
+	fails   bool
+	calm    time.Time // since when it has lost nothing and answered
+}
+
+func (s *store) healthy() bool { return !s.hangs && !s.fails }
+
+// A handle is a process's way to the store.
+type handle struct {
+	store *store
+	node  *node
+	ended chan struct{}
+}
+
+var errDown = errors.New("the store is down")
+
+// wait takes as long as the store does, and reports whether it can go on.
+func (h *handle) wait(ctx context.Context) error {
+	if h.store.hangs {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-h.ended:
+			return errDown
+		}
+	}
+	select {
+	case <-time.After(time.Millisecond):
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.ended:
+		return errDown
+	}
+	if h.store.fails {
+		return errDown
+	}
+	return nil
+}
+
+func (h *handle) get(ctx context.Context, keys ...string) (map[string][]member, error) {
+	if err := h.wait(ctx); err != nil {
+		return nil, err
+	}
+	h.store.mu.Lock()
+	found := make(map[string][]member)
+	for _, key := range keys {
+		if members := h.store.entries[key]; members != nil {
+			found[key] = slices.Clone(members)
+		}
+	}
+	h.store.mu.Unlock()
+	for _, members := range found {
+		for _, m := range members {
+			if d := h.store.w.library.find(m.bytes); d != nil && d.places != nil || d != nil && d.kind == answer {
+				h.node.learn(d, false, "")
+			} else if d != nil {
+				h.store.mu.Lock()
+				places := slices.Clone(h.store.w.origins[d])
+				h.store.mu.Unlock()
+				for _, place := range places {
+					h.node.learn(d, false, place)
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+func (h *handle) merge(ctx context.Context, key string, join func(a, b []member) []member, members ...member) error {
+	if err := h.wait(ctx); err != nil {
+		return err
+	}
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	h.store.entries[key] = join(h.store.entries[key], members)
+	for _, m := range members {
+		if d := h.store.w.library.find(m.bytes); d != nil && h.store.since[d].IsZero() {
+			h.store.since[d] = time.Now()
+		}
+	}
+	return nil
+}
+
+// copy makes the replica, promote puts it in the place of the store.
+func (s *store) copy() { s.replica = maps.Clone(s.entries) }
+func (s *store) promote() {
+	s.entries = maps.Clone(s.replica)
+	if s.entries == nil {
+		s.entries = map[string][]member{}
+	}
+	s.lost()
+}
+
+func (s *store) flush() {
+	s.entries = map[string][]member{}
+	s.lost()
+}
+
+// evict drops one entry as a whole.
+func (s *store) evict(i int) {
+	if keys := slices.Sorted(maps.Keys(s.entries)); len(keys) > 0 {
+		delete(s.entries, keys[i%len(keys)])
+	}
+	s.lost()
+}
+
+// lost notes that documents have gone.
+func (s *store) lost() {
+	s.calm = time.Now()
+	s.since = make(map[*document]time.Time)
+	for d := range s.documents() {
+		s.since[d] = s.calm
+	}
+}
+
+// documents returns what lies in the store.
+func (s *store) documents() map[*document]bool {
+	found := make(map[*document]bool)
+	for _, members := range s.entries {
+		for _, m := range members {
+			if d := s.w.library.find(m.bytes); d != nil {
+				found[d] = true
+			}
+		}
+	}
+	return found
+}
