@@ -142,7 +142,7 @@ func (i *crlInquiry) readFirst(ctx context.Context) error {
 	defer cancel()
 	for range maxRounds {
 		groups := never(&i.source.asker, slices.Concat(single(i.source.files), single(i.entries)))
-		if len(groups) == 0 {
+		if len(groups) == 0 || i.d.Status == known.StatusRevoked || i.how.refused(ctx, i.q) {
 			break
 		}
 		var failed error
