@@ -145,24 +145,37 @@
 // remove the entry or the whole Cache, the file of [CRLs.Files] and what the program
 // gives to Add, and start them again: what one of them still knows it puts back.
 //
-// # Warm and cold
+// Strictness ends at what real CAs write and has one meaning: GeneralizedTime before
+// 2050 (section 5.1.2.4), an empty crlEntryExtensions, an empty revokedCertificates,
+// a reasonCode that says unspecified, and in OCSP the default version written out. A
+// version 1 certificate is outside the scope of onlyContainsUserCerts (section
+// 5.2.5).
 //
-// An answer is given again without a lock or an allocation, until something that
-// it rests on changes: a document comes, or one begins or ends to be current. So a
-// handshake, resumed or not, costs the network nothing once the first has been
-// made, provided that Run keeps the documents current.
+// # Operation
 //
-// # Where things are
+// An answer is given from memory, without a lock or an allocation, until something
+// changes under one of the keys that it rests on, or something that it rests on
+// begins or ends. While Run is going each URL is looked at within Refresh, all URLs
+// of a point, once a day without validators; a check that finds a look overdue begins
+// it and does not wait. After a failure the next attempt begins within 15 s of the
+// start of the last where a caller has nothing to go by.
 //
-//	revocation            the Checker, its sources, fetching by HTTP, the Cache, errors, state
-//	internal/der          strict DER: names, times, extensions, algorithms
-//	internal/crl          one CRL: read, index, what it covers, who may have signed it
-//	internal/ocsp         one OCSP response and request, likewise
-//	internal/known        the set: series, what counts, what may be forgotten; the decision
-//	internal/fetch        asking: once, with head starts, again when due; of bytes only
-//	revocationtest        an authority for tests, with faults on demand
+// Nobody waits for the network when what is at hand decides, but for the first look
+// at a freshestCRL, or at a source ahead of the one that answers, and then for a
+// second at most. [CRLs.State] and [OCSP.State] show each document and each look, and
+// which document decides.
 //
-// The rooms below import downwards only, and none but fetch waits for anything. The
-// rules of RFC 5280 section 6.3.3 are read in internal/crl/covers.go and
-// internal/known/decide.go.
+// A [Cache] keeps sets of documents, which are joined, so that processes that share
+// one need no order between them: [DirCache] for one machine. What is read from it is
+// verified again.
+//
+// # Rooms
+//
+//	internal/der    strict DER: names and their comparison, times, extensions, algorithms
+//	internal/crl    one CRL: what it covers, lists, supersedes and can be combined with
+//	internal/ocsp   one OCSP response: what it says of a certificate, and who signed it
+//	internal/known  the set: series, decisions, what may be forgotten
+//	internal/fetch  asking: once however many wait, head starts, back-off, the schedule
+//
+// Only fetch and this package know a network, a clock or a log.
 package revocation
