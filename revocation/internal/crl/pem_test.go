@@ -74,3 +74,28 @@ func TestFilesAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// FuzzSplit holds the quick way of reading a PEM block against encoding/pem.
+func FuzzSplit(f *testing.F) {
+	usual := block(pemType, string(bytes.Repeat([]byte("0123456789"), 30)))
+	for _, seed := range [][]byte{
+		usual, append(bytes.Clone(usual), usual...), bytes.TrimSuffix(usual, []byte("\n")), block(pemType, ""), block(pemType, "a"),
+		bytes.Replace(usual, []byte("MDEy"), []byte("M===\nDEy"), 1), bytes.Replace(usual, []byte("\n"), []byte("\n\n"), 3),
+		bytes.Replace(usual, []byte("MDEy"), []byte("MD:y"), 1), bytes.Replace(usual, []byte("MDEy"), []byte("\rDE\n"), 1),
+		bytes.Replace(usual, []byte("-----END"), []byte(pemStart+pemType+"-----\n-----END"), 1),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		content, rest, ok := decodeUsual(data)
+		if !ok {
+			return
+		}
+		theirs, after := pem.Decode(data)
+		require.NotNil(t, theirs)
+		assert.Equal(t, pemType, theirs.Type)
+		assert.Empty(t, theirs.Headers)
+		assert.Equal(t, string(theirs.Bytes), string(content))
+		assert.Equal(t, string(after), string(rest))
+	})
+}

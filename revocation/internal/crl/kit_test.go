@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crl_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+var now = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
+
+const leafSerial = 0x4711
+
+// A party is a certificate with its key.
+type party struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+// keys are RSA keys, since making one is slow.
+var keys = [3]func() crypto.Signer{sync.OnceValue(makeKey), sync.OnceValue(makeKey), sync.OnceValue(makeKey)}
+
+func makeKey() crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// issue makes a certificate that parent signs, or a self-signed one.
+func issue(t testing.TB, template *x509.Certificate, key crypto.Signer, parent *party) *party {
+	t.Helper()
+	template.NotBefore, template.NotAfter = now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0)
+	if parent == nil {
+		parent = &party{template, key}
+	}
+	made, err := x509.CreateCertificate(rand.Reader, template, parent.cert, key.Public(), parent.key)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(made)
+	require.NoError(t, err)
+	return &party{cert, key}
+}
+
+func authority(name string, serial int64) *x509.Certificate {
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, SerialNumber: big.NewInt(serial), SubjectKeyId: []byte(name),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+}
+
+// A pki is a root, a CA below it whose CRLs are read, and another CA, which issues
+// indirect CRLs.
+type pki struct {
+	root, ca, other *party
+}
+
+func newPKI(t testing.TB) *pki {
+	root := issue(t, authority("Root", 1), keys[0](), nil)
+	return &pki{
+		root:  root,
+		ca:    issue(t, authority("Sub CA", 2), keys[1](), root),
+		other: issue(t, authority("CRL Issuer", 3), keys[2](), root),
+	}
+}
+
+// subject returns a leaf with the given extensions, as the search for its CRLs
+// sees it. They are added to what has been parsed, since crypto/x509 does not
+// parse a distribution point with a relative name.
+func (p *pki) subject(t testing.TB, extensions ...pkix.Extension) *crl.Subject {
+	t.Helper()
+	leaf := issue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}}, keys[0](), p.ca)
+	leaf.cert.Extensions = append(leaf.cert.Extensions, extensions...)
+	s, err := crl.NewSubject(leaf.cert)
+	require.NoError(t, err)
+	return s
+}
+
+// crl returns an ordinary CRL, an hour old, that the given serials are on.
+func (p *party) crl(serials ...int64) revocationtest.CRL {
+	list := revocationtest.CRL{Issuer: p.cert, Key: p.key, ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour)}
+	for _, serial := range serials {
+		list.Entries = append(list.Entries, revocationtest.Entry{Serial: big.NewInt(serial)})
+	}
+	return list
+}
+
+func with(list revocationtest.CRL, change func(*revocationtest.CRL)) revocationtest.CRL {
+	list.Entries = slices.Clone(list.Entries)
+	change(&list)
+	return list
+}
+
+func inScope(list revocationtest.CRL, scope revocationtest.Scope) revocationtest.CRL {
+	return with(list, func(c *revocationtest.CRL) { c.Scope = &scope })
+}
+
+func urls(urls ...string) revocationtest.PointName { return revocationtest.PointName{URLs: urls} }
+
+func directory(names ...[]byte) revocationtest.PointName {
+	return revocationtest.PointName{Directory: names}
+}
+
+func relative(value string) revocationtest.PointName {
+	return revocationtest.PointName{Relative: pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: value}}}
+}
+
+func points(points ...revocationtest.DistributionPoint) pkix.Extension {
+	return revocationtest.CRLDistributionPoints(points...)
+}
+
+func at(name revocationtest.PointName) revocationtest.DistributionPoint {
+	return revocationtest.DistributionPoint{PointName: name}
+}
+
+func parse(raw []byte) error {
+	_, err := crl.Parse(raw, "test")
+	return err
+}
+
+func read(t testing.TB, list revocationtest.CRL) *crl.List {
+	t.Helper()
+	l, err := crl.Parse(list.DER(), "test")
+	require.NoError(t, err)
+	return l
+}
+
+func requireError(t testing.TB, err, kind error) {
+	t.Helper()
+	var found *der.Error
+	require.ErrorAs(t, err, &found)
+	require.ErrorIs(t, err, kind)
+	require.NotEmpty(t, found.Detail)
+}
+
+// resignedCRL signs the edited list.
+func resignedCRL(list *node, p *pki) []byte {
+	signature, err := crypto.SignMessage(p.ca.key, rand.Reader, list.children[0].bytes(), crypto.SHA256)
+	if err != nil {
+		panic(err)
+	}
+	list.children[2].content = append([]byte{0}, signature...)
+	return list.bytes()
+}
+
+// A node is one element of DER, taken apart.
+type node struct {
+	tag      byte
+	content  []byte  // of a primitive one
+	children []*node // of a constructed one
+}
+
+func readNode(octets []byte) *node {
+	var raw asn1.RawValue
+	if rest, err := asn1.Unmarshal(octets, &raw); err != nil || len(rest) > 0 {
+		panic("not one element of DER")
+	}
+	n := &node{tag: raw.FullBytes[0], content: raw.Bytes}
+	for rest := raw.Bytes; raw.IsCompound && len(rest) > 0; {
+		var child asn1.RawValue
+		after, err := asn1.Unmarshal(rest, &child)
+		if err != nil {
+			panic(err)
+		}
+		n.children = append(n.children, readNode(rest[:len(rest)-len(after)]))
+		rest = after
+	}
+	return n
+}
+
+func (n *node) bytes() []byte {
+	content := n.content
+	if n.children != nil {
+		content = nil
+		for _, child := range n.children {
+			content = append(content, child.bytes()...)
+		}
+	}
+	made, err := asn1.Marshal(asn1.RawValue{Class: int(n.tag >> 6), Tag: int(n.tag & 0x1f), IsCompound: n.tag&0x20 != 0, Bytes: content})
+	if err != nil {
+		panic(err)
+	}
+	return made
+}
+
+// at returns the element that the indices lead to.
+func (n *node) at(path ...int) *node {
+	for _, i := range path {
+		n = n.children[i]
+	}
+	return n
+}
+
+// tlv writes one element of DER.
+func tlv(tag byte, content []byte) []byte {
+	return (&node{tag: tag, content: content}).bytes()
+}
