@@ -260,7 +260,9 @@ func TestCRLsFetched(t *testing.T) {
 			[]revocationtest.DistributionPoint{
 				{PointName: urls(one), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise}}, at(urls(two)),
 			},
-			map[string]revocationtest.CRL{one: p.ca.crl(), two: p.ca.crl(leafSerial)}, revokedFor(revocation.ReasonUnspecified), []string{one, two},
+			map[string]revocationtest.CRL{ // a list without a scope would be for all reasons
+				one: inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(one)}), two: inScope(p.ca.crl(leafSerial), revocationtest.Scope{PointName: urls(two)}),
+			}, revokedFor(revocation.ReasonUnspecified), []string{one, two},
 		},
 		{
 			"a point for reasons that are covered is asked too",

@@ -3,6 +3,7 @@
 package revocation
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"sync"
@@ -52,17 +53,33 @@ func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bo
 				return false
 			}
 		}
-		if len(list) == maxAddedResponses {
-			// Which of them is genuine shows only when the certificate is asked
-			// about: whoever can have responses added must not push out one that
-			// revokes.
-			victim := max(0, slices.IndexFunc(list, func(other addedResponse) bool { return !other.response.Revokes(serial) }))
-			list = slices.Delete(slices.Clone(list), victim, victim+1)
+		list = append(slices.Clip(list), addedResponse{r, raw})
+		if len(list) > maxAddedResponses {
+			// Which of them is genuine shows only when the certificate is asked about:
+			// whoever can have responses added must not push out one that revokes, and
+			// it must not matter which came first.
+			victim := slices.IndexFunc(list, func(x addedResponse) bool {
+				return !slices.ContainsFunc(list, func(y addedResponse) bool { return y.before(x, serial) })
+			})
+			list = slices.Delete(list, victim, victim+1)
 		}
-		a.bySerial[serial] = append(list, addedResponse{r, raw})
+		a.bySerial[serial] = list
 		a.generation.Add(1)
 	}
 	return true
+}
+
+// before reports whether x is dropped before y: what does not revoke before what
+// does, the earlier before the later.
+func (x addedResponse) before(y addedResponse, serial string) bool {
+	if a, b := x.response.Revokes(serial), y.response.Revokes(serial); a != b {
+		return b
+	}
+	if order := x.response.Latest(serial).Compare(y.response.Latest(serial)); order != 0 {
+		return order < 0
+	}
+	a, b := x.response.Digest(), y.response.Digest()
+	return bytes.Compare(a[:], b[:]) < 0
 }
 
 // about returns the responses that speak of a serial number.

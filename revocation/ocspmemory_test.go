@@ -300,6 +300,7 @@ func TestARevocationInTheCacheAfterADeadContext(t *testing.T) {
 	a, err = restarted.Status(t.Context(), q)
 	require.NoError(t, err)
 	assert.Equal(t, revocation.Revoked, a.Status, "accepted, though the Cache has the revocation")
+	restarted.Settle() // before its folder goes
 }
 
 // An answer that was given before is given again until something it rests on

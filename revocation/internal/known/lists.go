@@ -195,8 +195,13 @@ func makeRoom(waiting []*List, l *List) []*List {
 		}
 	}
 	if n >= maxAdded && slices.Contains(l.Places, Added) {
-		i := slices.IndexFunc(waiting, alike)
-		return slices.Delete(waiting, i, i+1)
+		oldest := -1
+		for i, other := range waiting {
+			if alike(other) && (oldest < 0 || other.ThisUpdate().Before(waiting[oldest].ThisUpdate())) {
+				oldest = i
+			}
+		}
+		return slices.Delete(waiting, oldest, oldest+1)
 	}
 	if len(waiting) == maxUnverified {
 		return slices.Delete(waiting, 0, 1)

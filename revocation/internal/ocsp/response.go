@@ -159,6 +159,17 @@ func (r *Response) Lasts(serial string, at time.Time) bool {
 	return false
 }
 
+// Latest returns the latest thisUpdate that the response claims about a serial
+// number.
+func (r *Response) Latest(serial string) (latest time.Time) {
+	for i := range r.singles {
+		if s := &r.singles[i]; string(s.id.serial) == serial && s.thisUpdate.After(latest) {
+			latest = s.thisUpdate
+		}
+	}
+	return latest
+}
+
 // readBasic reads a BasicOCSPResponse.
 func (r *Response) readBasic(input cryptobyte.String) error {
 	var basic, tbs, algorithm, wrapped, list cryptobyte.String
