@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -232,10 +233,10 @@ func TestAnUnknownOutcomeIsNotRepeated(t *testing.T) {
 		request("PATCH", collection+"/"+oldID, "application/fhir+json", updates[false]),
 		request("POST", collection, "application/fhir+json", load(t, "create", "stu3", "json").text),
 	} {
-		calls := 0
-		h := facade(t, func(http.ResponseWriter, *http.Request) { calls++; panic(http.ErrAbortHandler) }, nil, nil)
+		var calls atomic.Int32
+		h := facade(t, func(http.ResponseWriter, *http.Request) { calls.Add(1); panic(http.ErrAbortHandler) }, nil, nil)
 		assert.Equal(t, http.StatusBadGateway, through(t, h, r).Code)
-		assert.Equal(t, 1, calls)
+		assert.Equal(t, int32(1), calls.Load())
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *OCSP) watch(responder string, path []*x509.Certificate) *fetch.Watch {
 	u := &ocspURL{source: s, responder: responder, path: slices.Clone(path)}
 	u.get = fetch.Document{Fetcher: fetchWith{s.Fetcher}, Now: s.now, Every: s.asker.Refresh, Request: u.getRequest, Deliver: u.deliver, RanOut: u.ranOut}
 	return s.asker.Watch(fetch.Target{
-		Key: key, URL: responder, Host: urlHost(responder), Do: u.do, Until: u.runsOut,
+		Key: key, URL: responder, Host: urlHost(responder), Do: u.do, Until: u.runsOut, Forget: true,
 	})
 }
 

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer base.CloseIdleConnections()
+	defer (&http.Client{Transport: base}).CloseIdleConnections()
 	t := &asid.Transport{Base: base}
 	if t.From, err = asid.ParseID(*from); err != nil {
 		return fmt.Errorf("-from: %w", err)

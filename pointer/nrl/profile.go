@@ -67,15 +67,59 @@ func isMediaType(s string) bool {
 	return err == nil
 }
 
-// conforms checks the primitives of a new pointer that have a form.
+// isComplex tells the elements that have children and no value.
+func isComplex(name string) bool {
+	switch name {
+	case "meta", "masterIdentifier", "identifier", "class", "category", "subject", "author", "authenticator", "custodian", "relatesTo", "target",
+		"securityLabel", "content", "attachment", "format", "context", "coding", "period", "facilityType", "practiceSetting", "sourcePatientInfo",
+		"related", "event", "encounter", "assigner", "extension", "security", "tag":
+		return true
+	}
+	return false
+}
+
+// isPrimitive tells the elements that have a value and, stored here, no children.
+func isPrimitive(name string) bool {
+	switch name {
+	case "id", "status", "docStatus", "language", "created", "indexed", "date", "description", "url", "versionId", "lastUpdated", "source", "profile",
+		"reference", "display", "use", "system", "value", "version", "code", "text", "userSelected", "contentType", "data", "size", "hash", "title",
+		"creation", "start", "end":
+		return true
+	}
+	return false
+}
+
+// isShaped reports whether c, in e, has the shape that FHIR's JSON gives it:
+// object, array, string, number or boolean. What extensions hold is theirs.
+func (e *element) isShaped(c *element) bool {
+	if e.name == "extension" && c.name != "url" && c.name != "id" {
+		return len(c.children) > 0 || c.literal == isLiteral(c.name)
+	}
+	leaf := len(c.children) == 0
+	return !(isComplex(c.name) && leaf) && !(isPrimitive(c.name) && !leaf) && (!leaf || c.literal == isLiteral(c.name)) &&
+		(c.list == isList(e.name, c.name) || c.name == "encounter") // a list in R4 only
+}
+
+// conforms checks the shape of a new pointer's elements, and the primitives that
+// have a form.
 func (e *element) conforms() error {
-	for _, c := range e.children {
+	for i, c := range e.children {
+		if !c.list && slices.ContainsFunc(e.children[:i], func(other *element) bool { return other.name == c.name }) {
+			return invalid(c.name, "is there twice")
+		}
+		if !e.isShaped(c) {
+			return invalid(c.name, "has not the shape that FHIR gives it there")
+		}
 		ok := true
 		switch c.name {
 		case "indexed":
 			ok = isInstant(c.value)
 		case "created", "creation", "date", "start", "end":
 			ok = e.name == "extension" || isDateTime(c.value)
+		case "docStatus":
+			ok = slices.Contains([]string{"preliminary", "final", "appended", "amended", "entered-in-error"}, c.value)
+		case "use":
+			ok = slices.Contains([]string{"usual", "official", "temp", "secondary", "old"}, c.value)
 		case "contentType":
 			ok = isMediaType(c.value)
 		case "url":

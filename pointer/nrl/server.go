@@ -150,7 +150,28 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
 	}
 	resource.sortElements(rootOrder)
-	return k, nil
+	return k, k.legible()
+}
+
+// legible checks, before anything is changed, that the answers with k can be read
+// in both formats and have the owner that was judged: what one format allows, such
+// as a custodian inside the content, may be ambiguous in the other.
+func (k *revision) legible() error {
+	for _, isXML := range []bool{false, true} {
+		contentType := "application/fhir+json"
+		if isXML {
+			contentType = "application/fhir+xml"
+		}
+		body, err := k.full().render(isXML)
+		if err != nil {
+			return &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be answered in both formats", Err: err}
+		}
+		p, err := pointer.Parse(contentType, body)
+		if err != nil || p.Custodian != k.pointer.Custodian || p.Subject != k.pointer.Subject {
+			return &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be answered in both formats", Err: err}
+		}
+	}
+	return nil
 }
 
 // instant is the layout of FHIR's instants.

@@ -51,6 +51,9 @@ const handshakeTimeout = 10 * time.Second
 // closeTimeout bounds how long a dying connection tries to say so.
 const closeTimeout = 5 * time.Second
 
+// idleTimeout is how long a Transport keeps a connection that no request uses.
+const idleTimeout = 90 * time.Second
+
 func newConn(inner net.Conn, d *end, name string) *Conn {
 	c := &Conn{inner: inner, end: d, name: name}
 	c.closing, c.cancel = context.WithCancel(context.Background())
@@ -114,6 +117,9 @@ func (c *Conn) handshake(ctx context.Context) error {
 	if c.end.server {
 		// Whoever connects and says nothing costs no C object.
 		n, err := c.inner.Read(c.small[:])
+		if err == io.EOF && n == 0 {
+			return errSilent
+		}
 		if err != nil && n == 0 {
 			return unexpected(err)
 		}
@@ -354,62 +360,6 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return sent, nil
 }
 
-// CloseWrite tells the peer that nothing more will come. It fails before the
-// handshake.
-func (c *Conn) CloseWrite() error {
-	if !c.established.Load() {
-		return errNotReady
-	}
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
-	return c.closeNotify()
-}
-
-// closeNotify wants the caller to hold writeMu.
-func (c *Conn) closeNotify() error {
-	if c.writeErr != nil {
-		if c.writeErr == errShutdown {
-			return nil
-		}
-		return c.writeErr
-	}
-	c.writeErr = errShutdown
-	out, err := c.session.Load().shutdown(nil)
-	if err == nil {
-		_, err = c.inner.Write(out)
-	}
-	return err
-}
-
-// Close tells the peer, waiting at most five seconds, unless a Write is under
-// way, and closes the network connection. Whatever waits on the connection
-// returns with an error.
-func (c *Conn) Close() error {
-	if c.closed.Swap(true) {
-		return net.ErrClosed
-	}
-	c.cancel()
-	if c.established.Load() && c.writeMu.TryLock() {
-		_ = c.inner.SetWriteDeadline(time.Now().Add(closeTimeout))
-		_ = c.closeNotify()
-		c.writeMu.Unlock()
-	}
-	err := c.inner.Close()
-	c.release()
-	if errors.Is(err, net.ErrClosed) {
-		return nil // by the end of a handshake, at the same time
-	}
-	return err
-}
-
-// release gives the SSL back.
-func (c *Conn) release() {
-	if s := c.session.Load(); s != nil {
-		s.free()
-		c.cleanup.Stop()
-	}
-}
-
 // LocalAddr returns the network connection's.
 func (c *Conn) LocalAddr() net.Addr { return c.inner.LocalAddr() }
 
@@ -433,21 +383,3 @@ func unexpected(err error) error {
 	}
 	return err
 }
-
-// maxChunk is how much is encrypted at a time: four records, one write to the
-// network.
-const maxChunk = 64 << 10
-
-// buffers hold what is on its way between libssl and the network.
-var buffers = sync.Pool{New: func() any {
-	b := make([]byte, 0, maxChunk+4<<10)
-	return &b
-}}
-
-func getBuffer() *[]byte {
-	b := buffers.Get().(*[]byte)
-	*b = (*b)[:cap(*b)]
-	return b
-}
-
-func putBuffer(b *[]byte) { buffers.Put(b) }

@@ -5,6 +5,7 @@ package openssl
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -24,9 +25,9 @@ func NewDialer(e *tlsconfig.Endpoint) (*Dialer, error) {
 
 // DialContext connects to addr, host:port, and completes the handshake before
 // ctx ends; the connection is a *Conn. The host is what the server is told to
-// be called and, where Verifier.FQDNs is empty, what it must be called. The
-// method fits http.Transport.DialTLSContext, which gives it the connections
-// that do not go through an HTTP proxy.
+// be called and, where Verifier.FQDNs is empty, what it must be called. For HTTP
+// see [Dialer.Transport]: an http.Transport with this method as DialTLSContext
+// makes connections through a proxy by crypto/tls, and without any of this.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -36,10 +37,18 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	c := newConn(inner, d.end, host)
+	c := d.Client(inner, host)
 	if err := c.HandshakeContext(ctx); err != nil {
 		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// Client returns a client's connection over inner, such as a tunnel that CONNECT or
+// SOCKS has opened. Its handshake is run by HandshakeContext or the first Read or
+// Write. name is what the server is told to be called and, where Verifier.FQDNs is
+// empty, what it must be called; a trailing dot is left out (RFC 6066 section 3).
+func (d *Dialer) Client(inner net.Conn, name string) *Conn {
+	return newConn(inner, d.end, strings.TrimSuffix(name, "."))
 }

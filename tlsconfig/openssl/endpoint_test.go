@@ -266,13 +266,15 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 		"unexpected EOF": func(t *testing.T, addr string) {
 			conn, err := net.Dial("tcp", addr)
 			require.NoError(t, err)
+			_, err = conn.Write([]byte{22}) // the first octet of a ClientHello
+			require.NoError(t, err)
 			conn.Close()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := newLog()
 			e := serverEndpoint()
-			e.Logger = slog.New(slog.NewTextHandler(log, nil))
+			e.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			say(t, serve(t, e, http.NotFoundHandler()))
 			<-log.more
 			assert.Regexp(t, `level=WARN msg="handshake failed" remote=127\.0\.0\.1:\d+ detail=.*`+name, log.String())
@@ -281,7 +283,7 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 	t.Run("what the verifier refuses is logged once", func(t *testing.T) {
 		log := newLog()
 		e := serverEndpoint()
-		e.Logger = slog.New(slog.NewTextHandler(log, nil))
+		e.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		newServer, err := openssl.NewServer(e)
 		require.NoError(t, err)
 		cert := spine().Leaf("other.nhs.uk")

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"strings"
 )
@@ -69,6 +71,7 @@ func reasonOf(text []byte) string {
 }
 
 var (
+	errSilent         = fmt.Errorf("the client left before its first octet: %w", io.ErrUnexpectedEOF)
 	errShutdown       = errors.New("the connection was closed for writing")
 	errNotReady       = errors.New("the handshake has not been completed")
 	errRenegotiate    = errors.New("the peer asked for a renegotiation")

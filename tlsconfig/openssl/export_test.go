@@ -24,9 +24,6 @@ func Live() map[string]int64 {
 	}
 }
 
-// Client is a client's connection on inner, before its handshake.
-func (d *Dialer) Client(inner net.Conn, name string) *Conn { return newConn(inner, d.end, name) }
-
 // NewServer makes server connections without a listener.
 func NewServer(e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
 	d, err := newEnd(e, true)

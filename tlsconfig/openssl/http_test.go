@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -143,4 +144,69 @@ func TestDialContextGivesUpWithItsContext(t *testing.T) {
 	_, err = d.DialContext(t.Context(), "tcp", "no port")
 	_, ok := errors.AsType[*net.AddrError](err)
 	assert.True(t, ok, "%v", err)
+}
+
+func TestTransportMakesAllConnectionsByLibssl(t *testing.T) {
+	t.Parallel()
+	needLibrary(t)
+	addr := serve(t, serverEndpoint(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) }))
+	d, err := openssl.NewDialer(clientEndpoint())
+	require.NoError(t, err)
+	transport := d.Transport()
+	t.Cleanup(transport.CloseIdleConnections)
+	client := &http.Client{Transport: transport}
+	for range 2 {
+		resp, err := client.Get("https://" + addr)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, addr, string(body))
+		require.NotNil(t, resp.TLS)
+		assert.Equal(t, uint16(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384), resp.TLS.CipherSuite)
+		assert.Equal(t, serverName, resp.TLS.PeerCertificates[0].Subject.CommonName)
+	}
+	_, err = client.Get("http://" + addr)
+	assert.ErrorContains(t, err, "libssl")
+}
+
+func TestTransportUsesNoProxyOfTheEnvironment(t *testing.T) {
+	needLibrary(t)
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	addr := serve(t, serverEndpoint(), http.NotFoundHandler())
+	d, err := openssl.NewDialer(clientEndpoint())
+	require.NoError(t, err)
+	transport := d.Transport()
+	t.Cleanup(transport.CloseIdleConnections)
+	resp, err := (&http.Client{Transport: transport}).Get("https://" + addr)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+}
+
+func TestTunnelAndTrailingDot(t *testing.T) {
+	t.Parallel()
+	needLibrary(t)
+	e := clientEndpoint()
+	e.Verifier.FQDNs = nil // the server must bear the name that was dialled
+	d, err := openssl.NewDialer(e)
+	require.NoError(t, err)
+	inner, err := net.Dial("tcp", serve(t, serverEndpoint(), http.NotFoundHandler()))
+	require.NoError(t, err)
+	c := d.Client(inner, serverName+".")
+	defer c.Close()
+	require.NoError(t, c.HandshakeContext(t.Context()))
+	assert.Equal(t, serverName, c.ConnectionState().ServerName)
+}
+
+func TestClientThatLeavesAtOnceIsNoWarning(t *testing.T) {
+	t.Parallel()
+	needLibrary(t)
+	e, log := serverEndpoint(), newLog()
+	e.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	inner, err := net.Dial("tcp", serve(t, e, http.NotFoundHandler()))
+	require.NoError(t, err)
+	require.NoError(t, inner.Close())
+	<-log.more
+	assert.Contains(t, log.String(), "level=DEBUG")
+	assert.NotContains(t, log.String(), "WARN")
 }

@@ -69,5 +69,9 @@ func (c *Conn) log(ctx context.Context, err error) {
 	if remote := c.inner.RemoteAddr(); remote != nil { // net/http, too, takes connections without one
 		attrs = append([]slog.Attr{slog.String("remote", remote.String())}, attrs...)
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "handshake failed", attrs...)
+	level := slog.LevelWarn
+	if errors.Is(err, errSilent) {
+		level = slog.LevelDebug // health checks and scans
+	}
+	logger.LogAttrs(ctx, level, "handshake failed", attrs...)
 }

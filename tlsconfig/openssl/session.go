@@ -226,6 +226,7 @@ func (s *session) read(b []byte) (n int, o outcome, output bool, err error) {
 		return 0, 0, false, err
 	}
 	defer s.leave()
+	b = b[:min(len(b), 1<<30)] // SSL_read takes an int
 	n, o, err = s.attempt("SSL_read", func() int32 {
 		return int32(call(s.lib.sslRead, s.ssl, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))))
 	})
@@ -281,16 +282,18 @@ func (s *session) peer() (chain []*x509.Certificate, stapled []byte, err error) 
 		}
 		certs = append(certs, call(l.skValue, stack, uintptr(i)))
 	}
-	for _, cert := range certs {
+	for i, cert := range certs {
 		der, err := l.der(cert)
 		if err != nil {
 			return nil, nil, err
 		}
 		parsed, err := x509.ParseCertificate(der)
-		if err != nil {
+		if err != nil && i == 0 {
 			return nil, nil, err
 		}
-		chain = append(chain, parsed)
+		if err == nil { // behind the leaf nothing counts: the chain comes from the pins
+			chain = append(chain, parsed)
+		}
 	}
 	if !s.server {
 		var response uintptr

@@ -37,7 +37,7 @@ func (e Engine) Listen(inner net.Listener, end *tlsconfig.Endpoint) (net.Listene
 }
 
 // Transport returns an HTTP transport that connects as end.
-func (e Engine) Transport(end *tlsconfig.Endpoint) (*http.Transport, error) {
+func (e Engine) Transport(end *tlsconfig.Endpoint) (http.RoundTripper, error) {
 	switch e {
 	case "native":
 		config, err := end.ClientConfig()
@@ -50,7 +50,7 @@ func (e Engine) Transport(end *tlsconfig.Endpoint) (*http.Transport, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &http.Transport{DialTLSContext: dialer.DialContext}, nil
+		return dialer.Transport(), nil
 	}
 	return nil, e.unknown()
 }

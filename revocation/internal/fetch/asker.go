@@ -28,7 +28,7 @@ const (
 	maxOutstanding = 2
 
 	// minWait bounds how soon a target that is about to run out is asked again.
-	minWait = time.Second
+	minWait = 5 * time.Second
 
 	// runTimeout bounds an attempt of Run: a large CRL takes minutes. A Fetcher
 	// may have a shorter time of its own.
@@ -59,6 +59,10 @@ type Target struct {
 	Host string // bounds how many of one host are asked at once
 
 	Every time.Duration // between two looks at most; zero: Asker.Refresh
+
+	// Forget says that the target need not be looked after any more when what it
+	// brought has run out and nobody has asked for it since.
+	Forget bool
 
 	// Do makes one attempt. It hands on what came before it returns.
 	Do func(ctx context.Context) error
@@ -110,6 +114,7 @@ type Watch struct {
 	failures  int           // since the last attempt that succeeded
 	index     int           // in the schedule; -1: not in it
 	queued    bool          // by Run
+	byRun     bool          // the last attempt was one of Run's
 }
 
 // A flight is one attempt.
@@ -232,7 +237,10 @@ func (w *Watch) Used() {
 // was begun a moment ago. ctx or the timeout ends a new one. a.mu is held.
 func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *flight {
 	now := a.Now().Round(0)
-	if a.early(w, now) || len(w.flights) == maxOutstanding {
+	// A look of Run that brought nothing new is no reason for a caller who has
+	// nothing to go by to do without one.
+	again := w.byRun && timeout != runTimeout && len(w.flights) == 0 && w.lastErr == nil
+	if a.early(w, now) && !again || len(w.flights) == maxOutstanding {
 		if len(w.flights) > 0 {
 			return w.flights[len(w.flights)-1]
 		}
@@ -254,7 +262,7 @@ func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *fli
 		a.hosts[w.Host] = &host{}
 	}
 	a.hosts[w.Host].flights = append(a.hosts[w.Host].flights, f)
-	w.lastStart, w.wait = now, jitter(retryAfter)
+	w.lastStart, w.wait, w.byRun = now, jitter(retryAfter), timeout == runTimeout
 	a.schedule(w, now.Add(w.wait))
 	go a.attempt(ctx, timeout, w, f)
 	return f
@@ -312,7 +320,7 @@ func (w *Watch) next(start time.Time) time.Time {
 	if until := w.Until(); !until.IsZero() {
 		left := until.Sub(start)
 		if left <= 0 {
-			left = lookAgain
+			left = max(lookAgain, w.Every/8) // who needs it now, asks now
 		}
 		wait = min(wait, max(jitter(left*8/10), minWait))
 	}

@@ -75,7 +75,7 @@ func TestRunReplacesWhatRunsOut(t *testing.T) {
 			return nil
 		})
 		until.Store(new(time.Now()))
-		w := a.Watch(fetch.Target{Key: "a", Host: "a", Do: s.do, Until: func() time.Time { return *until.Load() }})
+		w := a.Watch(fetch.Target{Key: "a", Host: "a", Do: s.do, Forget: true, Until: func() time.Time { return *until.Load() }})
 		run(t, a)
 		synctest.Wait()
 		for range 1000 {
@@ -91,7 +91,7 @@ func TestRunLeavesAloneWhatRanOutAndNobodyUses(t *testing.T) {
 		a, s := newAsker(), serverThat(fails)
 		var until atomic.Pointer[time.Time]
 		until.Store(new(time.Now().Add(24 * time.Hour)))
-		w := a.Watch(fetch.Target{Key: "a", Host: "a", Do: s.do, Until: func() time.Time { return *until.Load() }})
+		w := a.Watch(fetch.Target{Key: "a", Host: "a", Do: s.do, Forget: true, Until: func() time.Time { return *until.Load() }})
 		run(t, a)
 		time.Sleep(48 * time.Hour)
 		before := len(s.begun(time.Now()))

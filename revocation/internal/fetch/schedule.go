@@ -152,7 +152,7 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 // idle reports whether nobody has asked for a target since the last look though
 // what it brought has run out.
 func (w *Watch) idle(now time.Time) bool {
-	if w.used.Swap(false) || w.Until == nil {
+	if w.used.Swap(false) || !w.Forget || w.Until == nil {
 		return false
 	}
 	until := w.Until()

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pointer_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+)
+
+// Whatever body the test NRL takes, it answers in JSON that a library for FHIR
+// reads, and in both formats with the owner that was judged.
+func TestWhatTheTestNRLAnswersIsFHIR(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes seconds: 12,000 bodies")
+	}
+	caller := callerOf(t, "A81001", "RX1")
+	for _, format := range []string{"json", "xml"} {
+		taken := 0
+		for _, body := range mutants(t, format, 6000) {
+			store := new(nrl.Store)
+			h := (&pointer.Guard{Resolver: store}).Middleware(store)
+			send := func(method, target, format, body string) *httptest.ResponseRecorder {
+				r := request(method, target, "application/fhir+"+format, body)
+				r.Header.Set("Accept", "application/fhir+"+format)
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r.WithContext(asid.NewContext(r.Context(), caller)))
+				return w
+			}
+			w := send("POST", collection, format, body)
+			require.Less(t, w.Code, 500, "%s\n%s", w.Body, body)
+			if w.Code != http.StatusCreated {
+				continue
+			}
+			taken++
+			at := collection + w.Header().Get("Location")[strings.LastIndexByte(w.Header().Get("Location"), '/'):]
+			inJSON, inXML := send("GET", at, "json", "").Body.Bytes(), send("GET", at, "xml", "").Body.Bytes()
+			_, err := fhir.UnmarshalDocumentReference(inJSON)
+			require.NoError(t, err, "%s\nsent as %s", inJSON, body)
+			first, err := pointer.Parse("application/fhir+json", inJSON)
+			require.NoError(t, err, "%s", inJSON)
+			second, err := pointer.Parse("application/fhir+xml", inXML)
+			require.NoError(t, err, "%s", inXML)
+			assert.Equal(t, first, second)
+			assert.NoError(t, pointer.Owns(caller, first))
+		}
+		t.Logf("%s: %d of 6000 taken", format, taken)
+		assert.Greater(t, taken, 100)
+	}
+}
