@@ -17,7 +17,7 @@ import (
 //     number is lower and one of them is higher. All that no begun list supersedes
 //     are consulted; the latest that has begun decides what is good.
 //   - The entries of the others stand: a hold until nextUpdate, any other until
-//     superseded. A list that has not begun revokes.
+//     superseded. A list, or an answer, that has not begun revokes.
 //   - A delta CRL that is not spent revokes, combined or not; the latest that can
 //     be combined and is current removes, and keeps an expired list current.
 //   - Across series only a hold is taken back, by a later current document, once
@@ -331,7 +331,8 @@ func (o *oracle) answers(s subject) []finding {
 	var keys []string
 	for _, k := range o.known {
 		d := k.document
-		if d.kind != answer || d.serial != s.serial || d.generation != s.generation || s.authority || !o.begun(d) {
+		if d.kind != answer || d.serial != s.serial || d.generation != s.generation || s.authority ||
+			!o.begun(d) && d.status != ocsp.Revoked {
 			continue
 		}
 		into := latest
