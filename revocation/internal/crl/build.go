@@ -112,32 +112,33 @@ func putEnd(row []byte, serial uint64, w when) {
 }
 
 // order puts the rows of a part into the order of its buckets, by counting, and
-// makes its directory.
+// makes its directory and tags.
 func (p *part) order(x *index, t *table) {
 	width := t.width
 	count := len(p.rows) / width
 	bucketBits := bits.Len32(uint32(count / 4))
 	p.shift = uint8(64 - bucketBits)
 	starts := make([]uint32, 1<<bucketBits+1)
-	rows := bytes.Clone(p.rows)
-	buckets := make([]uint32, count)
-	for i := range buckets {
-		bucket := x.rowHash(t, rows[i*width:(i+1)*width]) << t.bits >> p.shift
-		buckets[i] = uint32(bucket)
-		starts[bucket+1]++
+	rows, tags := bytes.Clone(p.rows), make([]byte, count)
+	hashes := make([]uint64, count)
+	for i := range hashes {
+		hashes[i] = x.rowHash(t, rows[i*width:(i+1)*width])
+		starts[hashes[i]<<t.bits>>p.shift+1]++
 	}
 	for bucket := range starts[1:] {
 		starts[bucket+1] += starts[bucket]
 	}
 	next := slices.Clone(starts)
-	for i, bucket := range buckets {
-		to := int(next[bucket]) * width
-		copy(p.rows[to:to+width], rows[i*width:])
-		next[bucket]++
+	for i, hash := range hashes {
+		to := &next[hash<<t.bits>>p.shift]
+		copy(p.rows[int(*to)*width:], rows[i*width:(i+1)*width])
+		tags[*to] = byte(hash)
+		*to++
 	}
+	p.tags = tags
 	p.starts = starts
 	// With a random seed, buckets too large to be read through are those of a
-	// serial listed many times.
+	// serial listed many times. Their tags are not looked at.
 	for bucket, end := range starts[1:] {
 		if start := starts[bucket]; end-start > sortedBucket {
 			sort.Stable(&bucketRows{rows: p.rows[int(start)*width : int(end)*width], width: width, key: width - whenLength})

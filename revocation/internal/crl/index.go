@@ -20,9 +20,11 @@ import (
 // fixed width in parts by the top bits of a keyed hash. The rows of a part are
 // put into buckets of about four, by further bits of the hash, when the part is
 // first searched: most parts of most CRLs never are, and a quarter of the work of
-// loading one is saved. So a look-up costs one read of a directory and one or two
-// cache lines of rows, and an entry its key, 5 octets of date and reason, and
-// about one of directory.
+// loading one is saved. Each row has a tag of eight more bits of its hash, and only
+// rows whose tag is right are compared. So a look-up reads a directory and a few
+// tags, which are small enough to stay in the cache, and hardly any row if the
+// serial is not listed; an entry takes its key, 5 octets of date and reason, and
+// about two of directory and tag.
 //
 // The hash only spreads the rows: a match is always of the whole key. Its seed is
 // random, so that nobody can choose serials that fall into one bucket; the same
@@ -63,6 +65,7 @@ func (t *table) part(hash uint64) *part { return &t.parts[hash>>(64-t.bits)] }
 type part struct {
 	rows   []byte
 	starts []uint32 // of the buckets; one more than there are
+	tags   []byte   // of the rows
 	shift  uint8    // how far a hash less the bits of the part is shifted to give its bucket
 	once   sync.Once
 }
@@ -127,72 +130,46 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 		return 0, false
 	}
 	t := x.tables[n]
-	switch {
-	case n == 8 && x.group == 0:
-		key := binary.LittleEndian.Uint64(serial)
-		if rows := x.bucket(t, x.hashShort(key, n, group)); len(rows) <= sortedBucket*(8+whenLength) {
-			return find8(rows, key)
-		}
-	case n >= 8 && x.group == 0:
-		// Nothing is read behind the serial, so it is hashed where it is.
-		return t.search(serial, x.bucket(t, x.hash(serial, n, group)))
+	if n >= 8 && x.group == 0 { // nothing is read behind the serial, so it is hashed where it is
+		return x.search(t, serial, x.hash(serial, n, group))
 	}
 	var key [maxSerialLength + groupLength]byte
 	copy(key[:], serial)
-	rows := x.bucket(t, x.hash(key[:], n, group))
+	hash := x.hash(key[:], n, group)
 	if x.group != 0 {
 		binary.LittleEndian.PutUint32(key[n:], group)
 		n += groupLength
 	}
-	return t.search(key[:n], rows)
+	return x.search(t, key[:n], hash)
 }
 
-// bucket returns the rows of the bucket that a hash leads to.
-func (x *index) bucket(t *table, hash uint64) []byte {
+// search looks for a key with the given hash.
+func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bool) {
 	p := t.part(hash)
 	if len(p.rows) == 0 {
-		return nil
+		return 0, false
 	}
 	p.once.Do(func() { p.order(x, t) })
 	bucket := hash << t.bits >> p.shift
-	return p.rows[int(p.starts[bucket])*t.width : int(p.starts[bucket+1])*t.width]
-}
-
-// search looks for a key in the rows of a bucket.
-func (t *table) search(key, rows []byte) (found when, listed bool) {
+	start, end := int(p.starts[bucket]), int(p.starts[bucket+1])
 	n, width := len(key), t.width
-	if len(rows) > sortedBucket*width {
-		count := len(rows) / width
+	if count := end - start; count > sortedBucket {
+		rows := p.rows[start*width : end*width]
 		i := sort.Search(count, func(i int) bool { return bytes.Compare(rows[i*width:i*width+n], key) >= 0 })
 		if i == count || !bytes.Equal(rows[i*width:i*width+n], key) {
 			return 0, false
 		}
 		return readWhen(rows[i*width+n:]), true
 	}
-	long := n >= 8
-	var first uint64
-	if long {
-		first = binary.LittleEndian.Uint64(key)
-	}
-	for ; len(rows) >= width; rows = rows[width:] {
-		if long && binary.LittleEndian.Uint64(rows) != first || string(rows[:n]) != string(key) {
+	for i, tag := range p.tags[start:end] {
+		if tag != byte(hash) {
 			continue
 		}
-		if found = readWhen(rows[n:]); found.reason() != der.ReasonRemoveFromCRL {
-			return found, true
-		}
-		listed = true
-	}
-	return found, listed
-}
-
-// find8 is search for serials of eight octets in a bucket that is not sorted.
-func find8(rows []byte, key uint64) (found when, listed bool) {
-	for ; len(rows) >= 8+whenLength; rows = rows[8+whenLength:] {
-		if binary.LittleEndian.Uint64(rows) != key {
+		row := p.rows[(start+i)*width:]
+		if string(row[:n]) != string(key) {
 			continue
 		}
-		if found = readWhen(rows[8:]); found.reason() != der.ReasonRemoveFromCRL {
+		if found = readWhen(row[n:]); found.reason() != der.ReasonRemoveFromCRL {
 			return found, true
 		}
 		listed = true
