@@ -67,7 +67,7 @@ func TestNewsArriveWithinRefresh(t *testing.T) {
 							stop()
 							checker, stop = start()
 						}
-						err, _ := checkAsHandshake(t, checker, path)
+						_, err := checkAsHandshake(t, checker, path)
 						if isRevoked(err) && !revoked.IsZero() {
 							break
 						}

@@ -125,13 +125,13 @@ func running(t *testing.T, run func(context.Context) error) (stop func()) {
 }
 
 // checkAsHandshake is a Check with a handshake's ten seconds.
-func checkAsHandshake(t *testing.T, c *revocation.Checker, path []*x509.Certificate) (err error, took time.Duration) {
+func checkAsHandshake(t *testing.T, c *revocation.Checker, path []*x509.Certificate) (took time.Duration, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	start := time.Now()
 	err = c.Check(ctx, path, nil)
-	return err, time.Since(start)
+	return time.Since(start), err
 }
 
 func isRevoked(err error) bool {

@@ -102,7 +102,7 @@ func TestNoHandshakeWaitsWithAnAnswerAtHand(t *testing.T) {
 						if test.after != nil {
 							test.after(net, time.Since(start))
 						}
-						err, took := checkAsHandshake(t, checker, path)
+						took, err := checkAsHandshake(t, checker, path)
 						require.NoError(t, err, "after %s", time.Since(start))
 						if second == 0 {
 							assert.LessOrEqual(t, took, 2*time.Second, "the first handshake")

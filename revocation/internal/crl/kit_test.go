@@ -112,18 +112,6 @@ func inScope(list revocationtest.CRL, scope revocationtest.Scope) revocationtest
 
 func urls(urls ...string) revocationtest.PointName { return revocationtest.PointName{URLs: urls} }
 
-func directory(names ...[]byte) revocationtest.PointName {
-	return revocationtest.PointName{Directory: names}
-}
-
-func relative(value string) revocationtest.PointName {
-	return revocationtest.PointName{Relative: pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: value}}}
-}
-
-func points(points ...revocationtest.DistributionPoint) pkix.Extension {
-	return revocationtest.CRLDistributionPoints(points...)
-}
-
 func at(name revocationtest.PointName) revocationtest.DistributionPoint {
 	return revocationtest.DistributionPoint{PointName: name}
 }
@@ -204,9 +192,4 @@ func (n *node) at(path ...int) *node {
 		n = n.children[i]
 	}
 	return n
-}
-
-// tlv writes one element of DER.
-func tlv(tag byte, content []byte) []byte {
-	return (&node{tag: tag, content: content}).bytes()
 }
