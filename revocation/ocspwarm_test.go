@@ -60,11 +60,12 @@ func TestOCSPWarmAndTheOtherResponder(t *testing.T) {
 			return a.Status
 		}
 		require.Equal(t, revocation.Good, ask()) // b's, as a is down
-		server.setAnswer(byHost(good, stateAt(p, ocsp.Revoked, time.Now().Add(20*time.Minute), 24*time.Hour)))
+		server.setAnswer(byHost(good, stateAt(p, ocsp.Good, time.Now(), time.Hour)))
 		time.Sleep(5 * time.Second)
 		for range 3 {
 			require.Equal(t, revocation.Good, ask()) // a's
 		}
+		server.setAnswer(byHost(good, stateAt(p, ocsp.Revoked, time.Now().Add(20*time.Minute), 24*time.Hour)))
 		time.Sleep(59 * time.Minute) // Run has fetched b's revocation
 		assert.Equal(t, revocation.Revoked, ask(), "a revocation that Run fetched is passed over")
 		stop()

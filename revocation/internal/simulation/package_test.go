@@ -124,7 +124,7 @@ func storedOf(members []revocation.Member) (stored []member) {
 func TestSeeds(t *testing.T) {
 	count := *seeds
 	if testing.Short() {
-		count = min(count, 10)
+		count = min(count, 4)
 	}
 	if seed := search(t, count, newProgram, allKept); seed != 0 {
 		t.Fatal(report(t, seed, newProgram, allKept))

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 40, "how many histories to play")
+	seeds = flag.Int("seeds", 12, "how many histories to play")
 	begin = flag.Uint64("first", 1, "the first seed")
 
 	// timing holds the answers against what may be waited for as well. The rules by
@@ -108,7 +108,7 @@ func search(t *testing.T, count int, makeProcess func(environment) process, brok
 func TestModelSeeds(t *testing.T) {
 	count := *seeds
 	if testing.Short() {
-		count = min(count, 10)
+		count = min(count, 4)
 	}
 	if seed := search(t, count, newModel, allKept); seed != 0 {
 		t.Fatal(report(t, seed, newModel, allKept))
