@@ -197,7 +197,7 @@ func (a *authority) post(d document, p publication, at []string, from, to int) {
 			return
 		}
 		if p.onOldBase {
-			for _, older := range a.w.library.documents {
+			for _, older := range a.w.library.all() {
 				if older.kind == complete && older.key == base.key && older.scope() == base.scope() && older.number < base.number {
 					base = older
 				}

@@ -152,7 +152,7 @@ func (w *world) timely(n *node, c *checked) {
 // headStarts is what the store and the source ahead may take in addition.
 func (w *world) headStarts(n *node) time.Duration {
 	var extra time.Duration
-	if n.env.cache != nil && w.store.hangs {
+	if n.env.cache != nil && w.store.hanging() {
 		extra += time.Second
 	}
 	if w.config.shape.OCSP {
@@ -275,7 +275,7 @@ func (w *world) conditional(n *node) {
 		switch {
 		case !f.done:
 		case f.notModified && s.doc != nil && !s.doc.nextUpdate.IsZero():
-			s.exhausted = f.at.Add(n.skew).After(s.doc.nextUpdate) && f.at.After(n.turn)
+			s.exhausted = f.at.Add(n.ahead()).After(s.doc.nextUpdate) && f.at.After(n.turn)
 		case f.doc != nil:
 			s.doc, s.exhausted, s.whole = f.doc, false, f.at
 		}
@@ -316,7 +316,7 @@ func (w *world) compare(n *node) {
 		w.agrees(n, &again)
 	}
 	const settled = refresh + time.Minute
-	if n.env.cache == nil || !w.store.healthy() || time.Since(w.store.calm) < settled || time.Since(n.started) < settled || time.Since(n.turn) < 2*settled {
+	if n.env.cache == nil || !w.store.healthy() || time.Since(w.store.calmSince()) < settled || time.Since(n.started) < settled || time.Since(n.turn) < 2*settled {
 		return
 	}
 	for _, c := range living {

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -140,12 +141,15 @@ func (d *document) response(nonce []byte) []byte {
 
 // A library is all documents that were ever made, by their digest.
 type library struct {
+	mu        sync.Mutex
 	documents []*document
 	byDigest  map[[32]byte]*document
 }
 
 func (l *library) add(d *document) *document {
 	digest := sha256.Sum256(d.der)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if known, ok := l.byDigest[digest]; ok {
 		return known
 	}
@@ -155,4 +159,15 @@ func (l *library) add(d *document) *document {
 	return d
 }
 
-func (l *library) find(der []byte) *document { return l.byDigest[sha256.Sum256(der)] }
+func (l *library) find(der []byte) *document {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byDigest[sha256.Sum256(der)]
+}
+
+// all returns the documents in the order in which they were made.
+func (l *library) all() []*document {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.documents)
+}

@@ -100,7 +100,7 @@ func (m *model) sync(ctx context.Context) {
 		d := m.library.find(s.bytes)
 		places := []string{""}
 		if d.places == nil && d.kind != answer {
-			places = m.cache.store.w.origins[d]
+			places = m.cache.store.origins(d)
 		}
 		for _, place := range places {
 			m.take(knownDocument{d, place})

@@ -68,7 +68,6 @@ var errNotFound = errors.New("404")
 
 // serve answers a request. Ended is closed when the process has gone.
 func (w *world) serve(ctx context.Context, f *fetch, ended <-chan struct{}) {
-	defer func() { f.done = true }()
 	u, err := url.Parse(f.url)
 	if err != nil {
 		f.err = err

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,8 +34,8 @@ type environment struct {
 type node struct {
 	w    *world
 	id   int
-	skew time.Duration
-	turn time.Time // when its clock was last set
+	skew atomic.Int64 // how far its clock is ahead, in nanoseconds
+	turn time.Time    // when its clock was last set
 
 	process process // nil: stopped
 	env     environment
@@ -58,7 +59,8 @@ type knowledge struct {
 	places []string // where a list that names no distribution point came from
 }
 
-func (n *node) now() time.Time { return time.Now().Add(n.skew) }
+func (n *node) ahead() time.Duration { return time.Duration(n.skew.Load()) }
+func (n *node) now() time.Time       { return time.Now().Add(n.ahead()) }
 
 // start starts a process with an empty memory.
 func (n *node) start() {
@@ -111,6 +113,9 @@ func (n *node) fetch(ctx context.Context, f *fetch) {
 	n.fetches = append(n.fetches, f)
 	n.mu.Unlock()
 	n.w.serve(ctx, f, n.ended)
+	n.mu.Lock()
+	f.done = true
+	n.mu.Unlock()
 	if f.doc != nil {
 		n.w.origin(f.doc, placeIn(f.url))
 		n.learn(f.doc, false, placeIn(f.url))

@@ -133,7 +133,8 @@ func init() {
 			}
 		}},
 		{"replay", 6, func(w *world, s step) {
-			d := w.library.documents[s.b%len(w.library.documents)]
+			documents := w.library.all()
+			d := documents[s.b%len(documents)]
 			if d.kind == answer {
 				w.hosts[responderHost].change(func() { w.hosts[responderHost].replay[fmt.Sprint(d.serial)] = d })
 			} else if d.places != nil {
@@ -156,17 +157,20 @@ func init() {
 		{"stop", 3, func(w *world, s step) { w.node(s).end() }},
 		{"restart", 5, func(w *world, s step) { w.node(s).end(); w.node(s).start() }},
 		{"set clock", 3, func(w *world, s step) {
-			w.node(s).skew = []time.Duration{0, 2 * time.Hour, -2 * time.Hour, 8 * time.Hour}[s.b%4]
+			ahead := []time.Duration{0, 2 * time.Hour, -2 * time.Hour, 8 * time.Hour}[s.b%4]
+			w.node(s).skew.Store(int64(ahead))
 			w.node(s).turn = time.Now()
 		}},
-		{"add", 6, func(w *world, s step) { w.add(w.node(s), w.library.documents[s.b%len(w.library.documents)]) }},
+		{"add", 6, func(w *world, s step) {
+			documents := w.library.all()
+			w.add(w.node(s), documents[s.b%len(documents)])
+		}},
 		{"flush store", 2, func(w *world, s step) { w.store.flush() }},
 		{"evict", 3, func(w *world, s step) { w.store.evict(s.b) }},
 		{"replicate", 2, func(w *world, s step) { w.store.copy() }},
 		{"promote replica", 2, func(w *world, s step) { w.store.promote() }},
 		{"store", 3, func(w *world, s step) {
-			w.store.hangs, w.store.fails = s.b%4 == 0, s.b%4 == 1
-			w.store.calm = time.Now()
+			w.store.fault(s.b%4 == 0, s.b%4 == 1)
 		}},
 		{"check", 60, func(w *world, s step) { w.check(w.node(s), w.leaf(s.b), nil) }},
 		{"check stapled", 5, func(w *world, s step) {

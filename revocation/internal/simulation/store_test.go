@@ -31,7 +31,50 @@ type store struct {
 	calm    time.Time // since when it has lost nothing and answered
 }
 
-func (s *store) healthy() bool { return !s.hangs && !s.fails }
+func (s *store) healthy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.hangs && !s.fails
+}
+
+func (s *store) hanging() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hangs
+}
+
+func (s *store) failing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fails
+}
+
+// fault changes how the store answers from now on.
+func (s *store) fault(hangs, fails bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hangs, s.fails, s.calm = hangs, fails, time.Now()
+}
+
+func (s *store) calmSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calm
+}
+
+// lainSince returns since when a document has lain in the store without a break.
+func (s *store) lainSince(d *document) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since[d]
+}
+
+// origins returns the places at which the processes found a document.
+func (s *store) origins(d *document) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.w.origins[d])
+}
 
 // A handle is a process's way to the store.
 type handle struct {
@@ -44,7 +87,7 @@ var errDown = errors.New("the store is down")
 
 // wait takes as long as the store does, and reports whether it can go on.
 func (h *handle) wait(ctx context.Context) error {
-	if h.store.hangs {
+	if h.store.hanging() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -59,7 +102,7 @@ func (h *handle) wait(ctx context.Context) error {
 	case <-h.ended:
 		return errDown
 	}
-	if h.store.fails {
+	if h.store.failing() {
 		return errDown
 	}
 	return nil
@@ -82,10 +125,7 @@ func (h *handle) get(ctx context.Context, keys ...string) (map[string][]member, 
 			if d := h.store.w.library.find(m.bytes); d != nil && d.places != nil || d != nil && d.kind == answer {
 				h.node.learn(d, false, "")
 			} else if d != nil {
-				h.store.mu.Lock()
-				places := slices.Clone(h.store.w.origins[d])
-				h.store.mu.Unlock()
-				for _, place := range places {
+				for _, place := range h.store.origins(d) {
 					h.node.learn(d, false, place)
 				}
 			}
@@ -110,8 +150,15 @@ func (h *handle) merge(ctx context.Context, key string, join func(a, b []member)
 }
 
 // copy makes the replica, promote puts it in the place of the store.
-func (s *store) copy() { s.replica = maps.Clone(s.entries) }
+func (s *store) copy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replica = maps.Clone(s.entries)
+}
+
 func (s *store) promote() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.entries = maps.Clone(s.replica)
 	if s.entries == nil {
 		s.entries = map[string][]member{}
@@ -120,29 +167,40 @@ func (s *store) promote() {
 }
 
 func (s *store) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.entries = map[string][]member{}
 	s.lost()
 }
 
 // evict drops one entry as a whole.
 func (s *store) evict(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if keys := slices.Sorted(maps.Keys(s.entries)); len(keys) > 0 {
 		delete(s.entries, keys[i%len(keys)])
 	}
 	s.lost()
 }
 
-// lost notes that documents have gone.
+// lost notes that documents have gone. The caller holds the lock.
 func (s *store) lost() {
 	s.calm = time.Now()
 	s.since = make(map[*document]time.Time)
-	for d := range s.documents() {
+	for d := range s.lying() {
 		s.since[d] = s.calm
 	}
 }
 
 // documents returns what lies in the store.
 func (s *store) documents() map[*document]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lying()
+}
+
+// lying is documents for who holds the lock.
+func (s *store) lying() map[*document]bool {
 	found := make(map[*document]bool)
 	for _, members := range s.entries {
 		for _, m := range members {

@@ -119,8 +119,8 @@ func (w *world) stored(n *node, leaf leafID) {
 	_, first := n.asked[leaf]
 	first = first && n.asked[leaf].Equal(time.Now()) && n.looked[leaf]
 	for d := range w.store.documents() {
-		seen := time.Since(w.store.since[d]) > refresh+time.Minute && time.Since(n.started) > refresh+time.Minute &&
-			time.Since(w.store.calm) > refresh+time.Minute && time.Since(n.turn) > refresh+time.Minute
+		seen := time.Since(w.store.lainSince(d)) > refresh+time.Minute && time.Since(n.started) > refresh+time.Minute &&
+			time.Since(w.store.calmSince()) > refresh+time.Minute && time.Since(n.turn) > refresh+time.Minute
 		if (first || seen) && d.places != nil && d.kind != answer {
 			for _, s := range leaf.subjects() {
 				if d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "") {
