@@ -225,3 +225,24 @@ func (s *crlServer) requireAsked(t *testing.T, urls ...string) {
 	}, 10*time.Second, time.Millisecond)
 	assert.ElementsMatch(t, urls, asked)
 }
+
+// rdnSequence makes a Name; each RDN is its attributes, of an OID's last arc, a
+// string type and a value.
+func rdnSequence(rdns ...[]attribute) []byte {
+	sequence := &derNode{tag: 0x30, content: []byte{}}
+	for _, attributes := range rdns {
+		set := &derNode{tag: 0x31, content: []byte{}}
+		for _, a := range attributes {
+			set.children = append(set.children, &derNode{tag: 0x30, children: []*derNode{
+				{tag: 6, content: []byte{0x55, 4, a.arc}}, {tag: a.tag, content: []byte(a.value)},
+			}})
+		}
+		sequence.children = append(sequence.children, set)
+	}
+	return sequence.bytes()
+}
+
+type attribute struct {
+	arc, tag byte
+	value    string
+}

@@ -67,8 +67,6 @@ func (s *CRLs) KnownCRLs() (n int) {
 	return verified + unverified
 }
 
-func NormalName(name []byte) (string, bool) { return der.NormalName(name) }
-
 // ReadURLs returns the URLs of all full names in CRLDistributionPoints.
 func ReadURLs(value []byte) (urls []string, ok bool) {
 	s, err := crl.NewSubject(&x509.Certificate{

@@ -55,15 +55,16 @@ func TestFilesAreRefused(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"nothing":                   {nil, "empty"},
-		"HTML":                      {[]byte("<html>"), "neither DER nor a PEM block"},
-		"UTF-16":                    {[]byte("\xff\xfe-\x00-\x00"), "UTF-16"},
-		"a certificate":             {block("CERTIFICATE", "x"), `block 1 is a "CERTIFICATE"`},
-		"a certificate behind":      {append(bytes.Clone(one), block("CERTIFICATE", "x")...), `block 2 is a "CERTIFICATE"`},
-		"headers":                   {pem.EncodeToMemory(&pem.Block{Type: pemType, Headers: map[string]string{"a": "b"}, Bytes: []byte("x")}), "headers"},
-		"a block that does not end": {one[:len(one)-12], "damaged"},
-		"a damaged block before":    {append(bytes.Replace(bytes.Clone(one), []byte("\n"), []byte("\n!"), 1), one...), "block 1 is damaged"},
-		"a damaged block behind":    {append(bytes.Clone(one), one[:len(one)-12]...), "block 2 is damaged"},
+		"nothing":                             {nil, "empty"},
+		"HTML":                                {[]byte("<html>"), "neither DER nor a PEM block"},
+		"UTF-16":                              {[]byte("\xff\xfe-\x00-\x00"), "UTF-16"},
+		"a certificate":                       {block("CERTIFICATE", "x"), `block 1 is a "CERTIFICATE"`},
+		"a certificate behind":                {append(bytes.Clone(one), block("CERTIFICATE", "x")...), `block 2 is a "CERTIFICATE"`},
+		"headers":                             {pem.EncodeToMemory(&pem.Block{Type: pemType, Headers: map[string]string{"a": "b"}, Bytes: []byte("x")}), "headers"},
+		"text that ends before the last line": {bytes.Replace(block(pemType, string(make([]byte, 60))), []byte("AAAA\n"), []byte("AA==\n"), 1), "block 1 is damaged"},
+		"a block that does not end":           {one[:len(one)-12], "damaged"},
+		"a damaged block before":              {append(bytes.Replace(bytes.Clone(one), []byte("\n"), []byte("\n!"), 1), one...), "block 1 is damaged"},
+		"a damaged block behind":              {append(bytes.Clone(one), one[:len(one)-12]...), "block 2 is damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

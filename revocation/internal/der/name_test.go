@@ -1,32 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package revocation_test
+package der_test
 
 import (
-	"encoding/asn1"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
 // rdnSequence makes a Name; each RDN is its attributes, of an OID's last arc, a
 // string type and a value.
 func rdnSequence(rdns ...[]attribute) []byte {
-	sequence := &derNode{tag: 0x30, content: []byte{}}
-	for _, attributes := range rdns {
-		set := &derNode{tag: 0x31, content: []byte{}}
-		for _, a := range attributes {
-			set.children = append(set.children, &derNode{tag: 0x30, children: []*derNode{
-				{tag: 6, content: []byte{0x55, 4, a.arc}}, {tag: a.tag, content: []byte(a.value)},
-			}})
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for _, attributes := range rdns {
+			b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
+				for _, a := range attributes {
+					b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte{0x55, 4, a.arc}) })
+						b.AddASN1(asn1.Tag(a.tag), func(b *cryptobyte.Builder) { b.AddBytes([]byte(a.value)) })
+					})
+				}
+			})
 		}
-		sequence.children = append(sequence.children, set)
-	}
-	return sequence.bytes()
+	})
+	return b.BytesOrPanic()
 }
 
 type attribute struct {
@@ -35,7 +39,8 @@ type attribute struct {
 }
 
 func TestNamesCompared(t *testing.T) {
-	const utf8, printable, ia5, t61, bmp = asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagT61String, asn1.TagBMPString
+	t.Parallel()
+	const utf8, printable, ia5, t61, bmp = 12, 19, 22, 20, 30
 	one := func(tag byte, value string) []byte { return rdnSequence([]attribute{{3, tag, value}}) }
 	for _, c := range []struct {
 		name  string
@@ -65,41 +70,71 @@ func TestNamesCompared(t *testing.T) {
 		{"a value that looks like two", rdnSequence([]attribute{{3, utf8, "a\x00\x00\x00\x03"}}), rdnSequence([]attribute{{3, utf8, "a"}}), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, okA := revocation.NormalName(c.a)
-			b, okB := revocation.NormalName(c.b)
+			a, okA := der.NormalName(c.a)
+			b, okB := der.NormalName(c.b)
 			assert.True(t, okA && okB)
 			assert.Equal(t, c.equal, a == b)
 		})
 	}
 	many := func(n int) []byte { return rdnSequence(slices.Repeat([]attribute{{3, utf8, "a"}}, n)) }
-	_, ok := revocation.NormalName(many(255))
+	_, ok := der.NormalName(many(255))
 	assert.True(t, ok)
 	for _, n := range []int{256, 257} {
-		_, ok := revocation.NormalName(many(n))
+		_, ok := der.NormalName(many(n))
 		assert.False(t, ok, n)
 	}
-	_, ok = revocation.NormalName([]byte("\x30\x0b\x31\x09\x30\x07\x06\x02\x55\x04\x0c\x01a"))
+	_, ok = der.NormalName([]byte("\x30\x0b\x31\x09\x30\x07\x06\x02\x55\x04\x0c\x01a"))
 	assert.True(t, ok)
-	for _, der := range []string{
+	for _, octets := range []string{
 		"\x30\x0d\x31\x0b\x30\x09\x06\x02\x55\x04\x0c\x01a\x05\x00", // something behind the value
 		"\x30\x0b\x31\x09\x30\x07\x06\x02\x55\x84\x0c\x01a",         // a type that does not end
 		"\x30\x09\x31\x07\x30\x05\x06\x00\x0c\x01a",                 // a type that is empty
 	} {
-		_, ok := revocation.NormalName([]byte(der))
-		assert.False(t, ok, "%x", der)
+		_, ok := der.NormalName([]byte(octets))
+		assert.False(t, ok, "%x", octets)
 	}
-	for _, der := range []string{"", "\x30", "\x31\x00", "\x30\x00\x00", "\x30\x02\x31\x00", "\x30\x02\x30\x00", "\x30\x04\x31\x02\x30\x00"} {
-		_, ok := revocation.NormalName([]byte(der))
-		assert.False(t, ok, "%x", der)
+	for _, octets := range []string{"", "\x30", "\x31\x00", "\x30\x00\x00", "\x30\x02\x31\x00", "\x30\x02\x30\x00", "\x30\x04\x31\x02\x30\x00"} {
+		_, ok := der.NormalName([]byte(octets))
+		assert.False(t, ok, "%x", octets)
 	}
-	empty, ok := revocation.NormalName([]byte("\x30\x00"))
+	empty, ok := der.NormalName([]byte("\x30\x00"))
 	assert.True(t, ok)
 	assert.Empty(t, empty)
 }
 
 func TestHalfASurrogatePairIsKeptAsItIs(t *testing.T) {
+	t.Parallel()
 	const bmp = 30
-	a, _ := revocation.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x00\x00A"}}))
-	b, _ := revocation.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x01\x00A"}}))
+	a, _ := der.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x00\x00A"}}))
+	b, _ := der.NormalName(rdnSequence([]attribute{{3, bmp, "\xd8\x01\x00A"}}))
 	require.NotEqual(t, a, b)
+}
+
+// Where the normal forms differ, names may be equal all the same if a value was
+// kept as octets or has characters beyond ASCII.
+func TestNamesThatMayBeEqual(t *testing.T) {
+	t.Parallel()
+	const utf8, t61 = 12, 20
+	normal := func(rdns ...[]attribute) string {
+		n, ok := der.NormalName(rdnSequence(rdns...))
+		require.True(t, ok)
+		return n
+	}
+	plain := normal([]attribute{{3, utf8, "Sub CA"}})
+	for _, c := range []struct {
+		name string
+		a, b string
+		want bool
+	}{
+		{"two plain texts", plain, normal([]attribute{{3, utf8, "Sub CB"}}), false},
+		{"a Teletex string", plain, normal([]attribute{{3, t61, "Sub CA"}}), true},
+		{"two ways to write a character", normal([]attribute{{3, utf8, "\u00e9"}}), normal([]attribute{{3, utf8, "e\u0301"}}), true},
+		{"another type", plain, normal([]attribute{{6, t61, "Sub CA"}}), false},
+		{"more RDNs", plain, normal([]attribute{{3, t61, "Sub CA"}}, []attribute{{3, utf8, "a"}}), false},
+		{"more attributes", plain, normal([]attribute{{3, t61, "Sub CA"}, {3, utf8, "a"}}), false},
+		{"a plain text that differs beside one in doubt", normal([]attribute{{6, utf8, "a"}}, []attribute{{3, utf8, "x"}}), normal([]attribute{{6, utf8, "b"}}, []attribute{{3, t61, "x"}}), false},
+	} {
+		assert.Equal(t, c.want, der.MayBeEqual(c.a, c.b), c.name)
+		assert.Equal(t, c.want, der.MayBeEqual(c.b, c.a), c.name)
+	}
 }
