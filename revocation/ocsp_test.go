@@ -512,14 +512,14 @@ func TestOCSPResponderExpires(t *testing.T) {
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
 	server := &ocspServer{answer: answering(ocspIssue(t, template, ocspRSA("responder"), p.ca).by(p.good()))}
-	now := ocspNow
-	s := &revocation.OCSP{Fetcher: server, Time: func() time.Time { return now }}
+	var hand handClock
+	s := &revocation.OCSP{Fetcher: server, Time: hand.now}
 	_, err := s.Status(t.Context(), p.query())
 	require.NoError(t, err)
 	server.setAnswer(answering(p.good()))
 	q := p.query()
-	now = ocspNow.Add(time.Minute + time.Second)
-	q.At = now
+	hand.set(time.Minute + time.Second)
+	q.At = hand.now()
 	a, err := s.Status(t.Context(), q)
 	require.NoError(t, err)
 	require.Equal(t, revocation.Good, a.Status)
@@ -540,14 +540,14 @@ func TestOCSPConditional(t *testing.T) {
 			body, err := answering(p.good())(r)
 			return &revocation.Response{Body: body, ETag: "etag", LastModified: "date"}, err
 		})
-		now := ocspNow
-		s := &revocation.OCSP{Fetcher: fetcher, NoNonce: noNonce, Time: func() time.Time { return now }, Refresh: 20 * time.Minute}
+		var hand handClock
+		s := &revocation.OCSP{Fetcher: fetcher, NoNonce: noNonce, Time: hand.now, Refresh: 20 * time.Minute}
 		_, err := s.Status(t.Context(), p.query())
 		require.NoError(t, err)
 		for _, later := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
 			q := p.query()
-			now = ocspNow.Add(later)
-			q.At = now
+			hand.set(later)
+			q.At = hand.now()
 			_, _ = s.Status(t.Context(), q)
 			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(etags) == 2+int(later/(2*time.Hour)) }, 10*time.Second, time.Millisecond)
 		}
@@ -631,3 +631,10 @@ func TestOCSPCache(t *testing.T) {
 	require.ErrorAs(t, err, new(*revocation.FetchError))
 	require.Zero(t, a)
 }
+
+// A handClock stands at ocspNow and a duration that is set. Sources read it in the
+// background.
+type handClock struct{ ahead atomic.Int64 }
+
+func (c *handClock) now() time.Time          { return ocspNow.Add(time.Duration(c.ahead.Load())) }
+func (c *handClock) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }

@@ -87,17 +87,17 @@ func TestARevocationOutlivesItsResponder(t *testing.T) {
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
 	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
 	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 24*time.Hour)))}
-	now := ocspNow
+	var hand handClock
 	stale := answered(revocation.Good, -2*time.Hour, -time.Hour)
 	c := &revocation.Checker{
-		Time:   func() time.Time { return now },
+		Time:   hand.now,
 		Policy: revocation.Policy{Depth: revocation.EndEntity, Unknown: revocation.Allow, MaxStale: 2 * time.Hour},
 		Sources: []revocation.Source{
 			&revocation.OCSP{Fetcher: server}, &says{answer: stale, err: revocation.ErrExpired},
 		}}
 	require.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 	server.setAnswer(nil) // blocked
-	now = now.Add(2 * time.Minute)
+	hand.set(2 * time.Minute)
 	assert.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 }
 
@@ -215,21 +215,21 @@ func TestAHoldThatIsOverWhenTheResponderIsRotated(t *testing.T) {
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Hour)
 	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
-	now := ocspNow
+	var hand handClock
 	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Minute)))}
 	c := &revocation.Checker{
-		Time:   func() time.Time { return now },
+		Time:   hand.now,
 		Policy: revocation.Policy{Depth: revocation.EndEntity},
 		Sources: []revocation.Source{
-			&revocation.OCSP{Fetcher: server, Time: func() time.Time { return now }},
+			&revocation.OCSP{Fetcher: server, Time: hand.now},
 			&says{answer: answered(revocation.Good, -time.Hour, 24*time.Hour)},
 		}}
 	require.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
-	now = now.Add(20 * time.Minute)
-	server.setAnswer(answering(responder.by(stateAt(p, ocsp.Good, now, 24*time.Hour))))
+	hand.set(20 * time.Minute)
+	server.setAnswer(answering(responder.by(stateAt(p, ocsp.Good, hand.now(), 24*time.Hour))))
 	require.NoError(t, c.Check(t.Context(), p.path(), nil), "the hold is over")
 	server.setAnswer(nil) // down
-	now = now.Add(time.Hour)
+	hand.set(80 * time.Minute)
 	assert.NoError(t, c.Check(t.Context(), p.path(), nil), "the CRLs say that it is good")
 }
 

@@ -89,30 +89,30 @@ func (c *flaky) Get(ctx context.Context, key string) ([]revocation.Member, error
 
 func TestOCSPWarmAndACacheThatFailedOnce(t *testing.T) {
 	p := twoResponders(t)
-	now := ocspNow
+	var hand handClock
 	cache := &flaky{}
-	first := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(nil, stateAt(p, ocsp.Revoked, now.Add(-time.Minute), 10*time.Hour))}, Cache: cache, Time: clock}
+	first := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(nil, stateAt(p, ocsp.Revoked, hand.now().Add(-time.Minute), 10*time.Hour))}, Cache: cache, Time: clock}
 	a, err := first.Status(t.Context(), p.query())
 	require.NoError(t, err)
 	first.Settle()
 	require.Equal(t, revocation.Revoked, a.Status)
 	cache.fails = 1
-	s := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(stateAt(p, ocsp.Good, now.Add(-time.Hour), 10*time.Hour), nil)}, Cache: cache, Time: func() time.Time { return now }}
+	s := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(stateAt(p, ocsp.Good, hand.now().Add(-time.Hour), 10*time.Hour), nil)}, Cache: cache, Time: hand.now}
 	for range 3 {
-		a, err = s.Status(t.Context(), revocation.Query{Path: p.path(), At: now})
+		a, err = s.Status(t.Context(), revocation.Query{Path: p.path(), At: hand.now()})
 		require.NoError(t, err)
 		require.Equal(t, revocation.Good, a.Status)
 	}
-	now = now.Add(15 * time.Second)
+	hand.set(15 * time.Second)
 	assert.Eventually(t, func() bool { // nobody waits for it
-		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: now})
+		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: hand.now()})
 		return err == nil && a.Status == revocation.Revoked
 	}, 10*time.Second, time.Millisecond, "the Cache is never read again")
 }
 
 func TestTheFirstRespondersRevocationInTheCache(t *testing.T) {
 	p := twoResponders(t)
-	now := ocspNow
+	var hand handClock
 	cache := &flaky{}
 	first := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Hour), nil)}, Cache: cache, Time: clock}
 	a, err := first.Status(t.Context(), p.query())
@@ -120,10 +120,10 @@ func TestTheFirstRespondersRevocationInTheCache(t *testing.T) {
 	first.Settle()
 	require.Equal(t, revocation.Revoked, a.Status)
 	cache.fails = 1
-	s := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(nil, stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour))}, Cache: cache, Time: func() time.Time { return now }}
+	s := &revocation.OCSP{Fetcher: &ocspServer{answer: byHost(nil, stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour))}, Cache: cache, Time: hand.now}
 	_, err = s.Status(t.Context(), p.query()) // restarted
 	require.NoError(t, err)
-	now = now.Add(15 * time.Second)
+	hand.set(15 * time.Second)
 	assert.Eventually(t, func() bool {
 		a, err := s.Status(t.Context(), p.query())
 		return err == nil && a.Status == revocation.Revoked
