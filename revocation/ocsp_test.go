@@ -622,7 +622,10 @@ func TestOCSPCache(t *testing.T) {
 	require.Equal(t, 1, cache.members())
 
 	restarted := func() (revocation.Answer, error) {
-		return (&revocation.OCSP{Fetcher: &ocspServer{}, Cache: cache, Time: clock}).Status(t.Context(), p.query())
+		s := &revocation.OCSP{Fetcher: &ocspServer{}, Cache: cache, Time: clock}
+		a, err := s.Status(t.Context(), p.query())
+		s.Settle() // what it merges into the Cache
+		return a, err
 	}
 	a, err := restarted()
 	require.NoError(t, err)
