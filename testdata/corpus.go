@@ -2,7 +2,8 @@
 
 // Package testdata is a corpus of cases with the verdict that each deserves and
 // the rule that decides it: certificate chains with CRLs and OCSP responses, TLS
-// offers, and requests with their headers and tokens. README.md describes the files for those who do not use Go.
+// offers, and requests with their headers and tokens. README.md describes the
+// files for those who do not use Go.
 //
 // The go command passes a folder of this name over in patterns such as ./..., but
 // builds it where it is imported by its path.
