@@ -3,6 +3,7 @@
 package front
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -90,15 +91,22 @@ func onePEM(value string) ([]byte, error) {
 	return raw, err
 }
 
-// firstPEM decodes the first of several percent-encoded PEM blocks. The rest is
-// the chain, which comes from the pins.
+// firstPEM decodes the first of several percent-encoded PEM blocks, with nothing
+// but blocks behind it: two values that were joined by a comma are ambiguous. The
+// rest is the chain, which comes from the pins.
 func firstPEM(value string) ([]byte, error) {
 	text, err := unescaped(value)
 	if err != nil {
 		return nil, err
 	}
-	raw, _, err := block(text)
-	return raw, err
+	raw, rest, err := block(text)
+	for err == nil {
+		if rest = bytes.TrimSpace(rest); len(rest) == 0 {
+			return raw, nil
+		}
+		_, rest, err = block(rest)
+	}
+	return nil, err
 }
 
 func block(text []byte) (raw, rest []byte, err error) {

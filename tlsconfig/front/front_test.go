@@ -215,6 +215,57 @@ func TestBadInputIsRefused(t *testing.T) {
 	}
 }
 
+// Of each form's header only one writing is read, and what could be read in two
+// ways is refused.
+func TestAmbiguousCertificatesAreRefused(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	der := pki.Issue(sspFQDN).Certificate[0]
+	servers := make(map[front.Form]*behind)
+	for form := range written {
+		servers[form] = serve(t, newFront(pki, form), "tcp", "127.0.0.1:0")
+	}
+	pemOf, base := escaped(der), base64.StdEncoding.EncodeToString(der)
+	for _, test := range []struct {
+		name  string
+		form  front.Form
+		value string
+	}{
+		{"a chain and another list joined to it", front.AWS, pemOf + pemOf + "," + pemOf},
+		{"a certificate and text", front.AWS, pemOf + "x"},
+		{"a certificate and a block of another type", front.AWS, pemOf + strings.ReplaceAll(pemOf, "CERTIFICATE", "PRIVATE%20KEY")},
+		{"a certificate and half of one", front.AWS, pemOf + pemOf[:len(pemOf)/2]},
+		{"a chain where one leaf is wanted", front.AWSLeaf, pemOf + pemOf},
+		{"a block within a block", front.Nginx, "-----BEGIN%20CERTIFICATE-----%0A" + pemOf},
+		{"PEM with headers", front.Nginx, strings.Replace(pemOf, "-----%0A", "-----%0AA:%20b%0A%0A", 1)},
+		{"PEM that was encoded twice", front.Nginx, url.PathEscape(pemOf)},
+		{"two of base64", front.HAProxy, base + "," + base},
+		{"base64 in its other alphabet", front.HAProxy, strings.NewReplacer("+", "-", "/", "_").Replace(base)},
+		{"two Byte Sequences", front.RFC9440, ":" + base + ":, :" + base + ":"},
+		{"a Byte Sequence with parameters", front.RFC9440, ":" + base + ":;a"},
+		{"a Byte Sequence that does not begin", front.RFC9440, "x" + base + ":"},
+		{"a Byte Sequence that does not end", front.RFC9440, ":" + base + "x"},
+		{"a colon alone", front.RFC9440, ":"},
+		{"Cert twice", front.Envoy, `Cert="` + pemOf + `";Cert="` + pemOf + `"`},
+		{"Cert twice, in other letters", front.Envoy, `cert="` + pemOf + `";CERT="` + pemOf + `"`},
+		{"elements of two proxies", front.Envoy, `Cert="` + pemOf + `",Hash=0a`},
+		{"elements of two proxies, the first without Cert", front.Envoy, `Hash=0a,Cert="` + pemOf + `"`},
+		{"a quote that does not end", front.Envoy, `Cert="` + pemOf},
+		{"an escape at the end", front.Envoy, `Cert="` + pemOf + `\`},
+		{"text behind a quote", front.Envoy, `Cert="` + pemOf + `"x`},
+		{"a semicolon at the end", front.Envoy, `Cert="` + pemOf + `";`},
+		{"Cert within another value", front.Envoy, `Subject="Cert=` + pemOf + `"`},
+		{"a chain without Cert", front.Envoy, `Chain="` + pemOf + `"`},
+		{"an empty Cert", front.Envoy, `Cert=""`},
+	} {
+		b, headers := servers[test.form], headersOf(test.form, der)
+		headers[written[test.form].certificate] = []string{test.value}
+		b.get(t, headers)
+		assert.Equal(t, front.RuleHeader, b.rule(t), "%s: %s: %v", test.form, test.name, b.err)
+	}
+}
+
 // A client's own headers go no further, in whatever spelling, with the proxy's
 // beside them or alone, and neither do trailers.
 func TestAClientsOwnHeadersAreTakenAway(t *testing.T) {
