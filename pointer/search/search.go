@@ -125,7 +125,7 @@ func (c *Client) next(from *url.URL, reference string) (*url.URL, error) {
 	}
 	u, err := from.Parse(reference)
 	if err != nil {
-		return nil, &AnswerError{URL: from, Detail: "has a malformed next page", Err: err}
+		return nil, &AnswerError{URL: from, Detail: "has a malformed next page"}
 	}
 	base := c.collection()
 	if u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host) || u.User != nil || u.EscapedPath() != base.EscapedPath() {
@@ -141,6 +141,9 @@ func (c *Client) page(ctx context.Context, u *url.URL) (*bundle, error) {
 	}
 	r.Header.Set("Accept", "application/fhir+json")
 	resp, err := c.HTTP.Do(r)
+	if e, ok := errors.AsType[*url.Error](err); ok { // its text has the URL, and so the patient
+		return nil, fmt.Errorf("the NRL could not be asked: %w", e.Err)
+	}
 	if err != nil {
 		return nil, err
 	}

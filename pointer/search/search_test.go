@@ -3,6 +3,7 @@
 package search_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -144,4 +145,21 @@ func TestWhatTheNRLRefusesIsTold(t *testing.T) {
 	assert.ErrorAs(t, err, &config)
 	_, err = (&search.Client{}).Pointers(t.Context(), search.Query{NHSNumber: patient})
 	assert.ErrorAs(t, err, &config)
+}
+
+// Errors are logged, and the URL of a search names the patient.
+func TestErrorsNameNoPatient(t *testing.T) {
+	t.Parallel()
+	down := errors.New("the connection was refused")
+	c := &search.Client{Base: &url.URL{Scheme: "https", Host: "nrl.test", Path: "/STU3"}, HTTP: &http.Client{
+		Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, down })}}
+	_, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	require.ErrorIs(t, err, down)
+	assert.NotContains(t, err.Error(), patient)
+
+	c, _ = client("https://nrl.test/STU3", 200, page("https://nrl.test:x/DocumentReference?subject="+patient))
+	_, err = c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	var refused *search.AnswerError
+	require.ErrorAs(t, err, &refused)
+	assert.NotContains(t, err.Error(), patient)
 }
