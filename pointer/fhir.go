@@ -138,7 +138,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range set.entries {
+		for _, e := range set.Entries {
 			p, err := f.candidate(e, q)
 			switch {
 			case err != nil:
@@ -150,7 +150,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 				found = p
 			}
 		}
-		if page, err = f.next(set.next); err != nil {
+		if page, err = f.next(set.Next); err != nil {
 			return nil, err
 		}
 	}
@@ -163,13 +163,13 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 	return found, nil
 }
 
-// candidate reads an entry and returns its pointer if it is the one meant, or
+// candidate reads the resource of an entry and returns its pointer if it is the one meant, or
 // nil. An entry that cannot be read matters only if it could be.
-func (f *FHIR) candidate(e searchEntry, q Query) (*Pointer, error) {
-	if !e.couldBe(q) {
+func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
+	if !couldBe(resource, q) {
 		return nil, nil
 	}
-	d, err := f.reader().DocumentReference(jsonType, e.resource)
+	d, err := f.reader().DocumentReference(jsonType, resource)
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,10 @@
 package search
 
 import (
-	"errors"
-
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // A Pointer is what a consumer needs of a DocumentReference that was found.
@@ -44,45 +42,16 @@ func (c coding) name() string {
 	return c.Code
 }
 
-// readBundle reads a page. Entries that are about the search, or included besides
-// what it found, are left out; a pointer that cannot be read is an error, since
-// the rest would not be the whole.
+// readBundle reads a page. A pointer that cannot be read is an error, since the
+// rest would not be the whole.
 func readBundle(body []byte) (*bundle, error) {
-	var b struct {
-		ResourceType string `json:"resourceType"`
-		Type         string `json:"type"`
-		Link         []struct {
-			Relation string `json:"relation"`
-			URL      string `json:"url"`
-		} `json:"link"`
-		Entry []struct {
-			Resource jsontext.Value `json:"resource"`
-			Search   struct {
-				Mode string `json:"mode"`
-			} `json:"search"`
-		} `json:"entry"`
-	}
-	if err := json.Unmarshal(body, &b); err != nil {
+	set, err := fhir.ReadSearchset(body)
+	if err != nil {
 		return nil, err
 	}
-	if b.ResourceType != "Bundle" || b.Type != "searchset" {
-		return nil, errBundle
-	}
-	page := new(bundle)
-	for _, l := range b.Link {
-		if l.Relation != "next" {
-			continue
-		}
-		if page.next != "" || l.URL == "" {
-			return nil, errors.New("it has two next pages, or one without a URL")
-		}
-		page.next = l.URL
-	}
-	for _, e := range b.Entry {
-		if e.Search.Mode != "" && e.Search.Mode != "match" {
-			continue
-		}
-		p, err := readPointer(e.Resource)
+	page := &bundle{next: set.Next}
+	for _, resource := range set.Entries {
+		p, err := readPointer(resource)
 		if err != nil {
 			return nil, err
 		}

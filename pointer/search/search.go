@@ -172,5 +172,3 @@ func (c *Client) page(ctx context.Context, u *url.URL) (*bundle, error) {
 	}
 	return b, nil
 }
-
-var errBundle = errors.New("it is no Bundle of the type searchset")

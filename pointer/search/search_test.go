@@ -105,6 +105,8 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 		"dot segments":        {page("https://nrl.test/STU3/DocumentReference/../x?page=1", good), page("")},
 		"a loop":              {page("?page=1", good), page("?page=1")},
 		"two next pages":      {strings.Replace(page("?page=1", good), `"relation":"self"`, `"relation":"next"`, 1), page("")},
+		"next in capitals":    {strings.Replace(page("https://evil.test/x", good), `"next"`, `"NEXT"`, 1)},
+		"an unknown mode":     {page("", good, entry(resource(t, "stu3"), "Match"))},
 		"a broken page":       {page("?page=1", good), `{"resourceType":"Bundle"`},
 		"no Bundle":           {`{"resourceType":"Patient"}`},
 		"another type":        {strings.Replace(page(""), "searchset", "history", 1)},

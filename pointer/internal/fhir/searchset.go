@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fhir
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Searchset is one page of the Bundle that answers a search.
+type Searchset struct {
+	Entries []jsontext.Value // the resources found, unread
+	Next    string           // the URL of the next page; empty if this is the last
+}
+
+// ReadSearchset reads a page in JSON. Entries that are about the search, or
+// included besides what it found, are left out. A page of which it cannot be told
+// whether it is the whole is an error: one with an entry of another mode, or with
+// two next pages.
+func ReadSearchset(body []byte) (*Searchset, error) {
+	var b struct {
+		ResourceType string `json:"resourceType"`
+		Type         string `json:"type"`
+		Link         []struct {
+			Relation string `json:"relation"`
+			URL      string `json:"url"`
+		} `json:"link"`
+		Entry []struct {
+			Resource jsontext.Value `json:"resource"`
+			Search   struct {
+				Mode string `json:"mode"`
+			} `json:"search"`
+		} `json:"entry"`
+	}
+	// The parser's error may have the patient in it, who is not for the logs.
+	if err := json.Unmarshal(body, &b); err != nil {
+		return nil, errors.New("the answer to a search is malformed")
+	}
+	if b.ResourceType != "Bundle" || b.Type != "searchset" {
+		return nil, errors.New("the answer to a search is no searchset")
+	}
+	set := new(Searchset)
+	for _, l := range b.Link {
+		if !strings.EqualFold(l.Relation, "next") {
+			continue
+		}
+		if set.Next != "" || l.URL == "" {
+			return nil, errors.New("the answer to a search has two next pages, or one without a URL")
+		}
+		set.Next = l.URL
+	}
+	for _, e := range b.Entry {
+		switch e.Search.Mode {
+		case "outcome", "include":
+		case "", "match":
+			set.Entries = append(set.Entries, e.Resource)
+		default:
+			return nil, errors.New("the answer to a search has an entry of an unknown mode")
+		}
+	}
+	return set, nil
+}
