@@ -98,7 +98,7 @@ func (c *jsonCursor) next(l level) (field, error) {
 		if err != nil {
 			return fieldDone, err
 		}
-		// A name with an escape is on no list, so it is refused too.
+		// A name with an escape is on no list, so that a closed one refuses it.
 		name := quoted[1 : len(quoted)-1]
 		c.from = c.end() - len(quoted)
 		if top.resource != "" && string(name) == "resourceType" {
@@ -112,7 +112,11 @@ func (c *jsonCursor) next(l level) (field, error) {
 			e, known = companion(l, name)
 		}
 		if !known && c.open {
-			e, known = l.open(string(name))
+			unquoted, err := jsontext.AppendUnquote(nil, quoted)
+			if err != nil {
+				return fieldDone, err
+			}
+			e, known = l.open(string(unquoted))
 		}
 		if !known {
 			return fieldDone, refusedElement(cut(string(name)), "is not one that is accepted here")

@@ -4,8 +4,7 @@ package fhir
 
 import (
 	"strings"
-
-	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"unicode"
 )
 
 // A field is an element that is read. Each level has its own.
@@ -132,7 +131,8 @@ var (
 // stored: ignored, unless a lenient reader could take it for one that is read, or
 // it may change what the rest means.
 func (l level) open(name string) (element, bool) {
-	if name == "modifierExtension" || name == "implicitRules" {
+	switch folded(name) {
+	case folded("modifierExtension"), folded("implicitRules"):
 		return element{}, false
 	}
 	if primitive, extended := strings.CutPrefix(name, "_"); extended {
@@ -149,15 +149,19 @@ func (l level) open(name string) (element, bool) {
 	return element{many: true}, true
 }
 
-// folded is name as the most lenient reader sees it.
+// folded is name as the most lenient reader sees it: encoding/json takes the long
+// s for an s.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' {
 			return -1
 		}
-		if r < 0x80 {
-			return rune(ascii.Lower(byte(r)))
+		for { // to the least of the characters that differ by case only
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
 		}
-		return r
 	}, name)
 }
