@@ -56,7 +56,7 @@ type Front struct {
 
 	// InsecureNoSecret believes whoever connects from one of Proxies. Any user of
 	// a machine there, and whatever gets a header past the proxy, can then be any
-	// client.
+	// client. Handler logs a warning.
 	InsecureNoSecret bool
 
 	// Timeout bounds the check of one peer; zero: 10 s.
@@ -121,6 +121,7 @@ func (f *Front) Handler(next http.Handler) http.Handler {
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		})
 	}
+	f.warn()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := new(arrival)
 		if a.err = f.trusted(r); a.err == nil {
@@ -131,6 +132,20 @@ func (f *Front) Handler(next http.Handler) http.Handler {
 		r.Trailer = nil // net/http fills the trailers of the request that it made
 		next.ServeHTTP(w, r)
 	})
+}
+
+// warn makes one record for each field that loosens what is checked.
+func (f *Front) warn() {
+	if f.Logger == nil {
+		return
+	}
+	if f.InsecureNoSecret && f.Secret == "" {
+		f.Logger.Warn("every process at the proxies' addresses is believed: InsecureNoSecret is in use")
+	}
+	switch f.Verifier.Revocation.(type) {
+	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
+		f.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
+	}
 }
 
 // Peer returns the verified leaf of the request's peer. The error is an *Error.

@@ -368,6 +368,35 @@ func TestFrontsThatAreNotValid(t *testing.T) {
 	}
 }
 
+func TestWhatLoosensAFrontIsLogged(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	for name, test := range map[string]struct {
+		change func(*front.Front)
+		logged []string
+	}{
+		"nothing": {func(*front.Front) {}, nil},
+		"no secret": {func(f *front.Front) { f.Secret, f.InsecureNoSecret = "", true },
+			[]string{"InsecureNoSecret"}},
+		"no secret wanted, and one there": {func(f *front.Front) { f.InsecureNoSecret = true }, nil},
+		"no revocation": {func(f *front.Front) { f.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{} },
+			[]string{"InsecureSkipRevocation"}},
+		"no revocation, by a pointer": {func(f *front.Front) { f.Verifier.Revocation = new(tlsconfig.InsecureSkipRevocation) },
+			[]string{"InsecureSkipRevocation"}},
+	} {
+		var log bytes.Buffer
+		f := newFront(pki, front.Nginx)
+		f.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		test.change(f)
+		f.Handler(http.NotFoundHandler())
+		assert.Equal(t, len(test.logged), strings.Count(log.String(), "level=WARN"), "%s: %s", name, log.String())
+		for _, word := range test.logged {
+			assert.Contains(t, log.String(), word, name)
+		}
+	}
+}
+
 // A certificate that was accepted is judged again at each request.
 func TestEachRequestIsJudgedNow(t *testing.T) {
 	t.Parallel()
