@@ -11,8 +11,11 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -87,8 +90,36 @@ func (f *Front) Validate() error {
 	if len(f.Verifier.FQDNs) == 0 && !f.Verifier.AllowAnyFQDN {
 		return fmt.Errorf("front: the Verifier's FQDNs name no client, so nobody could be accepted")
 	}
+	if len(f.Verifier.FQDNs) > 0 && f.Verifier.AllowAnyFQDN {
+		return fmt.Errorf("front: the Verifier's AllowAnyFQDN is for fronts that name no FQDNs")
+	}
+	for _, name := range f.Verifier.FQDNs {
+		if _, err := fqdn.Parse(name); err != nil {
+			return fmt.Errorf("front: the Verifier's FQDNs: %w", err)
+		}
+	}
+	if f.Suites != nil && len(f.Suites) == 0 {
+		return fmt.Errorf("front: the list of Suites is empty; nil stands for all of them")
+	}
+	for _, suite := range f.Suites {
+		if _, err := tlsconfig.ParseSuite(suite.String()); err != nil {
+			return fmt.Errorf("front: the Suites: %w", err)
+		}
+	}
+	for _, proxy := range f.Proxies {
+		if !proxy.IsValid() || proxy.Addr().Is4In6() { // connections have their IPv4 addresses as such
+			return fmt.Errorf("front: no address is ever in the Proxies' %s", proxy)
+		}
+	}
 	if f.Secret != "" && len(f.Secret) < minSecret {
 		return fmt.Errorf("front: the Secret has %d characters, fewer than %d", len(f.Secret), minSecret)
+	}
+	// Such as the line feed of the file that it was read from.
+	if strings.TrimSpace(f.Secret) != f.Secret || strings.ContainsFunc(f.Secret, unicode.IsControl) {
+		return fmt.Errorf("front: the Secret begins or ends with space or has a control character, which no header can")
+	}
+	if f.Timeout < 0 {
+		return fmt.Errorf("front: the Timeout is negative")
 	}
 	if len(f.Proxies) > 0 && f.Secret == "" && !f.InsecureNoSecret {
 		return fmt.Errorf("front: Proxies are named but no Secret: an address alone is no proof")

@@ -355,6 +355,18 @@ func TestFrontsThatAreNotValid(t *testing.T) {
 		"no revocation":                 func(f *front.Front) { f.Verifier.Revocation = nil },
 		"a short secret":                func(f *front.Front) { f.Secret = "short" },
 		"an address without the secret": func(f *front.Front) { f.Secret = "" },
+		"pins of nothing":               func(f *front.Front) { f.Verifier.Pins = new(tlsconfig.Pins) },
+		"a secret one character short":  func(f *front.Front) { f.Secret = secret[1:] },
+		"a secret with its line's end":  func(f *front.Front) { f.Secret += "\n" },
+		"a secret with space before it": func(f *front.Front) { f.Secret = " " + f.Secret },
+		"a secret of two lines":         func(f *front.Front) { f.Secret += "\nx" },
+		"a wildcard":                    func(f *front.Front) { f.Verifier.FQDNs = []string{"*.nhs.uk"} },
+		"any FQDN and some":             func(f *front.Front) { f.Verifier.AllowAnyFQDN = true },
+		"no suite":                      func(f *front.Front) { f.Suites = []tlsconfig.Suite{} },
+		"a suite outside the list":      func(f *front.Front) { f.Suites = []tlsconfig.Suite{0x1301} },
+		"an address of IPv4 in IPv6":    func(f *front.Front) { f.Proxies = []netip.Prefix{netip.MustParsePrefix("::ffff:127.0.0.1/128")} },
+		"a network that is none":        func(f *front.Front) { f.Proxies = []netip.Prefix{{}} },
+		"a negative time-out":           func(f *front.Front) { f.Timeout = -1 },
 	} {
 		f := newFront(pki, front.Nginx)
 		change(f)
