@@ -130,6 +130,7 @@ func (f *Front) Validate() error {
 // An arrival is what one request said about its peer, and whether it may be
 // believed.
 type arrival struct {
+	front                         *Front // that judged it: another trusts other proxies
 	certificate, protocol, cipher string // header values
 	err                           error  // why nothing is believed
 }
@@ -154,7 +155,7 @@ func (f *Front) Handler(next http.Handler) http.Handler {
 	}
 	f.warn()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := new(arrival)
+		a := &arrival{front: f}
 		if a.err = f.trusted(r); a.err == nil {
 			a.err = f.read(r.Header, a)
 		}
@@ -190,7 +191,7 @@ func (f *Front) Peer(r *http.Request) (*x509.Certificate, error) {
 
 func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
 	a, ok := r.Context().Value(arrivalKey{}).(*arrival)
-	if !ok {
+	if !ok || a.front != f {
 		return nil, f.refuse(r, &Error{Rule: RuleProxy, Detail: "Front.Handler does not stand before this handler"})
 	}
 	if a.err != nil {

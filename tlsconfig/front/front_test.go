@@ -342,6 +342,29 @@ func TestRoutesThatWereLeftOut(t *testing.T) {
 	assert.ErrorContains(t, err, "ConnContext")
 }
 
+// What one front trusts is nothing that another may build on: it has another
+// secret and other proxies.
+func TestPeerOfAnotherFront(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	strict, lax := newFront(pki, front.Nginx), newFront(pki, front.Nginx)
+	lax.Secret, lax.InsecureNoSecret = "", true
+	var laxErr, strictErr error
+	server := httptest.NewUnstartedServer(lax.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, laxErr = lax.Peer(r)
+		_, strictErr = strict.Peer(r)
+	})))
+	server.Config.ConnContext = strict.ConnContext
+	server.Start()
+	t.Cleanup(server.Close)
+	b := &behind{url: server.URL, client: server.Client()}
+	b.get(t, headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0]))
+	assert.NoError(t, laxErr)
+	b.err = strictErr
+	assert.Equal(t, front.RuleProxy, b.rule(t))
+}
+
 func TestFrontsThatAreNotValid(t *testing.T) {
 	t.Parallel()
 	pki := spinetest.NewPKI()
