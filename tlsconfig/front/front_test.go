@@ -252,6 +252,7 @@ func TestAmbiguousCertificatesAreRefused(t *testing.T) {
 		{"elements of two proxies", front.Envoy, `Cert="` + pemOf + `",Hash=0a`},
 		{"elements of two proxies, the first without Cert", front.Envoy, `Hash=0a,Cert="` + pemOf + `"`},
 		{"a quote that does not end", front.Envoy, `Cert="` + pemOf},
+		{"a quote behind Cert that does not end", front.Envoy, `Cert="` + pemOf + `";Subject="CN=x`},
 		{"an escape at the end", front.Envoy, `Cert="` + pemOf + `\`},
 		{"text behind a quote", front.Envoy, `Cert="` + pemOf + `"x`},
 		{"a semicolon at the end", front.Envoy, `Cert="` + pemOf + `";`},
@@ -325,6 +326,21 @@ func TestWhoIsTheProxy(t *testing.T) {
 	b = serve(t, stranger, "unix", filepath.Join(t.TempDir(), "front.sock"))
 	b.get(t, headers)
 	assert.Equal(t, front.RuleProxy, b.rule(t), "another user's process")
+}
+
+func TestSuitesThatWereLeftOut(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	f := newFront(pki, front.Nginx)
+	f.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES128_GCM_SHA256}
+	b := serve(t, f, "tcp", "127.0.0.1:0")
+	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	b.get(t, headers)
+	assert.Equal(t, "suite", b.rule(t))
+	headers.Set("Ssl-Cipher", "ECDHE-RSA-AES128-GCM-SHA256")
+	b.get(t, headers)
+	assert.NoError(t, b.err)
 }
 
 func TestRoutesThatWereLeftOut(t *testing.T) {

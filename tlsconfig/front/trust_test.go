@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front_test
+
+import (
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
+)
+
+// A secret that is there is wanted, whatever the loud word says.
+func TestInsecureNoSecretWithASecret(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	f := newFront(pki, front.Nginx)
+	f.InsecureNoSecret = true
+	b := serve(t, f, "tcp", "127.0.0.1:0")
+	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	b.get(t, headers)
+	assert.NoError(t, b.err)
+	headers.Set(front.SecretHeader, secret[1:]+secret[:1])
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t))
+	headers.Del(front.SecretHeader)
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t))
+}
+
+// A proxy that connects by mutual TLS is known by its certificate, for each
+// request anew; neither its address nor a secret stands in for that.
+func TestProxyByMutualTLS(t *testing.T) {
+	t.Parallel()
+	const proxyFQDN, serverFQDN = "proxy.nhs.uk", "records.nhs.uk"
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	f := newFront(pki, front.Nginx)
+	f.ProxyPeers = pki.Endpoint(serverFQDN, proxyFQDN)
+	anyone := pki.Endpoint(serverFQDN)
+	anyone.Verifier.AllowAnyFQDN = true // so that the front's verdict is what refuses
+	config, err := anyone.ServerConfig()
+	require.NoError(t, err)
+	b := new(behind)
+	server := httptest.NewUnstartedServer(f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = f.Peer(r) })))
+	server.Config.ConnContext = f.ConnContext
+	server.TLS = config
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	b.url = server.URL
+
+	as := func(end *tlsconfig.Endpoint) *http.Client {
+		config, err := end.ClientConfig()
+		require.NoError(t, err)
+		transport := &http.Transport{TLSClientConfig: config}
+		t.Cleanup(transport.CloseIdleConnections)
+		return &http.Client{Transport: transport}
+	}
+	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	b.client = as(pki.Endpoint("other.nhs.uk", serverFQDN))
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t), "another system, with the secret and from the proxy's address")
+	assert.ErrorAs(t, b.err, new(*tlsconfig.PeerError))
+
+	headers.Del(front.SecretHeader)
+	proxy := pki.Endpoint(proxyFQDN, serverFQDN)
+	own, err := proxy.Certificate(t.Context())
+	require.NoError(t, err)
+	b.client = as(proxy)
+	b.get(t, headers)
+	assert.NoError(t, b.err, "the proxy, without the secret")
+
+	leaf, err := x509.ParseCertificate(own.Certificate[0])
+	require.NoError(t, err)
+	pki.Authority.Revoke(leaf, revocation.ReasonKeyCompromise, time.Now())
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t), "the proxy, revoked since, on the connection that it has")
+}
