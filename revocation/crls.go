@@ -93,7 +93,7 @@ func (s *CRLs) Add(crls []byte) error {
 		return err
 	}
 	for _, l := range lists {
-		s.take(l, nil, known.Added)
+		s.take(l, nil, known.Added, known.Added)
 	}
 	return nil
 }
@@ -122,12 +122,12 @@ func readCRLs(data []byte, source string) (lists []parsedCRL, err error) {
 
 // take puts a list into the set, and into the Cache if it verifies with the key
 // of one of the certificates or of Issuers.
-func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, places ...known.Place) (verified bool) {
+func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, places ...known.Place) (verified bool) {
 	raw := l.raw
 	if s.Cache == nil {
 		raw = nil
 	}
-	list := known.NewList(l.list, raw, places...)
+	list := known.NewList(l.list, raw, origin, places...)
 	change := s.lists.Offer(list, slices.Concat(path, s.Issuers), s.horizon())
 	s.logChange(list, change)
 	if change.Verified {
@@ -177,7 +177,7 @@ func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
 	} else if !l.Scoped() {
 		return &CRLError{Source: "cache", Err: ErrMalformed, Detail: "it does not say where the list came from"}
 	}
-	s.lists.Offer(known.NewList(l, m.Bytes, place), slices.Concat(path, s.Issuers), s.horizon())
+	s.lists.Offer(known.NewList(l, m.Bytes, known.PlaceOf("cache"), place), slices.Concat(path, s.Issuers), s.horizon())
 	return nil
 }
 

@@ -114,15 +114,17 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	}
 	question := u.asked.Load()
 	var path []*x509.Certificate
-	places := []known.Place{known.PlaceOf(u.url)}
+	origin := known.PlaceOf(u.url)
+	places := []known.Place{origin}
 	if question != nil {
 		path = question.path
 		if u.delta {
 			places = question.places
 		}
 	}
+	u.source.lists.Replace(origin)
 	for _, l := range lists {
-		verified := u.source.take(l, path, places...)
+		verified := u.source.take(l, path, origin, places...)
 		u.mu.Lock()
 		u.until = l.list.NextUpdate()
 		u.mu.Unlock()
@@ -190,7 +192,7 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 			return err
 		}
 		for _, l := range lists {
-			s.take(l, nil, known.Added)
+			s.take(l, nil, known.Added, known.Added)
 		}
 		if last = data; len(data) > 1<<20 {
 			last = nil // reading it again costs less than keeping it

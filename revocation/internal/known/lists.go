@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,16 +46,17 @@ type List struct {
 	*crl.List
 	Raw    []byte  // DER; nil: nobody needs it again
 	Places []Place // where it came from, sorted; of a list with issuingDistributionPoint it does not matter
+	Origin Place   // of whoever handed it over; Added: the operator
 	Key    Key     // that signed it, once it is in the set
 	Name   string  // of its issuer, for an operator; likewise
 }
 
-// NewList returns a list that came from a place.
-func NewList(l *crl.List, raw []byte, places ...Place) *List {
+// NewList returns a list that an origin handed over, from places.
+func NewList(l *crl.List, raw []byte, origin Place, places ...Place) *List {
 	if l.Scoped() {
 		places = []Place{Added}
 	}
-	return &List{List: l, Raw: raw, Places: places}
+	return &List{List: l, Raw: raw, Places: places, Origin: origin}
 }
 
 // Keys returns the keys under which the set has the list.
@@ -115,13 +117,14 @@ func (l *List) Orders() []Order {
 type Lists struct {
 	mu         sync.Mutex         // held to change what follows
 	buckets    sync.Map           // of keys to *bucket[*List]
-	unverified map[string][]*List // whose signer is not known yet, by the name of the issuer
-	offered    atomic.Uint64      // changes with unverified, because any path may verify them
+	unverified map[string][]*List // added, whose signer is not known yet, by the name of the issuer
+	brought    map[Place][]*List  // the same of each other origin, as its last document had them
+	offered    atomic.Uint64      // changes with these two, because any path may verify them
 }
 
 const (
 	maxSeries     = 1000 // under one key
-	maxUnverified = 1000 // of one issuer
+	maxUnverified = 1000 // of one issuer, and of one origin
 	maxAdded      = 16   // of one issuer and scope, whose signer is not known
 )
 
@@ -168,33 +171,48 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) C
 	if cert := signerOf(l, signers); cert != nil {
 		return s.insert(l, cert, horizon)
 	}
+	alike := func(other *List) bool { return other.Digest() == l.Digest() && slices.Equal(other.Places, l.Places) }
+	if l.Origin != Added {
+		if s.brought == nil {
+			s.brought = map[Place][]*List{}
+		}
+		waiting := slices.DeleteFunc(s.brought[l.Origin], alike)
+		if len(waiting) == maxUnverified {
+			waiting = slices.Delete(waiting, 0, 1)
+		}
+		s.brought[l.Origin] = append(waiting, l)
+		s.offered.Add(1)
+		return Change{New: true}
+	}
 	if s.unverified == nil {
 		s.unverified = map[string][]*List{}
 	}
-	waiting := slices.DeleteFunc(s.unverified[l.Issuer()], func(other *List) bool {
-		added := slices.Contains(other.Places, Added) || slices.Contains(l.Places, Added)
-		return other.Digest() == l.Digest() && slices.Equal(other.Places, l.Places) ||
-			!added && slices.Equal(other.Places, l.Places) // one a URL, the newest
-	})
-	waiting = makeRoom(waiting, l)
+	waiting := makeRoom(slices.DeleteFunc(s.unverified[l.Issuer()], alike), l)
 	s.unverified[l.Issuer()] = append(waiting, l)
 	s.offered.Add(1)
 	return Change{New: true}
 }
 
+// Replace drops what an origin brought before and whose signer is not known: who
+// answers for a URL may put any name and scope on what nobody has signed, so that
+// there is room for one document of each.
+func (s *Lists) Replace(origin Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.brought, origin)
+}
+
 // makeRoom drops the oldest of what was added of the scope of a list, or of all,
 // if there are too many.
 func makeRoom(waiting []*List, l *List) []*List {
-	alike := func(other *List) bool {
-		return slices.Contains(other.Places, Added) && other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey()
-	}
+	alike := func(other *List) bool { return other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey() }
 	n := 0
 	for _, other := range waiting {
 		if alike(other) {
 			n++
 		}
 	}
-	if n >= maxAdded && slices.Contains(l.Places, Added) {
+	if n >= maxAdded {
 		oldest := -1
 		for i, other := range waiting {
 			if alike(other) && (oldest < 0 || other.ThisUpdate().Before(waiting[oldest].ThisUpdate())) {
@@ -213,16 +231,24 @@ func makeRoom(waiting []*List, l *List) []*List {
 func (s *Lists) try(signers []*x509.Certificate, horizon time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name, waiting := range s.unverified {
-		waiting = slices.DeleteFunc(waiting, func(l *List) bool {
-			cert := signerOf(l, signers)
-			if cert != nil {
-				s.insert(l, cert, horizon)
-			}
-			return cert != nil
-		})
-		if s.unverified[name] = waiting; len(waiting) == 0 {
-			delete(s.unverified, name)
+	insert := func(l *List) bool {
+		cert := signerOf(l, signers)
+		if cert != nil {
+			s.insert(l, cert, horizon)
+		}
+		return cert != nil
+	}
+	tryAll(s.unverified, insert)
+	tryAll(s.brought, insert)
+}
+
+// tryAll drops from groups of lists those that are inserted.
+func tryAll[K comparable](groups map[K][]*List, inserted func(*List) bool) {
+	for key, waiting := range groups {
+		if waiting = slices.DeleteFunc(waiting, inserted); len(waiting) == 0 {
+			delete(groups, key)
+		} else {
+			groups[key] = waiting
 		}
 	}
 }
@@ -379,7 +405,16 @@ func (s *Lists) OfIssuer(issuer string) (verified, unverified []*List, any bool)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return verified, slices.Clone(s.unverified[issuer]), any || len(s.unverified) > 0
+	for _, waiting := range s.brought {
+		for _, l := range waiting {
+			if l.Issuer() == issuer {
+				unverified = append(unverified, l)
+			}
+		}
+	}
+	slices.SortStableFunc(unverified, func(a, b *List) int { return strings.Compare(a.Source(), b.Source()) })
+	unverified = append(unverified, s.unverified[issuer]...)
+	return verified, unverified, any || len(s.unverified)+len(s.brought) > 0
 }
 
 // Count returns how many lists are in the set, and how many whose signer is not
@@ -389,6 +424,9 @@ func (s *Lists) Count() (verified, unverified int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, waiting := range s.unverified {
+		unverified += len(waiting)
+	}
+	for _, waiting := range s.brought {
 		unverified += len(waiting)
 	}
 	return verified, unverified

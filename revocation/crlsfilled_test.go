@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// bundle makes a document of PEM blocks.
+func bundle(lists ...revocationtest.CRL) []byte {
+	var b bytes.Buffer
+	for _, list := range lists {
+		_ = pem.Encode(&b, &pem.Block{Type: "X509 CRL", Bytes: list.DER()})
+	}
+	return b.Bytes()
+}
+
+// bodies is a Fetcher of whatever lies under a URL.
+type bodies map[string][]byte
+
+func (b bodies) Fetch(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+	if b[r.URL] == nil {
+		return nil, &revocation.FetchError{URL: r.URL, StatusCode: 404}
+	}
+	return &revocation.Response{Body: b[r.URL]}, nil
+}
+
+// ofOther is the path of a leaf of another CA.
+func (p *crlPKI) ofOther(t *testing.T) []*x509.Certificate {
+	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, ocspRSA("leaf"), p.other)
+	return []*x509.Certificate{leaf.cert, p.other.cert, p.root.cert}
+}
+
+func TestForgedCRLsOfAURLPushOutNoneThatWasAdded(t *testing.T) {
+	p := newCRLPKI(t)
+	const url, anywhere = "http://crl.example/1.crl", "http://anywhere.example/all.crl"
+	scope := revocationtest.Scope{PointName: urls(url)}
+	for name, forged := range map[string]func(i int) revocationtest.CRL{
+		"of its scope": func(i int) revocationtest.CRL { return inScope(numbered(p.ca.crl(), int64(100+i)), scope) },
+		"of other scopes": func(i int) revocationtest.CRL {
+			return inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprint(url, i))})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lists := make([]revocationtest.CRL, 16)
+			for i := range lists {
+				lists[i] = forgedBy(p, between(forged(i), 0, time.Hour))
+			}
+			server := bodies{anywhere: bundle(lists...)}
+			crls := &revocation.CRLs{Fetcher: server, URLs: []string{anywhere}, Time: clock}
+			require.NoError(t, crls.Add(inScope(numbered(p.ca.crl(leafSerial), 10), scope).DER()))
+			_, err := crls.Status(t.Context(), revocation.Query{Path: p.ofOther(t), At: ocspNow})
+			require.Error(t, err)
+			require.Greater(t, crls.State().Unverified, 1)
+			server[url] = inScope(numbered(p.ca.crl(), 9), scope).DER() // played back
+			revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+		})
+	}
+}
+
+func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	for name, forged := range map[string]func(i int) revocationtest.CRL{
+		"in any scope": func(i int) revocationtest.CRL {
+			return inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprint(url, i))})
+		},
+		"in any name": func(i int) revocationtest.CRL {
+			return ocspIssue(t, crlCA(fmt.Sprint("Stranger ", i), 9), ocspRSA("other"), p.root).crl()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := bodies{}
+			crls := &revocation.CRLs{Fetcher: server, Time: moving}
+			path := p.leaf(t, points(at(urls(url))))
+			for i := range 5 {
+				server[url] = forgedBy(p, forged(i)).DER()
+				at := ocspNow.Add(time.Duration(i) * 20 * time.Second)
+				movedTo.Store(at.Unix())
+				_, err := crls.Status(t.Context(), revocation.Query{Path: path, At: at})
+				require.Error(t, err)
+			}
+			assert.Equal(t, 1, crls.KnownCRLs())
+		})
+	}
+}
