@@ -97,3 +97,17 @@ func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
 		})
 	}
 }
+func TestEachCRLOfABundleCounts(t *testing.T) {
+	p := newCRLPKI(t)
+	const one, two = "http://one.example/1.crl", "http://two.example/1.crl"
+	for name, first := range map[string]revocationtest.CRL{
+		"behind one of another scope": inScope(p.ca.crl(), revocationtest.Scope{PointName: urls("http://crl.example/2.crl")}),
+		"behind a forged one":         forgedBy(p, p.ca.crl()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := bodies{one: bundle(first, numbered(p.ca.crl(leafSerial), 6)), two: numbered(p.ca.crl(), 5).DER()}
+			crls := &revocation.CRLs{Fetcher: server, Time: clock}
+			revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t, points(at(urls(one, two)))), ocspNow)
+		})
+	}
+}

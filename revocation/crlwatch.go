@@ -123,6 +123,7 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		}
 	}
 	u.source.lists.Replace(origin)
+	var wrong error // with the first, said when the others are in the set
 	for _, l := range lists {
 		verified := u.source.take(l, path, origin, places...)
 		u.mu.Lock()
@@ -131,17 +132,19 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		if question == nil {
 			continue
 		}
-		if why := u.misfit(l.list, question); why != "" {
-			return &CRLError{Source: u.url, Err: ErrScope, Detail: why}
-		}
-		if u.delta {
+		why := u.misfit(l.list, question)
+		if why == "" && u.delta {
 			u.soon(question)
 		}
-		if !verified {
-			return &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
+		switch {
+		case wrong != nil:
+		case why != "":
+			wrong = &CRLError{Source: u.url, Err: ErrScope, Detail: why}
+		case !verified:
+			wrong = &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
 		}
 	}
-	return nil
+	return wrong
 }
 
 // soon has the complete list looked for that a delta CRL proves to be there.
