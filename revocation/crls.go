@@ -82,7 +82,9 @@ const (
 // Add puts CRLs into the set: one in DER, or PEM blocks. The error is a *CRLError
 // of the kind ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm
 // that is not accepted; then none is added. Whether a signature verifies shows
-// when a certificate is asked about.
+// when a certificate is asked about, unless it does with a key of Issuers. Until
+// then a thousand of an issuer are kept, of each scope sixteen; another is an
+// error of the kind ErrTooLarge, and those behind it are not added.
 func (s *CRLs) Add(crls []byte) error {
 	s.setUp()
 	if s.Cache != nil {
@@ -92,8 +94,15 @@ func (s *CRLs) Add(crls []byte) error {
 	if err != nil {
 		return err
 	}
+	return s.addAll(lists, "added")
+}
+
+// addAll puts what the operator added into the set.
+func (s *CRLs) addAll(lists []parsedCRL, source string) error {
 	for _, l := range lists {
-		s.take(l, nil, known.Added, known.Added)
+		if s.take(l, nil, known.Added, known.Added).Full {
+			return &CRLError{Source: source, Err: ErrTooLarge, Detail: "CRLs of too many scopes wait for a certificate of their issuer"}
+		}
 	}
 	return nil
 }
@@ -122,7 +131,7 @@ func readCRLs(data []byte, source string) (lists []parsedCRL, err error) {
 
 // take puts a list into the set, and into the Cache if it verifies with the key
 // of one of the certificates or of Issuers.
-func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, places ...known.Place) (verified bool) {
+func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, places ...known.Place) known.Change {
 	raw := l.raw
 	if s.Cache == nil {
 		raw = nil
@@ -135,7 +144,7 @@ func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, p
 			s.shared.merge(key)
 		}
 	}
-	return change.Verified
+	return change
 }
 
 // logChange logs that a list takes the place of another, and that a CA's numbers

@@ -111,3 +111,19 @@ func TestEachCRLOfABundleCounts(t *testing.T) {
 		})
 	}
 }
+func TestAddSaysThatTooManyCRLsWaitForTheirSigner(t *testing.T) {
+	p := newCRLPKI(t)
+	crls := &revocation.CRLs{Time: clock}
+	one := inScope(p.ca.crl(leafSerial), revocationtest.Scope{PointName: urls("http://crl.example/0.crl")})
+	require.NoError(t, crls.Add(one.DER()))
+	key := ocspECDSA(t)
+	var err error
+	for i := 1; err == nil && i < 1100; i++ {
+		list := inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprintf("http://crl.example/%d.crl", i))})
+		list.Key = key
+		err = crls.Add(list.DER())
+	}
+	require.ErrorIs(t, err, revocation.ErrTooLarge)
+	require.ErrorAs(t, err, new(*revocation.CRLError))
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t, points(at(urls("http://crl.example/0.crl")))), ocspNow)
+}

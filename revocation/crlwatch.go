@@ -125,7 +125,7 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	u.source.lists.Replace(origin)
 	var wrong error // with the first, said when the others are in the set
 	for _, l := range lists {
-		verified := u.source.take(l, path, origin, places...)
+		verified := u.source.take(l, path, origin, places...).Verified
 		u.mu.Lock()
 		u.until = l.list.NextUpdate()
 		u.mu.Unlock()
@@ -194,8 +194,8 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 		if err != nil {
 			return err
 		}
-		for _, l := range lists {
-			s.take(l, nil, known.Added, known.Added)
+		if err := s.addAll(lists, name); err != nil {
+			return err
 		}
 		if last = data; len(data) > 1<<20 {
 			last = nil // reading it again costs less than keeping it

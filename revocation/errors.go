@@ -54,7 +54,7 @@ func (e *UnknownError) Unwrap() []error { return e.Errs }
 // A CRLError says why one CRL proves nothing; errors.Is finds its kind.
 type CRLError struct {
 	Source string // URL, or "added"
-	Err    error  // ErrMalformed, ErrSignature, ErrScope, ErrExpired, ErrNotYetValid or ErrUnhandledCritical
+	Err    error  // ErrMalformed, ErrSignature, ErrScope, ErrExpired, ErrNotYetValid, ErrUnhandledCritical or ErrTooLarge
 	Detail string
 }
 

@@ -157,6 +157,7 @@ func (l *List) same(other *List) bool { return l.Digest() == other.Digest() && l
 // A Change is what a list that was offered changed.
 type Change struct {
 	Verified   bool // it is in the set
+	Full       bool // it is not kept, because too many added ones of its issuer wait for their signer
 	New        bool // it was not before
 	Supersedes bool // another list of its series
 	Against    bool // its number and thisUpdate run against those of another list of its series
@@ -187,7 +188,10 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) C
 	if s.unverified == nil {
 		s.unverified = map[string][]*List{}
 	}
-	waiting := makeRoom(slices.DeleteFunc(s.unverified[l.Issuer()], alike), l)
+	waiting, ok := makeRoom(slices.DeleteFunc(s.unverified[l.Issuer()], alike), l)
+	if !ok {
+		return Change{Full: true}
+	}
 	s.unverified[l.Issuer()] = append(waiting, l)
 	s.offered.Add(1)
 	return Change{New: true}
@@ -202,9 +206,10 @@ func (s *Lists) Replace(origin Place) {
 	delete(s.brought, origin)
 }
 
-// makeRoom drops the oldest of what was added of the scope of a list, or of all,
-// if there are too many.
-func makeRoom(waiting []*List, l *List) []*List {
+// makeRoom drops the oldest of what was added of the scope of a list, if there are
+// too many. It is not ok if there are too many of all scopes, none of which may go
+// for another's sake.
+func makeRoom(waiting []*List, l *List) (left []*List, ok bool) {
 	alike := func(other *List) bool { return other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey() }
 	n := 0
 	for _, other := range waiting {
@@ -219,12 +224,9 @@ func makeRoom(waiting []*List, l *List) []*List {
 				oldest = i
 			}
 		}
-		return slices.Delete(waiting, oldest, oldest+1)
+		return slices.Delete(waiting, oldest, oldest+1), true
 	}
-	if len(waiting) == maxUnverified {
-		return slices.Delete(waiting, 0, 1)
-	}
-	return waiting
+	return waiting, len(waiting) < maxUnverified
 }
 
 // try tries the lists whose signer is not known yet with further certificates.
