@@ -41,6 +41,7 @@ func TestAPathLeadsToOnePlaceOrIsRefused(t *testing.T) {
 	for _, raw := range []string{
 		"/STU3/DocumentReference/", "/STU3//DocumentReference/1", "/STU3/./DocumentReference", "/STU3/x/../DocumentReference",
 		"/STU3/DocumentReference%2F1", "/STU3/DocumentReference/a%20b", "/STU3/DocumentReference/a_b", `/STU3\DocumentReference`, "STU3", "",
+		"/a/..;/b/DocumentReference/1", "/a;x=1/DocumentReference", "/a%3B/DocumentReference", "/a%00/DocumentReference/1", "/a%0d/DocumentReference", "/a%7F/DocumentReference",
 	} {
 		u, err := url.Parse(raw)
 		assert.NoError(t, err)

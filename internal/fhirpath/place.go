@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
@@ -44,6 +45,11 @@ type Place struct {
 // router could clean up or decode to another one, and for one that names a
 // pointer by what is not an id.
 func Parse(u *url.URL) (Place, bool) {
+	// Servlet containers drop what is behind a semicolon (RFC 3986 section 3.3)
+	// before they resolve dot segments, other readers what is behind a control.
+	if strings.ContainsFunc(u.Path, func(r rune) bool { return r == ';' || unicode.IsControl(r) }) {
+		return Place{}, false
+	}
 	// RawPath is set only if the path was not in its default encoding. Nothing in
 	// the paths of FHIR needs any.
 	if u.RawPath != "" || u.Opaque != "" || strings.Contains(u.Path, `\`) || !strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
