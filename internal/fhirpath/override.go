@@ -13,12 +13,14 @@ import (
 
 // overrides returns the headers by which a server behind may take a request for
 // another one than its method and URL say: method overrides, the URL rewrites of
-// IIS and of the frameworks that follow it, and FHIR's conditional create, which
-// answers with a pointer in place of making one.
-func overrides() [7]string {
+// IIS and of the frameworks that follow it, FHIR's conditional create, which
+// answers with a pointer in place of making one, and what has a server change more
+// than the pointer: HAPI deletes along what refers to it, and FHIR's X-Provenance
+// is a second resource.
+func overrides() [9]string {
 	return [...]string{
 		"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method",
-		"X-Original-URL", "X-Rewrite-URL", "If-None-Exist",
+		"X-Original-URL", "X-Rewrite-URL", "If-None-Exist", "X-Cascade", "X-Provenance",
 	}
 }
 
