@@ -193,3 +193,17 @@ func TestSearchesOfRealServersAreRead(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "30", w.Header().Get("Retry-After"))
 }
+
+// A reader that follows CGI takes Content_Encoding for Content-Encoding.
+func TestABodyHasOneDescriptionInAnySpelling(t *testing.T) {
+	t.Parallel()
+	create := load(t, "create", "stu3", "json")
+	for name, value := range map[string]string{
+		"Content-Encoding": "identity", "Content_Encoding": "deflate", "content-encoding": "br",
+		"Content_Type": "application/fhir+json; charset=utf-7", "content-type": create.contentType(),
+	} {
+		r := request("POST", collection, create.contentType(), create.text)
+		r.Header[name] = []string{value}
+		assertRule(t, refusal(t, &pointer.Guard{Resolver: stored(t)}, r), pointer.RuleMediaType)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
@@ -172,16 +173,27 @@ func parameters(rawQuery string, names ...string) (params map[string]string, for
 }
 
 func contentTypeOf(r *http.Request) (string, error) {
-	values := r.Header.Values("Content-Type")
+	values := spelled(r.Header, "Content-Type")
 	if len(values) != 1 {
 		return "", &ChangeError{Rule: RuleMediaType, Detail: "is missing or there twice"}
 	}
 	return values[0], nil
 }
 
+// spelled returns the values of the header in every spelling that some reader
+// takes for it.
+func spelled(h http.Header, name string) (values []string) {
+	for key, list := range h {
+		if ascii.EqualHeader(key, name) {
+			values = append(values, list...)
+		}
+	}
+	return values
+}
+
 // body reads the whole of r's body.
 func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if len(r.Header.Values("Content-Encoding")) > 0 {
+	if len(spelled(r.Header, "Content-Encoding")) > 0 {
 		return nil, &ChangeError{Rule: RuleMediaType, Detail: "has a Content-Encoding"}
 	}
 	most := g.MaxBytes
