@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
@@ -151,7 +152,7 @@ func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Logger != nil {
 		f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "request not answered by the store",
-			slog.String("method", r.Method), slog.String("rule", ruleOf(err)), slog.String("error", err.Error()))
+			slog.String("method", r.Method), slog.String("rule", ruleOf(err)), slog.String("error", ascii.Cut(err.Error(), maxError)))
 	}
 	if f.ErrorHandler != nil {
 		f.ErrorHandler(w, r, err)

@@ -3,8 +3,10 @@
 package pointer_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -310,4 +312,18 @@ func TestLookUpsPassCachesOver(t *testing.T) {
 			assert.Equal(t, version, p.Version)
 		}
 	}
+}
+
+// What a store writes is no reason for a record without an end.
+func TestTheLogOfAStoresFaultIsBounded(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := facade(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/fhir+json")
+		name := strings.Repeat("x", 1<<20)
+		io.WriteString(w, `{"`+name+`":1,"`+name+`":2}`)
+	}, nil, func(f *pointer.Forward) { f.Logger = slog.New(slog.NewJSONHandler(&log, nil)) })
+	assert.Equal(t, http.StatusBadGateway, through(t, h, request("GET", collection+"/"+oldID, "", "")).Code)
+	assert.Contains(t, log.String(), `"rule":"store"`)
+	assert.Less(t, log.Len(), 2048)
 }
