@@ -47,7 +47,8 @@ func judge(ctx context.Context, report *Report, verifier *tlsconfig.Verifier, ro
 // An outcome is what a whole handshake, and a request over it, came to.
 type outcome struct {
 	err    error // of the handshake
-	status int   // of the answer; 0: none came
+	status int   // of the answer; 0: none came, or none of HTTP/1
+	spoke  bool  // an answer came, whatever it says
 	state  tls.ConnectionState
 	// after is the error that ended the connection once the client thought that
 	// the handshake was over.
@@ -58,8 +59,13 @@ type outcome struct {
 // which proxies refuse a certificate, and whether that can be told: a handler may
 // answer the good client with the same status.
 func (o *outcome) refuses(good *outcome) (refused, told bool) {
-	if o.err != nil || o.status == 0 {
+	if o.err != nil {
 		return true, true
+	}
+	if o.status == 0 {
+		// A server that refuses ends the connection. One that is silent until the time is
+		// out, or answers in another protocol, may do so to clients that it accepts.
+		return true, !o.spoke && isRemote(o.after) && (good == nil || good.status != 0)
 	}
 	switch o.status {
 	case http.StatusBadRequest, http.StatusForbidden, 495, 496: // nginx answers with the first and the last two
@@ -72,6 +78,8 @@ func (o *outcome) String() string {
 	switch {
 	case o.err != nil:
 		return "the handshake fails: " + strings.TrimPrefix(o.err.Error(), "remote error: ")
+	case o.spoke && o.status == 0:
+		return fmt.Sprintf("the handshake succeeds: %v", o.after)
 	case o.status == 0:
 		return fmt.Sprintf("the connection ends without an answer: %v", o.after)
 	}
@@ -106,7 +114,8 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 	}
 	// A status line is at most this long; the rest is of no interest.
 	line := make([]byte, len("HTTP/1.1 200"))
-	if _, o.after = io.ReadFull(client, line); o.after != nil {
+	n, err := io.ReadFull(client, line)
+	if o.spoke, o.after = n > 0, err; err != nil {
 		return o
 	}
 	if _, err := fmt.Sscanf(string(line), "HTTP/1.%d %d", new(int), &o.status); err != nil {
@@ -163,6 +172,8 @@ func (q *questions) judgeClient(subject, remedy string, o, good *outcome) {
 	switch {
 	case o.err != nil && !isRemote(o.err):
 		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", o)
+	case !told && o.status == 0:
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v, which does not tell whether it was refused", o)
 	case !told:
 		q.report.add(clauseTLSMA, subject, Undecided, "", "%v, and so is the good client's", o)
 	case refused:

@@ -5,11 +5,13 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,6 +212,57 @@ func TestWithoutCertificateAndPinsNothingIsHeldAgainstTheServer(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
 	assert.ElementsMatch(t, []string{"the server's certificate", "the good client", "resumption of sessions"}, findings(report, probe.NotAsked))
+}
+
+// A server that lets everybody in and then says nothing, or nothing of HTTP/1, has
+// refused nobody.
+func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	own := pki.Issue(serverName)
+	for name, answer := range map[string]func(server net.Conn, timeOut func()){
+		"another protocol":        func(c net.Conn, _ func()) { io.WriteString(c, "220 smtp.nhs.uk ESMTP service ready\r\n") },
+		"a word":                  func(c net.Conn, _ func()) { io.WriteString(c, "220\r\n") },
+		"silence":                 func(c net.Conn, timeOut func()) { timeOut(); io.Copy(io.Discard, c) },
+		"the end, as to everyone": func(net.Conn, func()) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			t.Cleanup(func() { inner.Close() })
+			var last atomic.Pointer[net.Conn] // the prober has one at a time
+			timeOut := func() { (*last.Load()).SetReadDeadline(time.Unix(1, 0)) }
+			listener := tls.NewListener(inner, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert,
+				CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}})
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer conn.Close()
+						if _, err := conn.Read(make([]byte, 4096)); err == nil {
+							answer(conn, timeOut)
+						}
+					}()
+				}
+			}()
+			p := newProber(t, pki)
+			p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, address)
+				last.Store(&conn)
+				return conn, err
+			}
+			report, err := p.Server(t.Context(), inner.Addr().String())
+			require.NoError(t, err)
+			undecided := findings(report, probe.Undecided)
+			assert.Subset(t, undecided, []string{"the good client", "a client without a certificate", "a client certificate that signs itself",
+				"a client certificate of another SubCA", "a client certificate that has expired", "a client certificate of another FQDN"}, "%+v", report.Findings)
+		})
+	}
 }
 
 func TestNothingListens(t *testing.T) {
