@@ -18,9 +18,9 @@ import (
 
 // asking says how a source is asked by a Checker.
 type asking struct {
-	// atHand: nothing is waited for but the first reading of files and the Cache.
+	// noFetch: nothing is waited for but the first reading of files and the Cache.
 	// An answer that is not revoked is then worth nothing unless it is good.
-	atHand bool
+	noFetch bool
 
 	// brief: another source has an answer, so that only first looks are waited
 	// for.
@@ -63,7 +63,7 @@ type answer struct {
 	staple  [32]byte       // SHA-256 of the stapled response that was looked at
 	added   uint64         // generation of the responses that were added
 	trusts  []trusted
-	decided bool // else it only says that nothing at hand revokes
+	decided bool // else it only says that no known document revokes
 	answer  Answer
 }
 
@@ -82,7 +82,7 @@ type asker interface {
 
 // answers are the decisions about a bounded number of paths, read without a lock.
 // Each has a few places that follow from its certificate; where they are taken,
-// one is given up at random.
+// one is evicted at random.
 type answers struct {
 	table atomic.Pointer[answerTable]
 }
@@ -117,7 +117,7 @@ func (a *answers) find(path []*x509.Certificate, at time.Time, how asking) *answ
 		if found == nil || !samePath(found.path, path) {
 			continue
 		}
-		if !found.decided && !how.atHand || !found.window.Holds(at) || !found.rests.Stand() {
+		if !found.decided && !how.noFetch || !found.window.Holds(at) || !found.rests.Stand() {
 			return nil
 		}
 		if how.maxAge > 0 && found.answer.Status == Good && at.After(found.answer.ThisUpdate.Add(how.maxAge)) {

@@ -71,8 +71,8 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 }
 
 // below returns why a chain is refused of whose certificate i nothing is known: a
-// certificate below it that a source has at hand as revoked comes first, since no
-// answer about the one above takes that back.
+// certificate below it that a source knows to be revoked comes first, since no
+// answer about the one above changes that.
 func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
 	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
 		return c.refuse(ctx, &tally{q: q}, revoked)
@@ -80,11 +80,12 @@ func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, a
 	return unknown
 }
 
-// revokedBelow asks what is at hand about the certificates of a chain below one.
+// revokedBelow asks what is known, without fetching, about the certificates of a
+// chain below one.
 func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) (Query, *Statement) {
 	for i--; i >= 0; i-- {
 		q := Query{Path: chain[i:], At: at}
-		if revoked, _ := c.atHand(ctx, q, asking{maxAge: c.Policy.MaxAge}, c.Sources); revoked != nil {
+		if revoked, _ := c.known(ctx, q, asking{maxAge: c.Policy.MaxAge}, c.Sources); revoked != nil {
 			return q, revoked
 		}
 	}
@@ -124,7 +125,7 @@ type tally struct {
 	errs       []error
 }
 
-// check asks the sources about one certificate. All that is at hand is asked
+// check asks the sources about one certificate. All that is known without fetching is asked
 // before any good answer counts, whatever the order of the sources: what one of
 // them knows to be revoked is revoked.
 func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) error {
@@ -138,7 +139,7 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 	for i, source := range c.Sources {
 		how.brief = false
 		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
-			revoked, good := c.atHand(ctx, q, how, c.Sources[i+1:])
+			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
 			if revoked != nil {
 				return c.refuse(ctx, &t, revoked)
 			}
@@ -203,10 +204,10 @@ func askSource(ctx context.Context, source Source, q Query, how asking) (Answer,
 	return source.Status(ctx, q)
 }
 
-// atHand asks sources what they have at hand: it returns what one of them knows to
-// be revoked, and whether one answers good.
-func (c *Checker) atHand(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
-	how.atHand = true
+// known asks sources what they know without fetching: it returns what one of them
+// knows to be revoked, and whether one answers good.
+func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
+	how.noFetch = true
 	for _, source := range sources {
 		s, ok := source.(asker)
 		if !ok {
@@ -223,7 +224,7 @@ func (c *Checker) atHand(ctx context.Context, q Query, how asking, sources []Sou
 	return nil, good
 }
 
-// refuse refuses a certificate that a source has at hand as revoked.
+// refuse refuses a certificate that a source knows to be revoked.
 func (c *Checker) refuse(ctx context.Context, t *tally, s *Statement) error {
 	if c.Record != nil {
 		t.statements = append(t.statements, *s)

@@ -33,15 +33,15 @@ type crlInquiry struct {
 // maxRounds bounds how often what has come leads to further documents.
 const maxRounds = 8
 
-// inquire decides from what is at hand and, if that leaves it open, from what the
-// distribution points bring.
+// inquire decides from the CRLs that are known and, if they leave it open, from
+// those that the distribution points answer with.
 func (s *CRLs) inquire(ctx context.Context, q Query, how asking) (Answer, error) {
 	later(&s.latest, q.At)
 	i := &crlInquiry{source: s, q: &q, how: how}
 	if err := i.readFirst(ctx); err != nil {
 		return Answer{}, err
 	}
-	if !how.atHand {
+	if !how.noFetch {
 		i.fetch(ctx)
 	}
 	i.keep()
@@ -132,8 +132,8 @@ var (
 	errNoFetcher  = errors.New("there is no Fetcher")
 )
 
-// readFirst decides from what is at hand, for which files and entries of the
-// Cache that have never been looked at are read, with a second for it.
+// readFirst decides from the CRLs that are known. Files and entries of the Cache
+// that have never been read are read first, with a second for it.
 func (i *crlInquiry) readFirst(ctx context.Context) error {
 	if err := i.decide(); err != nil {
 		return err
@@ -286,7 +286,7 @@ func (i *crlInquiry) keep() {
 	kept := &answer{path: i.q.Path, rests: i.d.Rests, window: i.d.Window, watches: i.all()}
 	switch i.d.Status {
 	case known.StatusUndecided:
-		// It says that nothing at hand revokes.
+		// It says that no known CRL revokes.
 	default:
 		// What a delta CRL proves to be there is asked for by each who asks.
 		kept.decided = !i.d.Behind
@@ -374,14 +374,14 @@ func (i *crlInquiry) whyUnverified(l *known.List, subject *crl.Subject) error {
 	default:
 		why = "it does not verify with a key of its issuer"
 		if !slices.ContainsFunc(slices.Concat(i.q.Path, i.source.Issuers), l.MaySign) {
-			why = "no certificate at hand is its issuer's and allows CRLs to be signed"
+			why = "no known certificate is its issuer's and allows CRLs to be signed"
 		}
 		return &CRLError{Source: l.Source(), Err: ErrSignature, Detail: why}
 	}
 	return &CRLError{Source: l.Source(), Err: ErrScope, Detail: why}
 }
 
-// crlError makes a *CRLError of an error of the rooms below.
+// crlError makes a *CRLError of an error of the internal packages.
 func crlError(source string, err error) error {
 	if of, ok := errors.AsType[*known.ListError](err); ok {
 		source = of.Source

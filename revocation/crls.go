@@ -74,7 +74,7 @@ const (
 	// defaultRefresh is the default of CRLs.Refresh and OCSP.Refresh.
 	defaultRefresh = time.Hour
 
-	// firstLook is how long a caller that has an answer at hand waits for the
+	// firstLook is how long a caller whose answer is known waits for the
 	// first look at what may know better.
 	firstLook = time.Second
 )
@@ -190,7 +190,7 @@ func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
 	return nil
 }
 
-// Status implements Source. What is at hand answers; what it leaves open is asked
+// Status implements Source. Known CRLs answer; what they leave open is asked
 // of the certificate's distribution points. The error joins what is wrong with
 // each CRL and each URL, as *CRLError and *FetchError, or is ErrNoSource.
 func (s *CRLs) Status(ctx context.Context, q Query) (Answer, error) {

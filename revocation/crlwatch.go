@@ -225,7 +225,7 @@ func readFile(name string, most int64) ([]byte, error) {
 	return data, err
 }
 
-// fetchWith is a Fetcher as the room below knows it.
+// fetchWith is a Fetcher as internal/fetch calls it.
 type fetchWith struct{ Fetcher }
 
 // Fetch implements fetch.Fetcher.

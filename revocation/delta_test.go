@@ -170,7 +170,7 @@ func TestFreshestCRL(t *testing.T) {
 			server.publish(fresh, c.fetched)
 			crls := crlsOf(t, c.added)
 			crls.Fetcher, crls.Time = server, clock
-			// What is at hand answers; what is fetched beside it counts once it is there.
+			// Known CRLs answer; what is fetched beside them counts once it is there.
 			path := p.leaf(t, points(at(urls(base))))
 			require.Eventually(t, func() bool {
 				a, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})

@@ -109,7 +109,7 @@
 // certificate that was never cleared, or that was last known as revoked, is refused
 // all the same. A restart during an outage changes nothing if there is a Cache.
 //
-// A URL, a cache or a Fetcher that hangs costs a check with an answer at hand
+// A URL, a cache or a Fetcher that hangs costs a check whose answer is known
 // nothing, but for the first look at a delta CRL or at a source ahead of the one
 // that answers: a second, once for each host.
 //
@@ -160,7 +160,7 @@
 // it and does not wait. After a failure the next attempt begins within 15 s of the
 // start of the last where a caller has nothing to go by.
 //
-// Nobody waits for the network when what is at hand decides, but for the first look
+// No check waits for the network when known documents decide, but for the first look
 // at a freshestCRL, or at a source ahead of the one that answers, and then for a
 // second at most. [CRLs.State] and [OCSP.State] show each document and each look, and
 // which document decides.
@@ -169,7 +169,7 @@
 // one need no order between them: [DirCache] for one machine. What is read from it is
 // verified again.
 //
-// # Rooms
+// # Internal packages
 //
 //	internal/der    strict DER: names and their comparison, times, extensions, algorithms
 //	internal/crl    one CRL: what it covers, lists, supersedes and can be combined with

@@ -13,7 +13,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
-// CRLs at hand, such as files, are enough to check a chain without a network,
+// CRLs that are already there, such as files, are enough to check a chain without a network,
 // and for a time of one's choice.
 func ExampleCRLs_Add() {
 	ca, caKey := exampleCertificate(nil, nil)

@@ -235,7 +235,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) known.Trust {
 		switch {
 		case knows:
 			how := how
-			how.atHand, how.chain, how.checker = how.atHand || !ask, nil, nil
+			how.noFetch, how.chain, how.checker = how.noFetch || !ask, nil, nil
 			a, err = source.ask(ctx, own, how)
 		case ask:
 			a, err = s.ResponderStatus.Status(ctx, own)
@@ -271,7 +271,7 @@ func (s *OCSP) sameTrust(ctx context.Context, q Query, how asking, a *answer) bo
 	return true
 }
 
-// ocspError makes an *OCSPError of an error of the rooms below.
+// ocspError makes an *OCSPError of an error of the internal packages.
 func ocspError(source string, err error) error {
 	if already, ok := errors.AsType[*OCSPError](err); ok {
 		return already

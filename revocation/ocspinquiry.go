@@ -36,8 +36,8 @@ var (
 	errOCSPNoURL     = &OCSPError{Err: ErrNoSource, Detail: "the certificate names no responder"}
 )
 
-// inquire decides from what is at hand and, if that leaves it open, from what the
-// responders answer.
+// inquire decides from the responses that are known and, if they leave it open,
+// from what the responders answer.
 func (s *OCSP) inquire(ctx context.Context, q Query, how asking, staple [32]byte) (Answer, error) {
 	i := &ocspInquiry{source: s, q: &q, how: how, staple: staple}
 	later(&s.latest, i.q.At)
@@ -53,7 +53,7 @@ func (s *OCSP) inquire(ctx context.Context, q Query, how asking, staple [32]byte
 	}
 	none := i.findResponders()
 	i.decide(ctx)
-	if !i.how.atHand {
+	if !i.how.noFetch {
 		i.fetch(ctx)
 	}
 	i.keep()

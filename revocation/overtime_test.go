@@ -102,9 +102,9 @@ func permutations(n int) [][]int {
 	return all
 }
 
-// What one source has at hand as revoked is revoked, whatever the order of the
+// What one source knows to be revoked is revoked, whatever the order of the
 // sources.
-func TestRevokedAtHandBeforeAnyGood(t *testing.T) {
+func TestKnownRevocationBeforeAnyGood(t *testing.T) {
 	p := newOCSPPKI(t)
 	crls := &revocation.CRLs{}
 	list := p.ca.crl(p.leaf.cert.SerialNumber.Int64())

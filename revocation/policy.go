@@ -57,7 +57,7 @@ const (
 	// FirstAnswer: the first source that answers Good or Revoked decides. They
 	// are asked in the order of Checker.Sources, each when the one before it
 	// could not answer or, if it is one of this package's, has had a second;
-	// those after the one that decides are asked only what they have at hand.
+	// those after the one that decides are asked only what they know without fetching.
 	FirstAnswer Agreement = iota
 	// EverySource: each source is asked, and each has to answer Good. One
 	// that cannot answer makes the certificate unknown, also one that has

@@ -13,7 +13,7 @@ import (
 const headStart = time.Second
 
 // A race is the asking of several sources side by side, for those of which none
-// has an answer at hand.
+// knows an answer without fetching.
 type race struct {
 	said   chan Statement // by sources that were begun
 	under  int            // of them, those that have not been heard
@@ -22,14 +22,14 @@ type race struct {
 }
 
 // mayHang reports whether a source is to be begun with a head start, and not
-// waited for alone: others come after it, or are under way, and it has no good
-// answer at hand. The sources of users, which may do anything with their context,
+// waited for alone: others come after it, or are under way, and it knows no good
+// answer without fetching. The sources of users, which may do anything with their context,
 // are waited for.
 func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
 	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
 		return false
 	}
-	revoked, good := c.atHand(ctx, q, how, c.Sources[one:one+1])
+	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
 	return revoked == nil && !good
 }
 

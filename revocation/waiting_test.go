@@ -14,10 +14,10 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
-// TestNoHandshakeWaitsWithAnAnswerAtHand: a handshake a second for an hour, with
+// TestNoHandshakeWaitsWhenAnAnswerIsKnown: a handshake a second for an hour, with
 // something that hangs. Cold, the first is served within two seconds. After that
 // only the first look at what may know better is waited for, a second at most.
-func TestNoHandshakeWaitsWithAnAnswerAtHand(t *testing.T) {
+func TestNoHandshakeWaitsWhenAnAnswerIsKnown(t *testing.T) {
 	t.Parallel()
 	const list, mirror, fresh, responder = "http://crl.example/1.crl", "http://mirror.example/1.crl", "http://delta.example/1.crl", "http://ocsp.example/"
 	for _, test := range []struct {

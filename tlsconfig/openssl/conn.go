@@ -286,7 +286,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // receive hands libssl what the network has. A connection that waits for its
 // next request waits with a small buffer; full says that it was filled, so that
-// more is at hand and a large one pays.
+// more is there to read and a large one pays.
 func (c *Conn) receive(s *session, large bool) (full bool, err error) {
 	b := c.small[:]
 	if large {

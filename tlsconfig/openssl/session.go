@@ -208,7 +208,7 @@ var records = make(chan struct{}, runtime.GOMAXPROCS(0))
 // has 10,000.
 const elsewhere = 256
 
-// handshake moves the handshake on as far as the bytes at hand allow. What
+// handshake moves the handshake on as far as the bytes received allow. What
 // libssl then has for the peer stays with it: the caller decides whether it may
 // go out. known says whether libssl has a certificate of the peer.
 func (s *session) handshake(ctx context.Context) (o outcome, known, output bool, err error) {

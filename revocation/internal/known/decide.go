@@ -44,7 +44,7 @@ type Decision struct {
 	Verdict
 	Subjects []*crl.Subject // the certificate, and signers whose own status was asked about
 	Read     []*crl.Subject // these, and those of whose keys it was asked whether they are to be trusted
-	Behind   bool           // a delta CRL says that there is a later complete list than those at hand
+	Behind   bool           // a delta CRL says that there is a later complete list than the known ones
 	Rests    Rests
 	Window   Window
 }
