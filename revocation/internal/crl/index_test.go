@@ -144,6 +144,152 @@ func TestIndexOfOneSerialManyTimes(t *testing.T) {
 	}
 }
 
+// A list of serials of every length, of several certificate issuers, some of them
+// listed more than once and some removed, is what a map of its entries is: of one
+// serial the first entry that revokes, else one that removes it.
+func TestIndexIsAMapOfItsEntries(t *testing.T) {
+	t.Parallel()
+	reasons := []der.Reason{0, der.ReasonKeyCompromise, der.ReasonCertificateHold, der.ReasonRemoveFromCRL, der.ReasonRemoveFromCRL}
+	for seed, entries := range []int{1, 2, 7, 40, 200, 200, 1000, 1000, 6000, 60_000, 60_000} {
+		for _, indirect := range []bool{false, true} {
+			t.Run(fmt.Sprint(seed, indirect), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(uint64(seed), uint64(entries)))
+				r := entryReader{v2: true, delta: true, indirect: indirect}
+				issuers := [][]byte{directoryName("CRL issuer")}
+				if indirect {
+					r.groups = issuerGroups{"CRL issuer": 0}
+					issuers = append(issuers, directoryName("CA 1"), directoryName("CA 2"), directoryName("CA 3"))
+				}
+				type key struct {
+					serial string
+					group  int
+				}
+				var octets []byte
+				var listed []key
+				want := map[key]when{}
+				group := 0
+				for i := range entries {
+					k := key{serial: string(randomSerial(random, 1+random.IntN(maxSerialLength)))}
+					if seed%2 == 1 && random.IntN(4) > 0 { // most of one length, which are in parts
+						k.serial = string(randomSerial(random, []int{8, 20, 7}[seed/2%3]))
+					}
+					if i > 0 && random.IntN(3) == 0 { // that of another entry, half of them of the first
+						k.serial = listed[random.IntN(i)*random.IntN(2)].serial
+					}
+					named := random.IntN(3) == 0 && len(issuers) > 1
+					if named {
+						group = 1 + random.IntN(len(issuers)-1)
+					}
+					k.group = group
+					date, reason := day.Add(-time.Duration(i)*time.Second), reasons[random.IntN(len(reasons))]
+					if named {
+						octets = append(octets, encodeOf([]byte(k.serial), date, reason, issuers[group])...)
+					} else {
+						octets = append(octets, encode([]byte(k.serial), date, reason)...)
+					}
+					listed = append(listed, k)
+					w := packWhen(uint64(date.Unix()-der.Time(0).Unix()), reason)
+					if old, known := want[k]; !known || old.reason() == der.ReasonRemoveFromCRL && reason != der.ReasonRemoveFromCRL {
+						want[k] = w
+					}
+				}
+				x := r.read(octets)
+				require.NotNil(t, x, r.fault)
+				numbers := []int{0}
+				for i := range issuers[1:] {
+					number, ok := r.groups[normalName(issuers[i+1])]
+					if !ok {
+						number = 1000 // never named
+					}
+					numbers = append(numbers, int(number))
+				}
+				check := func(k key) {
+					w, known := want[k]
+					got, found := x.find([]byte(k.serial), uint32(numbers[k.group]))
+					if found != known || found && (got.reason() == der.ReasonRemoveFromCRL) != (w.reason() == der.ReasonRemoveFromCRL) ||
+						found && w.reason() != der.ReasonRemoveFromCRL && got != w {
+						t.Fatalf("serial %x of issuer %d: found %v %x, want %v %x", k.serial, k.group, found, got, known, w)
+					}
+				}
+				for _, k := range listed {
+					for k.group = range issuers {
+						check(k)
+						near := []byte(k.serial)
+						near[random.IntN(len(near))] ^= 1 << random.IntN(8)
+						check(key{string(near), k.group})
+						check(key{k.serial[1:], k.group})
+						check(key{k.serial + "\x00", k.group})
+					}
+				}
+			})
+		}
+	}
+}
+
+// randomSerial makes the content octets of an INTEGER, many of them alike but for
+// their length or an octet or two, some negative.
+func randomSerial(random *rand.Rand, octets int) []byte {
+	b := make([]byte, octets)
+	for i := range b {
+		if b[i] = []byte{0, 0, 0x7f, 0xff}[random.IntN(4)]; random.IntN(4) == 0 {
+			b[i] = byte(random.Uint32())
+		}
+	}
+	for len(b) > 1 && !minimalInteger(b[0], b[1]) {
+		b[0] = byte(random.Uint32())
+	}
+	return b
+}
+
+func directoryName(name string) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddBytes([]byte{6, 3, 0x55, 4, 3})
+				b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })
+			})
+		})
+	})
+	return b.BytesOrPanic()
+}
+
+func normalName(name []byte) string {
+	normal, ok := der.NormalName(name)
+	if !ok {
+		panic("not a name")
+	}
+	return normal
+}
+
+// encodeOf is encode with a certificateIssuer.
+func encodeOf(serial []byte, date time.Time, reason der.Reason, issuer []byte) []byte {
+	var b cryptobyte.Builder
+	extension := func(b *cryptobyte.Builder, oid string, critical bool, value func(*cryptobyte.Builder)) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(oid)) })
+			if critical {
+				b.AddASN1Boolean(true)
+			}
+			b.AddASN1(asn1.OCTET_STRING, value)
+		})
+	}
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(serial) })
+		b.AddASN1UTCTime(date)
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			extension(b, der.OIDReasonCode, false, func(b *cryptobyte.Builder) { b.AddASN1Enum(int64(reason)) })
+			extension(b, der.OIDCertificateIssuer, true, func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1(asn1.Tag(4).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(issuer) })
+				})
+			})
+		})
+	})
+	return b.BytesOrPanic()
+}
+
 // Each certificate issuer of an indirect CRL has serials of its own.
 func TestIndexOfIssuers(t *testing.T) {
 	t.Parallel()
