@@ -2,7 +2,7 @@
 
 package revocation
 
-import "strconv"
+import "github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 
 // Reason is a CRLReason (RFC 5280 section 5.3.1). The value 7 is not used.
 type Reason int
@@ -23,28 +23,4 @@ const (
 
 // String returns the RFC's spelling, such as "keyCompromise", and "reason(N)"
 // for a value that the RFC does not define.
-func (r Reason) String() string {
-	switch r {
-	case ReasonUnspecified:
-		return "unspecified"
-	case ReasonKeyCompromise:
-		return "keyCompromise"
-	case ReasonCACompromise:
-		return "cACompromise"
-	case ReasonAffiliationChanged:
-		return "affiliationChanged"
-	case ReasonSuperseded:
-		return "superseded"
-	case ReasonCessationOfOperation:
-		return "cessationOfOperation"
-	case ReasonCertificateHold:
-		return "certificateHold"
-	case ReasonRemoveFromCRL:
-		return "removeFromCRL"
-	case ReasonPrivilegeWithdrawn:
-		return "privilegeWithdrawn"
-	case ReasonAACompromise:
-		return "aACompromise"
-	}
-	return "reason(" + strconv.Itoa(int(r)) + ")"
-}
+func (r Reason) String() string { return der.Reason(r).String() }

@@ -4,47 +4,43 @@ package der
 
 import "strconv"
 
-// Reason is a CRLReason (RFC 5280 section 5.3.1). The value 7 is not used.
+// Reason is a CRLReason (RFC 5280 section 5.3.1). revocation.Reason has the same
+// values and documents them.
 type Reason int
 
-// The reasons of RFC 5280 section 5.3.1.
+// In the order of the RFC, which does not use 7.
 const (
-	ReasonUnspecified          Reason = 0
-	ReasonKeyCompromise        Reason = 1
-	ReasonCACompromise         Reason = 2
-	ReasonAffiliationChanged   Reason = 3
-	ReasonSuperseded           Reason = 4
-	ReasonCessationOfOperation Reason = 5
-	ReasonCertificateHold      Reason = 6
-	ReasonRemoveFromCRL        Reason = 8
-	ReasonPrivilegeWithdrawn   Reason = 9
-	ReasonAACompromise         Reason = 10
+	ReasonUnspecified Reason = iota
+	ReasonKeyCompromise
+	ReasonCACompromise
+	ReasonAffiliationChanged
+	ReasonSuperseded
+	ReasonCessationOfOperation
+	ReasonCertificateHold
+	_
+	ReasonRemoveFromCRL
+	ReasonPrivilegeWithdrawn
+	ReasonAACompromise
 )
+
+var reasons = [...]string{
+	ReasonUnspecified:          "unspecified",
+	ReasonKeyCompromise:        "keyCompromise",
+	ReasonCACompromise:         "cACompromise",
+	ReasonAffiliationChanged:   "affiliationChanged",
+	ReasonSuperseded:           "superseded",
+	ReasonCessationOfOperation: "cessationOfOperation",
+	ReasonCertificateHold:      "certificateHold",
+	ReasonRemoveFromCRL:        "removeFromCRL",
+	ReasonPrivilegeWithdrawn:   "privilegeWithdrawn",
+	ReasonAACompromise:         "aACompromise",
+}
 
 // String returns the RFC's spelling, such as "keyCompromise", and "reason(N)"
 // for a value that the RFC does not define.
 func (r Reason) String() string {
-	switch r {
-	case ReasonUnspecified:
-		return "unspecified"
-	case ReasonKeyCompromise:
-		return "keyCompromise"
-	case ReasonCACompromise:
-		return "cACompromise"
-	case ReasonAffiliationChanged:
-		return "affiliationChanged"
-	case ReasonSuperseded:
-		return "superseded"
-	case ReasonCessationOfOperation:
-		return "cessationOfOperation"
-	case ReasonCertificateHold:
-		return "certificateHold"
-	case ReasonRemoveFromCRL:
-		return "removeFromCRL"
-	case ReasonPrivilegeWithdrawn:
-		return "privilegeWithdrawn"
-	case ReasonAACompromise:
-		return "aACompromise"
+	if 0 <= r && int(r) < len(reasons) && reasons[r] != "" {
+		return reasons[r]
 	}
 	return "reason(" + strconv.Itoa(int(r)) + ")"
 }
