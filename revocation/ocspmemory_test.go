@@ -357,3 +357,41 @@ func TestOCSPWarmAnswers(t *testing.T) {
 		})
 	})
 }
+
+// Good answers that take nothing back, though they are later and a day old.
+func TestAGoodAnswerThatTakesNothingBackMakesNobodyForgetARevocation(t *testing.T) {
+	p := newOCSPPKI(t)
+	template := ocspResponderTemplate()
+	template.NotBefore, template.NotAfter = ocspNow.AddDate(0, 0, -9), ocspNow.AddDate(0, 0, -6)
+	expired := ocspIssue(t, template, ocspRSA("responder"), p.ca)
+	ahead := p.responder.by(stateAt(p, ocsp.Good, ocspNow.AddDate(0, 0, -5), 240*time.Hour))
+	ahead.ProducedAt = ocspNow.Add(time.Hour)
+	for name, c := range map[string]struct {
+		responder *ocspParty
+		good      *revocationtest.OCSPResponse
+	}{
+		"of a responder that had expired":       {expired, expired.by(stateAt(p, ocsp.Good, ocspNow.AddDate(0, 0, -5), time.Hour))},
+		"of a response that is not made as yet": {p.responder, ahead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := &memoryCache{}
+			s := &revocation.OCSP{Cache: cache, Time: clock}
+			requireRevoked := func() {
+				t.Helper()
+				a, err := s.Status(t.Context(), p.query())
+				require.NoError(t, err)
+				require.Equal(t, revocation.Revoked, a.Status)
+			}
+			require.NoError(t, s.Add(c.responder.by(stateAt(p, ocsp.Revoked, ocspNow.AddDate(0, 0, -8), time.Hour)).DER()))
+			requireRevoked()
+			require.NoError(t, s.Add(c.good.DER()))
+			requireRevoked()
+			s.Settle()
+			for key, members := range cache.entries {
+				cache.entries[key] = revocation.Join(ocspNow, members, nil)
+			}
+			s = &revocation.OCSP{Cache: cache, Time: clock} // restarted
+			requireRevoked()
+		})
+	}
+}

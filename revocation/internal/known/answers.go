@@ -25,16 +25,24 @@ type Reply struct {
 	Serial *big.Int // of the certificate
 }
 
-// Order returns the order of the reply's Member.
+// Order returns the order of the reply's Member. A good answer that takes back no
+// revocation, or not as soon as its thisUpdate says, is of the Kind Unknown, which
+// makes nobody forget one.
 func (r *Reply) Order() Order {
-	o := Order{Kind: Good, Series: r.Key, ThisUpdate: r.ThisUpdate}
-	switch r.Status {
-	case ocsp.Revoked:
+	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate}
+	switch {
+	case r.Status == ocsp.Revoked:
 		o.Kind = Revoked
-	case ocsp.Unknown:
-		o.Kind = Unknown
+	case r.Status == ocsp.Good && r.wasValid() && !r.ProducedAt.After(r.ThisUpdate.Add(ClockTolerance)):
+		o.Kind = Good
 	}
 	return o
+}
+
+// wasValid reports whether the responder's certificate was valid when it
+// answered.
+func (r *Reply) wasValid() bool {
+	return r.Responder == nil || !r.ThisUpdate.Before(r.Responder.NotBefore) && !r.ThisUpdate.After(r.Responder.NotAfter)
 }
 
 // AnswerKey is the key of the answers about path[0], which path[1] issued,
@@ -296,14 +304,8 @@ func (d *replies) begun(r *Reply) bool {
 // revocation back.
 func (d *replies) takenBack(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
-		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && d.wasValid(r)
+		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.wasValid()
 	})
-}
-
-// wasValid reports whether the responder's certificate was valid when it
-// answered.
-func (d *replies) wasValid(r *Reply) bool {
-	return r.Responder == nil || !r.ThisUpdate.Before(r.Responder.NotBefore) && !r.ThisUpdate.After(r.Responder.NotAfter)
 }
 
 // clears returns nil if a good answer counts but for its end.

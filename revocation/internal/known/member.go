@@ -31,7 +31,7 @@ const (
 	Delta                    // a delta CRL
 	Good                     // an OCSP answer
 	Revoked
-	Unknown
+	Unknown // or good, but taking nothing back
 )
 
 // An Order is what says which documents a document supersedes. Its String is the
