@@ -9,11 +9,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/binary"
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -25,10 +23,9 @@ import (
 // A largeCRL is a CRL with many entries of random serials, one in ten of them
 // with a reason, and a chain that it is about.
 type largeCRL struct {
-	der     []byte
-	serials [][]byte // content octets
-	chain   []*x509.Certificate
-	key     *rsa.PrivateKey
+	der   []byte
+	chain []*x509.Certificate
+	key   *rsa.PrivateKey
 }
 
 type largeSize struct{ entries, width int }
@@ -54,7 +51,6 @@ func makeLargeCRL(entries, width int) *largeCRL {
 			serial := make([]byte, width)
 			_, _ = random.Read(serial)
 			serial[0] = serial[0]&0x7f | 0x40 // as many octets as asked for
-			l.serials = append(l.serials, serial)
 			entry := revocationtest.Entry{
 				Serial: new(big.Int).SetBytes(serial),
 				Date:   now.Add(-time.Duration(random.Uint64()%100_000_000) * time.Second),
@@ -134,75 +130,6 @@ func BenchmarkLoad(b *testing.B) {
 				}
 			}
 			perEntry(b, size.entries)
-		})
-	}
-}
-
-// BenchmarkLookUp looks up serials, half of them listed, in an index that has
-// been searched all over before, against a Go map of the serials.
-func BenchmarkLookUp(b *testing.B) {
-	for _, size := range benchSizes {
-		l := makeLargeCRL(size.entries, size.width)
-		name := fmt.Sprintf("entries=%d/serial=%d/", size.entries, size.width)
-		queries := make([][]byte, 1<<18)
-		room := make([]byte, len(queries)*size.width)
-		for i := range queries {
-			serial := room[i*size.width:][:size.width:size.width]
-			copy(serial, l.serials[mathrand.IntN(len(l.serials))])
-			if i%2 == 0 {
-				binary.LittleEndian.PutUint32(serial[size.width-4:], mathrand.Uint32())
-			}
-			queries[i] = serial
-		}
-		parsed, err := revocation.ParseCRL(l.der)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name+"index", func(b *testing.B) {
-			for _, query := range queries { // parts are ordered when they are first searched
-				parsed.Listed(query)
-			}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				parsed.Listed(queries[i&(1<<18-1)])
-				i++
-			}
-		})
-		b.Run(name+"map", func(b *testing.B) {
-			m := make(map[string]int32, len(l.serials))
-			for i, serial := range l.serials {
-				m[string(serial)] = int32(i)
-			}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				_ = m[string(queries[i&(1<<18-1)])]
-				i++
-			}
-		})
-	}
-}
-
-// BenchmarkRetained reports what a CRL holds on to, for each of its entries.
-func BenchmarkRetained(b *testing.B) {
-	for _, size := range benchSizes {
-		l := makeLargeCRL(size.entries, size.width)
-		b.Run(fmt.Sprintf("entries=%d/serial=%d", size.entries, size.width), func(b *testing.B) {
-			var before, after runtime.MemStats
-			for b.Loop() {
-				runtime.GC()
-				runtime.ReadMemStats(&before)
-				parsed, err := revocation.ParseCRL(l.der)
-				if err != nil {
-					b.Fatal(err)
-				}
-				runtime.GC()
-				runtime.ReadMemStats(&after)
-				runtime.KeepAlive(parsed)
-			}
-			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(size.entries), "B/entry")
-			b.ReportMetric(0, "ns/op")
 		})
 	}
 }

@@ -46,12 +46,6 @@ func (p ParsedCRL) find(issuer string, serial *big.Int) (crl.Entry, bool) {
 	return p.List.Find(s)
 }
 
-// Listed says whether the CRL lists the serial as one of its issuer's.
-func (p ParsedCRL) Listed(serial []byte) bool {
-	_, _, listed := p.Find(serial)
-	return listed
-}
-
 // Lists says whether the CRL lists the certificate of that issuer and serial.
 func (p ParsedCRL) Lists(issuer []byte, serial *big.Int) bool {
 	name, _ := der.NormalName(issuer)
