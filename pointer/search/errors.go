@@ -22,14 +22,11 @@ type OutcomeError struct {
 	Diagnostics string
 }
 
-// Error names the status and the code.
+// Error names the status and the code. The diagnostics may name the patient.
 func (e *OutcomeError) Error() string {
 	text := fmt.Sprintf("the NRL answered %d %s", e.Status, http.StatusText(e.Status))
 	if e.Code != "" {
 		text += ": " + e.Code
-	}
-	if e.Diagnostics != "" {
-		text += ": " + e.Diagnostics
 	}
 	return text
 }

@@ -164,4 +164,11 @@ func TestErrorsNameNoPatient(t *testing.T) {
 	var refused *search.AnswerError
 	require.ErrorAs(t, err, &refused)
 	assert.NotContains(t, err.Error(), patient)
+
+	c, _ = client("https://nrl.test/STU3", 404, `{"resourceType":"OperationOutcome","issue":[{"details":{"coding":[{"code":"NO_RECORD_FOUND"}]},
+		"diagnostics":"The given NHS number could not be found [`+patient+`]."}]}`)
+	_, err = c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "NO_RECORD_FOUND")
+	assert.NotContains(t, err.Error(), patient)
 }
