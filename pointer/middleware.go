@@ -18,7 +18,8 @@ import (
 // .../DocumentReference?subject=[patient]&identifier=[system]|[value], and DELETE
 // of .../DocumentReference?_id=[id]. Anything else is refused: a PUT, a Bundle, an
 // operation, a search by POST, a conditional create, a parameter that is unknown
-// or there twice, a header that overrides method or URL, a switch of protocols.
+// or there twice, a header that overrides method or URL or has a server change
+// more than the pointer, a switch of protocols.
 //
 // What the next handler gets names the judged pointer and nothing else: an update
 // or a delete goes to .../DocumentReference/[id] whatever it was found by, with
