@@ -288,3 +288,30 @@ func TestRecordsAreShort(t *testing.T) {
 	send(t, guard, request("POST", collection, "application/fhir+xml", `<DocumentReference xmlns="http://hl7.org/fhir"><status value="&`+strings.Repeat("a", 900_000)+`;"/></DocumentReference>`))
 	assert.Less(t, log.Len(), 2000)
 }
+
+func TestASupersedeIsBoundByVersionAndMasterIdentifierToo(t *testing.T) {
+	t.Parallel()
+	guard, caller := &pointer.Guard{Resolver: stored(t)}, callerOf(t, "A81001")
+	change := pointer.Change{Action: pointer.Supersede, New: replacing(t, pointer.Query{ID: oldID}), IfMatch: []string{"2"}}
+	_, err := guard.Authorize(t.Context(), caller, change)
+	assertRule(t, err, pointer.RuleVersion)
+	change.IfMatch = []string{"3"}
+	_, err = guard.Authorize(t.Context(), caller, change)
+	assert.NoError(t, err)
+	change.New.MasterIdentifier.Value = "urn:uuid:theirs"
+	_, err = guard.Authorize(t.Context(), caller, change)
+	assertRule(t, err, pointer.RuleDuplicate)
+}
+
+// The id of a stored pointer becomes part of a URL.
+func TestAResolversPointerHasAnID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "..", "a/b", "a?b"} {
+		p := *stored(t)[oldID]
+		p.ID = id
+		resolve := resolverFunc(func(context.Context, pointer.Query) (*pointer.Pointer, error) { return &p, nil })
+		change := pointer.Change{Action: pointer.Delete, Target: identified(oldIdentifier.Value)}
+		_, err := (&pointer.Guard{Resolver: resolve}).Authorize(t.Context(), callerOf(t, "A81001"), change)
+		assertRule(t, err, pointer.RuleResolver)
+	}
+}

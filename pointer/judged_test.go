@@ -207,3 +207,19 @@ func TestABodyHasOneDescriptionInAnySpelling(t *testing.T) {
 		assertRule(t, refusal(t, &pointer.Guard{Resolver: stored(t)}, r), pointer.RuleMediaType)
 	}
 }
+
+// What was read of a request before it was judged does not go on beside it.
+func TestNothingParsedBeforeGoesOn(t *testing.T) {
+	t.Parallel()
+	r := request("DELETE", collection+queryString("subject", patient, "identifier", oldIdentifier.System+"|"+oldIdentifier.Value), "", "")
+	require.NoError(t, r.ParseForm())
+	r.Trailer = http.Header{"If-None-Exist": {"x"}}
+	r.TransferEncoding = []string{"chunked"}
+	w, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
+	require.True(t, h.called, w.Body)
+	assert.Equal(t, "/STU3/DocumentReference/"+oldID, h.request.URL.RequestURI())
+	assert.Empty(t, h.request.Form)
+	assert.Empty(t, h.request.PostForm)
+	assert.Empty(t, h.request.Trailer)
+	assert.Empty(t, h.request.TransferEncoding)
+}
