@@ -97,6 +97,17 @@ func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
 		})
 	}
 }
+func TestWhatAURLBroughtBeforeItsIssuerWasKnownCounts(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	server := bodies{url: p.ca.crl(leafSerial).DER()}
+	crls := &revocation.CRLs{Fetcher: server, URLs: []string{url}, Time: clock}
+	_, err := crls.Status(t.Context(), revocation.Query{Path: p.ofOther(t), At: ocspNow})
+	require.Error(t, err)
+	delete(server, url)
+	revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t), ocspNow)
+}
+
 func TestEachCRLOfABundleCounts(t *testing.T) {
 	p := newCRLPKI(t)
 	const one, two = "http://one.example/1.crl", "http://two.example/1.crl"
