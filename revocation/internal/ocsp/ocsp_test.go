@@ -190,6 +190,89 @@ func TestDelegatedResponders(t *testing.T) {
 	}
 }
 
+// What is not signed by whom it names, not about the certificate of this CA, or
+// not wholly understood, is refused.
+func TestAnswersThatDoNotCount(t *testing.T) {
+	t.Parallel()
+	type response = revocationtest.OCSPResponse
+	type single = revocationtest.SingleResponse
+	ca, other := newCA(t, "CA"), newCA(t, "other CA")
+	signing := func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning} }
+	responder := issue(t, "responder", ca, signing)
+	ofNamesake := issue(t, "responder", newCA(t, "CA"), signing)
+	renamed := *other.cert
+	renamed.PublicKey = ca.key.Public()
+	ofOtherName := issue(t, "responder", &party{&renamed, ca.key}, signing)
+	critical := []pkix.Extension{{Id: []int{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+	for _, test := range []struct {
+		name   string
+		change func(*response, *single)
+		kind   error
+	}{
+		{"a broken signature of the CA", func(r *response, _ *single) { r.BrokenSignature = true }, der.ErrSignature},
+		{"a broken signature of a responder", func(r *response, _ *single) {
+			r.Responder, r.Key, r.BrokenSignature = responder.cert, responder.key, true
+		}, der.ErrSignature},
+		{"a responder of a CA with the same name and another key", func(r *response, _ *single) {
+			r.Responder, r.Key = ofNamesake.cert, ofNamesake.key
+		}, der.ErrResponder},
+		{"a responder of a CA with the same key and another name", func(r *response, _ *single) {
+			r.Responder, r.Key = ofOtherName.cert, ofOtherName.key
+		}, der.ErrResponder},
+		{"the CA's signature under another name", func(r *response, _ *single) {
+			r.Responder, r.Certificates = other.cert, []*x509.Certificate{}
+		}, der.ErrSignature},
+		{"the CA's signature under another key", func(r *response, _ *single) {
+			r.Responder, r.ByKey, r.Certificates = other.cert, true, []*x509.Certificate{}
+		}, der.ErrSignature},
+		{"a responder's signature under another name", func(r *response, _ *single) {
+			r.Responder, r.Key, r.Certificates = other.cert, responder.key, []*x509.Certificate{responder.cert}
+		}, der.ErrSignature},
+		{"a responder's signature under another key", func(r *response, _ *single) {
+			r.Responder, r.ByKey, r.Key, r.Certificates = other.cert, true, responder.key, []*x509.Certificate{responder.cert}
+		}, der.ErrSignature},
+		{"the hash of another issuer's name", func(_ *response, s *single) { s.NameHash = make([]byte, 20) }, der.ErrScope},
+		{"the hash of another issuer's key", func(_ *response, s *single) { s.KeyHash = make([]byte, 20) }, der.ErrScope},
+		{"another serial number", func(_ *response, s *single) { s.Serial = big.NewInt(8) }, der.ErrScope},
+		{"nextUpdate before thisUpdate", func(_ *response, s *single) { s.NextUpdate = now.Add(-time.Second) }, der.ErrMalformed},
+		{"an unknown critical extension of the answer", func(_ *response, s *single) { s.Extensions = critical }, der.ErrUnhandledCritical},
+		{"an unknown critical extension of the response", func(r *response, _ *single) { r.Extensions = critical }, der.ErrUnhandledCritical},
+		{"two nonces", func(r *response, _ *single) {
+			r.Nonce, r.Extensions = []byte{1}, []pkix.Extension{{Id: []int{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}, Value: []byte{4, 1, 2}}}
+		}, der.ErrMalformed},
+		{"nine certificates", func(r *response, _ *single) {
+			for range 9 {
+				r.Certificates = append(r.Certificates, responder.cert)
+			}
+		}, der.ErrMalformed},
+		{"more octets than are read", func(r *response, _ *single) { r.Nonce = make([]byte, ocsp.MaxBytes) }, der.ErrTooLarge},
+	} {
+		_, err := answer(t, ca, test.change)
+		assert.ErrorIs(t, err, test.kind, test.name)
+	}
+}
+
+// A critical nocheck waives as one that is not does, and one that is not NULL
+// waives nothing.
+func TestNoCheck(t *testing.T) {
+	t.Parallel()
+	ca := newCA(t, "CA")
+	for _, test := range []struct {
+		critical, waives bool
+		value            []byte
+	}{{true, true, []byte{5, 0}}, {false, false, []byte{4, 0}}} {
+		responder := issue(t, "responder", ca, func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Critical: test.critical, Value: test.value}}
+		})
+		a, err := answer(t, ca, func(r *revocationtest.OCSPResponse, _ *revocationtest.SingleResponse) {
+			r.Responder, r.Key = responder.cert, responder.key
+		})
+		require.NoError(t, err)
+		assert.Equal(t, test.waives, a.NoCheck)
+	}
+}
+
 func TestErrorStatus(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t, "CA")
