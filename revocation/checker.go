@@ -12,7 +12,7 @@ import (
 )
 
 // A Checker asks its sources about the certificates of a chain and refuses the
-// chain unless each is vouched for. The zero value has no sources and refuses
+// chain unless each is answered good. The zero value has no sources and refuses
 // everything. A Checker is safe for concurrent use; its fields must not change
 // once it is used.
 type Checker struct {
@@ -28,14 +28,14 @@ type Checker struct {
 	Record func(context.Context, Decision)
 }
 
-// Check returns nil if every certificate of the chain is vouched for, and
+// Check returns nil if every certificate of the chain is answered good, and
 // otherwise *RevokedError or *UnknownError. An UnknownError wraps ctx.Err() if
 // ctx ended before there was an answer; under Allow, what the sources still had
 // is an answer, so a responder that hangs is as one that is down.
 //
 // The chain leads from the leaf to the root and has been verified: signatures,
-// names and validity. It is asked about from the root down, since whoever a
-// revoked CA vouches for is not vouched for; the root itself is not asked
+// names and validity. It is asked about from the root down, since an
+// answer signed by a revoked CA clears nothing; the root itself is not asked
 // about. stapled is the OCSP response that came with chain[0] in the
 // handshake, nil if none did.
 func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {

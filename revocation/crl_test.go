@@ -142,7 +142,7 @@ func TestCRLSignatureOfMany(t *testing.T) {
 	unknown(revocation.ErrSignature).require(t, crls, p.leaf(t), ocspNow)
 }
 
-// Whatever octets of a CRL are changed, it is no longer believed.
+// A CRL with any octet changed is refused.
 func TestCRLTampered(t *testing.T) {
 	p := newCRLPKI(t)
 	der := p.ca.crl(1).DER()

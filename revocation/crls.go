@@ -37,7 +37,7 @@ type CRLs struct {
 
 	// Files are CRL files that are followed: each is read when first needed and
 	// again every minute. A file is one CRL in DER, or PEM blocks with any text
-	// between them. What a file has held counts until the CA takes it back.
+	// between them. What a file has held counts until the CA supersedes it.
 	Files []string
 
 	// URLs are fetched from the start and kept fresh, whether or not a
@@ -227,7 +227,7 @@ func (s *CRLs) look(watches []*fetch.Watch) {
 
 // Run looks after Files, URLs, the Cache and the distribution points that
 // certificates have named, each within Refresh, until ctx ends, and returns
-// ctx.Err(). Without it, whoever asks when a look is due begins it, and does not
+// ctx.Err(). Without it, a caller that asks when a look is due begins it, and does not
 // wait for it.
 func (s *CRLs) Run(ctx context.Context) error {
 	s.setUp()

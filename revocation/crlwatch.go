@@ -29,7 +29,7 @@ type crlURL struct {
 	url    string
 	delta  bool // of a freshestCRL
 	watch  *fetch.Watch
-	asked  atomic.Pointer[crlQuestion] // of whoever asked last; nil: it is one of CRLs.URLs
+	asked  atomic.Pointer[crlQuestion] // of the caller that asked last; nil: it is one of CRLs.URLs
 
 	mu    sync.Mutex
 	until time.Time // when what came last runs out

@@ -29,14 +29,14 @@
 //     by another of its series of which neither thisUpdate nor number is lower, and
 //     one is higher. Of those that are not superseded the latest decides what is
 //     good; what the others revoke is revoked, too. So a CA whose clock was fast,
-//     that signs in advance, or that begins its numbers anew takes nothing back by
+//     that signs in advance, or that begins its numbers anew clears nothing by
 //     mistake.
 //   - A revocation counts beyond the list's nextUpdate, a good answer does not. A
 //     hold (certificateHold) is a revocation like any other, until it is released.
-//   - A permanent revocation is taken back by its own series alone; a hold also by
+//   - A permanent revocation is removed by its own series alone; a hold also by
 //     a later, current document of the same CA, once the list with the hold has
 //     expired.
-//   - All that is known is asked before anybody is cleared, whatever the order of
+//   - All that is known is asked before a certificate is cleared, whatever the order of
 //     Sources: what one source knows to be revoked is revoked.
 //   - A key that was revoked for its compromise clears nothing.
 //
@@ -102,7 +102,7 @@
 //
 // # In an outage
 //
-// What is known and current answers; nobody waits. When it runs out, certificates
+// Known and current documents answer without waiting. When they expire, certificates
 // are refused with an [*UnknownError] that says what each URL answered, and are
 // accepted again within 15 seconds of the outage's end. [Policy] can allow an answer
 // that ran out less than MaxStale ago, with a warning in the log for each use; a

@@ -30,7 +30,7 @@ func (e *RevokedError) Error() string {
 // unknown to packages that do not import this one.
 func (e *RevokedError) Revoked() *x509.Certificate { return e.Cert }
 
-// An UnknownError says that no source could vouch for the certificate. Unwrap
+// An UnknownError says that no source answered good about the certificate. Unwrap
 // gives each source's reason.
 type UnknownError struct {
 	Cert *x509.Certificate

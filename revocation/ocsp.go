@@ -23,7 +23,7 @@ import (
 // from the Cache, or asked from the responder that the certificate names. What is
 // known is a set of answers that only grows. Of one responder the latest answer
 // counts, and of two as late the one that says revoked; what one responder says
-// is revoked for good no other takes back.
+// is permanently revoked, no other can clear.
 //
 // A response counts if it is signed by the key of the very CA that issued the
 // certificate, or by a responder that this CA has directly issued a certificate
@@ -217,7 +217,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) known.Trust {
 	return func(responder *x509.Certificate, ask bool) (error, bool) {
 		refuse := func(detail string) error { return &der.Error{Kind: ErrResponder, Detail: detail} }
 		// The answer about a responder may come by OCSP, but not from one that is
-		// itself in question: it would vouch for itself, or two for each other.
+		// itself in question: it would clear itself, or two each other.
 		inQuestion := ctx.Value(ownStatusKey{}) != nil
 		switch {
 		case ask && s.ResponderStatus == nil:

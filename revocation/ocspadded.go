@@ -55,8 +55,8 @@ func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bo
 		}
 		list = append(slices.Clip(list), addedResponse{r, raw})
 		if len(list) > maxAddedResponses {
-			// Which of them is genuine shows only when the certificate is asked about:
-			// whoever can have responses added must not push out one that revokes, and
+			// Their signatures are verified only when the certificate is asked about: a
+			// caller that adds responses must not push out one that revokes, and
 			// it must not matter which came first.
 			victim := slices.IndexFunc(list, func(x addedResponse) bool {
 				return !slices.ContainsFunc(list, func(y addedResponse) bool { return y.before(x, serial) })

@@ -19,7 +19,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
-// BenchmarkOCSPResponse reads and believes a response that was never seen
+// BenchmarkOCSPResponse reads and verifies a response that was never seen
 // before, with every check, turn by turn with the bare RSA verifications that
 // this takes: one for the CA's own, two for a delegated responder's.
 func BenchmarkOCSPResponse(b *testing.B) {

@@ -8,8 +8,8 @@ import (
 )
 
 // clockTolerance is how far the clock of a CRL issuer or responder may be
-// ahead: a thisUpdate or producedAt that lies further in the future is not
-// believed. There is no tolerance after nextUpdate; that is Policy.MaxStale.
+// ahead: a document whose thisUpdate or producedAt lies further in the future
+// is refused. There is no tolerance after nextUpdate; that is Policy.MaxStale.
 const clockTolerance = 5 * time.Minute
 
 // maxAge is how long an answer without nextUpdate counts, from its thisUpdate.
@@ -18,8 +18,8 @@ const clockTolerance = 5 * time.Minute
 const maxAge = time.Hour
 
 // A Policy says what counts as good enough. The zero value asks about the
-// whole chain, takes the first answer, and refuses what no source can vouch
-// for.
+// whole chain, takes the first answer, and refuses what no source answers good
+// about.
 type Policy struct {
 	Depth     Depth     // zero: Chain
 	Agreement Agreement // zero: FirstAnswer
@@ -47,7 +47,7 @@ const (
 	EndEntity              // the leaf only
 )
 
-// Agreement says how many of a Checker's sources have to vouch for a
+// Agreement says how many of a Checker's sources have to answer good about a
 // certificate. Whatever it says, one source that answers Revoked is enough to
 // refuse, if it is reached.
 type Agreement int
@@ -65,7 +65,7 @@ const (
 	EverySource
 )
 
-// Unknown says what happens to a certificate that no source vouches for.
+// Unknown says what happens to a certificate that no source answers good about.
 type Unknown int
 
 // What may happen.
@@ -75,9 +75,9 @@ const (
 
 	// Allow accepts it, with a warning in the log, if a source still has a
 	// good answer whose nextUpdate is at most Policy.MaxStale ago (soft fail).
-	// So every certificate that is accepted was vouched for by a signed answer
-	// of bounded age. One that was never vouched for is refused under Allow
-	// too, since that is all that whoever blocks the network has to achieve,
+	// So every certificate that is accepted was cleared by a signed answer
+	// of bounded age. One that was never cleared is refused under Allow
+	// too, since an attacker would only have to block the network,
 	// and so is one that a source last knew as revoked, however long ago.
 	Allow
 )

@@ -37,13 +37,13 @@ type shared struct {
 type sharedEntry struct {
 	key   string
 	watch *fetch.Watch
-	path  atomic.Pointer[[]*x509.Certificate] // of whoever asked last
+	path  atomic.Pointer[[]*x509.Certificate] // of the caller that asked last
 
 	// Under shared.mu.
 	merging, again bool
 }
 
-// maxMerge bounds a merge, for which nobody waits.
+// maxMerge bounds a merge, which no check waits for.
 const maxMerge = 10 * time.Second
 
 // cacheKey is the key in the Cache.

@@ -11,7 +11,7 @@ import (
 // A Source answers whether one certificate is revoked. It must be safe for
 // concurrent use.
 //
-// An error means that the source cannot vouch for the certificate; it never
+// An error means that the source has no answer about the certificate; it never
 // means that the certificate is good, and the Answer beside it counts for
 // nothing, but for one case: when all that is wrong with what the source knows
 // is that its time is over, the source returns that Answer together with an

@@ -27,7 +27,7 @@ func Parse(raw []byte, source string) (*List, error) {
 	return r.list, nil
 }
 
-// maxName bounds the work on the name of an issuer that nobody has verified yet.
+// maxName bounds the work on the name of an issuer whose signature is not verified yet.
 const maxName = 16 << 10
 
 // A reader reads one CRL, part by part.
@@ -145,7 +145,7 @@ func (r *reader) content(tbs cryptobyte.String) *der.Error {
 
 // times reads thisUpdate and nextUpdate. The syntax has nextUpdate optional, and
 // RFC 5280 section 5.1.2.5 requires it: without it nothing bounds how long a CRL
-// counts, so that one clears nobody.
+// counts, so that one clears no certificate.
 func (r *reader) times(tbs *cryptobyte.String) *der.Error {
 	from, ok := der.ReadTime(tbs)
 	if !ok {

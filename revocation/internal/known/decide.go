@@ -249,7 +249,7 @@ func (d *decision) outrun(s *series) bool {
 	})
 }
 
-// standing returns a statement that no clearance takes back, a permanent one if
+// standing returns a statement that no clearance removes, a permanent one if
 // there is one.
 func (d *decision) standing(statements []statement, clear []*clearance, path []*x509.Certificate) (statement, bool) {
 	statements = slices.DeleteFunc(statements, func(st statement) bool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package known is what a process knows about revocation: a set of genuine
+// Package known is what a process knows about revocation: a set of verified
 // documents that only grows, and the decisions that follow from it. A decision is
 // a function of the set, the certificate's path and the time; it does not matter
 // in which order or by which way the documents came. There is no network, no log
@@ -44,9 +44,9 @@ func PlaceOf(url string) Place { return sha256.Sum256([]byte(der.NormalURI(url))
 // A List is a CRL in the set. It does not change.
 type List struct {
 	*crl.List
-	Raw    []byte  // DER; nil: nobody needs it again
+	Raw    []byte  // DER; nil: not needed again
 	Places []Place // where it came from, sorted; of a list with issuingDistributionPoint it does not matter
-	Origin Place   // of whoever handed it over; Added: the operator
+	Origin Place   // which place handed it over; Added: the operator
 	Key    Key     // that signed it, once it is in the set
 	Name   string  // of its issuer, for an operator; likewise
 }

@@ -93,25 +93,25 @@ func (d *decision) mayClear(s *series, speakers, path []*x509.Certificate) error
 			errs = append(errs, errors.New("its signer did not issue the certificate and is not one of Issuers"))
 			continue
 		}
-		err := d.vouched(cert, path)
+		err := d.unrevoked(cert, path)
 		if err == nil {
 			return nil
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, errUnvouched)...)
+	return errors.Join(append(errs, errNoneMayClear)...)
 }
 
-var errUnvouched = errors.New("no certificate of its key may clear")
+var errNoneMayClear = errors.New("no certificate of its key may clear")
 
-// vouched returns nil for a certificate of the path, whose own revocation the
-// caller asks about as far as his policy goes. Any other has to be good itself,
+// unrevoked returns nil for a certificate of the path, whose own revocation the
+// caller asks about as far as its policy goes. Any other has to be good itself,
 // and so has each certificate of its chain.
 //
 // A certificate that is being asked about counts as good meanwhile, so that a CRL
-// may vouch for its own signer, as it does where a CRL issuer's certificate names
+// may clear its own signer, as it does where a CRL issuer's certificate names
 // that issuer's CRL. A CRL that lists its own signer still proves nothing.
-func (d *decision) vouched(cert *x509.Certificate, path []*x509.Certificate) error {
+func (d *decision) unrevoked(cert *x509.Certificate, path []*x509.Certificate) error {
 	if contains(path, cert) || contains(d.examined, cert) {
 		return nil
 	}
@@ -124,18 +124,18 @@ func (d *decision) vouched(cert *x509.Certificate, path []*x509.Certificate) err
 	}
 	var errs []error
 	for _, chain := range chains {
-		err := d.vouchedChain(chain, path)
+		err := d.unrevokedChain(chain, path)
 		if err == nil {
 			return nil
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, errUnvouched)...)
+	return errors.Join(append(errs, errNoneMayClear)...)
 }
 
-// vouchedChain asks about each certificate of a CRL issuer's chain that is not on
+// unrevokedChain asks about each certificate of a CRL issuer's chain that is not on
 // the path, from the trust anchor down.
-func (d *decision) vouchedChain(chain, path []*x509.Certificate) error {
+func (d *decision) unrevokedChain(chain, path []*x509.Certificate) error {
 	for i := len(chain) - 2; i >= 0; i-- {
 		if contains(path, chain[i]) || contains(d.examined, chain[i]) {
 			continue
@@ -156,7 +156,7 @@ func (d *decision) vouchedChain(chain, path []*x509.Certificate) error {
 
 // tainted reports whether a list signed with another key lists a certificate of
 // the key for a reason that says that the key is not to be trusted. It is asked
-// without the rules by which one series takes back what another says.
+// without the rules by which one series removes what another says.
 func (d *decision) tainted(key Key, path []*x509.Certificate) bool {
 	if tainted, known := d.taint[key]; known {
 		return tainted
