@@ -114,8 +114,10 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	switch {
 	case p.bad && sent:
 		c.report.add(clauseTLSMA, p.subject, Departure, "verify chain, expiry, FQDN and revocation of every server certificate", "accepted: the client sends its request")
-	case p.bad:
+	case p.bad && isRemote(err):
 		c.report.add(clauseTLSMA, p.subject, Conformant, "", "refused: %v", err)
+	case p.bad: // such as a client that waits for the server to speak
+		c.report.add(clauseTLSMA, p.subject, Undecided, "", "%v, which does not tell whether it was refused", err)
 	case sent:
 		c.report.add(clauseTLSMA, p.subject, Conformant, "", "the handshake succeeds and the client sends its request")
 		c.certificate(ctx, server.ConnectionState().PeerCertificates)

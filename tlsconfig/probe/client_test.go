@@ -103,6 +103,57 @@ func TestDeparturesOfClientsAreFound(t *testing.T) {
 	}
 }
 
+// A client that accepts every certificate and then waits, or has none of its own,
+// has refused nothing.
+func TestWhatIsNoRequestIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	for name, own := range map[string][]tls.Certificate{"it waits": {pki.Issue(clientName)}, "it has no certificate": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			listener := &accepted{Listener: inner, conns: make(chan net.Conn, 4)} // one for the good certificate and one for each bad one
+			calling := make(chan struct{})
+			go func() {
+				defer close(calling)
+				for {
+					conn, err := tls.Dial("tcp", inner.Addr().String(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, Certificates: own})
+					server, open := <-listener.conns
+					if !open {
+						return
+					}
+					if err == nil {
+						defer conn.Close()
+						server.SetReadDeadline(time.Unix(1, 0)) // in place of the time-out
+					}
+				}
+			}()
+			report, err := newClientProber(t, pki).Client(t.Context(), listener)
+			require.NoError(t, err)
+			close(listener.conns)
+			<-calling
+			assert.Subset(t, findings(report, probe.Undecided), []string{"a server certificate that signs itself",
+				"a server certificate of another SubCA", "a server certificate of another FQDN"}, "%+v", report.Findings)
+		})
+	}
+}
+
+// An accepted listener hands its connections on once they are accepted.
+type accepted struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func (a *accepted) Accept() (net.Conn, error) {
+	conn, err := a.Listener.Accept()
+	if err == nil {
+		a.conns <- conn
+	}
+	return conn, err
+}
+
 func TestClientThatDoesNotCall(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
