@@ -135,8 +135,8 @@ func (s *SSP) answer(w http.ResponseWriter, r *http.Request) {
 	s.authorizer(r).Middleware(http.HandlerFunc(s.forward)).ServeHTTP(w, r)
 }
 
-// verify wants a certificate of the Spine, whoever's it is: the Authorizer sees
-// to it that it is the sender's.
+// verify accepts any system's certificate of the Spine: the Authorizer checks
+// that it is the sender's.
 func (s *SSP) verify(ctx context.Context, presented []*x509.Certificate) error {
 	v := s.verifier
 	// A certificate that speaks for no name is refused for the SSP's own.

@@ -22,7 +22,7 @@ import (
 
 // The simulation has 64 callers look 200 ASIDs up, over an hour of virtual time,
 // in a directory that changes, fails, lags and loses its access. The oracle knows
-// when each record was true and when the directory was in trouble.
+// when each record was true and when the directory failed.
 const (
 	simulatedHour    = time.Hour
 	simulatedCallers = 64
@@ -65,7 +65,7 @@ type world struct {
 func simulatedID(i int) asid.ID { return mustID(fmt.Sprintf("%012d", 300_000_000_000+i)) }
 
 // newWorld plans the hour: half of the ASIDs come and go, one in ten is never
-// there, and the directory is in trouble a third of the time.
+// there, and the directory fails a third of the time.
 func newWorld(seed uint64) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 1)), history: make(map[asid.ID][]period), inFlight: make(map[asid.ID]int)}
 	begin := time.Now()

@@ -2,7 +2,7 @@
 
 // Package metrics tells Prometheus what a revocation.CRLs and a revocation.OCSP
 // know, and how they come to know. It is an example of its own module, to be
-// copied: nobody who imports revocation needs Prometheus.
+// copied: importing revocation must not bring Prometheus along.
 package metrics
 
 import (

@@ -19,9 +19,9 @@
 // accepts, because its CRL file is of yesterday or because it knows fewer rules, is
 // refused here.
 //
-// What is believed is what the proxy itself sent: over a unix socket of the proxy's
+// Only what the proxy itself sent counts: over a unix socket of the proxy's
 // user, by mutual TLS under the proxy's own name, or over TCP from its address with
-// a secret that both know. From everybody's requests the headers are taken away.
+// a secret that both know. The headers are removed from every request.
 //
 // stunnel hands nothing on and lets every header through: nothing behind it can be
 // judged, and no Form is for it.

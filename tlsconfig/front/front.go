@@ -22,7 +22,7 @@ import (
 // A Front says who is at the other end of a request that came through a proxy
 // which ended TLS, judged by the whole Verifier for each request. It is the peer
 // source ([github.com/nrlsecurity/nrlsecurity/asid.PeerSource]) of a server behind
-// such a proxy. The zero Front believes nobody. Its fields must not change once it
+// such a proxy. The zero Front accepts no request's peer. Its fields must not change once it
 // is used; it is safe for concurrent use.
 type Front struct {
 	// Form is how the proxy writes its client's certificate; required.
@@ -52,12 +52,12 @@ type Front struct {
 
 	// ProxyPeers verifies the proxy's own certificate, if it connects by mutual
 	// TLS: a *tlsconfig.Endpoint whose Verifier names the proxy. Such a connection
-	// needs no Secret. Nil: such connections are not believed.
+	// needs no Secret. Nil: such connections are refused.
 	ProxyPeers interface {
 		Peer(r *http.Request) (*x509.Certificate, error)
 	}
 
-	// InsecureNoSecret believes whoever connects from one of Proxies. Any user of
+	// InsecureNoSecret trusts every connection from one of Proxies. Any user of
 	// a machine there, and whatever gets a header past the proxy, can then be any
 	// client. Handler logs a warning.
 	InsecureNoSecret bool
@@ -127,18 +127,18 @@ func (f *Front) Validate() error {
 	return nil
 }
 
-// An arrival is what one request said about its peer, and whether it may be
-// believed.
+// An arrival is what one request said about its peer, and why that does
+// not count.
 type arrival struct {
 	front                         *Front // that judged it: another trusts other proxies
 	certificate, protocol, cipher string // header values
-	err                           error  // why nothing is believed
+	err                           error  // why no peer is accepted
 }
 
 type arrivalKey struct{}
 
 // Handler must stand before every other handler of the server. It takes what
-// proxies say about their clients' certificates out of each request, whoever sent
+// proxies say about their clients' certificates out of each request, whatever sent
 // it and however it is spelt, trailers included, and keeps it for Peer if the
 // proxy sent it. A request that did not come from the proxy goes on without a peer.
 //

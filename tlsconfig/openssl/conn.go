@@ -115,7 +115,7 @@ func (d *end) now() time.Time {
 func (c *Conn) handshake(ctx context.Context) error {
 	var received []byte
 	if c.end.server {
-		// Whoever connects and says nothing costs no C object.
+		// A client that connects and sends nothing costs no C object.
 		n, err := c.inner.Read(c.small[:])
 		if err == io.EOF && n == 0 {
 			return errSilent

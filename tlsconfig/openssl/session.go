@@ -80,7 +80,7 @@ func (s *session) prepare(name string) error {
 // freed.
 func (s *session) enter() error { return s.enterAt(context.Background(), records) }
 
-// enterAt is enter with a place among those given. Whoever waits for one has the
+// enterAt is enter with a place among those given. A caller that waits for one has the
 // SSL already, so that no call takes a place while it waits for an SSL.
 func (s *session) enterAt(ctx context.Context, places chan struct{}) error {
 	s.mu.Lock()

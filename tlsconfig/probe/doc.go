@@ -3,8 +3,8 @@
 // Package probe finds out by handshakes what a server or a client really does,
 // and compares it with the security guidance of the NRL: versions, suites and
 // their order, what is asked of clients, which bad certificates get in, the
-// server's own certificate. tlsconfig.Audit reads a config; a probe believes
-// nothing but the wire.
+// server's own certificate. tlsconfig.Audit reads a config; a probe judges
+// what is on the wire alone.
 //
 //	prober := &probe.Prober{Certificate: &cert, Verifier: &tlsconfig.Verifier{Pins: pins, Revocation: checker}}
 //	report, err := prober.Server(ctx, "provider.nhs.uk:443")

@@ -19,7 +19,7 @@ type badPeer struct {
 	rule  tlsconfig.Rule
 }
 
-// badPeers returns the certificates that must be refused whoever presents them.
+// badPeers returns the certificates that must be refused at either end.
 // All share the key of the peer's good one, where the key is not what is wrong.
 func badPeers() []badPeer {
 	with := func(variations ...Variation) func(*PKI, string) tls.Certificate {
