@@ -238,8 +238,8 @@ func (t *trail) answer(record *audit.Record, in *incoming) {
 	record.Text("version", version(t.header))
 	record.Text("aborted", t.aborted)
 	if t.request != nil {
-		record.LongText("request", string(t.request.text), t.policy.bodies())
-		record.LongText("response", string(t.response.text), t.policy.bodies())
+		record.LongText("request", t.request.taken(), t.policy.bodies())
+		record.LongText("response", t.response.taken(), t.policy.bodies())
 	}
 }
 
