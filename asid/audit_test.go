@@ -202,6 +202,29 @@ func TestPanicsAndAttemptsToTakeTheConnectionAreRecorded(t *testing.T) {
 	assert.Equal(t, "hijack", log.one(t)["aborted"])
 }
 
+type panicking struct{}
+
+func (panicking) Lookup(context.Context, asid.ID) (*asid.System, error) { panic("a registry") }
+
+func TestAPanicOfARegistryIsRecordedAsARefusal(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	a := authorizer(t)
+	a.Registry, a.Logger = panicking{}, log.logger()
+	assert.PanicsWithValue(t, "a registry", func() { serve(a.Middleware(http.NotFoundHandler()), create()) })
+	record := log.one(t)
+	assert.Equal(t, "panic", record["aborted"])
+	assert.Equal(t, "request refused", record["msg"])
+	assert.Equal(t, "internal", record["rule"])
+	assert.Equal(t, provider.ASID.String(), record["from"])
+
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Tokens: asid.TokenAgreement, Registry: panicking{}, Logger: log.logger()}
+	assert.PanicsWithValue(t, "a registry", func() { serve(gate.Middleware(http.NotFoundHandler()), retrieval()) })
+	record = log.one(t)
+	assert.Equal(t, "panic", record["aborted"])
+	assert.Equal(t, "request refused", record["msg"])
+}
+
 // A handlerFunc is a slog.Handler of one function.
 type handlerFunc func(context.Context, slog.Record) error
 

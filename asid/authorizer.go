@@ -98,13 +98,13 @@ func (a *Authorizer) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trail, r := newTrail(a.Audit, a.Logger, a.Time, r)
 		answer := &response{ResponseWriter: w, trail: trail}
-		var in incoming
+		in := incoming{pointer: idOf(r.URL.Path)}
+		err := errUndecided
+		defer answer.record(r, &in, &err)
 		caller, err := a.judge(r, by, &in)
-		in.pointer = idOf(r.URL.Path)
 		if err == nil {
 			err = trail.intend(r, &in)
 		}
-		defer answer.record(r, &in, err)
 		if err != nil {
 			refuse(a.ErrorHandler, answer, r, err)
 			return

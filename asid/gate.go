@@ -88,11 +88,12 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 		// A handler that writes nothing leaves the header to the server.
 		defer answer.mark()
 		var in incoming
+		err := errUndecided
+		defer answer.record(r, &in, &err)
 		next, err := g.judge(r, by, &in, find)
 		if err == nil {
 			err = trail.intend(r, &in)
 		}
-		defer answer.record(r, &in, err)
 		if err != nil {
 			refuse(g.ErrorHandler, answer, r, err)
 			return

@@ -4,6 +4,7 @@ package asid
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -122,9 +123,13 @@ func (u *response) EnableFullDuplex() error {
 	return http.NewResponseController(u.ResponseWriter).EnableFullDuplex()
 }
 
+// errUndecided stands for the decision until there is one: what a [PeerSource] or a
+// [Registry] breaks off by a panic was refused.
+var errUndecided = errors.New("the request was not judged to the end")
+
 // record writes the record of the request that u answers, when its handler
-// returns or panics. A panic goes on.
-func (u *response) record(r *http.Request, in *incoming, err error) {
+// returns or something panics. A panic goes on.
+func (u *response) record(r *http.Request, in *incoming, err *error) {
 	if u.trail == nil {
 		return
 	}
@@ -137,7 +142,7 @@ func (u *response) record(r *http.Request, in *incoming, err error) {
 	default:
 		u.send(http.StatusOK) // what the server sends for a handler that wrote nothing
 	}
-	u.trail.write(r, in, err)
+	u.trail.write(r, in, *err)
 	if panicked != nil {
 		panic(panicked)
 	}
