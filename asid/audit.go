@@ -49,8 +49,9 @@ import (
 // printable is replaced. Requests that net/http itself answers with 400 or 431
 // have no record.
 type Audit struct {
-	// Intent wants a record before each request that changes something; a request
-	// that is not so recorded is answered with 503.
+	// Intent wants a record, of slog.LevelInfo, before an Authorizer or a Gate lets a
+	// request pass that changes something; a request that is not so recorded is
+	// answered with 503. It needs a Logger.
 	Intent bool
 	// IntentTimeout is how long that record may take; zero: 5 s.
 	IntentTimeout time.Duration

@@ -56,7 +56,7 @@ func (a *Authorizer) Validate() error {
 	if _, err := a.Protocol.names(); err != nil {
 		return &ConfigError{Field: "Authorizer.Protocol", Detail: noSuchValue}
 	}
-	return nil
+	return validIntent(a.Audit, a.Logger, "Authorizer")
 }
 
 // Authorize looks c.From up, applies the package's [Authorize] and returns the

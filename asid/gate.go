@@ -46,7 +46,7 @@ func (g *Gate) Validate() error {
 	case g.Tokens == TokenAgreement && g.Registry == nil:
 		return &ConfigError{Field: "Gate.Registry", Detail: missing}
 	}
-	return nil
+	return validIntent(g.Audit, g.Logger, "Gate")
 }
 
 // Middleware lets a request pass whose peer, headers, interaction and bearer

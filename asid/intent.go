@@ -5,6 +5,7 @@ package asid
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +20,19 @@ const maxIntents = 256
 // intents has a place for each.
 var intents = make(chan struct{}, maxIntents)
 
-var errIntents = errors.New("too many records are being written")
+var (
+	errIntents  = errors.New("too many records are being written")
+	errDisabled = errors.New("the log takes no records of its level")
+)
+
+// validIntent returns the error of a policy that wants records with no log to
+// write them to; owner is the type that has both.
+func validIntent(policy *Audit, logger *slog.Logger, owner string) error {
+	if policy != nil && policy.Intent && logger == nil {
+		return &ConfigError{Field: owner + ".Logger", Detail: missing + ", and Audit.Intent needs it"}
+	}
+	return nil
+}
 
 // intend writes the intent record of a request that is about to be carried out, if
 // the policy wants one. The error is a *RegistryError, which is answered with 503.
@@ -43,6 +56,9 @@ func (t *trail) intend(r *http.Request, in *incoming) error {
 
 // inTime writes the record, and waits for the handler until ctx ends.
 func inTime(ctx context.Context, record *audit.Record, handler slog.Handler, now time.Time) error {
+	if !handler.Enabled(ctx, slog.LevelInfo) {
+		return errDisabled
+	}
 	select {
 	case intents <- struct{}{}:
 	default:
@@ -51,6 +67,12 @@ func inTime(ctx context.Context, record *audit.Record, handler slog.Handler, now
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-intents }()
+		// Outside the goroutine of the request a panic would end the process.
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("the log panicked: %v", r)
+			}
+		}()
 		done <- record.Write(ctx, handler, now, slog.LevelInfo, "request begins")
 	}()
 	select {
