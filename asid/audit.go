@@ -27,7 +27,7 @@ import (
 //
 //	id            joins the record with that of pointer.Guard
 //	received      when the request came, or was sent; the record's own time is the answer's
-//	method, path  of the request; NHS numbers in the path are masked
+//	method, path  of the request; NHS numbers in the path and in pointer are masked
 //	host          to which a Transport sent it
 //	query         of the request, if IncludeQueries is set
 //	remote        the address of the peer; joins the record with the handshake's
@@ -244,12 +244,17 @@ func (t *trail) answer(record *audit.Record, in *incoming) {
 	}
 }
 
-// pointer returns the logical id that the request is about.
+// pointer returns the logical id that the request is about. A client may
+// put an NHS number in its place.
 func (t *trail) pointer(in *incoming) string {
-	if id := idOf(t.header.Get("Location")); id != "" {
+	id := idOf(t.header.Get("Location"))
+	if id == "" {
+		id = in.pointer
+	}
+	if t.policy.nhsNumbers() {
 		return id
 	}
-	return in.pointer
+	return audit.MaskNHSNumbers(id)
 }
 
 // idOf returns the logical id in the URL of a DocumentReference.

@@ -145,6 +145,15 @@ func TestPatientsAreRecordedOnlyWhereTheyAreAskedFor(t *testing.T) {
 	assert.Equal(t, "/records/**********/%20**********", log.one(t)["path"])
 }
 
+func TestAPointersPathIsNoWayRoundTheMask(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	a := authorizer(t)
+	a.Logger = log.logger()
+	serve(a.Middleware(http.NotFoundHandler()), asidtest.NewRequest("GET", "/STU3/DocumentReference/9434765919", provider, nrl))
+	assert.NotContains(t, log.String(), "9434765919")
+}
+
 func TestWhatReachesAHandlerHasOneBoundedRecord(t *testing.T) {
 	t.Parallel()
 	var log ledger
