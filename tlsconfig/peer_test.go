@@ -239,6 +239,27 @@ func TestPeerRefusesWhatNoHandshakeOfTheProfileMade(t *testing.T) {
 	assert.Same(t, leaf, cert)
 }
 
+// A SubCA may expire before the leaf, and while the leaf's connection is open.
+func TestPeerIsRefusedOnceItsSubCAHasExpired(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	end := now.Add(time.Hour)
+	subCA := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "subca", 2048), func(c *x509.Certificate) { c.NotAfter = end })
+	e := s.endpoint(t, providerName, sspName)
+	e.Verifier.Pins = pin(t, []*authority{s.root}, []*authority{subCA})
+	at := now
+	e.Verifier.Time = func() time.Time { return at }
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: 0xC030, HandshakeComplete: true,
+		PeerCertificates: []*x509.Certificate{subCA.issue(t, sspName, func(c *x509.Certificate) { c.NotAfter = end.Add(time.Hour) }).Leaf}}
+	_, err := e.Peer(r)
+	require.NoError(t, err)
+	at = end.Add(time.Second)
+	cert, err := e.Peer(r)
+	assert.Nil(t, cert)
+	refused(t, err, tlsconfig.RuleValidity)
+}
+
 type panics struct{}
 
 func (panics) Check(context.Context, []*x509.Certificate, []byte) error { panic("broken") }
