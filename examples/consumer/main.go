@@ -5,6 +5,7 @@
 //
 //	consumer -url URL [-ssp URL] -cert FILE -key FILE -roots FILE -subcas FILE [-fqdn NAME] [-crl FILE]... [-fetch]
 //	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID|-sds URL [-owner ODS] [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
+//	    [-cache DIR] [-audit FILE]
 //
 //	consumer -nrl URL -patient NHSNUMBER [-nrl-asid ASID] [-retrieve N|all] ...
 //

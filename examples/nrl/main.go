@@ -4,6 +4,7 @@
 // tests: read, search, create, supersede, update and delete.
 //
 //	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE|-sds URL [-crl FILE]... [-fetch] [-asid ID]
+//	    [-cache DIR] [-max-skew DURATION]
 //	    [-behind PROGRAM -trust ADDR -secret FILE]
 //
 // The registry (JSON or YAML) says which systems there are, what they may do and

@@ -3,7 +3,7 @@
 // Provider serves records to the Spine Secure Proxy only.
 //
 //	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID
-//	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR]
+//	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR] [-max-skew DURATION]
 //	    [-behind PROGRAM -trust ADDR -secret FILE]
 //
 // With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
