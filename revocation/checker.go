@@ -75,7 +75,7 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 // answer about the one above changes that.
 func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
 	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
-		return c.refuse(ctx, &tally{q: q}, revoked)
+		return c.refuse(ctx, &findings{q: q}, revoked)
 	}
 	return unknown
 }
@@ -114,8 +114,8 @@ func refuseMisuse(ctx context.Context, c *Checker, chain []*x509.Certificate) er
 	return ctx.Err()
 }
 
-// A tally is what the sources say about one certificate.
-type tally struct {
+// findings is what the sources say about one certificate.
+type findings struct {
 	checker    *Checker
 	q          Query
 	verdict    error // once it is decided
@@ -133,7 +133,7 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 	if c.Policy.Unknown == Allow {
 		how.maxStale = c.Policy.MaxStale
 	}
-	t := tally{checker: c, q: q}
+	t := findings{checker: c, q: q}
 	var r race
 	defer r.end()
 	for i, source := range c.Sources {
@@ -169,7 +169,7 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 }
 
 // take weighs what a source says, and reports whether that decides.
-func (t *tally) take(s *Statement) (decided bool) {
+func (t *findings) take(s *Statement) (decided bool) {
 	c := t.checker
 	if c.Record != nil {
 		t.statements = append(t.statements, *s)
@@ -225,7 +225,7 @@ func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Sour
 }
 
 // refuse refuses a certificate that a source knows to be revoked.
-func (c *Checker) refuse(ctx context.Context, t *tally, s *Statement) error {
+func (c *Checker) refuse(ctx context.Context, t *findings, s *Statement) error {
 	if c.Record != nil {
 		t.statements = append(t.statements, *s)
 	}
@@ -234,7 +234,7 @@ func (c *Checker) refuse(ctx context.Context, t *tally, s *Statement) error {
 }
 
 // conclude decides when every source has been asked.
-func (c *Checker) conclude(ctx context.Context, t *tally) error {
+func (c *Checker) conclude(ctx context.Context, t *findings) error {
 	if t.good == len(c.Sources) || t.good > 0 && c.Policy.Agreement == FirstAnswer {
 		return c.decide(ctx, t, nil)
 	}
@@ -247,7 +247,7 @@ func (c *Checker) conclude(ctx context.Context, t *tally) error {
 }
 
 // decide records the decision and, where it rests on a stale answer, warns.
-func (c *Checker) decide(ctx context.Context, t *tally, err error) error {
+func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 	q, stale := &t.q, t.stale
 	if stale != nil && c.Logger != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
