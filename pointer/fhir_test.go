@@ -245,3 +245,29 @@ func TestRelativeReferencesOverFHIR(t *testing.T) {
 	_, err := g.Authorize(t.Context(), callerOf(t, "A81001"), pointer.Change{Action: pointer.Delete, Target: pointer.Query{ID: newID}})
 	assert.NoError(t, err)
 }
+
+// An nrlFunc is an NRL of one function.
+type nrlFunc func(*http.Request) *http.Response
+
+func (f nrlFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// A request for the next page has the credentials of the one before.
+func TestNoRequestGoesToANextPageElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{
+		"http://nrl.test/STU3/?page=1", "https://nrl.test:8443/STU3/?page=1", "https://u:p@nrl.test/STU3/?page=1", "//elsewhere.test/STU3/",
+		"https://nrl.test/STU3x/?page=1", "https://nrl.test/STU3/../x", "https://nrl.test/STU3/a%2F..%2F..%2Fx", "https://nrl.test/STU3/%2e%2e/x",
+	} {
+		asked := 0
+		f := &pointer.FHIR{Base: &url.URL{Scheme: "https", Host: "nrl.test", Path: "/STU3"}, Client: &http.Client{
+			Transport: nrlFunc(func(*http.Request) *http.Response {
+				asked++
+				w := httptest.NewRecorder()
+				reply(w, "application/fhir+json", "", `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"`+next+`"}]}`)
+				return w.Result()
+			})}}
+		_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+		assert.Error(t, err, next)
+		assert.Equal(t, 1, asked, next)
+	}
+}
