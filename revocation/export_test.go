@@ -46,13 +46,6 @@ func (p ParsedCRL) find(issuer string, serial *big.Int) (crl.Entry, bool) {
 	return p.List.Find(s)
 }
 
-// Lists says whether the CRL lists the certificate of that issuer and serial.
-func (p ParsedCRL) Lists(issuer []byte, serial *big.Int) bool {
-	name, _ := der.NormalName(issuer)
-	_, listed := p.find(name, serial)
-	return listed
-}
-
 func IntegerContent(n *big.Int) []byte { return der.IntegerContent(n) }
 
 // KnownCRLs returns how many CRLs are in the set, or wait for their signer.
