@@ -19,7 +19,7 @@ import (
 type cache[K comparable, V any] struct {
 	policy  Caching
 	timeout time.Duration // of one look-up
-	look    func(context.Context, K) (V, error)
+	look    lookup[K, V]
 	logger  *slog.Logger // nil: none
 	slots   chan struct{}
 
@@ -27,6 +27,19 @@ type cache[K comparable, V any] struct {
 	entries map[K]*entry[K, V]
 	used    [kinds]*list.List // of *entry, most recently used first
 	flights map[K]*flight[V]
+}
+
+// A lookup asks the directory. since is when the oldest part of the answer was asked
+// for, if that was before the look-up began: of what another cache had. Else it is
+// zero.
+type lookup[K comparable, V any] func(context.Context, K) (value V, since time.Time, err error)
+
+// whole is a lookup whose answers have no older parts.
+func whole[K comparable, V any](look func(context.Context, K) (V, error)) lookup[K, V] {
+	return func(ctx context.Context, key K) (value V, since time.Time, err error) {
+		value, err = look(ctx, key)
+		return value, since, err
+	}
 }
 
 // A kind is what is known of a key. A failure beside a known record leaves the
@@ -51,7 +64,7 @@ type entry[K comparable, V any] struct {
 	place   *list.Element // in the cache's list of that kind
 	value   V             // if known
 	err     error         // if unknown
-	asked   time.Time     // when the directory was asked for value or err
+	asked   time.Time     // when the directory was asked for value or err, or the oldest part of it
 	lastUse time.Time
 
 	failure error     // of the last look-up; nil: it succeeded
@@ -60,12 +73,13 @@ type entry[K comparable, V any] struct {
 
 // A flight is one look-up and the callers that wait for it.
 type flight[V any] struct {
-	done  chan struct{} // closed when value and err are set
+	done  chan struct{} // closed when what follows is set
 	value V
+	asked time.Time
 	err   error
 }
 
-func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look func(context.Context, K) (V, error)) *cache[K, V] {
+func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look lookup[K, V]) *cache[K, V] {
 	policy = policy.withDefaults()
 	c := &cache[K, V]{
 		policy: policy, timeout: timeout, look: look, logger: logger,
@@ -82,24 +96,30 @@ func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger
 // fresh enough. A caller whose ctx ends leaves; the look-up goes on until it ends
 // by itself or by its time-out, and its answer is remembered.
 func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
+	value, _, err := c.dated(ctx, key)
+	return value, err
+}
+
+// dated is get, and says when the directory was asked.
+func (c *cache[K, V]) dated(ctx context.Context, key K) (value V, asked time.Time, err error) {
 	c.mu.Lock()
 	now := wallClock()
 	if e := c.entries[key]; e != nil {
 		e.lastUse = now
 		c.used[e.kind].MoveToFront(e.place)
 		if value, err, ok := c.answer(e, now); ok {
+			asked := e.asked
 			c.mu.Unlock()
-			return value, err
+			return value, asked, err
 		}
 	}
 	f := c.fly(key)
 	c.mu.Unlock()
 	select {
 	case <-f.done:
-		return f.value, f.err
+		return f.value, f.asked, f.err
 	case <-ctx.Done():
-		var none V
-		return none, &Error{Subject: subject(key), Detail: "the caller did not wait for the answer", Err: ctx.Err()}
+		return value, asked, &Error{Subject: subject(key), Detail: "the caller did not wait for the answer", Err: ctx.Err()}
 	}
 }
 
@@ -141,7 +161,7 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 	return f
 }
 
-// ask looks key up once there is a slot for it, and says when it began.
+// ask looks key up once there is a slot for it, and says when the directory was asked.
 func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time, err error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -155,7 +175,10 @@ func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time,
 		}
 	}()
 	asked = wallClock()
-	value, err = c.look(ctx, key)
+	value, since, err := c.look(ctx, key)
+	if !since.IsZero() && since.Before(asked) {
+		asked = since
+	}
 	return value, asked, err
 }
 
@@ -173,6 +196,11 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 	switch {
 	case err == nil:
 		e.value, e.err, e.asked, e.failure = value, nil, asked, nil
+		if age := now.Sub(asked); !within(age, c.policy.MaxAge) && within(age, c.policy.MaxAge+c.policy.MaxStale) {
+			// A part is stale, since the directory could not tell about it: as after any
+			// failure, it is not asked again at once.
+			e.failure, e.failing = &Error{Subject: subject(key), Detail: "a part of its record is too old"}, now
+		}
 		c.move(e, known)
 	case errors.Is(err, asid.ErrNotFound):
 		var none V
@@ -187,13 +215,13 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 			c.move(e, failed)
 		}
 	}
-	f.value, f.err = value, err
+	f.value, f.asked, f.err = value, asked, err
 	if err != nil {
 		var none V
 		f.value = none
 		// A record that was known may still be used, within the policy.
 		if e.kind == known {
-			f.value, f.err = e.value, nil
+			f.value, f.asked, f.err = e.value, e.asked, nil
 			if age := now.Sub(e.asked); c.logger != nil && !within(age, c.policy.MaxAge) {
 				c.logger.Warn("directory cannot tell: a known record is used", "key", subject(key),
 					"age", age.Round(time.Second).String(), "detail", err.Error())

@@ -47,7 +47,8 @@
 // # Freshness
 //
 // Answers are cached as [Caching] says, an ASID's rights for five minutes by
-// default. One look-up is in flight for each key however many wait for it. Run
+// default. A system is as old as the oldest of what was asked for it, its FQDNs
+// included. One look-up is in flight for each key however many wait for it. Run
 // refreshes what is in use before it expires. Stale answers are used only if
 // MaxStale says for how long.
 package sds

@@ -118,8 +118,8 @@ func (f *FHIR) build() {
 	endpoints.MaxAge = positive(endpoints.MaxAge, 2*time.Minute)
 	timeout := positive(f.Timeout, 8*time.Second)
 	f.senders = newCache(rights, timeout, f.Logger, f.sender)
-	f.parties = newCache(rights, timeout, f.Logger, f.fqdns)
-	f.providers = newCache(endpoints, timeout, f.Logger, f.provider)
+	f.parties = newCache(rights, timeout, f.Logger, whole(f.fqdns))
+	f.providers = newCache(endpoints, timeout, f.Logger, whole(f.provider))
 }
 
 // Run refreshes the systems in use before they expire, until ctx ends. Providers
@@ -165,20 +165,20 @@ func (f *FHIR) LookupSender(ctx context.Context, s asid.Sender) (*asid.System, e
 }
 
 // sender looks one sender up. The directory may have an update as a patch only.
-func (f *FHIR) sender(ctx context.Context, s asid.Sender) (*asid.System, error) {
-	sys, err := f.assured(ctx, s)
+func (f *FHIR) sender(ctx context.Context, s asid.Sender) (sys *asid.System, since time.Time, err error) {
+	sys, since, err = f.assured(ctx, s)
 	if err == asid.ErrNotFound && s.Interaction == asid.DocumentReferenceUpdate {
 		s.Interaction = asid.DocumentReferencePatch
 		return f.assured(ctx, s)
 	}
-	return sys, err
+	return sys, since, err
 }
 
 // assured looks for the sender among the organisation's systems that have the
-// interaction.
-func (f *FHIR) assured(ctx context.Context, s asid.Sender) (*asid.System, error) {
+// interaction. since is when its FQDNs were asked for.
+func (f *FHIR) assured(ctx context.Context, s asid.Sender) (sys *asid.System, since time.Time, err error) {
 	var found *device
-	err := f.confirmed(ctx, "Device", parameters(s.Organization, s.Interaction, ""), func(resources []resource) (bool, error) {
+	err = f.confirmed(ctx, "Device", parameters(s.Organization, s.Interaction, ""), func(resources []resource) (bool, error) {
 		devices, dropped, err := readDevices(resources, s.Interaction, "")
 		if err != nil {
 			return false, err
@@ -197,16 +197,18 @@ func (f *FHIR) assured(ctx context.Context, s asid.Sender) (*asid.System, error)
 		return found != nil, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, since, err
 	}
-	sys := &asid.System{ASID: s.ASID, ODS: []asid.ODSCode{s.Organization}, Interactions: found.interactions}
+	sys = &asid.System{ASID: s.ASID, ODS: []asid.ODSCode{s.Organization}, Interactions: found.interactions}
 	if found.partyKey != "" {
-		if sys.FQDNs, err = f.parties.get(ctx, party{found.partyKey, s.Organization, s.Interaction}); err != nil && err != asid.ErrNotFound {
-			return nil, err
+		sys.FQDNs, since, err = f.parties.dated(ctx, party{found.partyKey, s.Organization, s.Interaction})
+		if err != nil && err != asid.ErrNotFound {
+			return nil, since, err
 		}
 		sys.SharedFQDNs = sys.FQDNs
 	}
-	return checked(sys)
+	sys, err = checked(sys)
+	return sys, since, err
 }
 
 // A party is a party key and for whom its FQDNs are looked up.

@@ -119,7 +119,7 @@ func (d *LDAP) build() {
 // start makes the caches.
 func (d *LDAP) start() {
 	d.systems = newCache(d.Cache, d.timeout(), d.Logger, d.system)
-	d.parties = newCache(d.Cache, d.timeout(), d.Logger, d.fqdns)
+	d.parties = newCache(d.Cache, d.timeout(), d.Logger, whole(d.fqdns))
 }
 
 func (d *LDAP) timeout() time.Duration { return positive(d.Timeout, 5*time.Second) }
@@ -176,25 +176,26 @@ func (d *LDAP) State() LDAPState {
 	return s
 }
 
-// system looks one ASID up.
-func (d *LDAP) system(ctx context.Context, id asid.ID) (*asid.System, error) {
+// system looks one ASID up. since is when its FQDNs were asked for.
+func (d *LDAP) system(ctx context.Context, id asid.ID) (sys *asid.System, since time.Time, err error) {
 	entry, err := d.find(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, since, err
 	}
 	record, err := readAS(entry, id, d.Clients)
 	if err != nil {
-		return nil, err
+		return nil, since, err
 	}
 	if record.partyKey != "" {
-		fqdns, err := d.parties.get(ctx, record.partyKey)
+		fqdns, asked, err := d.parties.dated(ctx, record.partyKey)
 		if err != nil {
-			return nil, err
+			return nil, since, err
 		}
-		record.system.FQDNs, record.system.SharedFQDNs = fqdns, fqdns
+		record.system.FQDNs, record.system.SharedFQDNs, since = fqdns, fqdns, asked
 	}
 	d.dropped.note(d.Logger, "ASID "+id.String(), record.dropped)
-	return checked(record.system)
+	sys, err = checked(record.system)
+	return sys, since, err
 }
 
 // find returns the record of an ASID. Where there is a canary, an ASID is unknown if
