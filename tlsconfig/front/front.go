@@ -172,7 +172,7 @@ func (f *Front) warn() {
 		return
 	}
 	if f.InsecureNoSecret && f.Secret == "" {
-		f.Logger.Warn("every process at the proxies' addresses is believed: InsecureNoSecret is in use")
+		f.Logger.Warn("every process at the proxies' addresses is trusted: InsecureNoSecret is in use")
 	}
 	switch f.Verifier.Revocation.(type) {
 	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
