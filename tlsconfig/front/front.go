@@ -42,17 +42,18 @@ type Front struct {
 	Proxies []netip.Prefix
 
 	// Secret is the value of SecretHeader that the proxy sends with each request,
-	// of at least 128 bits: 32 characters or more. It is required over TCP.
+	// of at least 128 bits: 32 characters or more. It is required over TCP; where
+	// it is set, every request must carry it, whatever connection it came by.
 	Secret string
 
 	// UIDs are the users that the proxy may run as, if it connects by a unix
 	// socket, which should be in a directory of its own; nil: root and this
-	// process's own user. Such a connection needs no Secret.
+	// process's own user. Such a connection needs no Secret, but see there.
 	UIDs []int
 
 	// ProxyPeers verifies the proxy's own certificate, if it connects by mutual
 	// TLS: a *tlsconfig.Endpoint whose Verifier names the proxy. Such a connection
-	// needs no Secret. Nil: such connections are refused.
+	// needs no Secret, but see there. Nil: such connections are refused.
 	ProxyPeers interface {
 		Peer(r *http.Request) (*x509.Certificate, error)
 	}

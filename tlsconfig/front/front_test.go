@@ -321,6 +321,15 @@ func TestWhoIsTheProxy(t *testing.T) {
 	b.get(t, headers)
 	assert.NoError(t, b.err, "the process's own user, by a unix socket")
 
+	both := newFront(pki, front.Nginx)
+	b = serve(t, both, "unix", filepath.Join(t.TempDir(), "front.sock"))
+	b.get(t, headers)
+	assert.NoError(t, b.err, "by a unix socket, with the secret")
+	leaked := headers.Clone()
+	leaked.Del(front.SecretHeader)
+	b.get(t, leaked)
+	assert.Equal(t, front.RuleProxy, b.rule(t), "by a unix socket, without a secret that is set")
+
 	stranger := newFront(pki, front.Nginx)
 	stranger.UIDs = []int{65533}
 	b = serve(t, stranger, "unix", filepath.Join(t.TempDir(), "front.sock"))

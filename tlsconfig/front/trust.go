@@ -54,24 +54,30 @@ func (f *Front) trusted(r *http.Request) error {
 	if !ok {
 		return errors.New("http.Server.ConnContext is not Front.ConnContext")
 	}
-	if known.unix {
+	switch {
+	case known.unix:
 		uids := f.UIDs
 		if uids == nil {
 			uids = []int{0, os.Getuid()}
 		}
-		if known.uid >= 0 && slices.Contains(uids, known.uid) {
-			return nil
+		if known.uid < 0 || !slices.Contains(uids, known.uid) {
+			return errors.New("the process at the other end of the unix socket is not the proxy's user's")
 		}
-		return errors.New("the process at the other end of the unix socket is not the proxy's user's")
+	case f.ProxyPeers != nil && r.TLS != nil:
+		if _, err := f.ProxyPeers.Peer(r); err != nil {
+			return err
+		}
+	default:
+		if !slices.ContainsFunc(f.Proxies, func(p netip.Prefix) bool { return p.Contains(known.addr) }) {
+			return errors.New("the connection does not come from the proxy's address")
+		}
+		if f.Secret == "" && !f.InsecureNoSecret {
+			return errors.New("there is no Secret to know the proxy by")
+		}
 	}
-	if f.ProxyPeers != nil && r.TLS != nil {
-		_, err := f.ProxyPeers.Peer(r)
-		return err
-	}
-	if !slices.ContainsFunc(f.Proxies, func(p netip.Prefix) bool { return p.Contains(known.addr) }) {
-		return errors.New("the connection does not come from the proxy's address")
-	}
-	if f.InsecureNoSecret && f.Secret == "" {
+	// A place of the proxy's configuration that sets no headers hands on those of
+	// its client: the Secret, where there is one, is wanted on every connection.
+	if f.Secret == "" {
 		return nil
 	}
 	values := r.Header[SecretHeader]

@@ -45,6 +45,7 @@ func TestProxyByMutualTLS(t *testing.T) {
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	f := newFront(pki, front.Nginx)
+	f.Secret, f.InsecureNoSecret = "", true
 	f.ProxyPeers = pki.Endpoint(serverFQDN, proxyFQDN)
 	anyone := pki.Endpoint(serverFQDN)
 	anyone.Verifier.AllowAnyFQDN = true // so that the front's verdict is what refuses
@@ -78,6 +79,15 @@ func TestProxyByMutualTLS(t *testing.T) {
 	b.client = as(proxy)
 	b.get(t, headers)
 	assert.NoError(t, b.err, "the proxy, without the secret")
+
+	secret := newFront(pki, front.Nginx)
+	secret.ProxyPeers = f.ProxyPeers
+	server.Config.Handler = secret.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = secret.Peer(r) }))
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t), "the proxy, without a secret that is set")
+	headers.Set(front.SecretHeader, secret.Secret)
+	b.get(t, headers)
+	assert.NoError(t, b.err, "the proxy, with it")
 
 	leaf, err := x509.ParseCertificate(own.Certificate[0])
 	require.NoError(t, err)
