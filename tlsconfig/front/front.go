@@ -60,7 +60,9 @@ type Front struct {
 
 	// InsecureNoSecret trusts every connection from one of Proxies. Any user of
 	// a machine there, and whatever gets a header past the proxy, can then be any
-	// client. Handler logs a warning.
+	// client. Handler logs a warning. Connections that a Listener wraps in a type
+	// without a NetConn method are refused nevertheless: who reads the PROXY
+	// protocol, for one, has the address from its header.
 	InsecureNoSecret bool
 
 	// Timeout bounds the check of one peer; zero: 10 s.

@@ -315,6 +315,22 @@ func TestWhoIsTheProxy(t *testing.T) {
 	b.get(t, headers)
 	assert.NoError(t, b.err, "the loud word")
 
+	wrapped := newFront(pki, front.Nginx)
+	wrapped.Secret, wrapped.InsecureNoSecret = "", true
+	for _, f := range []*front.Front{wrapped, newFront(pki, front.Nginx)} {
+		ctx := f.ConnContext(t.Context(), claiming{})
+		w := new(behind)
+		h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, w.err = f.Peer(r) }))
+		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+		r.Header = headers.Clone()
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if f == wrapped {
+			assert.Equal(t, front.RuleProxy, w.rule(t), "an address that a header may have said, and nothing else")
+		} else {
+			assert.NoError(t, w.err, "such an address, and the secret")
+		}
+	}
+
 	socket := newFront(pki, front.Nginx)
 	socket.Proxies, socket.Secret = nil, ""
 	b = serve(t, socket, "unix", filepath.Join(t.TempDir(), "front.sock"))
@@ -472,3 +488,8 @@ func TestEachRequestIsJudgedNow(t *testing.T) {
 	_, revoked := errors.AsType[*revocation.RevokedError](b.err)
 	assert.True(t, revoked)
 }
+
+// claiming is a connection whose address is what its client said.
+type claiming struct{ net.Conn }
+
+func (claiming) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }

@@ -19,6 +19,7 @@ type connection struct {
 	unix bool
 	uid  int // of the process at the other end of a unix socket; -1: not known
 	addr netip.Addr
+	tcp  bool // addr is of a TCP connection itself, not of what wraps one
 }
 
 type connectionKey struct{}
@@ -34,13 +35,14 @@ func (f *Front) ConnContext(ctx context.Context, c net.Conn) context.Context {
 		}
 		c = inner.NetConn()
 	}
-	switch c := c.(type) {
+	switch socket := c.(type) {
 	case *net.UnixConn:
 		known.unix = true
-		if uid, err := peerUID(c); err == nil {
+		if uid, err := peerUID(socket); err == nil {
 			known.uid = uid
 		}
 	default:
+		_, known.tcp = c.(*net.TCPConn)
 		if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 			known.addr = addr.AddrPort().Addr().Unmap()
 		}
@@ -73,6 +75,9 @@ func (f *Front) trusted(r *http.Request) error {
 		}
 		if f.Secret == "" && !f.InsecureNoSecret {
 			return errors.New("there is no Secret to know the proxy by")
+		}
+		if f.Secret == "" && !known.tcp { // as a PROXY protocol's header says, perhaps
+			return errors.New("the connection is wrapped, and its address alone would be the proof")
 		}
 	}
 	// A place of the proxy's configuration that sets no headers hands on those of
