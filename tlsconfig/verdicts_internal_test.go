@@ -3,8 +3,11 @@
 package tlsconfig
 
 import (
+	"context"
+	"crypto/x509"
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -29,4 +32,20 @@ func TestVerdictsAreBoundedAndKeepThoseInUse(t *testing.T) {
 	other := *key(0)
 	other.usage = 1
 	require.Nil(t, v.get(&other), "a verdict is for one use")
+}
+
+type checksNothing struct{}
+
+func (checksNothing) Check(context.Context, []*x509.Certificate, []byte) error { return nil }
+
+// Whoever asks settle with no path that is valid now has a refusal, never an
+// error that is there and holds nothing.
+func TestNoValidPathIsARefusal(t *testing.T) {
+	v := &Verifier{AllowAnyFQDN: true, Revocation: checksNothing{}}
+	leaf := &x509.Certificate{}
+	_, err := v.settle(t.Context(), &verdict{}, nil, leaf, Presented{Usage: x509.ExtKeyUsageClientAuth}, time.Now())
+	refusal, ok := err.(*PeerError)
+	require.True(t, ok, "%v", err)
+	require.NotNil(t, refusal)
+	require.Equal(t, RuleValidity, refusal.Rule)
 }

@@ -150,6 +150,9 @@ func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.
 			break
 		}
 	}
+	if first == nil { // a nil *PeerError in an error would be read as acceptance
+		return nil, &PeerError{Rule: RuleValidity, Cert: leaf, Detail: "no path of its chain is valid now"}
+	}
 	return nil, first
 }
 
