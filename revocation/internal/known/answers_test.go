@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package known_test
+
+import (
+	"crypto/x509"
+	"encoding/binary"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
+)
+
+// pathOf is a certificate and its issuer, as far as answers are about them.
+func pathOf(serial int64) []*x509.Certificate {
+	return []*x509.Certificate{{SerialNumber: big.NewInt(serial)}, {RawSubject: []byte("CA"), RawSubjectPublicKeyInfo: []byte("key")}}
+}
+
+// numbered is an array that differs from one number to the next.
+func numbered(n int) (a [32]byte) {
+	binary.BigEndian.PutUint32(a[:], uint32(n))
+	return a
+}
+
+// replyOf is an answer by a responder of its own, an hour old.
+func replyOf(responder int, status ocsp.Status) *known.Reply {
+	return &known.Reply{Answer: &ocsp.Answer{
+		Status: status, Key: numbered(responder), Digest: numbered(responder),
+		ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour), ProducedAt: now.Add(-time.Hour),
+	}}
+}
+
+// trusting trusts every responder.
+func trusting(*x509.Certificate, bool) (error, bool) { return nil, false }
+
+func TestEvictionSparesRevokedCertificates(t *testing.T) {
+	t.Parallel()
+	const revoked, good = 50_000, 50_100 // a hundred more than there is room for
+	var set known.Answers
+	for n := range int64(revoked + good) {
+		status := ocsp.Good
+		if n < revoked {
+			status = ocsp.Revoked
+		}
+		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, status), time.Time{})
+	}
+	left := map[ocsp.Status]int{}
+	for _, r := range set.All() {
+		left[r.Status]++
+	}
+	assert.Equal(t, map[ocsp.Status]int{ocsp.Revoked: revoked, ocsp.Good: good - 100}, left)
+}
+
+func TestAnswersAboutOneCertificateAreBoundedAndRevocationsStay(t *testing.T) {
+	t.Parallel()
+	replies := []*known.Reply{replyOf(0, ocsp.Revoked)}
+	replies[0].ThisUpdate = now.AddDate(-1, 0, 0) // the oldest of all
+	oldest := replyOf(1, ocsp.Good)
+	oldest.ThisUpdate = now.AddDate(0, -1, 0)
+	replies = append(replies, oldest)
+	for n := 2; n <= 1000; n++ {
+		replies = append(replies, replyOf(n, ocsp.Good))
+	}
+	left := known.BoundedReplies(replies)
+	require.Len(t, left, 1000)
+	assert.Contains(t, left, replies[0])
+	assert.NotContains(t, left, oldest)
+}
+
+func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	path := pathOf(1)
+	hold, good := replyOf(1, ocsp.Revoked), replyOf(2, ocsp.Good)
+	hold.Reason = der.ReasonCertificateHold
+	good.ThisUpdate, good.ProducedAt, good.NextUpdate = now, now, now.Add(2*time.Hour)
+	set.Put(known.AnswerKey(path), hold, time.Time{})
+	set.Put(known.AnswerKey(path), good, time.Time{})
+	assert.Equal(t, known.StatusRevoked, set.Decide(path, hold.NextUpdate, time.Hour, trusting).Status)
+	assert.Equal(t, known.StatusGood, set.Decide(path, hold.NextUpdate.Add(time.Second), time.Hour, trusting).Status)
+}
