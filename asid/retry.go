@@ -3,6 +3,7 @@
 package asid
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -88,8 +89,9 @@ func (t *Retry) RoundTrip(r *http.Request) (*http.Response, error) {
 		if resp != nil {
 			drain(resp.Body)
 		}
-		if t.sleep(r.Context(), pause) != nil {
-			return nil, context.Cause(r.Context())
+		if err := t.sleep(r.Context(), pause); err != nil {
+			// Sleep may fail for a reason of its own.
+			return nil, cmp.Or(context.Cause(r.Context()), err)
 		}
 	}
 }

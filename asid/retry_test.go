@@ -99,6 +99,15 @@ func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
 	}
 }
 
+func TestAPauseThatFailsIsAnError(t *testing.T) {
+	t.Parallel()
+	stopped := errors.New("the program stops")
+	retry := &asid.Retry{Base: &answers{list: []any{503, 200}}, Sleep: func(context.Context, time.Duration) error { return stopped }}
+	resp, err := retry.RoundTrip(newRequest(t, http.MethodGet, "https://nrl.test/x"))
+	assert.ErrorIs(t, err, stopped)
+	assert.Nil(t, resp)
+}
+
 func TestAChangeIsRepeatedOnlyIfNoConnectionWasMade(t *testing.T) {
 	t.Parallel()
 	dials := 0
