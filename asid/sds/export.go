@@ -23,7 +23,7 @@ func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
 		if !ok {
 			return errors.New("not a connection")
 		}
-		c := newCollector() // anew, if the connection ended and all is asked again
+		c := newCollector(d.Clients) // anew, if the connection ended and all is asked again
 		for class, attributes := range map[string][]string{"nhsAs": asAttributes, "nhsMhs": mhsAttributes} {
 			attributes = append([]string{"objectClass"}, attributes...)
 			if err := s.pages(ctx, d.base(), "(objectClass="+class+")", attributes, c.add); err != nil {

@@ -298,6 +298,10 @@ func TestOrganisationsThatUseASystem(t *testing.T) {
 	assert.Equal(t, []asid.ODSCode{ods("YGM24")}, lookup(t, registry, rr8ID).ODS)
 	registry = &sds.LDAP{Address: registry.Address, Endpoint: registry.Endpoint, Clients: true}
 	assert.Equal(t, []asid.ODSCode{ods("YGM24"), ods("RR8")}, lookup(t, registry, rr8ID).ODS)
+	all, err := registry.Systems(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all.Systems, 1)
+	assert.Equal(t, []asid.ODSCode{ods("YGM24"), ods("RR8")}, all.Systems[0].ODS, "as a look-up has it")
 }
 
 func TestLDAPWithoutWhatItNeeds(t *testing.T) {

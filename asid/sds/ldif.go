@@ -42,7 +42,7 @@ func LDIF(name string) func(context.Context) (Systems, error) {
 // export that was cut off. The error is an [*Error].
 func ReadLDIF(ctx context.Context, r io.Reader) (Systems, error) {
 	l := &ldifReader{r: bufio.NewReaderSize(r, 64<<10)}
-	c := newCollector()
+	c := newCollector(false)
 	for n := 0; ; n++ {
 		if n%1000 == 0 && ctx.Err() != nil {
 			return Systems{}, &Error{Detail: "the export was not read to its end", Err: ctx.Err()}
@@ -221,6 +221,7 @@ func split(line []byte) (name, value string, err error) {
 
 // A collector joins the records of a whole directory.
 type collector struct {
+	clients bool // as LDAP.Clients
 	records map[asid.ID]*collected
 	fqdns   map[string]map[string]bool // party key to FQDNs
 	strings map[string]string          // each interaction once
@@ -234,8 +235,9 @@ type collected struct {
 	ambiguous bool // its records differ
 }
 
-func newCollector() *collector {
+func newCollector(clients bool) *collector {
 	return &collector{
+		clients: clients,
 		records: make(map[asid.ID]*collected), fqdns: make(map[string]map[string]bool),
 		strings: make(map[string]string), sets: make(map[string][]asid.InteractionID),
 	}
@@ -276,7 +278,7 @@ func (c *collector) addAS(r record) {
 			c.dropped++
 			continue
 		}
-		read, err := readAS(r, id, false)
+		read, err := readAS(r, id, c.clients)
 		if err != nil {
 			c.records[id] = &collected{ambiguous: true}
 			continue
