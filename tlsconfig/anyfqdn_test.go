@@ -5,6 +5,8 @@ package tlsconfig_test
 import (
 	"context"
 	"crypto/x509"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,8 +38,12 @@ func TestAllowAnyFQDN(t *testing.T) {
 
 	end := pki.Endpoint("server.nhs.uk")
 	require.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names nobody")
+	var log strings.Builder
+	end.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	end.Verifier.AllowAnyFQDN = true
 	assert.NoError(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)))
+	assert.Contains(t, log.String(), "level=WARN")
+	assert.Contains(t, log.String(), "AllowAnyFQDN is in use")
 	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageClientAuth)), "a client")
 	end.Verifier.FQDNs = []string{"ssp.nhs.uk"}
 	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names somebody too")

@@ -163,6 +163,9 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	if e.Verifier.AllowAnyFQDN && (len(e.Verifier.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
 		refuse(errors.New("the endpoint's Verifier.AllowAnyFQDN is for servers that name no FQDNs"))
 	}
+	if e.Verifier.AllowAnyFQDN && e.Logger != nil {
+		e.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
+	}
 	if len(e.Verifier.FQDNs) == 0 && !e.Verifier.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
 		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so nobody could be accepted"))
 	}

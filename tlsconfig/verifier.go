@@ -29,7 +29,7 @@ type Verifier struct {
 	// has one that is unambiguous; FQDNs must then be empty. It is for servers
 	// that many systems call and that bind the certificate to the caller
 	// themselves, with asid.Authorizer. A provider behind the Spine Secure Proxy
-	// names the proxy in FQDNs instead.
+	// names the proxy in FQDNs instead. An Endpoint's Logger warns of it.
 	AllowAnyFQDN bool
 
 	// Revocation is asked last, for every handshake; nil: nobody is accepted.

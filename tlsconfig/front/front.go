@@ -177,6 +177,9 @@ func (f *Front) warn() {
 	if f.InsecureNoSecret && f.Secret == "" {
 		f.Logger.Warn("every process at the proxies' addresses is trusted: InsecureNoSecret is in use")
 	}
+	if f.Verifier.AllowAnyFQDN {
+		f.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
+	}
 	switch f.Verifier.Revocation.(type) {
 	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
 		f.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")

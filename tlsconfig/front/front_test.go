@@ -455,6 +455,8 @@ func TestWhatLoosensAFrontIsLogged(t *testing.T) {
 		"nothing": {func(*front.Front) {}, nil},
 		"no secret": {func(f *front.Front) { f.Secret, f.InsecureNoSecret = "", true },
 			[]string{"InsecureNoSecret"}},
+		"any name": {func(f *front.Front) { f.Verifier.FQDNs, f.Verifier.AllowAnyFQDN = nil, true },
+			[]string{"AllowAnyFQDN"}},
 		"no secret wanted, and one there": {func(f *front.Front) { f.InsecureNoSecret = true }, nil},
 		"no revocation": {func(f *front.Front) { f.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{} },
 			[]string{"InsecureSkipRevocation"}},
