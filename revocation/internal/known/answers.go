@@ -10,7 +10,6 @@ import (
 	"math/big"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
@@ -67,37 +66,24 @@ const maxAnswered = 100_000
 // concurrent use; readers take no lock.
 type Answers struct {
 	mu         sync.Mutex // held to change what follows
-	buckets    sync.Map   // of keys to *bucket[*Reply]
-	count      atomic.Int64
+	buckets    buckets[*Reply]
+	count      int                            // of the keys
 	responders map[[32]byte]*x509.Certificate // one of each
-}
-
-func (s *Answers) bucket(key string) *bucket[*Reply] {
-	if b, ok := s.buckets.Load(key); ok {
-		return b.(*bucket[*Reply])
-	}
-	b, there := s.buckets.LoadOrStore(key, new(bucket[*Reply]))
-	if !there {
-		s.count.Add(1)
-	}
-	return b.(*bucket[*Reply])
+	most       int                            // keys; zero: maxAnswered
 }
 
 // Under returns the answers under a key.
-func (s *Answers) Under(key string) []*Reply {
-	if b, ok := s.buckets.Load(key); ok {
-		return b.(*bucket[*Reply]).load()
-	}
-	return nil
-}
+func (s *Answers) Under(key string) []*Reply { return s.buckets.load(key) }
 
 // Put puts a verified answer into the set. What was superseded a day before
 // horizon is forgotten.
 func (s *Answers) Put(key string, r *Reply, horizon time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.bucket(key)
-	replies := b.load()
+	replies := s.buckets.load(key)
+	if len(replies) == 0 {
+		s.count++
+	}
 	if slices.ContainsFunc(replies, func(other *Reply) bool { return other.Digest == r.Digest && other.Key == r.Key }) {
 		return
 	}
@@ -109,8 +95,8 @@ func (s *Answers) Put(key string, r *Reply, horizon time.Time) {
 	}
 	replies = append(slices.Clip(replies), &own)
 	slices.SortFunc(replies, func(x, y *Reply) int { return bytes.Compare(x.Digest[:], y.Digest[:]) })
-	b.store(boundedReplies(rememberReplies(replies, horizon)))
-	if s.count.Load() > maxAnswered {
+	s.buckets.store(key, boundedReplies(rememberReplies(replies, horizon)))
+	if s.count > cmp.Or(s.most, maxAnswered) {
 		s.evict(key)
 	}
 }
@@ -152,19 +138,19 @@ func boundedReplies(replies []*Reply) []*Reply {
 	return replies
 }
 
-// evict forgets what is known about a certificate that is not revoked, other than
-// one.
+// evict forgets what is known about a certificate other than one: one that is not
+// revoked, if there is any.
 func (s *Answers) evict(but string) {
-	s.buckets.Range(func(key, value any) bool {
-		b := value.(*bucket[*Reply])
-		if key == but || slices.ContainsFunc(b.load(), func(r *Reply) bool { return r.Status == ocsp.Revoked }) {
+	victim := ""
+	s.buckets.each(func(key string, replies []*Reply) (more bool) {
+		if key == but {
 			return true
 		}
-		s.buckets.Delete(key)
-		s.count.Add(-1)
-		b.store(nil) // whoever rests on it looks again
-		return false
+		victim = key
+		return slices.ContainsFunc(replies, func(r *Reply) bool { return r.Status == ocsp.Revoked })
 	})
+	s.buckets.remove(victim)
+	s.count--
 }
 
 // An AnswerVerdict is what the set says about one certificate.
@@ -290,9 +276,7 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 }
 
 func (d *replies) under(key string) []*Reply {
-	b := d.set.bucket(key)
-	d.v.Rests.add(&b.generation, b.generation.Load())
-	return b.load()
+	return d.set.buckets.read(key, &d.v.Rests)
 }
 
 // begun reports whether an answer counts already.

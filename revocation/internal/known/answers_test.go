@@ -15,6 +15,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // pathOf is a certificate and its issuer, as far as answers are about them.
@@ -84,4 +85,66 @@ func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	set.Put(known.AnswerKey(path), good, time.Time{})
 	assert.Equal(t, known.StatusRevoked, set.Decide(path, hold.NextUpdate, time.Hour, trusting).Status)
 	assert.Equal(t, known.StatusGood, set.Decide(path, hold.NextUpdate.Add(time.Second), time.Hour, trusting).Status)
+}
+
+// An eviction between the steps of a decision must not leave it resting on what
+// nobody changes any more.
+func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(1)
+	path := pathOf(1)
+	good := replyOf(1, ocsp.Good)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 50_000 {
+			set.Put(known.AnswerKey(path), good, time.Time{})
+			set.Put(known.AnswerKey(pathOf(2)), good, time.Time{}) // evicts it
+		}
+	}()
+	var made []*known.AnswerVerdict
+	for going := true; going; {
+		select {
+		case <-done:
+			going = false
+		default:
+			made = append(made, set.Decide(path, now, time.Hour, trusting))
+		}
+	}
+	set.Put(known.AnswerKey(path), replyOf(1, ocsp.Revoked), time.Time{})
+	for _, v := range made {
+		require.False(t, v.Rests.Stand())
+	}
+}
+
+func TestQuestionsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	var answers known.Answers
+	v := answers.Decide(pathOf(1), now, time.Hour, trusting)
+	require.Zero(t, answers.Keys())
+	require.True(t, v.Rests.Stand())
+	answers.Put(known.AnswerKey(pathOf(1)), replyOf(1, ocsp.Good), time.Time{})
+	require.False(t, v.Rests.Stand())
+
+	p := newPKI(t)
+	var lists known.Lists
+	d, err := lists.Decide(p.path, nil, now, time.Time{})
+	require.NoError(t, err)
+	require.Empty(t, p.underPoint(t, &lists))
+	require.Zero(t, lists.Keys())
+	require.True(t, d.Rests.Stand())
+	p.offer(t, &lists, revocationtest.CRL{ThisUpdate: now.Add(-time.Hour), Scope: scopeOf(pointURL)}, time.Time{})
+	require.False(t, d.Rests.Stand())
+}
+
+func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(10)
+	for n := range int64(20) {
+		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, ocsp.Revoked), time.Time{})
+		require.Len(t, set.Under(known.AnswerKey(pathOf(n))), 1)
+	}
+	require.Equal(t, 10, set.Keys())
 }

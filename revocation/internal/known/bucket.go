@@ -3,27 +3,53 @@
 package known
 
 import (
+	"hash/crc32"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
-// A bucket is what is known under one key. Readers take no lock; what they read
-// does not change.
-type bucket[T any] struct {
-	documents  atomic.Pointer[[]T]
-	generation atomic.Uint64 // changes with documents
+// A buckets is what is known under each key. Readers take no lock; what they read
+// does not change. Whoever writes holds a lock of his own.
+type buckets[T any] struct {
+	documents sync.Map // of keys to []T, none of which is empty
+
+	// generations change with the documents of any of the keys that share one. A
+	// key has one whether or not there is anything under it, so that a decision
+	// can rest on there being nothing, and questions leave nothing behind.
+	generations [1 << 12]atomic.Uint64
 }
 
-func (b *bucket[T]) load() []T {
-	if documents := b.documents.Load(); documents != nil {
-		return *documents
+func (b *buckets[T]) load(key string) []T {
+	if documents, ok := b.documents.Load(key); ok {
+		return documents.([]T)
 	}
 	return nil
 }
 
-func (b *bucket[T]) store(documents []T) {
-	b.documents.Store(&documents)
-	b.generation.Add(1)
+// read is load for a decision, which rests on what it read.
+func (b *buckets[T]) read(key string, rests *Rests) []T {
+	generation := b.generation(key)
+	rests.add(generation, generation.Load()) // before the documents
+	return b.load(key)
+}
+
+func (b *buckets[T]) store(key string, documents []T) {
+	b.documents.Store(key, documents)
+	b.generation(key).Add(1)
+}
+
+func (b *buckets[T]) remove(key string) {
+	b.documents.Delete(key)
+	b.generation(key).Add(1)
+}
+
+func (b *buckets[T]) each(do func(key string, documents []T) (more bool)) {
+	b.documents.Range(func(key, documents any) bool { return do(key.(string), documents.([]T)) })
+}
+
+func (b *buckets[T]) generation(key string) *atomic.Uint64 {
+	return &b.generations[crc32.ChecksumIEEE([]byte(key))%uint32(len(b.generations))]
 }
 
 // Rests is the keys that a decision rests on, and the generation that each had.
@@ -33,7 +59,7 @@ type Rests struct {
 	had         []uint64
 }
 
-// add notes a bucket's generation, which must be loaded before its documents.
+// add notes a key's generation, which must be loaded before its documents.
 func (r *Rests) add(generation *atomic.Uint64, had uint64) {
 	if !slices.Contains(r.generations, generation) {
 		r.generations, r.had = append(r.generations, generation), append(r.had, had)

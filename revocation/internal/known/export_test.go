@@ -2,6 +2,22 @@
 
 package known
 
+import "sync"
+
 // BoundedReplies drops answers about one certificate if there are too many. To
 // fill a set with as many takes minutes.
 func BoundedReplies(replies []*Reply) []*Reply { return boundedReplies(replies) }
+
+// Bound sets how many certificates answers are kept about.
+func (s *Answers) Bound(most int) { s.most = most }
+
+// Keys returns under how many keys there is something.
+func (s *Answers) Keys() int { return keysIn(&s.buckets.documents) }
+
+// Keys returns under how many keys there is something.
+func (s *Lists) Keys() int { return keysIn(&s.buckets.documents) }
+
+func keysIn(m *sync.Map) (n int) {
+	m.Range(func(any, any) bool { n++; return true })
+	return n
+}

@@ -115,8 +115,8 @@ func (l *List) Orders() []Order {
 // Lists is the set of CRLs. The zero value is empty. It is safe for concurrent
 // use; readers take no lock.
 type Lists struct {
-	mu         sync.Mutex         // held to change what follows
-	buckets    sync.Map           // of keys to *bucket[*List]
+	mu         sync.Mutex // held to change what follows
+	buckets    buckets[*List]
 	unverified map[string][]*List // added, whose signer is not known yet, by the name of the issuer
 	brought    map[Place][]*List  // the same of each other origin, as its last document had them
 	offered    atomic.Uint64      // changes with these two, because any path may verify them
@@ -128,21 +128,11 @@ const (
 	maxAdded      = 16   // of one issuer and scope, whose signer is not known
 )
 
-func (s *Lists) bucket(key string) *bucket[*List] {
-	if b, ok := s.buckets.Load(key); ok {
-		return b.(*bucket[*List])
-	}
-	b, _ := s.buckets.LoadOrStore(key, new(bucket[*List]))
-	return b.(*bucket[*List])
-}
-
 // under returns the lists under some keys, and notes that a decision rests on
 // them.
 func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
 	for _, key := range keys {
-		b := s.bucket(key)
-		rests.add(&b.generation, b.generation.Load())
-		for _, l := range b.load() {
+		for _, l := range s.buckets.read(key, rests) {
 			if !slices.ContainsFunc(lists, l.same) {
 				lists = append(lists, l)
 			}
@@ -273,8 +263,7 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 	own := *l
 	own.Key, own.Name = KeyOf(signer), signer.Subject.String()
 	for _, name := range own.Keys() {
-		b := s.bucket(name)
-		lists := slices.Clone(b.load())
+		lists := slices.Clone(s.buckets.load(name))
 		if i := slices.IndexFunc(lists, own.same); i >= 0 {
 			merged := *lists[i]
 			merged.Places = union(merged.Places, own.Places)
@@ -289,7 +278,7 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 			change.compare(&own, lists)
 			lists = append(lists, &own)
 		}
-		b.store(bounded(remember(lists, horizon)))
+		s.buckets.store(name, bounded(remember(lists, horizon)))
 	}
 	return change
 }
@@ -380,8 +369,8 @@ func bounded(lists []*List) []*List {
 func (s *Lists) All() (all []*List) {
 	seen := map[*List]bool{}
 	digests := map[[32]byte]bool{}
-	s.buckets.Range(func(_, b any) bool {
-		for _, l := range b.(*bucket[*List]).load() {
+	s.buckets.each(func(_ string, lists []*List) bool {
+		for _, l := range lists {
 			if !seen[l] && !digests[l.Digest()] {
 				seen[l], digests[l.Digest()] = true, true
 				all = append(all, l)
@@ -435,4 +424,4 @@ func (s *Lists) Count() (verified, unverified int) {
 }
 
 // Under returns the lists under one key.
-func (s *Lists) Under(key string) []*List { return s.bucket(key).load() }
+func (s *Lists) Under(key string) []*List { return s.buckets.load(key) }

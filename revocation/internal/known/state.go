@@ -69,8 +69,8 @@ func (d *decision) standings(s *series, decides, stands map[*List]bool) {
 
 // All returns every answer of the set.
 func (s *Answers) All() (all []*Reply) {
-	s.buckets.Range(func(_, b any) bool {
-		all = append(all, b.(*bucket[*Reply]).load()...)
+	s.buckets.each(func(_ string, replies []*Reply) bool {
+		all = append(all, replies...)
 		return true
 	})
 	return all
