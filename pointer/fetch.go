@@ -3,7 +3,6 @@
 package pointer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,11 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // An answerRead is the answer to a GET, read whole.
@@ -20,7 +24,17 @@ type answerRead struct {
 	body                 []byte
 }
 
-func (f *FHIR) get(ctx context.Context, u *url.URL, accept string) (*answerRead, error) {
+// Codes with which the NRL answers 400 to what is not there: a read of a pointer
+// that is not current, which told from a missing one would tell another
+// organisation that it is there, and a search for an NHS number that is none.
+const (
+	codeNotCurrent = "BAD_REQUEST"
+	codeNoPatient  = "INVALID_NHS_NUMBER"
+)
+
+// get reads u. An answer of 404 or 410, or of 400 with the code absent, is
+// ErrNotFound; an empty absent is no code.
+func (f *FHIR) get(ctx context.Context, u *url.URL, accept, absent string) (*answerRead, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -36,10 +50,7 @@ func (f *FHIR) get(ctx context.Context, u *url.URL, accept string) (*answerRead,
 	case http.StatusNotFound, http.StatusGone:
 		return nil, ErrNotFound
 	case http.StatusBadRequest:
-		// The NRL answers so to a pointer that is not current, and to no patient. Told
-		// from what is missing it would tell another organisation what is there.
-		said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		if bytes.Contains(said, []byte("DocumentReference status is not")) || bytes.Contains(said, []byte("INVALID_NHS_NUMBER")) {
+		if absent != "" && codeOf(resp) == absent {
 			return nil, ErrNotFound
 		}
 		return nil, fmt.Errorf("the server answered with status %d", resp.StatusCode)
@@ -50,6 +61,40 @@ func (f *FHIR) get(ctx context.Context, u *url.URL, accept string) (*answerRead,
 	}
 	return readAnswer(resp, f.MaxBytes)
 }
+
+// codeOf returns the Spine's code in an OperationOutcome of one issue, or the empty
+// string. The text beside it does not count: it may repeat the request.
+func codeOf(resp *http.Response) string {
+	var o struct {
+		ResourceType string `json:"resourceType"`
+		Issue        []struct {
+			Severity string `json:"severity"`
+			Details  struct {
+				Coding []struct {
+					System string `json:"system"`
+					Code   string `json:"code"`
+				} `json:"coding"`
+			} `json:"details"`
+		} `json:"issue"`
+	}
+	a, err := readAnswer(resp, maxOutcome)
+	if err != nil {
+		return ""
+	}
+	if format, err := fhir.FormatOf(a.contentType); err != nil || format != fhir.JSON || json.Unmarshal(a.body, &o) != nil {
+		return ""
+	}
+	if o.ResourceType != "OperationOutcome" || len(o.Issue) != 1 || o.Issue[0].Severity != "error" && o.Issue[0].Severity != "fatal" {
+		return ""
+	}
+	codings := o.Issue[0].Details.Coding
+	if len(codings) != 1 || codings[0].System != spine.OutcomeCodeSystem {
+		return ""
+	}
+	return codings[0].Code
+}
+
+const maxOutcome = 64 << 10
 
 // ask sends a request that no cache on the way may answer, and follows no
 // redirect.

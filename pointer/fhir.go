@@ -24,8 +24,8 @@ import (
 //
 // What is stored is read tolerantly, except for the custodian. The NRL itself
 // shows current pointers only. There an update or a delete of another one is
-// refused with [ErrNotFound], as one that is not there, where the NRL answers in
-// the words of its specification, else as a failed look-up. An answer that names
+// refused with [ErrNotFound], as one that is not there, where the NRL answers with
+// the code of its specification, else as a failed look-up. An answer that names
 // no version is refused: no change could be conditional on it.
 type FHIR struct {
 	// Client sends the requests; required. Its Transport is an asid.Transport
@@ -63,7 +63,7 @@ func (f *FHIR) Resolve(ctx context.Context, q Query) (*Pointer, error) {
 	}
 	switch {
 	case fhirpath.IsID(q.ID):
-		return f.read(ctx, q)
+		return f.read(ctx, q, codeNotCurrent)
 	case q.ID == "" && q.Subject != "" && !q.Identifier.IsZero():
 		return f.search(ctx, q)
 	default:
@@ -75,8 +75,8 @@ func (f *FHIR) reader() fhir.Reader {
 	return fhir.Reader{Relative: f.RelativeReferences, Stored: true}
 }
 
-func (f *FHIR) read(ctx context.Context, q Query) (*Pointer, error) {
-	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType)
+func (f *FHIR) read(ctx context.Context, q Query, absent string) (*Pointer, error) {
+	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType, absent)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
-		a, err := f.get(ctx, page, jsonType)
+		a, err := f.get(ctx, page, jsonType, codeNoPatient)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +158,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		return nil, ErrNotFound
 	}
 	if found.Version == "" { // a read has an ETag
-		return f.read(ctx, Query{ID: found.ID, Subject: q.Subject, Identifier: q.Identifier})
+		return f.read(ctx, Query{ID: found.ID, Subject: q.Subject, Identifier: q.Identifier}, "")
 	}
 	return found, nil
 }

@@ -197,6 +197,73 @@ func TestErrorsDoNotNameThePatient(t *testing.T) {
 	assert.NotContains(t, err.Error(), "9000000009")
 }
 
+const spineCodes = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
+
+// refusalOf is an OperationOutcome of one issue.
+func refusalOf(severity, system, code, diagnostics string) string {
+	return `{"resourceType":"OperationOutcome","issue":[{"severity":"` + severity + `","code":"invalid","details":{"coding":[{"system":"` + system +
+		`","code":"` + code + `"}]},"diagnostics":"` + diagnostics + `"}]}`
+}
+
+// A server that refuses the search itself may repeat what it was asked for. The
+// patient's pointer of that masterIdentifier is there all the same.
+func TestARefusedSearchIsNotOneThatFindsNothing(t *testing.T) {
+	t.Parallel()
+	invalid := refusalOf("error", spineCodes, "INVALID_NHS_NUMBER", "x")
+	for name, c := range map[string]struct {
+		contentType, body string
+		found             bool
+	}{
+		"coded":                        {"application/fhir+json", invalid, false},
+		"no body":                      {"application/fhir+json", "", true},
+		"an echo in the diagnostics":   {"application/fhir+json", refusalOf("error", spineCodes, "INVALID_PARAMETER", "identifier INVALID_NHS_NUMBER"), true},
+		"a status in the diagnostics":  {"application/fhir+json", refusalOf("error", spineCodes, "INVALID_PARAMETER", "DocumentReference status is not 'current'"), true},
+		"what only a read is told":     {"application/fhir+json", refusalOf("error", spineCodes, "BAD_REQUEST", "x"), true},
+		"codes of another system":      {"application/fhir+json", refusalOf("error", "urn:x", "INVALID_NHS_NUMBER", "x"), true},
+		"a warning":                    {"application/fhir+json", refusalOf("warning", spineCodes, "INVALID_NHS_NUMBER", "x"), true},
+		"another resource":             {"application/fhir+json", strings.Replace(invalid, "OperationOutcome", "Basic", 1), true},
+		"not JSON":                     {"text/plain", invalid, true},
+		"text around it":               {"application/fhir+json", invalid + "x", true},
+		"a name twice":                 {"application/fhir+json", strings.Replace(invalid, `"issue"`, `"issue":[],"issue"`, 1), true},
+		"another issue beside it":      {"application/fhir+json", strings.Replace(invalid, `"issue":[`, `"issue":[{"severity":"error","code":"timeout"},`, 1), true},
+		"another coding beside it":     {"application/fhir+json", strings.Replace(invalid, `"coding":[`, `"coding":[{"system":"urn:x","code":"y"},`, 1), true},
+		"more than an outcome's bytes": {"application/fhir+json", invalid + strings.Repeat(" ", 64<<10), true},
+	} {
+		f := remote(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", c.contentType)
+			w.WriteHeader(http.StatusBadRequest)
+			w.Write([]byte(c.body))
+		})
+		fresh := &pointer.Pointer{Custodian: ods(t, "A81001"), Status: "current", Subject: patient,
+			MasterIdentifier: pointer.Identifier{System: "urn:x", Value: "INVALID_NHS_NUMBER"}}
+		_, err := (&pointer.Guard{Resolver: f}).Authorize(t.Context(), callerOf(t, "A81001"), pointer.Change{Action: pointer.Create, New: fresh})
+		if c.found {
+			assert.True(t, assertRule(t, err, pointer.RuleResolver), name)
+		} else {
+			assert.NoError(t, err, name)
+		}
+	}
+}
+
+// The pointer that a search has found is there, whatever a read of it is told.
+func TestWhatASearchFoundIsNotLostByItsRead(t *testing.T) {
+	t.Parallel()
+	d := load(t, "supersede-both", "stu3", "json")
+	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
+	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == collection {
+			reply(w, d.contentType(), "", searchsetOf("json", d.text))
+			return
+		}
+		w.Header().Set("Content-Type", "application/fhir+json")
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write([]byte(refusalOf("error", spineCodes, "BAD_REQUEST", "DocumentReference status is not 'current'")))
+	})
+	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, pointer.ErrNotFound)
+}
+
 // nrl.Store, as the NRL, answers 400 to a read of what is not current.
 func TestAnotherOrganisationLearnsNothingOverFHIR(t *testing.T) {
 	t.Parallel()
@@ -205,8 +272,9 @@ func TestAnotherOrganisationLearnsNothingOverFHIR(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
+		w.Header().Set("Content-Type", "application/fhir+json; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
-		w.Write([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"DocumentReference status is not 'current'"}]}`))
+		w.Write([]byte(refusalOf("error", spineCodes, "BAD_REQUEST", "DocumentReference status is not 'current'")))
 	})
 	remove := func(id string) int {
 		change := pointer.Change{Action: pointer.Delete, Target: pointer.Query{ID: id}}
