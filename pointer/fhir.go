@@ -131,6 +131,9 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
 		a, err := f.get(ctx, page, jsonType, codeNoPatient)
+		if n > 0 && errors.Is(err, ErrNotFound) {
+			return nil, errors.New("the answer to a search has a next page that is not there")
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -264,6 +264,24 @@ func TestWhatASearchFoundIsNotLostByItsRead(t *testing.T) {
 	assert.NotErrorIs(t, err, pointer.ErrNotFound)
 }
 
+// The first page is not the whole, and the next may have expired.
+func TestAPageThatIsGoneIsNotTheEndOfASearch(t *testing.T) {
+	t.Parallel()
+	d := load(t, "supersede-both", "stu3", "json")
+	for _, first := range []string{searchsetOf("json"), searchsetOf("json", d.text)} {
+		f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("page") {
+				w.WriteHeader(http.StatusGone)
+				return
+			}
+			reply(w, d.contentType(), "", strings.Replace(first, `"self","url":"x"`, `"next","url":"?page=1"`, 1))
+		})
+		_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, pointer.ErrNotFound)
+	}
+}
+
 // nrl.Store, as the NRL, answers 400 to a read of what is not current.
 func TestAnotherOrganisationLearnsNothingOverFHIR(t *testing.T) {
 	t.Parallel()
