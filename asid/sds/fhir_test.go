@@ -74,6 +74,18 @@ func TestAPatchIsLookedUpForAnUpdate(t *testing.T) {
 	assert.True(t, sys.Assured(asid.DocumentReferenceUpdate))
 }
 
+func TestTwoSystemsOfOneASIDAreAmbiguous(t *testing.T) {
+	t.Parallel()
+	d := directory()
+	again := d.AS[0]
+	again.PartyKey = "RXA-1234567"
+	d.AS = append(d.AS, again)
+	_, service := startFHIR(t, d)
+	_, err := service.LookupSender(t.Context(), sender(rr8ID, "RR8"))
+	assertCannotTell(t, err)
+	assert.ErrorIs(t, err, sds.ErrAmbiguous)
+}
+
 func TestFHIRConfirmsTheClaimedOrganisation(t *testing.T) {
 	t.Parallel()
 	_, registry := startFHIR(t, directory())

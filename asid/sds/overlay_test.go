@@ -3,6 +3,7 @@
 package sds_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -43,6 +44,26 @@ func TestOverlayAddsBindings(t *testing.T) {
 	_, err = (&sds.Overlay{}).Lookup(t.Context(), rr8ID)
 	assertCannotTell(t, err)
 	assert.NoError(t, asidtest.TestRegistry(o, *sys))
+}
+
+// registryFunc is a registry of one function.
+type registryFunc func() *asid.System
+
+func (f registryFunc) Lookup(context.Context, asid.ID) (*asid.System, error) { return f(), nil }
+
+func TestOverlayFollowsItsRegistry(t *testing.T) {
+	t.Parallel()
+	sys := rr8()
+	o := &sds.Overlay{Registry: registryFunc(func() *asid.System { return &sys })}
+	require.NoError(t, o.Load(strings.NewReader(`{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`)))
+	assert.Len(t, lookup(t, o, rr8ID).Interactions, 3)
+	reduced := rr8()
+	reduced.Interactions, reduced.FQDNs, reduced.Unbound = reduced.Interactions[:1], nil, true
+	o.Registry = registryFunc(func() *asid.System { return &reduced })
+	found := lookup(t, o, rr8ID)
+	assert.Len(t, found.Interactions, 1, "what was joined before is of another system")
+	assert.Equal(t, []string{"own.nhs.uk"}, found.FQDNs)
+	assert.False(t, found.Unbound)
 }
 
 func TestOverlayAsksForTheSender(t *testing.T) {
