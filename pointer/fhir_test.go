@@ -152,6 +152,12 @@ func TestAnswersOfAnotherNRLAreChecked(t *testing.T) {
 		{"an entry without a resource", byName, func(w http.ResponseWriter, _ *http.Request) {
 			reply(w, fhir, "", `{"resourceType":"Bundle","type":"searchset","entry":[{"fullUrl":"x"}]}`)
 		}, nil},
+		{"an error beside what was found", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", searchsetOf("json", d.text, refusalOf("error", spineCodes, "x", "x")))
+		}, nil},
+		{"an error in place of what was found", byName, func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, fhir, "", strings.Replace(searchsetOf("json", refusalOf("fatal", spineCodes, "x", "x")), `"match"`, `"outcome"`, 1))
+		}, nil},
 		{"an entry that cannot be read, of that masterIdentifier", byName, func(w http.ResponseWriter, _ *http.Request) {
 			reply(w, fhir, "", searchsetOf("json", d.twice(t, "custodian").text))
 		}, nil},

@@ -67,13 +67,19 @@ func entry(resource, mode string) string {
 	return `{"resource":` + resource + `,"search":{"mode":"` + mode + `"}}`
 }
 
+// trouble is an OperationOutcome with an issue of each severity.
+func trouble(severities ...string) string {
+	return `{"resourceType":"OperationOutcome","issue":[{"severity":"` + strings.Join(severities, `"},{"severity":"`) + `"}]}`
+}
+
 func TestAllPagesAreReadAndWhatIsNotAPointerIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"STU3", "R4"} {
 		found := entry(resource(t, strings.ToLower(version)), "match")
+		warned := entry(trouble("information", "warning"), "outcome")
 		c, asked := client("https://nrl.test/"+version, 200,
 			page("https://nrl.test/"+version+"/DocumentReference?page=1", found, entry(`{"resourceType":"OperationOutcome"}`, "outcome")),
-			page("?page=2", found, found), page(""))
+			page("?page=2", found, warned, found), page(""))
 		custodian, err := asid.ParseODSCode("RR8")
 		require.NoError(t, err)
 		pointers, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient, Custodian: custodian, Type: "http://snomed.info/sct|736253002"})
@@ -113,6 +119,14 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 		"a pointer unread":    {page("", good, entry(`{"resourceType":"DocumentReference","custodian":1}`, "match"))},
 		"something else":      {page("", entry(`{"resourceType":"Patient"}`, "match"))},
 		"more pages than are": {page("?page=1", good), page("?page=2"), page("?page=3"), page("?page=4"), page("")},
+		"an error reported":   {page("", good, entry(trouble("error"), "outcome"))},
+		"a fatal one":         {page("", good, entry(trouble("warning", "fatal"), "outcome"))},
+		"one as a match":      {page("", good, entry(trouble("error"), "match"))},
+		"one as included":     {page("", good, entry(trouble("error"), "include"))},
+		"no severity":         {page("", good, entry(trouble(""), "outcome"))},
+		"a severity unknown":  {page("", good, entry(trouble("Warning"), "outcome"))},
+		"an outcome unread":   {page("", good, entry(`{"resourceType":"OperationOutcome","issue":{}}`, "outcome"))},
+		"no outcome in one":   {page("", good, entry(resource(t, "stu3"), "outcome"))},
 		"too large a page":    {page("") + strings.Repeat(" ", 1<<20)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,8 +18,9 @@ type Searchset struct {
 
 // ReadSearchset reads a page in JSON. Entries that are about the search, or
 // included besides what it found, are left out. A page of which it cannot be told
-// whether it is the whole is an error: one with an entry of another mode, or with
-// two next pages.
+// whether it is the whole is an error: one with an entry of another mode, with two
+// next pages, or with an OperationOutcome, in whatever mode, that has anything but
+// information and warnings. The last is an [*Error].
 func ReadSearchset(body []byte) (*Searchset, error) {
 	var b struct {
 		ResourceType string `json:"resourceType"`
@@ -53,6 +54,9 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 		set.Next = l.URL
 	}
 	for _, e := range b.Entry {
+		if err := complete(e.Resource, e.Search.Mode); err != nil {
+			return nil, err
+		}
 		switch e.Search.Mode {
 		case "outcome", "include":
 		case "", "match":
@@ -62,4 +66,33 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 		}
 	}
 	return set, nil
+}
+
+// complete refuses an OperationOutcome by which the search may not have found
+// everything, and an entry about the search that is none.
+func complete(resource jsontext.Value, mode string) error {
+	var of struct {
+		ResourceType string `json:"resourceType"`
+	}
+	// What cannot be read has no type. As a match it is for the one who reads it.
+	if json.Unmarshal(resource, &of) != nil || of.ResourceType != "OperationOutcome" {
+		if mode == "outcome" {
+			return refusedElement("entry.resource", "is about the search, but no OperationOutcome")
+		}
+		return nil
+	}
+	var outcome struct {
+		Issue []struct {
+			Severity string `json:"severity"`
+		} `json:"issue"`
+	}
+	if json.Unmarshal(resource, &outcome) != nil {
+		return refusedElement("entry.resource.issue", "cannot be read, so that the answer may be a part")
+	}
+	for _, i := range outcome.Issue {
+		if i.Severity != "information" && i.Severity != "warning" {
+			return refusedElement("entry.resource.issue", "is neither information nor a warning, so that the answer may be a part")
+		}
+	}
+	return nil
 }
