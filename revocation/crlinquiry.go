@@ -72,7 +72,7 @@ func (i *crlInquiry) find() error {
 	for _, subject := range i.d.Read {
 		if s.Cache != nil {
 			for _, key := range known.KeysOf(subject) {
-				i.entries = append(i.entries, s.shared.entry(key, i.q.Path).watch)
+				i.entries = append(i.entries, s.shared.entry(key, i.q.Path))
 			}
 		}
 	}
@@ -118,7 +118,7 @@ func (i *crlInquiry) watch(groups [][]*fetch.Watch, points []crl.Point, delta bo
 				}
 				continue
 			}
-			group = append(group, i.source.watchFor(url, delta, question).watch)
+			group = append(group, i.source.watchFor(url, delta, question))
 		}
 		if len(group) > 0 && !slices.ContainsFunc(groups, func(other []*fetch.Watch) bool { return slices.Equal(other, group) }) {
 			groups = append(groups, group)

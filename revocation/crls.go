@@ -61,7 +61,6 @@ type CRLs struct {
 	asker   fetch.Asker
 	answers answers
 	shared  shared
-	pages   crlURLs
 	latest  atomic.Int64 // the latest time asked about, in seconds since 1970
 	files   []*fetch.Watch
 	urls    []*fetch.Watch
@@ -264,7 +263,7 @@ func (s *CRLs) setUp() {
 		}
 		if s.Fetcher != nil {
 			for _, url := range s.URLs {
-				s.urls = append(s.urls, s.watchURL(url).watch)
+				s.urls = append(s.urls, s.watchURL(url))
 			}
 		}
 	})

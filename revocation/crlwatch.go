@@ -27,8 +27,7 @@ const rereadFiles = time.Minute
 type crlURL struct {
 	source *CRLs
 	url    string
-	delta  bool // of a freshestCRL
-	watch  *fetch.Watch
+	delta  bool                        // of a freshestCRL
 	asked  atomic.Pointer[crlQuestion] // of the caller that asked last; nil: it is one of CRLs.URLs
 
 	mu    sync.Mutex
@@ -42,41 +41,29 @@ type crlQuestion struct {
 	places  []known.Place // of a delta CRL: those of the complete list that it updates
 }
 
-// crlURLs are the URLs that are looked after, by the key of their watch.
-type crlURLs struct {
-	mu    sync.Mutex
-	byKey map[string]*crlURL
-}
-
 // watchURL looks after a URL.
-func (s *CRLs) watchURL(url string) *crlURL { return s.watchFor(url, false, nil) }
+func (s *CRLs) watchURL(url string) *fetch.Watch { return s.watchFor(url, false, nil) }
 
 // watchFor looks after a URL for the sake of a certificate.
-func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *crlURL {
+func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *fetch.Watch {
 	key := "crl " + url
 	if delta {
 		key = "delta " + url
 	}
-	s.pages.mu.Lock()
-	defer s.pages.mu.Unlock()
-	u := s.pages.byKey[key]
-	if u != nil && asked != nil {
-		u.asked.Store(asked)
-	}
-	if u == nil {
-		u = &crlURL{source: s, url: url, delta: delta}
+	w := s.asker.Known(key)
+	if w == nil {
+		u := &crlURL{source: s, url: url, delta: delta}
 		u.asked.Store(asked) // before Run may fetch it
 		document := &fetch.Document{
 			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Every: s.asker.Refresh,
 			Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
 		}
-		u.watch = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Do: document.Do, Until: u.runsOut})
-		if s.pages.byKey == nil {
-			s.pages.byKey = map[string]*crlURL{}
-		}
-		s.pages.byKey[key] = u
+		w = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Of: u, Do: document.Do, Until: u.runsOut})
 	}
-	return u
+	if asked != nil {
+		w.Of.(*crlURL).asked.Store(asked)
+	}
+	return w
 }
 
 func urlHost(text string) string {
@@ -157,7 +144,7 @@ func (u *crlURL) soon(question *crlQuestion) {
 	for n := range question.subject.Points {
 		urls, _ := question.subject.Points[n].URLs()
 		for _, url := range urls {
-			s.asker.Look(s.watchFor(url, false, question).watch)
+			s.asker.Look(s.watchFor(url, false, question))
 		}
 	}
 }

@@ -28,16 +28,14 @@ type shared struct {
 	take  func(m *known.Member, path []*x509.Certificate) error // verifies a member, and puts it into the set
 	warn  func(message string, err error)
 
-	mu      sync.Mutex
-	entries map[string]*sharedEntry
-	merges  sync.WaitGroup
+	mu     sync.Mutex
+	merges sync.WaitGroup
 }
 
 // A sharedEntry is what the Cache has under one key.
 type sharedEntry struct {
-	key   string
-	watch *fetch.Watch
-	path  atomic.Pointer[[]*x509.Certificate] // of the caller that asked last
+	key  string
+	path atomic.Pointer[[]*x509.Certificate] // of the caller that asked last
 
 	// Under shared.mu.
 	merging, again bool
@@ -53,27 +51,21 @@ func (c *shared) cacheKey(key string) string {
 }
 
 // entry returns the entry of a key, which is looked after from now on.
-func (c *shared) entry(key string, path []*x509.Certificate) *sharedEntry {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.entries[key]
-	begun := e != nil
-	if e == nil {
-		e = &sharedEntry{key: key}
-	}
-	if path != nil {
-		e.path.Store(&path) // before Run may read it
-	}
-	if !begun {
-		e.watch = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: "cache", Do: func(ctx context.Context) error {
+func (c *shared) entry(key string, path []*x509.Certificate) *fetch.Watch {
+	w := c.asker.Known("cache " + key)
+	if w == nil {
+		e := &sharedEntry{key: key}
+		if path != nil {
+			e.path.Store(&path) // before Run may read it
+		}
+		w = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: "cache", Of: e, Do: func(ctx context.Context) error {
 			return c.read(ctx, e)
 		}})
-		if c.entries == nil {
-			c.entries = map[string]*sharedEntry{}
-		}
-		c.entries[key] = e
 	}
-	return e
+	if path != nil {
+		w.Of.(*sharedEntry).path.Store(&path)
+	}
+	return w
 }
 
 // read puts what the Cache has under a key into the set, and merges what it lacks.
@@ -105,7 +97,7 @@ func (c *shared) merge(key string) {
 	if c.cache == nil {
 		return
 	}
-	e := c.entry(key, nil)
+	e := c.entry(key, nil).Of.(*sharedEntry)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.merging {

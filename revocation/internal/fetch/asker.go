@@ -64,6 +64,9 @@ type Target struct {
 	// brought has run out and nobody has asked for it since.
 	Forget bool
 
+	// Of is what the caller knows of the target, to be found by Known.
+	Of any
+
 	// Do makes one attempt. It hands on what came before it returns.
 	Do func(ctx context.Context) error
 
