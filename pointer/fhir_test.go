@@ -64,15 +64,18 @@ func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
 		require.NoError(t, err)
 		want.RelatesTo = nil // of what is stored they are not read
 		neighbour := strings.ReplaceAll(strings.ReplaceAll(d.text, newID, "neighbour"), newIdentifier.Value, "urn:uuid:neighbour")
+		var twins []string
 		f := remote(t, func(w http.ResponseWriter, r *http.Request) {
 			assert.Equal(t, "application/fhir+json", r.Header.Get("Accept"))
 			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
 			switch {
 			case r.URL.Path == collection+"/"+newID:
 				reply(w, d.contentType(), `W/"1"`, d.text)
+			case r.URL.Path == collection+"/twin":
+				reply(w, d.contentType(), `W/"1"`, twins[0])
 			case r.URL.Path == collection && r.URL.Query().Get("subject") == patient:
 				// A server that does not know the parameter identifier.
-				reply(w, d.contentType(), "", searchsetOf(d.format, neighbour, d.text))
+				reply(w, d.contentType(), "", searchsetOf(d.format, append([]string{neighbour, d.text}, twins...)...))
 			case r.URL.Path == collection:
 				reply(w, d.contentType(), "", searchsetOf(d.format))
 			default:
@@ -84,6 +87,11 @@ func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
 		got, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
+
+		second := *want
+		second.ID = "twin"
+		twins = []string{strings.ReplaceAll(d.text, newID, second.ID)}
+		require.NoError(t, pointertest.TestResolver(f, want, &second))
 	})
 }
 

@@ -36,7 +36,9 @@ func (m MapResolver) Resolve(_ context.Context, q pointer.Query) (*pointer.Point
 
 // TestResolver checks that r finds each of want by id and, if it has a master
 // identifier, by subject and identifier, and that it finds nothing for queries
-// that mean none of them. The error joins all that is wrong.
+// that mean none of them. Several of want that have one subject and identifier are
+// to be ambiguous: a store that can hold such is to be tested with two. The error
+// joins all that is wrong.
 func TestResolver(r pointer.Resolver, want ...*pointer.Pointer) error {
 	var errs []error
 	ctx := context.Background()
@@ -57,6 +59,10 @@ func TestResolver(r pointer.Resolver, want ...*pointer.Pointer) error {
 			errs = append(errs, fmt.Errorf("%s: got %v and error %v, want ErrNotFound", what, got, err))
 		}
 	}
+	named := map[pointer.Query]int{}
+	for _, p := range want {
+		named[pointer.Query{Subject: p.Subject, Identifier: p.MasterIdentifier}]++
+	}
 	missing("an unknown id", pointer.Query{ID: "no-such-pointer"})
 	missing("an empty query", pointer.Query{})
 	for _, p := range want {
@@ -64,7 +70,12 @@ func TestResolver(r pointer.Resolver, want ...*pointer.Pointer) error {
 		if p.MasterIdentifier.IsZero() || p.Subject == "" {
 			continue
 		}
-		found("subject and identifier", pointer.Query{Subject: p.Subject, Identifier: p.MasterIdentifier}, p)
+		q := pointer.Query{Subject: p.Subject, Identifier: p.MasterIdentifier}
+		if named[q] == 1 {
+			found("subject and identifier", q, p)
+		} else if got, err := r.Resolve(ctx, q); !errors.Is(err, pointer.ErrAmbiguous) {
+			errs = append(errs, fmt.Errorf("%s by subject and identifier, of which there are %d: got %v and error %v, want ErrAmbiguous", p.ID, named[q], got, err))
+		}
 		missing("another subject's identifier", pointer.Query{Subject: p.Subject + "0", Identifier: p.MasterIdentifier})
 		missing("an identifier of another system",
 			pointer.Query{Subject: p.Subject, Identifier: pointer.Identifier{System: "urn:other", Value: p.MasterIdentifier.Value}})

@@ -35,6 +35,25 @@ func TestMapResolver(t *testing.T) {
 	assert.ErrorIs(t, err, pointer.ErrAmbiguous)
 }
 
+func TestTwoPointersOfOneIdentifierAreAmbiguous(t *testing.T) {
+	t.Parallel()
+	a, b := pointers()
+	twin := *a
+	twin.ID, twin.Status = "c", "superseded"
+	right := pointertest.MapResolver{"a": a, "b": b, "c": &twin}
+	assert.NoError(t, pointertest.TestResolver(right, a, b, &twin))
+
+	for name, m := range map[string]pointertest.MapResolver{"picks the first": {"a": a}, "picks the last": {"c": &twin}, "finds none": {}} {
+		r := resolverFunc(func(q pointer.Query) (*pointer.Pointer, error) {
+			if q.ID == "" {
+				return m.Resolve(t.Context(), q)
+			}
+			return right.Resolve(t.Context(), q)
+		})
+		assert.Error(t, pointertest.TestResolver(r, a, b, &twin), name)
+	}
+}
+
 type resolverFunc func(q pointer.Query) (*pointer.Pointer, error)
 
 func (f resolverFunc) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, error) {
