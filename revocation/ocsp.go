@@ -74,9 +74,10 @@ const maxSerialOctets = 20
 // Add puts an OCSP response (DER) into the set. It is read here, with an error of
 // the type *OCSPError if it is not a response, and verified when a certificate
 // that it speaks of is asked about. Of each serial number 16 responses that have
-// not been verified are kept, those that claim a revocation longest; with 10,000
-// serial numbers another is an error of the kind ErrTooLarge, unless
-// some have run out.
+// not been verified are kept, of which those that do not claim a revocation make
+// room for others. It is an error of the kind ErrTooLarge if one that does finds
+// none, and with 10,000 serial numbers another is, unless some have run out; what
+// the response says of other serial numbers is kept.
 func (s *OCSP) Add(response []byte) error {
 	raw := slices.Clone(response)
 	r, err := ocsp.Parse(raw, "added")
@@ -84,7 +85,7 @@ func (s *OCSP) Add(response []byte) error {
 		return ocspError("added", err)
 	}
 	if !s.added.add(r, raw, s.now()) {
-		return &OCSPError{Source: "added", Err: ErrTooLarge, Detail: "responses about too many certificates have been added"}
+		return &OCSPError{Source: "added", Err: ErrTooLarge, Detail: "too many responses that have not been verified have been added"}
 	}
 	return nil
 }

@@ -32,13 +32,15 @@ type addedResponse struct {
 	raw      []byte
 }
 
-// add keeps a response; it is not ok if there are too many serial numbers.
+// add keeps a response; it is not ok if there are too many serial numbers, or too
+// many revocations of one.
 func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.bySerial == nil {
 		a.bySerial = map[string][]addedResponse{}
 	}
+	ok = true
 	for _, serial := range r.Serials() {
 		list := a.bySerial[serial]
 		if slices.ContainsFunc(list, func(other addedResponse) bool { return other.response.Digest() == r.Digest() }) {
@@ -50,23 +52,28 @@ func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bo
 				return !slices.ContainsFunc(list, func(r addedResponse) bool { return r.response.Revokes(serial) || r.response.Lasts(serial, now) })
 			})
 			if len(a.bySerial) == maxAddedSerials {
-				return false
+				ok = false
+				continue
 			}
 		}
 		list = append(slices.Clip(list), addedResponse{r, raw})
 		if len(list) > maxAddedResponses {
-			// Their signatures are verified only when the certificate is asked about: a
-			// caller that adds responses must not push out one that revokes, and
-			// it must not matter which came first.
+			// Their signatures are verified only when the certificate is asked about:
+			// none that claims a revocation makes room, because it may be the only one
+			// that is not forged.
 			victim := slices.IndexFunc(list, func(x addedResponse) bool {
 				return !slices.ContainsFunc(list, func(y addedResponse) bool { return y.before(x, serial) })
 			})
+			if list[victim].response.Revokes(serial) {
+				ok = false
+				continue
+			}
 			list = slices.Delete(list, victim, victim+1)
 		}
 		a.bySerial[serial] = list
 		a.generation.Add(1)
 	}
-	return true
+	return ok
 }
 
 // before reports whether x is dropped before y: what does not revoke before what

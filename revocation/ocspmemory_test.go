@@ -259,6 +259,31 @@ func TestForgedResponsesPushOutNoRevocation(t *testing.T) {
 	assert.NotEqual(t, revocation.Good, a.Status)
 }
 
+func TestForgedRevocationsPushOutNoneThatWasAdded(t *testing.T) {
+	p := newOCSPPKI(t)
+	s := &revocation.OCSP{}
+	require.NoError(t, s.Add(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), time.Hour).DER()))
+	var err error
+	for n := range 16 {
+		require.NoError(t, err)
+		m := stateAt(p, ocsp.Revoked, ocspNow.Add(time.Duration(n)*time.Second), time.Hour)
+		m.Answers[0].Reason = revocation.ReasonCertificateHold
+		m.BrokenSignature = true
+		other := m.Answers[0]
+		other.Serial = big.NewInt(int64(n + 1))
+		m.Answers = append(m.Answers, other)
+		err = s.Add(m.DER())
+	}
+	require.ErrorIs(t, err, revocation.ErrTooLarge)
+	require.ErrorAs(t, err, new(*revocation.OCSPError))
+	require.Equal(t, 17, s.State().Unverified, "what it says of other certificates is kept")
+	require.NoError(t, s.Add(stateAt(p, ocsp.Good, ocspNow, time.Hour).DER()))
+	a, err := s.Status(t.Context(), p.query())
+	require.NoError(t, err)
+	require.Equal(t, revocation.Revoked, a.Status)
+	require.Equal(t, revocation.ReasonUnspecified, a.Revocation.Reason)
+}
+
 func TestAddedResponsesThatHaveRunOutMakeRoom(t *testing.T) {
 	p := newOCSPPKI(t)
 	s := &revocation.OCSP{}
