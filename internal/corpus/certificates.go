@@ -137,7 +137,7 @@ func goodChains(s *spine) []chainCase {
 		{name: "a certificate that does not belong there is sent, too", clause: chainOfTrust, chain: []*x509.Certificate{s.subCA.cert, s.stranger.cert, s.sibling.cert}},
 		{name: "the namesake of the SubCA is sent in its place", clause: chainOfTrust, chain: []*x509.Certificate{s.namesakeSubCA.cert}},
 		{name: "two generations are pinned, the first issued", clause: chainOfTrust, pins: two},
-		{name: "two generations are pinned, the second issued", clause: chainOfTrust, pins: two, leaf: []leafOption{by(s.subCA2)}, chain: []*x509.Certificate{s.subCA2.cert}},
+		{name: "two generations are pinned, the second issued", clause: dirTeam, pins: two, leaf: []leafOption{by(s.subCA2)}, chain: []*x509.Certificate{s.subCA2.cert}},
 		{name: "at the first second of its validity", clause: notExpired, leaf: []leafOption{valid(now, now.AddDate(1, 0, 0))}},
 		{name: "at the last second of its validity", clause: notExpired, leaf: []leafOption{valid(now.AddDate(-1, 0, 0), now)}},
 		{name: "an unknown extension that is not critical", clause: usageOfKeys, leaf: []leafOption{extension(false, []byte{5, 0}, 1, 2, 840, 113533, 7, 65, 0)}},
