@@ -50,6 +50,10 @@ type CRLs struct {
 	// hour.
 	Refresh time.Duration
 
+	// KeepDER keeps the octets of each list in memory, for Lists. With a Cache they
+	// are there in any case.
+	KeepDER bool
+
 	MaxBytes int64        // per CRL; zero: 64 MiB
 	Logger   *slog.Logger // nil: none
 
@@ -86,8 +90,8 @@ const (
 // error of the kind ErrTooLarge, and those behind it are not added.
 func (s *CRLs) Add(crls []byte) error {
 	s.setUp()
-	if s.Cache != nil {
-		crls = slices.Clone(crls) // its octets go there
+	if s.keepsDER() {
+		crls = slices.Clone(crls)
 	}
 	lists, err := readCRLs(crls, "added")
 	if err != nil {
@@ -132,7 +136,7 @@ func readCRLs(data []byte, source string) (lists []parsedCRL, err error) {
 // of one of the certificates or of Issuers.
 func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, places ...known.Place) known.Change {
 	raw := l.raw
-	if s.Cache == nil {
+	if !s.keepsDER() {
 		raw = nil
 	}
 	list := known.NewList(l.list, raw, origin, places...)

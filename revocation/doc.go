@@ -126,6 +126,10 @@
 // against each other, and of each attempt that failed; [Checker.Record] of every
 // decision.
 //
+// CRLs.Lists hands out the verified lists of given CAs with their octets, for
+// proxies and other programs that read CRLs for themselves, and CRLs.Changed tells
+// when there are others.
+//
 // # What to set
 //
 //   - Let the network through to the hosts of the certificates' URLs. [HTTPFetcher]

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 )
 
@@ -51,13 +52,17 @@ func (s *CRLs) State() CRLsState {
 	var state CRLsState
 	standings, unverified := s.lists.Standings(s.now())
 	for _, l := range standings {
-		state.Lists = append(state.Lists, ListState{
-			Issuer: l.Name, Scope: l.ScopeText(), Source: l.Source(), Number: l.Number(), Delta: l.IsDelta(),
-			ThisUpdate: l.ThisUpdate(), NextUpdate: l.NextUpdate(), Entries: l.Len(), Decides: l.Decides, Superseded: l.Superseded,
-		})
+		state.Lists = append(state.Lists, listState(l))
 	}
 	state.Unverified, state.Looks = unverified, looks(&s.asker)
 	return state
+}
+
+func listState(l known.Standing) ListState {
+	return ListState{
+		Issuer: l.Name, Scope: l.ScopeText(), Source: l.Source(), Number: l.Number(), Delta: l.IsDelta(),
+		ThisUpdate: l.ThisUpdate(), NextUpdate: l.NextUpdate(), Entries: l.Len(), Decides: l.Decides, Superseded: l.Superseded,
+	}
 }
 
 // An AnswerState is one OCSP answer that is known.

@@ -3,6 +3,8 @@
 package crl
 
 import (
+	"math/big"
+	"slices"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
@@ -50,4 +52,23 @@ func (l *List) lookUp(s *Subject) (when, bool) {
 		}
 	}
 	return found, listed
+}
+
+// Beyond returns at most so many serials that the list revokes of its own issuer's
+// certificates and another of the same issuer does not, in ascending order.
+func (l *List) Beyond(other *List, most int) (serials []*big.Int) {
+	if l.entries == nil {
+		return nil
+	}
+	l.entries.each(func(serial []byte, group uint32, w when) bool {
+		if own, ok := l.groups[l.issuer]; w.reason() == der.ReasonRemoveFromCRL || l.scope.indirect && (!ok || own != group) {
+			return true
+		}
+		if v, listed := other.lookUp(&Subject{Issuer: l.issuer, serial: serial}); !listed || v.reason() == der.ReasonRemoveFromCRL {
+			serials = append(serials, der.Integer(serial))
+		}
+		return len(serials) < most
+	})
+	slices.SortFunc(serials, (*big.Int).Cmp)
+	return serials
 }

@@ -176,3 +176,30 @@ func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bo
 	}
 	return found, listed
 }
+
+// each tells every entry, until it is told not to go on. The serial must be neither
+// changed nor kept.
+func (x *index) each(tell func(serial []byte, group uint32, w when) (more bool)) {
+	for _, t := range x.tables {
+		if t == nil {
+			continue
+		}
+		for i := range t.parts {
+			p := &t.parts[i]
+			if len(p.rows) == 0 {
+				continue
+			}
+			p.once.Do(func() { p.order(x, t) })
+			for row := p.rows; len(row) >= t.width; row = row[t.width:] {
+				n := t.serial
+				var group uint32
+				if x.group != 0 {
+					group = binary.LittleEndian.Uint32(row[n:])
+				}
+				if !tell(row[:n:n], group, readWhen(row[n+x.group:])) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -92,6 +92,24 @@ func (l *List) Scoped() bool { return l.scope.present }
 // Indirect reports whether the list may speak of other issuers' certificates.
 func (l *List) Indirect() bool { return l.scope.indirect }
 
+// SomeReasons reports whether the list is for some reasons only.
+func (l *List) SomeReasons() bool { return l.scope.someReasons }
+
+// Only reports which kind of certificates alone the list is about, if any.
+func (l *List) Only() (users, cas, attributes bool) {
+	return l.scope.userCerts, l.scope.caCerts, l.scope.attributeCerts
+}
+
+// PointURLs returns the URIs among the names of the list's distribution point.
+func (l *List) PointURLs() (urls []string) {
+	for _, name := range l.scope.name.names(l.issuer) {
+		if name.Tag == der.TagURI {
+			urls = append(urls, name.Value)
+		}
+	}
+	return urls
+}
+
 // PointKeys returns what identifies the names of the list's distribution point,
 // as Point.Keys does; nil if it names none.
 func (l *List) PointKeys() (keys []string) {

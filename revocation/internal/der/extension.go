@@ -120,6 +120,15 @@ func OIDString(content string) string {
 	return oid.String()
 }
 
+// Integer returns the number with the given content octets of an INTEGER.
+func Integer(content []byte) *big.Int {
+	n := new(big.Int).SetBytes(content)
+	if len(content) > 0 && content[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(content))))
+	}
+	return n
+}
+
 // IntegerContent returns the content octets of n as a DER INTEGER.
 func IntegerContent(n *big.Int) []byte {
 	if n.Sign() >= 0 {

@@ -85,7 +85,7 @@ type decision struct {
 func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time) (*Decision, error) {
 	d := &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
 	d.rests.add(&s.offered, s.offered.Load())
-	s.try(slices.Concat(path, issuers), horizon)
+	s.Try(slices.Concat(path, issuers), horizon)
 	v, err := d.status(path)
 	if err != nil {
 		return nil, err

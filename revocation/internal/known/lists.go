@@ -120,6 +120,7 @@ type Lists struct {
 	unverified map[string][]*List // added, whose signer is not known yet, by the name of the issuer
 	brought    map[Place][]*List  // the same of each other origin, as its last document had them
 	offered    atomic.Uint64      // changes with these two, because any path may verify them
+	changed    chan struct{}      // closed at the next change; nil: nobody waits
 }
 
 const (
@@ -162,6 +163,7 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) C
 	if cert := signerOf(l, signers); cert != nil {
 		return s.insert(l, cert, horizon)
 	}
+	s.tell() // who waits may know its signer
 	alike := func(other *List) bool { return other.Digest() == l.Digest() && slices.Equal(other.Places, l.Places) }
 	if l.Origin != Added {
 		if s.brought == nil {
@@ -219,8 +221,8 @@ func makeRoom(waiting []*List, l *List) (left []*List, ok bool) {
 	return waiting, len(waiting) < maxUnverified
 }
 
-// try tries the lists whose signer is not known yet with further certificates.
-func (s *Lists) try(signers []*x509.Certificate, horizon time.Time) {
+// Try tries the lists whose signer is not known yet with further certificates.
+func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	insert := func(l *List) bool {
@@ -280,7 +282,28 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 		}
 		s.buckets.store(name, bounded(remember(lists, horizon)))
 	}
+	if change.New {
+		s.tell()
+	}
 	return change
+}
+
+// Changed returns a channel that is closed when a list is added that was not known.
+func (s *Lists) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+// tell ends the wait for a change. s.mu is held.
+func (s *Lists) tell() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 }
 
 // compare compares a list that is new with those that are not.
