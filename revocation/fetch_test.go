@@ -323,6 +323,8 @@ func TestFetchRefusesAddresses(t *testing.T) {
 		"224.0.0.1:80": false, "[ff02::1]:80": false, "[ff01::1]:80": false,
 		"0.0.0.0:80": false, "[::]:80": false, "[::ffff:0.0.0.0]:80": false, "255.255.255.255:80": false, "[::ffff:255.255.255.255]:80": false,
 		"[64:ff9b::7f00:1]:80": false, "[64:ff9b::a9fe:a9fe]:80": false, "[::7f00:1]:80": false, "[64:ff9b::c000:201]:80": true,
+		"[64:ff9b:1::7f00:1]:80": false, "[64:ff9b:1::a9fe:a9fe]:80": false, "[64:ff9b:1:7f00:0:100::]:80": false, "[64:ff9b:1:a9fe:a9:fe00::]:80": false,
+		"[64:ff9b:1:a9:fe:a9fe::]:80": false, "[64:ff9b:1::7f:0:100:0]:80": false, "[64:ff9b:1::c000:201]:80": true, "[64:ff9b:2::7f00:1]:80": true,
 		"localhost:80": false, "": false,
 	} {
 		t.Run(address, func(t *testing.T) {

@@ -73,10 +73,30 @@ func refuseSpecial(_, address string, _ syscall.RawConn) error {
 	}
 	ip := plainAddress(at.Addr())
 	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() ||
-		ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || translatesToLocal(ip) {
 		return fmt.Errorf("%w: the name resolves to the address %s", ErrHostNotAllowed, ip)
 	}
 	return nil
+}
+
+// localTranslation is for translators that a network runs for itself (RFC 8215).
+// How long its own prefix within this one is, only that network knows, and with it
+// where the IPv4 address stands (RFC 6052 section 2.2).
+var localTranslation = netip.MustParsePrefix("64:ff9b:1::/48")
+
+// translatesToLocal reports whether one of the IPv4 addresses that such an address
+// may stand for is the translator's own host or link.
+func translatesToLocal(ip netip.Addr) bool {
+	if !localTranslation.Contains(ip.WithZone("")) {
+		return false
+	}
+	b := ip.As16()
+	for _, v4 := range [][4]byte{{b[6], b[7], b[9], b[10]}, {b[7], b[9], b[10], b[11]}, {b[9], b[10], b[11], b[12]}, {b[12], b[13], b[14], b[15]}} {
+		if at := netip.AddrFrom4(v4); at.IsLoopback() || at.IsLinkLocalUnicast() {
+			return true
+		}
+	}
+	return false
 }
 
 // plainAddress returns the IPv4 address that an IPv6 one stands for, mapped (RFC

@@ -98,7 +98,36 @@ func DigestBeside(hash crypto.Hash, data []byte) func() []byte {
 func SignatureAlgorithm(der []byte) *Algorithm { return algorithms[string(der)] }
 
 // Verify returns nil if the signature of what digest is the hash of verifies
-// with the key.
+// with the key, and the key is one that cannot be forged with.
 func (a *Algorithm) Verify(key crypto.PublicKey, digest, signature []byte) error {
+	if err := sound(key); err != nil {
+		return err
+	}
 	return a.verify(key, a.Hash, digest, signature)
+}
+
+// The bounds are those of tlsconfig for a CA's keys. An issuer of indirect CRLs and
+// a delegated responder are pinned by nobody, and a single weak key of theirs would
+// undo what the CA revokes.
+const (
+	minRSABits   = 2048
+	maxRSABits   = 8192
+	minCurveBits = 256
+)
+
+func sound(key crypto.PublicKey) error {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+			return fmt.Errorf("the signer's RSA key has %d bits, not %d to %d", bits, minRSABits, maxRSABits)
+		}
+		if key.E < 3 || key.E%2 == 0 {
+			return fmt.Errorf("the signer's RSA key has the public exponent %d, which is not odd and at least 3 (RFC 8017 section 3.1)", key.E)
+		}
+	case *ecdsa.PublicKey:
+		if bits := key.Params().BitSize; bits < minCurveBits {
+			return fmt.Errorf("the signer's ECDSA key has %d bits, fewer than %d", bits, minCurveBits)
+		}
+	}
+	return nil
 }
