@@ -4,12 +4,8 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/xml"
-	"io"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -26,7 +22,7 @@ const (
 
 // xmlDeclaration is the only form of a declaration that is taken: version 1.0
 // and, if an encoding is named, UTF-8.
-var xmlDeclaration = regexp.MustCompile(`^version\s*=\s*(?:"1\.0"|'1\.0')` +
+var xmlDeclaration = regexp.MustCompile(`^\s+version\s*=\s*(?:"1\.0"|'1\.0')` +
 	`(?:\s+encoding\s*=\s*(?:"(?i:utf-8)"|'(?i:utf-8)'))?` +
 	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$`)
 
@@ -40,18 +36,15 @@ var xmlDeclaration = regexp.MustCompile(`^version\s*=\s*(?:"1\.0"|'1\.0')` +
 func readXML(body []byte, open bool, read func(cursor) error) error {
 	marked := len(body)
 	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	if bytes.Contains(body, []byte("<![")) {
+	if bytes.Contains(body, []byte("<![")) { // in a comment, too
 		return refused("has a CDATA section")
 	}
-	// The parser does not look into comments.
-	if !isXMLText(body) || hasSurrogate(body) {
+	if !isXMLText(body) {
 		return &Error{Kind: Malformed, Detail: "is not UTF-8, or has characters that XML has not"}
 	}
-	c := &xmlCursor{dec: xml.NewDecoder(bytes.NewReader(body)), base: marked - len(body), lists: open}
-	if err := c.document(read); err != nil {
-		return unwrapped(err, "is not well-formed XML")
-	}
-	return nil
+	c := &xmlCursor{scan: xmlScanner{body: body}, base: marked - len(body), lists: open}
+	c.open, c.seen = c.openRoom[:0], c.seenRoom[:0]
+	return c.document(read)
 }
 
 // isXMLText reports whether body is UTF-8 and has only the characters of the
@@ -65,100 +58,66 @@ func isXMLText(body []byte) bool {
 	return utf8.Valid(body) && !bytes.Contains(body, []byte("\uFFFE")) && !bytes.Contains(body, []byte("\uFFFF"))
 }
 
-// hasSurrogate reports whether a character reference names half a surrogate pair
-// or what is beyond Unicode, which the parser takes for U+FFFD.
-func hasSurrogate(body []byte) bool {
-	for {
-		i := bytes.Index(body, []byte("&#"))
-		if i < 0 {
-			return false
-		}
-		body = body[i+2:]
-		digits, _, _ := bytes.Cut(body[:min(len(body), 32)], []byte{';'})
-		base := 10
-		if hex, found := bytes.CutPrefix(digits, []byte{'x'}); found {
-			digits, base = hex, 16
-		}
-		n, err := strconv.ParseUint(string(digits), base, 32)
-		if err != nil || 0xD800 <= n && n <= 0xDFFF || n > utf8.MaxRune {
-			return true
-		}
-	}
-}
-
-// xmlCursor implements cursor. It reads raw tokens, since the parser's own view
-// of namespaces and nesting is more lenient than the guard's.
+// xmlCursor implements cursor.
 type xmlCursor struct {
-	dec    *xml.Decoder
-	begun  bool             // whether anything has been read
-	here   xml.StartElement // the present element
-	open   []string         // the elements that are open, outermost first
-	spaced bool             // whether the root declares FHIR's namespace
-	div    int              // the depth of the narrative's div, or 0
-	frames []xmlFrame
-	base   int  // where the document begins in the body
-	last   int  // where the last token begins in the document
-	from   int  // where the present element begins
-	lists  bool // whether elements that are on no list are ignored
-}
+	scan   xmlScanner // its last start tag is the present element's
+	open   [][]byte   // the elements that are open, outermost first
+	seen   [][]byte   // of the elements entered: children that are not to be there again
+	frames []int      // of each element entered: where its part of seen begins
+	spaced bool       // whether the root declares FHIR's namespace
+	div    int        // the depth of the narrative's div, or 0
+	base   int        // where the document begins in the body
+	last   int        // where the last token begins in the document
+	from   int        // where the present element begins
+	lists  bool       // whether elements that are on no list are ignored
 
-// xmlFrame is an element that has been entered.
-type xmlFrame struct {
-	seen []string // the elements that have been there and are not to be again
+	openRoom, seenRoom [24][]byte
 }
 
 // document reads the root, with read, and what may surround it.
 func (c *xmlCursor) document(read func(cursor) error) error {
-	start, _, err := c.token()
+	t, err := c.token()
 	if err != nil {
 		return err
 	}
-	c.here = *start // outside the root token returns nothing else
+	if t == xmlEOF {
+		return malformed("has no element")
+	}
 	if err := read(c); err != nil {
 		return err
 	}
-	if _, _, err := c.token(); err != io.EOF {
-		if err == nil {
-			err = &Error{Kind: Malformed, Detail: "has more than one root element"}
-		}
-		return err
+	if t, err = c.token(); err == nil && t != xmlEOF {
+		err = &Error{Kind: Malformed, Detail: "has more than one root element"}
 	}
-	return nil
+	return err
 }
 
-// token returns the next start or end of an element and checks all there is to
-// check about it. At the end of the document it returns io.EOF.
-func (c *xmlCursor) token() (start *xml.StartElement, end bool, err error) {
+// token moves to the next start or end of an element, or the end of the
+// document, and checks all there is to check about it.
+func (c *xmlCursor) token() (xmlToken, error) {
 	for {
-		first := !c.begun
-		c.begun = true
-		c.last = int(c.dec.InputOffset())
-		t, err := c.dec.RawToken()
+		c.last = c.scan.at
+		t, err := c.scan.next()
 		if err != nil {
-			if err == io.EOF && len(c.open) > 0 {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, false, err
+			return 0, err
 		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			return &t, false, c.push(&t)
-		case xml.EndElement:
-			return nil, true, c.pop(t)
-		case xml.CharData:
-			if c.div == 0 && len(bytes.Trim(t, " \t\r\n")) > 0 {
+		switch t {
+		case xmlStart:
+			return t, c.push()
+		case xmlEnd:
+			return t, c.pop()
+		case xmlText:
+			if c.div == 0 && len(bytes.Trim(c.scan.text, " \t\r\n")) > 0 {
 				if len(c.open) == 0 {
-					return nil, false, &Error{Kind: Malformed, Detail: "has text outside its root element"}
+					return 0, &Error{Kind: Malformed, Detail: "has text outside its root element"}
 				}
-				return nil, false, refusedElement(c.innermost(), "has text outside a value")
+				return 0, refusedElement(c.innermost(), "has text outside a value")
 			}
-		case xml.ProcInst:
-			// The first token of the document begins at its first byte.
-			if !first || t.Target != "xml" || !xmlDeclaration.Match(t.Inst) {
-				return nil, false, refused("has a processing instruction, or an XML declaration other than of version 1.0 and UTF-8")
+		case xmlEOF:
+			if len(c.open) > 0 {
+				err = malformed("ends within an element")
 			}
-		case xml.Directive:
-			return nil, false, refused("has a document type")
+			return t, err
 		}
 	}
 }
@@ -167,31 +126,28 @@ func (c *xmlCursor) innermost() string {
 	if len(c.open) == 0 {
 		return ""
 	}
-	return cut(c.open[len(c.open)-1])
+	return cut(string(c.open[len(c.open)-1]))
 }
 
 // push checks a start tag and opens the element.
-func (c *xmlCursor) push(t *xml.StartElement) error {
-	name := t.Name.Local
-	if t.Name.Space != "" || strings.Contains(name, ":") {
-		return refusedElement(cut(name), "has a prefix")
+func (c *xmlCursor) push() error {
+	name := c.scan.name
+	if i := bytes.IndexByte(name, ':'); i >= 0 {
+		return refusedElement(cut(string(name[i+1:])), "has a prefix")
 	}
-	if len(t.Attr) > maxAttributes {
-		return refusedElement(cut(name), "has too many attributes")
-	}
-	for i, a := range t.Attr {
+	for i, a := range c.scan.attrs {
 		// XHTML's xml:lang is the only one: nothing can give another meaning to its prefix.
-		language := a.Name == xml.Name{Space: "xml", Local: "lang"} && (c.div != 0 || name == "div")
-		if a.Name.Space != "" && !language || strings.Contains(a.Name.Local, ":") {
-			return refusedElement(cut(name), "has an attribute with a prefix")
+		language := string(a.name) == "xml:lang" && (c.div != 0 || string(name) == "div")
+		if !language && bytes.IndexByte(a.name, ':') >= 0 {
+			return refusedElement(cut(string(name)), "has an attribute with a prefix")
 		}
-		for _, other := range t.Attr[:i] {
-			if other.Name == a.Name {
-				return refusedElement(cut(name), "has an attribute twice")
+		for _, other := range c.scan.attrs[:i] {
+			if bytes.Equal(other.name, a.name) {
+				return refusedElement(cut(string(name)), "has an attribute twice")
 			}
 		}
-		if a.Name.Local == "xmlns" {
-			if err := c.namespace(name, a.Value); err != nil {
+		if string(a.name) == "xmlns" {
+			if err := c.namespace(name, unescaped(a.raw)); err != nil {
 				return err
 			}
 		}
@@ -204,22 +160,23 @@ func (c *xmlCursor) push(t *xml.StartElement) error {
 
 // namespace checks a declaration: FHIR's on the root, again but needlessly on
 // what it encloses, and XHTML's on the narrative.
-func (c *xmlCursor) namespace(name, value string) error {
+func (c *xmlCursor) namespace(name []byte, value string) error {
 	switch {
 	case value == fhirNamespace && c.div == 0 && (c.spaced || len(c.open) == 0):
 		c.spaced = true
 		return nil
-	case value == xhtmlNamespace && c.div == 0 && name == "div" && c.innermost() == "text":
+	case value == xhtmlNamespace && c.div == 0 && string(name) == "div" && c.innermost() == "text":
 		c.div = len(c.open) + 1
 		return nil
 	default:
-		return refusedElement(cut(name), "is in another namespace than FHIR's")
+		return refusedElement(cut(string(name)), "is in another namespace than FHIR's")
 	}
 }
 
-func (c *xmlCursor) pop(t xml.EndElement) error {
-	if len(c.open) == 0 || t.Name.Space != "" || t.Name.Local != c.open[len(c.open)-1] {
-		return &Error{Kind: Malformed, Element: cut(t.Name.Local), Detail: "ends but has not begun"}
+func (c *xmlCursor) pop() error {
+	name := c.scan.name
+	if len(c.open) == 0 || !bytes.Equal(name, c.open[len(c.open)-1]) {
+		return &Error{Kind: Malformed, Element: cut(string(name)), Detail: "ends but has not begun"}
 	}
 	if c.div == len(c.open) {
 		c.div = 0
@@ -229,13 +186,13 @@ func (c *xmlCursor) pop(t xml.EndElement) error {
 }
 
 func (c *xmlCursor) resource(name string) error {
-	if c.here.Name.Local != name {
-		return refusedElement(cut(c.here.Name.Local), "is not "+name)
+	if got := string(c.scan.name); got != name {
+		return refusedElement(cut(got), "is not "+name)
 	}
 	if err := c.bare(""); err != nil {
 		return err
 	}
-	c.frames = append(c.frames, xmlFrame{})
+	c.frames = append(c.frames, len(c.seen))
 	return nil
 }
 
@@ -243,46 +200,48 @@ func (c *xmlCursor) enter() error {
 	if err := c.bare("id"); err != nil {
 		return err
 	}
-	c.frames = append(c.frames, xmlFrame{})
+	c.frames = append(c.frames, len(c.seen))
 	return nil
 }
 
 // bare checks that the present element has no attribute but its namespace and
 // the one allowed, if any: one with children has no value.
 func (c *xmlCursor) bare(allowed string) error {
-	for _, a := range c.here.Attr {
-		if a.Name.Local != "xmlns" && a.Name.Local != allowed {
-			return refused("has the attribute " + cut(a.Name.Local))
+	for _, a := range c.scan.attrs {
+		if name := string(a.name); name != "xmlns" && name != allowed {
+			return refused("has the attribute " + cut(name))
 		}
 	}
 	return nil
 }
 
 func (c *xmlCursor) next(l level) (field, error) {
-	top := &c.frames[len(c.frames)-1]
+	seen := c.frames[len(c.frames)-1]
 	for {
-		start, end, err := c.token()
+		t, err := c.token()
 		if err != nil {
 			return fieldDone, err
 		}
-		if end {
-			c.frames = c.frames[:len(c.frames)-1]
+		if t == xmlEnd {
+			c.seen, c.frames = c.seen[:seen], c.frames[:len(c.frames)-1]
 			return fieldDone, nil
 		}
-		c.here, c.from = *start, c.last
-		name := start.Name.Local
-		e, known := l[name]
+		c.from = c.last
+		name := c.scan.name
+		e, known := l[string(name)]
 		if !known && c.lists {
-			e, known = l.open(name)
+			e, known = l.open(string(name))
 		}
 		if !known {
-			return fieldDone, refusedElement(cut(name), "is not one that is accepted here")
+			return fieldDone, refusedElement(cut(string(name)), "is not one that is accepted here")
 		}
 		if !e.many {
-			if slices.Contains(top.seen, name) {
-				return fieldDone, refusedElement(name, "is there twice")
+			for _, before := range c.seen[seen:] {
+				if bytes.Equal(before, name) {
+					return fieldDone, refusedElement(string(name), "is there twice")
+				}
 			}
-			top.seen = append(top.seen, name)
+			c.seen = append(c.seen, name)
 		}
 		if e.field != fieldIgnored {
 			return e.field, nil
@@ -297,35 +256,36 @@ func (c *xmlCursor) next(l level) (field, error) {
 // organisation in the custodian, would be found by a reader that looks for one at
 // any depth, as readers of XML may. Readers of JSON go by the path.
 func (c *xmlCursor) skip() error {
-	owner := slices.Contains(c.open, "custodian")
+	owner := slices.ContainsFunc(c.open, func(name []byte) bool { return string(name) == "custodian" })
 	for depth := len(c.open); len(c.open) >= depth; {
-		start, _, err := c.token()
+		t, err := c.token()
 		if err != nil {
 			return err
 		}
-		if start == nil || c.lists {
+		if t == xmlEnd || c.lists {
 			continue
 		}
-		switch name := start.Name.Local; name {
+		switch name := c.scan.name; string(name) {
 		case "reference", "identifier", "value": // of an extension or an assigner
 			if !owner {
 				continue
 			}
 			fallthrough
 		case "custodian":
-			return refusedElement(name, "is in a place that is none of the pointer's own")
+			return refusedElement(string(name), "is in a place that is none of the pointer's own")
 		}
 	}
 	return nil
 }
 
 func (c *xmlCursor) text() (string, error) {
-	s, found := "", false
-	for _, a := range c.here.Attr {
-		switch {
-		case a.Name.Local == "value":
-			s, found = a.Value, true
-		case a.Name.Local != "id" || !c.lists:
+	var raw []byte
+	found := false
+	for _, a := range c.scan.attrs {
+		switch name := string(a.name); {
+		case name == "value":
+			raw, found = a.raw, true
+		case name != "id" || !c.lists:
 			return "", refused("has not just the attribute value")
 		}
 	}
@@ -333,18 +293,19 @@ func (c *xmlCursor) text() (string, error) {
 		return "", refused("has not just the attribute value")
 	}
 	depth := len(c.open)
-	_, end, err := c.token()
+	t, err := c.token()
 	if err != nil {
 		return "", err
 	}
-	if !end && !c.lists {
+	if t != xmlEnd && !c.lists {
 		return "", refused("has a value and children")
 	}
 	for len(c.open) >= depth { // the extensions of a primitive
-		if _, _, err := c.token(); err != nil {
+		if _, err := c.token(); err != nil {
 			return "", err
 		}
 	}
+	s := unescaped(raw)
 	return s, plain(s)
 }
 
@@ -352,6 +313,6 @@ func (c *xmlCursor) tolerate(open bool) { c.lists = open }
 
 func (c *xmlCursor) begin() int { return c.base + c.from }
 
-func (c *xmlCursor) end() int { return c.base + int(c.dec.InputOffset()) }
+func (c *xmlCursor) end() int { return c.base + c.scan.at }
 
 func (c *xmlCursor) each(f func() error) error { return f() }
