@@ -45,9 +45,9 @@ import (
 //	aborted       that the handler panicked, or tried to take over the connection
 //	request, response  the bodies, if IncludeBodies is set
 //
-// Texts have at most 256 bytes, error has 1024, bodies have IncludeBodies; what is not
-// printable is replaced. Requests that net/http itself answers with 400 or 431
-// have no record.
+// Texts have at most 256 bytes, error has 1024, bodies are cut to IncludeBodies; what
+// is not printable is replaced, and behind what was cut stands how long it was.
+// Requests that net/http itself answers with 400 or 431 have no record.
 type Audit struct {
 	// Intent wants a record, of slog.LevelInfo, before an Authorizer or a Gate lets a
 	// request pass that changes something; a request that is not so recorded is
@@ -239,8 +239,9 @@ func (t *trail) answer(record *audit.Record, in *incoming) {
 	record.Text("version", version(t.header))
 	record.Text("aborted", t.aborted)
 	if t.request != nil {
-		record.LongText("request", t.request.taken(), t.policy.bodies())
-		record.LongText("response", t.response.taken(), t.policy.bodies())
+		// What is not printable takes three times the room.
+		record.LongText("request", t.request.taken(), 3*t.policy.bodies())
+		record.LongText("response", t.response.taken(), 3*t.policy.bodies())
 	}
 }
 

@@ -7,11 +7,13 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
@@ -109,41 +111,29 @@ func (r *Record) Write(ctx context.Context, handler slog.Handler, now time.Time,
 	return handler.Handle(ctx, record)
 }
 
-// Clean returns s cut to the bound, with U+FFFD for what is not printable: line
-// breaks and controls, among others, and octets that are not UTF-8.
+// Clean returns s in at most bound bytes, with U+FFFD for what is not printable:
+// line breaks and controls, among others, and octets that are not UTF-8. Behind a
+// text that was cut stands how long it was, so that what it hides can be told from
+// another.
 func Clean(s string, bound int) string {
-	s = ascii.Cut(s, bound)
-	if ascii.Printable(s) {
+	if len(s) <= bound && ascii.Printable(s) {
 		return s
 	}
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
+	var b strings.Builder
+	b.Grow(min(len(s), bound))
+	mark := fmt.Sprintf("...(%d bytes)", len(s))
+	fits := 0 // what there is room for with the mark
+	for _, c := range s {
+		if !unicode.IsPrint(c) {
+			c = unicode.ReplacementChar
 		}
-		return unicode.ReplacementChar
-	}, s)
-}
-
-// MaskNHSNumbers replaces each NHS number in a text by asterisks: ten digits of
-// which the last is the check digit, with no digit beside them. Octets may be
-// percent-encoded, but for the digits.
-func MaskNHSNumbers(s string) string {
-	for i := 0; i+10 <= len(s); i++ {
-		if s[i] == '%' {
-			i += 2 // an encoded octet
-			continue
+		if b.Len()+utf8.RuneLen(c) > bound {
+			return b.String()[:fits] + mark
 		}
-		if !ascii.Digit(s[i]) {
-			continue
+		b.WriteRune(c)
+		if b.Len()+len(mark) <= bound {
+			fits = b.Len()
 		}
-		end := i
-		for end < len(s) && ascii.Digit(s[end]) {
-			end++
-		}
-		if end-i == 10 && spine.IsNHSNumber(s[i:end]) {
-			s = s[:i] + "**********" + s[end:]
-		}
-		i = end
 	}
-	return s
+	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 
@@ -31,6 +32,27 @@ func TestWhatAnAttackerSendsIsOneLineAndBounded(t *testing.T) {
 		assert.NotContains(t, log.String(), "\x1b")
 		assert.NotContains(t, audit.Clean(bad, 256), "\n")
 	}
+}
+
+func TestACutTextFitsAndTellsThatItWasCut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{strings.Repeat("x", 32), strings.Repeat("x", 32)},
+		{strings.Repeat("x", 33), strings.Repeat("x", 19) + "...(33 bytes)"},
+		{strings.Repeat("\n", 10), strings.Repeat("\ufffd", 10)},
+		{strings.Repeat("\n", 11), strings.Repeat("\ufffd", 6) + "...(11 bytes)"},
+		{strings.Repeat("é", 17), strings.Repeat("é", 9) + "...(34 bytes)"},
+		{"x" + strings.Repeat("é", 16), "x" + strings.Repeat("é", 9) + "...(33 bytes)"},
+		{strings.Repeat("\x80", 100), strings.Repeat("\ufffd", 6) + "...(100 bytes)"},
+		{"a\x80b\xff", "a\ufffdb\ufffd"},
+		{"", ""},
+	} {
+		got := audit.Clean(c.in, 32)
+		assert.Equal(t, c.want, got)
+		assert.LessOrEqual(t, len(got), 32)
+		assert.True(t, utf8.ValidString(got))
+	}
+	assert.NotEqual(t, audit.Clean(strings.Repeat("x", 300), 256), audit.Clean(strings.Repeat("x", 301), 256))
 }
 
 type failing struct{ slog.Handler }
@@ -59,6 +81,19 @@ func TestNHSNumbersAreMaskedWhereverTheyStand(t *testing.T) {
 		"%209434765919":              "%20**********",
 		"|9434765919%20":             "|**********%20",
 		"1-9434765919-9434765919-10": "1-**********-**********-10",
+		"/%39%34%33%34765919":        "/**********", // digits may be encoded
+		"/9%34347659%319/x":          "/**********/x",
+		"/%2539434765919":            "/**********", // twice
+		"/%252539434765919":          "/**********", // three times
+		"%9434765919":                "%**********", // of a text that is no URL
+		"%259434765919":              "%25**********",
+		"%20%2039434765919":          "%20%2039434765919", // eleven digits
+		"%2039434765919%":            "%2039434765919%",
+		"/9434765919%39":             "/**********%39", // as it stands it is one
+		"%3a9434765919%3A":           "%3a**********%3A",
+		"%":                          "%",
+		"%25%2":                      "%25%2",
+		"943476591%":                 "943476591%",
 	} {
 		assert.Equal(t, want, audit.MaskNHSNumbers(text), text)
 	}

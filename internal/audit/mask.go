@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+)
+
+const (
+	nhsNumberDigits = 10
+
+	// maxEncodings is how often a URL is taken to be percent-encoded: by a sender,
+	// by the Spine Secure Proxy, and by one more.
+	maxEncodings = 3
+)
+
+// MaskNHSNumbers replaces each NHS number in a text by asterisks: ten digits of
+// which the last is the check digit, with no digit beside them. The text is read as
+// it stands, and as a URL whose octets, digits among them, are percent-encoded
+// (RFC 3986 section 2.1) up to three times.
+func MaskNHSNumbers(s string) string {
+	digits := 0 // an encoded digit has two
+	for i := 0; i < len(s); i++ {
+		if ascii.Digit(s[i]) {
+			digits++
+		}
+	}
+	if digits < nhsNumberDigits {
+		return s
+	}
+	s = mask(s, 0)
+	for n := 1; n <= maxEncodings && strings.IndexByte(s, '%') >= 0; n++ {
+		s = mask(s, n)
+	}
+	return s
+}
+
+// mask replaces NHS numbers in s when it is decoded n times.
+func mask(s string, n int) string {
+	var digits [nhsNumberDigits]byte
+	for start := 0; start < len(s); {
+		end, count := start, 0
+		for end < len(s) {
+			c, length := octet(s[end:], n)
+			if !ascii.Digit(c) {
+				break
+			}
+			if count < nhsNumberDigits {
+				digits[count] = c
+			}
+			count++
+			end += length
+		}
+		if count == nhsNumberDigits && spine.IsNHSNumber(string(digits[:])) {
+			s = s[:start] + strings.Repeat("*", nhsNumberDigits) + s[end:]
+			end = start + nhsNumberDigits
+		}
+		if start = end; start < len(s) {
+			_, length := octet(s[start:], n)
+			start += length
+		}
+	}
+	return s
+}
+
+// octet returns the first octet of s when it is decoded n times, and the length of
+// what stands for it.
+func octet(s string, n int) (byte, int) {
+	if s[0] != '%' || n == 0 {
+		return s[0], 1
+	}
+	i := 1
+	for range n - 1 {
+		if !strings.HasPrefix(s[i:], "25") { // an encoded percent sign
+			break
+		}
+		i += 2
+	}
+	if i+2 <= len(s) && ascii.Hex(s[i]) && ascii.Hex(s[i+1]) {
+		return hex(s[i])<<4 | hex(s[i+1]), i + 2
+	}
+	return '%', i
+}
+
+// hex returns the value of a hexadecimal digit.
+func hex(c byte) byte {
+	if ascii.Digit(c) {
+		return c - '0'
+	}
+	return ascii.Lower(c) - 'a' + 10
+}
