@@ -80,6 +80,8 @@ func newRoute(e *Endpoint) (route, error) {
 			return bad("Path", "has a wildcard without a name")
 		case rest(s) && i < len(segments)-1:
 			return bad("Path", "has {...} before its end")
+		case wildcard(s) && slices.ContainsFunc(segments[:i], func(other string) bool { return wildcard(other) && name(other) == name(s) }):
+			return bad("Path", "has two wildcards of one name")
 		case !wildcard(s) && strings.ContainsAny(s, "{}"):
 			return bad("Path", "has a brace within a segment")
 		}

@@ -127,6 +127,8 @@ func TestEndpointsThatCannotBeServedAreFoundWhenTheGateIsBuilt(t *testing.T) {
 		"dot segments":     func(e *asid.Endpoint) { e.Path = "/a/../b" },
 		"encoded":          func(e *asid.Endpoint) { e.Path = "/a%2Fb" },
 		"no name":          func(e *asid.Endpoint) { e.Path = "/a/{}" },
+		"a name twice":     func(e *asid.Endpoint) { e.Path = "/a/{id}/b/{id}" },
+		"a name twice too": func(e *asid.Endpoint) { e.Path = "/a/{id}/{id...}" },
 		"rest first":       func(e *asid.Endpoint) { e.Path = "/{x...}/a" },
 		"half a segment":   func(e *asid.Endpoint) { e.Path = "/a{x}" },
 		"no handler":       func(e *asid.Endpoint) { e.Handler = nil },

@@ -71,8 +71,9 @@ var noStoreValue = []string{"no-store"}
 func (u *response) WriteHeader(status int) {
 	u.before()
 	u.ResponseWriter.WriteHeader(status)
-	// Informational answers come before the header proper.
-	if status >= 200 {
+	// Informational answers come before the header proper, but for 101, which ends
+	// the exchange (RFC 9110 section 15.2.2).
+	if status >= 200 || status == http.StatusSwitchingProtocols {
 		u.send(status)
 	}
 }
