@@ -113,6 +113,9 @@ var (
 	ErrNotFound      = errors.New("the ASID is unknown")
 	ErrNotAssociated = errors.New("the ASID is not associated with the interaction")
 	ErrMismatch      = errors.New("the interaction ID is not that of the request")
+
+	// ErrNoOrganization is for a [SenderRegistry] that was given no organisation.
+	ErrNoOrganization = errors.New("the token names no organisation")
 )
 
 // Causes that have a text of their own.

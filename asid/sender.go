@@ -22,8 +22,11 @@ type Sender struct {
 // context it could be forgotten without a sign.
 //
 // LookupSender returns the system of s.ASID if the directory has it as one of
-// s.Organization's that is assured for s.Interaction. Its errors are those of
-// Lookup.
+// s.Organization's that is assured for s.Interaction; a registry that can be asked
+// by ASID alone may leave these two to be compared with what it returns. Its errors
+// are those of Lookup, and one that wraps [ErrNoOrganization] where the question
+// cannot be asked because s.Organization is zero: the fault is then the token's,
+// and the request is refused with 400.
 type SenderRegistry interface {
 	Registry
 	LookupSender(ctx context.Context, s Sender) (*System, error)
@@ -42,6 +45,9 @@ func lookup(ctx context.Context, registry Registry, c *Access) (*System, error) 
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, &RequestError{Rule: RuleASID, ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
+	case errors.Is(err, ErrNoOrganization) && c.Organization.IsZero():
+		return nil, &RequestError{Rule: RuleToken, ASID: c.From, Interaction: c.Observed, Claim: "requesting_organization",
+			Detail: "names no ODS code, without which the sender cannot be looked up", Err: ErrNoOrganization}
 	case err != nil:
 		return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
 	case sys == nil || sys.ASID != c.From:

@@ -156,7 +156,7 @@ func (f *FHIR) LookupSender(ctx context.Context, s asid.Sender) (*asid.System, e
 		return nil, asid.ErrNotFound
 	}
 	if s.Organization.IsZero() {
-		return nil, &Error{Subject: "ASID " + s.ASID.String(), Detail: "no organisation is named", Err: ErrInput}
+		return nil, &Error{Subject: "ASID " + s.ASID.String(), Detail: "no organisation is named", Err: fmt.Errorf("%w: %w", ErrInput, asid.ErrNoOrganization)}
 	}
 	if err := checkInteraction(s.Interaction); err != nil {
 		return nil, err

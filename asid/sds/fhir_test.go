@@ -105,7 +105,9 @@ func TestFHIRConfirmsTheClaimedOrganisation(t *testing.T) {
 		assertCannotTell(t, err)
 		assert.ErrorIs(t, err, sds.ErrInput, name)
 	}
-	_, err := registry.Lookup(t.Context(), rr8ID)
+	_, err := registry.LookupSender(t.Context(), asid.Sender{ASID: rr8ID, Interaction: asid.DocumentReferenceCreate})
+	assert.ErrorIs(t, err, asid.ErrNoOrganization)
+	_, err = registry.Lookup(t.Context(), rr8ID)
 	assert.ErrorIs(t, err, sds.ErrInput)
 }
 
