@@ -234,6 +234,52 @@ func TestAPanicOfARegistryIsRecordedAsARefusal(t *testing.T) {
 	assert.Equal(t, "request refused", record["msg"])
 }
 
+func TestTheRecordHasTheStatusThatWasSent(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+	for want, statuses := range map[float64][]int{
+		200: nil, 101: {101}, 204: {204}, 404: {103, 404}, 500: {500, 200}, 201: {100, 102, 201},
+	} {
+		serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for _, status := range statuses {
+				w.WriteHeader(status)
+			}
+		})), retrieval())
+		assert.Equal(t, want, log.one(t)["status"], statuses)
+	}
+}
+
+// The client may have gone when the record is written, and its request's context
+// with it.
+func TestARecordIsWrittenWhateverBecameOfTheRequest(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	var states []error
+	var values []any
+	logger := slog.New(handlerFunc(func(ctx context.Context, _ slog.Record) error {
+		states, values = append(states, ctx.Err()), append(values, ctx.Value(key{}))
+		return nil
+	}))
+	parent := context.WithValue(t.Context(), key{}, "the request's")
+	ctx, cancel := context.WithCancel(parent)
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: logger}
+	serve(gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() })), retrieval().WithContext(ctx))
+
+	ctx, cancel = context.WithCancel(parent)
+	var sent *http.Request
+	transport := through(&sent)
+	transport.Logger = logger
+	transport.Base = roundTripper(func(*http.Request) (*http.Response, error) {
+		cancel()
+		return nil, context.Canceled
+	})
+	_, err := transport.RoundTrip(newRequest(t, http.MethodGet, "https://p1.nhs.uk/records/1").WithContext(ctx))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, []error{nil, nil}, states)
+	assert.Equal(t, []any{"the request's", "the request's"}, values, "a handler finds its trace in it")
+}
+
 // A handlerFunc is a slog.Handler of one function.
 type handlerFunc func(context.Context, slog.Record) error
 
@@ -280,9 +326,12 @@ func TestAChangeMayBeMadeToWaitForItsRecord(t *testing.T) {
 			}
 			return nil
 		}
-		start := time.Now()
-		assert.Equal(t, http.StatusServiceUnavailable, serve(handler, create()).Code)
-		assert.Equal(t, 5*time.Second, time.Since(start))
+		for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, -1: 5 * time.Second, time.Minute: time.Minute} {
+			policy.IntentTimeout = set
+			start := time.Now()
+			assert.Equal(t, http.StatusServiceUnavailable, serve(handler, create()).Code)
+			assert.Equal(t, want, time.Since(start))
+		}
 		assert.False(t, called)
 	})
 }

@@ -99,6 +99,39 @@ func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
 	}
 }
 
+func TestRepetitionsAndPausesAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		retry    asid.Retry
+		answers  []any
+		attempts int
+		paused   time.Duration // at most; with Retry-After exactly
+	}{
+		"once":                      {asid.Retry{Retries: 1}, []any{503, 503}, 2, 500 * time.Millisecond},
+		"never":                     {asid.Retry{Retries: -1}, []any{503}, 1, 0},
+		"more than are allowed":     {asid.Retry{Retries: 10}, []any{503, 503, 503, 503}, 4, 3500 * time.Millisecond},
+		"a longest pause":           {asid.Retry{MaxWait: 600 * time.Millisecond}, []any{503, 503, 503, 200}, 4, 1700 * time.Millisecond},
+		"asked for as long":         {asid.Retry{MaxWait: 2 * time.Second}, []any{[2]any{503, "2"}, 200}, 2, 2 * time.Second},
+		"asked for longer than so":  {asid.Retry{MaxWait: 2 * time.Second}, []any{[2]any{503, "3"}}, 1, 0},
+		"asked for a minute, taken": {asid.Retry{MaxWait: time.Hour}, []any{[2]any{429, "60"}, 200}, 2, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				base := &answers{list: c.answers}
+				c.retry.Base = base
+				start := time.Now()
+				_, err := c.retry.RoundTrip(newRequest(t, http.MethodGet, "https://nrl.test/x"))
+				require.NoError(t, err)
+				assert.Len(t, base.sent, c.attempts)
+				took := time.Since(start)
+				assert.LessOrEqual(t, took, c.paused)
+				assert.GreaterOrEqual(t, took, c.paused/2)
+			})
+		})
+	}
+}
+
 func TestAPauseThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	stopped := errors.New("the program stops")

@@ -113,6 +113,46 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 	}
 }
 
+// A reader such as encoding/json takes a name in any letter case, and by Unicode's
+// folding: U+017F for s, U+212A for k.
+func TestAMisspeltClaimIsRefused(t *testing.T) {
+	t.Parallel()
+	refused := func(payload, claim string) {
+		t.Helper()
+		_, err := asid.ParseToken(jwt(unsigned, payload))
+		var refused *asid.RequestError
+		require.ErrorAs(t, err, &refused, payload)
+		assert.Equal(t, claim, refused.Claim, payload)
+	}
+	for _, claim := range []string{
+		"iss", "sub", "aud", "iat", "exp", "nbf", "act", "reason_for_request", "scope", "requested_scope",
+		"requesting_system", "requesting_organization", "requesting_organisation", "requesting_user",
+		"requesting_patient", "requesting_practitioner", "requesting_device",
+	} {
+		for _, name := range []string{
+			strings.ToUpper(claim), strings.ToUpper(claim[:1]) + claim[1:], claim[:len(claim)-1] + strings.ToUpper(claim[len(claim)-1:]),
+			strings.Replace(claim, "s", "\u017f", 1),
+		} {
+			if name != claim {
+				refused(`{"`+name+`":"x"}`, claim)
+			}
+		}
+		if claim != "act" && claim != "scope" { // requested_scope ends in it
+			_, err := asid.ParseToken(jwt(unsigned, `{"x`+claim+`":"x","`+claim+`x":1,"`+claim[1:]+`":[]}`))
+			assert.NoError(t, err, "other claims than %s are ignored", claim)
+		}
+	}
+	for _, name := range []string{"SUB", "Sub", "\u017fub"} {
+		refused(`{"act":{"`+name+`":"x"}}`, "act")
+	}
+	for _, header := range []string{`{"Alg":"none","alg":"none"}`, `{"alg":"none","aLg":"none"}`, `{"alg":"none","Crit":[]}`, `{"alg":"none","crit":["x"]}`} {
+		_, err := asid.ParseToken(jwt(header, `{}`))
+		assert.Error(t, err, header)
+	}
+	_, err := asid.ParseToken(jwt(`{"alg":"none","kid":"1","x5c":[]}`, `{}`))
+	assert.NoError(t, err)
+}
+
 func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
 	t.Parallel()
 	claims := map[string]string{
