@@ -71,14 +71,20 @@ func (e *PeerError) Error() string {
 	return "peer refused by rule " + e.Rule.String() + ": " + e.why()
 }
 
+// why is bounded: crypto/x509's errors repeat names of the certificate's.
 func (e *PeerError) why() string {
-	switch {
-	case e.Err == nil:
-		return e.Detail
-	case e.Detail == "":
-		return e.Err.Error()
+	const most = 1000
+	text := e.Detail
+	if e.Err != nil {
+		if text != "" {
+			text += ": "
+		}
+		text += e.Err.Error()
 	}
-	return e.Detail + ": " + e.Err.Error()
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return text
 }
 
 // Unwrap returns the cause.

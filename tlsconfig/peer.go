@@ -52,18 +52,46 @@ func (e *Endpoint) peer(r *http.Request) (leaf *x509.Certificate, refusal *PeerE
 		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "the client presented no certificate"}
 	}
 	leaf = r.TLS.PeerCertificates[0]
-	pins := e.Verifier.Pins.snapshot()
-	if pins == nil {
-		return nil, &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
-	}
-	if err := e.Verifier.verifyAgain(pins.within(e.timeout()), leaf); err != nil {
-		refusal, ok := errors.AsType[*PeerError](err)
-		if !ok {
-			refusal = &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
-		}
+	if refusal := e.again(leaf); refusal != nil {
 		return nil, refusal
 	}
 	return leaf, nil
+}
+
+// again judges the leaf of a client anew.
+func (e *Endpoint) again(leaf *x509.Certificate) *PeerError {
+	pins := e.Verifier.Pins.snapshot()
+	if pins == nil {
+		return &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
+	}
+	err := e.Verifier.verifyAgain(pins.within(e.timeout()), leaf)
+	if err == nil {
+		return nil
+	}
+	refusal, ok := errors.AsType[*PeerError](err)
+	if !ok {
+		refusal = &PeerError{Rule: RuleRevocation, Cert: leaf, Err: err}
+	}
+	return refusal
+}
+
+// VerifyLeaf is what Peer does with the client's leaf, for a server that knows the
+// leaf otherwise than by its own connection, as package tlsconfig/front does. It is
+// cheap for a *x509.Certificate that was accepted before. The error is a
+// *[PeerError], and is not logged.
+func (e *Endpoint) VerifyLeaf(leaf *x509.Certificate) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(leaf, p)
+		}
+	}()
+	if leaf == nil {
+		return &PeerError{Rule: RuleNoCertificate, Detail: "there is no certificate to verify"}
+	}
+	if refusal := e.again(leaf); refusal != nil {
+		return refusal
+	}
+	return nil
 }
 
 // A RequestPeerError says why [Endpoint.Peer] refused the peer of a request.

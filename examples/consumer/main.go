@@ -5,7 +5,7 @@
 //
 //	consumer -url URL [-ssp URL] -cert FILE -key FILE -roots FILE -subcas FILE [-fqdn NAME] [-crl FILE]... [-fetch]
 //	    [-engine native|openssl] [-suite NAME] -from ASID -to ASID|-sds URL [-owner ODS] [-interaction URN] -ods ODS [-user SDSROLEPROFILEID]
-//	    [-cache DIR] [-audit FILE]
+//	    [-cache DIR] [-audit FILE] [-sds-canary ODS,URN] [-sds-key FILE] [-sds-ca FILE]
 //
 //	consumer -nrl URL -patient NHSNUMBER [-nrl-asid ASID] [-retrieve N|all] ...
 //
@@ -15,6 +15,7 @@
 //
 // With -sds the directory's FHIR service finds the provider's ASID, by the
 // organisation that holds the record: -owner, or the first part of the URL's path.
+// -sds-canary names one that it is known to have, -sds-key the file of the API key.
 //
 // It prints the status, suite, protocol and the peer's FQDN on stderr and the
 // record on stdout. The exit status is 0 only if the answer is a 2xx.

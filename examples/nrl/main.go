@@ -5,7 +5,7 @@
 //
 //	nrl -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -registry FILE|-sds URL [-crl FILE]... [-fetch] [-asid ID]
 //	    [-cache DIR] [-max-skew DURATION]
-//	    [-behind PROGRAM -trust ADDR -secret FILE]
+//	    [-behind PROGRAM -trust ADDR -secret FILE|-insecure-no-secret]
 //
 // The registry (JSON or YAML) says which systems there are, what they may do and
 // by which names their certificates are known; it is read again when it changes.
@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
 	var sds directory.Flags
 	sds.Register(flags)
+	sds.RegisterBindings(flags)
 	var behind endpoint.Behind
 	behind.Register(flags)
 	self := flags.String("asid", "999999999999", "this server's own ASID, which toASID must name")

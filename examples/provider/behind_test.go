@@ -123,6 +123,10 @@ func TestBehindNeedsToKnowTheProxy(t *testing.T) {
 	for name, more := range map[string][]string{
 		"nothing":            {"-behind", "nginx"},
 		"no secret":          {"-behind", "nginx", "-trust", "127.0.0.1"},
+		"AWS, no secret":     {"-behind", "aws", "-trust", "10.0.0.0/8"},
+		"a secret and none":  {"-behind", "aws", "-trust", "10.0.0.0/8", "-secret", files.Roots, "-insecure-no-secret"},
+		"an empty secret":    {"-behind", "aws", "-trust", "10.0.0.0/8", "-secret", os.DevNull},
+		"none, from nowhere": {"-behind", "aws", "-insecure-no-secret"},
 		"stunnel":            {"-behind", "stunnel", "-trust", "127.0.0.1", "-secret", files.Roots},
 		"no address":         {"-behind", "nginx", "-trust", "proxy", "-secret", files.Roots},
 		"no file of secrets": {"-behind", "nginx", "-trust", "127.0.0.1", "-secret", "/none"},

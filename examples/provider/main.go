@@ -4,7 +4,7 @@
 //
 //	provider -listen ADDR -cert FILE -key FILE -roots FILE -subcas FILE -fqdn NAME[,NAME] -asid ID
 //	    [-engine native|openssl] [-crl FILE]... [-fetch] [-records DIR] [-cache DIR] [-max-skew DURATION]
-//	    [-behind PROGRAM -trust ADDR -secret FILE]
+//	    [-behind PROGRAM -trust ADDR -secret FILE|-insecure-no-secret]
 //
 // With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
 // -cert and -key are not wanted. ADDR of -listen may be unix:PATH.

@@ -26,7 +26,9 @@ type Error struct {
 // Error names the rule and what was found.
 func (e *Error) Error() string { return "peer refused by rule " + e.Rule + ": " + e.why() }
 
+// why is bounded: the errors of what reads certificates repeat parts of them.
 func (e *Error) why() string {
+	const most = 1200
 	text := e.Detail
 	if e.Err != nil {
 		if text != "" {
@@ -36,6 +38,9 @@ func (e *Error) why() string {
 	}
 	if e.Header != "" {
 		text = e.Header + " " + text
+	}
+	if len(text) > most {
+		text = text[:most] + "..."
 	}
 	return text
 }

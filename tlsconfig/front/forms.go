@@ -17,7 +17,10 @@ import (
 type Form string
 
 // The forms. All but AWS and AWSLeaf have the connection's protocol and suite in
-// Ssl-Protocol and Ssl-Cipher, as terminator.Render configures them.
+// Ssl-Protocol and Ssl-Cipher, as terminator.Render configures them. AWS's load
+// balancers add no header of the operator's, so no Secret either: behind them a Front
+// needs InsecureNoSecret, and a security group that lets nothing but the balancer
+// connect is then all that keeps others from being any client.
 const (
 	Nginx   Form = "nginx"   // Ssl-Client-Cert: PEM, percent-encoded ($ssl_client_escaped_cert)
 	Apache  Form = "apache"  // Ssl-Client-Cert: PEM, percent-encoded (escape:)

@@ -15,6 +15,11 @@ var prefixes = [...]string{"ssl-", "x-ssl-", "client-cert", "x-client-cert", "x-
 // certificateHeader reports whether a header is one of them, in any spelling: some
 // readers take an underscore for a dash.
 func certificateHeader(name string) bool {
+	switch name[:min(len(name), 1)] {
+	case "S", "s", "X", "x", "C", "c":
+	default:
+		return false
+	}
 	for _, prefix := range prefixes {
 		if len(name) >= len(prefix) && sameName(name[:len(prefix)], prefix) {
 			return true
@@ -39,18 +44,12 @@ func sameName(a, b string) bool {
 	return true
 }
 
-// stripped returns the headers without those of certificates, in a map of its own
-// if there are any. What is left shares its values with h.
-func stripped(h http.Header) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range h {
-		if certificateHeader(name) {
-			continue
+// strip takes the headers of certificates out of h, and what announces trailers, of
+// which nothing goes on.
+func strip(h http.Header) {
+	for name := range h {
+		if certificateHeader(name) || strings.EqualFold(name, "Trailer") {
+			delete(h, name)
 		}
-		if strings.EqualFold(name, "Trailer") {
-			continue // of trailers nothing goes on
-		}
-		out[name] = values
 	}
-	return out
 }

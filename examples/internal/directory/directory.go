@@ -39,6 +39,10 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.canary, "sds-canary", "", "what the directory is known to have: an `ASID`, or ODS,URN for its FHIR service")
 	fs.StringVar(&f.key, "sds-key", "", "`FILE` with the API key of the FHIR service")
 	fs.StringVar(&f.ca, "sds-ca", "", "PEM `FILE` of the CAs of the FHIR service's certificate; default: the system's")
+}
+
+// RegisterBindings adds the flag of those whom the directory binds to certificates.
+func (f *Flags) RegisterBindings(fs *flag.FlagSet) {
 	fs.StringVar(&f.bindings, "bindings", "", "`FILE` of certificates that are bound to ASIDs beside the directory, .json")
 }
 

@@ -16,13 +16,17 @@ import (
 )
 
 // Behind are the flags of a server behind a proxy that ends TLS.
-type Behind struct{ program, trust, secret string }
+type Behind struct {
+	program, trust, secret string
+	insecureNoSecret       bool
+}
 
 // Register adds the flags to fs.
 func (b *Behind) Register(fs *flag.FlagSet) {
 	fs.StringVar(&b.program, "behind", "", "the `PROGRAM` that ends TLS: nginx, haproxy, apache, envoy, rfc9440, aws or awsleaf; -cert and -key are then its")
 	fs.StringVar(&b.trust, "trust", "", "`ADDR` or network that it connects from; not needed where -listen is unix:PATH")
 	fs.StringVar(&b.secret, "secret", "", "`FILE` of the secret by which it is known; not needed where -listen is unix:PATH")
+	fs.BoolVar(&b.insecureNoSecret, "insecure-no-secret", false, "trust whatever connects from -trust: for load balancers that can send no secret, such as AWS's, and a network that lets nothing else connect")
 }
 
 // Used reports whether a proxy ends TLS.
@@ -34,8 +38,11 @@ func (b *Behind) Front(v tlsconfig.Verifier, listen string, logger *slog.Logger)
 	if strings.HasPrefix(listen, unixPrefix) {
 		return f, f.Validate()
 	}
-	if b.trust == "" || b.secret == "" {
-		return nil, errors.New("-behind needs -trust and -secret, unless -listen is unix:PATH")
+	switch {
+	case b.trust == "" || b.secret == "" && !b.insecureNoSecret:
+		return nil, errors.New("-behind needs -trust and -secret, unless -listen is unix:PATH; a proxy that can send no secret needs -insecure-no-secret")
+	case b.secret != "" && b.insecureNoSecret:
+		return nil, errors.New("-secret and -insecure-no-secret are not for both at once")
 	}
 	network, err := netip.ParsePrefix(b.trust)
 	if err != nil {
@@ -45,11 +52,16 @@ func (b *Behind) Front(v tlsconfig.Verifier, listen string, logger *slog.Logger)
 		}
 		network = netip.PrefixFrom(addr, addr.BitLen())
 	}
-	secret, err := os.ReadFile(b.secret)
-	if err != nil {
-		return nil, fmt.Errorf("-secret: %w", err)
+	f.Proxies, f.InsecureNoSecret = []netip.Prefix{network}, b.insecureNoSecret
+	if b.secret != "" {
+		secret, err := os.ReadFile(b.secret)
+		if err != nil {
+			return nil, fmt.Errorf("-secret: %w", err)
+		}
+		if f.Secret = strings.TrimSpace(string(secret)); f.Secret == "" {
+			return nil, fmt.Errorf("-secret: %s is empty", b.secret)
+		}
 	}
-	f.Proxies, f.Secret = []netip.Prefix{network}, strings.TrimSpace(string(secret))
 	return f, f.Validate()
 }
 
