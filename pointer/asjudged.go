@@ -4,7 +4,7 @@ package pointer
 
 import (
 	"bytes"
-	"io"
+	"context"
 	"net/http"
 	"net/url"
 
@@ -15,7 +15,7 @@ import (
 // asJudged returns r as it may go on: it names the judged pointer and nothing
 // that a store could find another one by.
 func (g *Guard) asJudged(r *http.Request, in *reading, d *Decision) (*http.Request, error) {
-	judged := *r
+	judged := r.WithContext(context.WithValue(r.Context(), decisionKey{}, d))
 	body := in.body
 	switch d.Change.Action {
 	case Create, Supersede:
@@ -24,7 +24,7 @@ func (g *Guard) asJudged(r *http.Request, in *reading, d *Decision) (*http.Reque
 			replaces = d.Stored.ID
 		}
 		var err error
-		if body, err = g.reader().Unassigned(in.contentType, in.body, in.resource, replaces); err != nil {
+		if body, err = g.reader().Unassigned(in.contentType, in.body, &in.resource, replaces); err != nil {
 			return nil, bodyError(d.Change.Action, err)
 		}
 	case Update, Delete:
@@ -32,12 +32,20 @@ func (g *Guard) asJudged(r *http.Request, in *reading, d *Decision) (*http.Reque
 		judged.RequestURI = judged.URL.RequestURI()
 	}
 	judged.Header = in.header(r.Header, d, !bytes.Equal(body, in.body))
-	judged.Body = io.NopCloser(bytes.NewReader(body))
+	b := new(memory)
+	b.Reset(body)
+	judged.Body = b
 	judged.ContentLength = int64(len(body))
 	judged.TransferEncoding, judged.Trailer = nil, nil
 	judged.Form, judged.PostForm, judged.MultipartForm = nil, nil, nil
-	return &judged, nil
+	return judged, nil
 }
+
+// memory is a body that has been read.
+type memory struct{ bytes.Reader }
+
+// Close implements [io.Closer].
+func (*memory) Close() error { return nil }
 
 // url is that of one pointer on the server that was called.
 func (in *reading) url(id string) *url.URL {

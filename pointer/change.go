@@ -69,13 +69,19 @@ type Decision struct {
 	Change Change
 	Stored *Pointer // of Supersede, Update and Delete
 
-	again func(context.Context) (*Decision, error)
+	guard  *Guard
+	caller *asid.Caller
 }
 
 // Again judges the same change anew, against what the store has now. A handler
 // calls it when its store answers that the pointer has changed since it was
 // judged, and then makes the new decision's change.
-func (d *Decision) Again(ctx context.Context) (*Decision, error) { return d.again(ctx) }
+func (d *Decision) Again(ctx context.Context) (*Decision, error) {
+	if d.guard == nil {
+		return nil, &asid.ConfigError{Field: "Decision", Detail: "is none that a Guard has made"}
+	}
+	return d.guard.Authorize(ctx, d.caller, d.Change)
+}
 
 type decisionKey struct{}
 

@@ -73,6 +73,6 @@ func (g *Guard) Authorize(ctx context.Context, caller *asid.Caller, c Change) (*
 	if err != nil {
 		return nil, err
 	}
-	d.again = func(ctx context.Context) (*Decision, error) { return g.Authorize(ctx, caller, c) }
+	d.guard, d.caller = g, caller
 	return d, nil
 }

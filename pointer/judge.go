@@ -100,7 +100,7 @@ func (g *Guard) unique(ctx context.Context, c Change) error {
 	if id.IsZero() {
 		return nil
 	}
-	if strings.ContainsAny(id.System+id.Value, searchSyntax) {
+	if strings.ContainsAny(id.System, searchSyntax) || strings.ContainsAny(id.Value, searchSyntax) {
 		return &ChangeError{Rule: RuleResource, Action: c.Action, Element: "masterIdentifier",
 			Detail: "has a character that has a meaning in a search, so that the pointer could not be found by it"}
 	}
@@ -108,10 +108,11 @@ func (g *Guard) unique(ctx context.Context, c Change) error {
 		return nil
 	}
 	q := Query{Subject: c.New.Subject, Identifier: id}
-	_, err := g.resolve(ctx, c.Action, q)
-	switch {
-	case errors.Is(err, ErrNotFound):
+	p, err := g.Resolver.Resolve(ctx, q)
+	if errors.Is(err, ErrNotFound) { // as it should be, and without a refusal of it
 		return nil
+	}
+	switch _, err = resolved(c.Action, q, p, err); {
 	case err == nil, errors.Is(err, ErrAmbiguous):
 		return &ChangeError{Rule: RuleDuplicate, Action: c.Action, Target: q, Detail: "is one that the patient has a pointer of already"}
 	default:
@@ -137,14 +138,22 @@ const anyVersion = "*"
 
 // unassigned returns p without what only the server assigns.
 func unassigned(p *Pointer) *Pointer {
+	if p.ID == "" && p.Version == "" {
+		return p
+	}
 	q := *p
 	q.ID, q.Version = "", ""
 	return &q
 }
 
-// resolve asks the Resolver and checks that its answer is what was asked for.
+// resolve asks the Resolver for the pointer that q means.
 func (g *Guard) resolve(ctx context.Context, action Action, q Query) (*Pointer, error) {
 	p, err := g.Resolver.Resolve(ctx, q)
+	return resolved(action, q, p, err)
+}
+
+// resolved checks what a Resolver answers to q.
+func resolved(action Action, q Query, p *Pointer, err error) (*Pointer, error) {
 	fail := func(rule Rule, detail string, err error) (*Pointer, error) {
 		return nil, &ChangeError{Rule: rule, Action: action, Target: q, Detail: detail, Err: err}
 	}

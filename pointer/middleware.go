@@ -3,7 +3,6 @@
 package pointer
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -67,7 +66,7 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 			fail(w, r, err)
 			return
 		}
-		next.ServeHTTP(&bound{w}, judged.WithContext(context.WithValue(r.Context(), decisionKey{}, decision)))
+		next.ServeHTTP(&bound{w}, judged)
 	})
 }
 

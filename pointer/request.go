@@ -30,7 +30,7 @@ type reading struct {
 	format      string // the parameter _format; empty if there is none
 	contentType string
 	body        []byte
-	resource    *fhir.DocumentReference // of a create or supersede
+	resource    fhir.DocumentReference // of a create or supersede
 }
 
 // read makes a Change of r, and reads its body for that.
@@ -77,10 +77,10 @@ func (g *Guard) readNew(r *http.Request, in *reading) (err error) {
 	if in.contentType, err = contentTypeOf(r); err != nil {
 		return err
 	}
-	if in.resource, err = g.reader().DocumentReference(in.contentType, in.body); err != nil {
+	if err = g.reader().Read(in.contentType, in.body, &in.resource); err != nil {
 		return bodyError(Create, err)
 	}
-	in.change.New = pointerOf(in.resource)
+	in.change.New = pointerOf(&in.resource)
 	if len(in.change.New.RelatesTo) > 0 {
 		in.change.Action = Supersede
 	}
@@ -173,27 +173,28 @@ func parameters(rawQuery string, names ...string) (params map[string]string, for
 }
 
 func contentTypeOf(r *http.Request) (string, error) {
-	values := spelled(r.Header, "Content-Type")
-	if len(values) != 1 {
+	value, n := spelled(r.Header, "Content-Type")
+	if n != 1 {
 		return "", &ChangeError{Rule: RuleMediaType, Detail: "is missing or there twice"}
 	}
-	return values[0], nil
+	return value, nil
 }
 
-// spelled returns the values of the header in every spelling that some reader
-// takes for it.
-func spelled(h http.Header, name string) (values []string) {
+// spelled returns a value of the header and how many it has, in every spelling
+// that some reader takes for it.
+func spelled(h http.Header, name string) (value string, n int) {
 	for key, list := range h {
-		if ascii.EqualHeader(key, name) {
-			values = append(values, list...)
+		if len(list) > 0 && ascii.EqualHeader(key, name) {
+			value = list[0]
+			n += len(list)
 		}
 	}
-	return values
+	return value, n
 }
 
 // body reads the whole of r's body.
 func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if len(spelled(r.Header, "Content-Encoding")) > 0 {
+	if _, n := spelled(r.Header, "Content-Encoding"); n > 0 {
 		return nil, &ChangeError{Rule: RuleMediaType, Detail: "has a Content-Encoding"}
 	}
 	most := g.MaxBytes
@@ -206,9 +207,10 @@ func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, &ChangeError{Rule: RuleBody, Detail: "is larger than the limit"}
 	}
+	if 0 < r.ContentLength && r.ContentLength <= trustedLength {
+		return bodyOf(r.Body, int(r.ContentLength))
+	}
 	var buffer bytes.Buffer
-	// Room for the end of the body, too, without growing.
-	buffer.Grow(int(min(max(r.ContentLength, 0), trustedLength)) + bytes.MinRead)
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, io.NopCloser(r.Body), most))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, &ChangeError{Rule: RuleBody, Detail: "is larger than the limit"}
@@ -217,4 +219,20 @@ func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &ChangeError{Rule: RuleBody, Detail: "could not be read", Err: err}
 	}
 	return buffer.Bytes(), nil
+}
+
+// bodyOf reads a body whose length is known. One of another length would be one
+// request to the guard and another to who goes by that.
+func bodyOf(r io.Reader, length int) ([]byte, error) {
+	body := make([]byte, length+1) // the last byte is not to be there
+	n, err := io.ReadFull(r, body)
+	switch {
+	case err == nil:
+		return nil, &ChangeError{Rule: RuleBody, Detail: "is longer than its Content-Length"}
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
+		return nil, &ChangeError{Rule: RuleBody, Detail: "could not be read", Err: err}
+	case n < length:
+		return nil, &ChangeError{Rule: RuleBody, Detail: "could not be read", Err: io.ErrUnexpectedEOF}
+	}
+	return body[:length], nil
 }
