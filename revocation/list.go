@@ -127,14 +127,26 @@ func (l *List) Covers(cert *x509.Certificate) error {
 	return nil
 }
 
-// Beyond returns the serial numbers that the list revokes and another list of the
-// same issuer does not: at most so many, in ascending order.
-func (l *List) Beyond(other *List, most int) []*big.Int { return l.list.Beyond(other.list.List, most) }
+// Beyond returns the serial numbers that the list revokes and none of the others, of
+// the same issuer, does: at most so many, in ascending order.
+func (l *List) Beyond(most int, others ...*List) []*big.Int {
+	lists := make([]*crl.List, len(others))
+	for i, other := range others {
+		lists[i] = other.list.List
+	}
+	return l.list.Beyond(most, lists...)
+}
 
 // SameScope reports whether another list has the same issuer, key and scope, so that
 // one of the two is the other's successor.
 func (l *List) SameScope(other *List) bool {
 	return l.list.Key == other.list.Key && l.list.Issuer() == other.list.Issuer() && l.list.ScopeKey() == other.list.ScopeKey()
+}
+
+// Supersedes reports whether the list takes the place of another of the same scope:
+// neither thisUpdate nor number is lower, and one is higher.
+func (l *List) Supersedes(other *List) bool {
+	return l.SameScope(other) && l.list.Supersedes(other.list.List)
 }
 
 // Digest returns what identifies the list: it differs for lists whose DER differs.

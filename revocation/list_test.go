@@ -83,9 +83,9 @@ func TestAListTellsWhatItIsAbout(t *testing.T) {
 	require.ErrorIs(t, named.Covers(p.ca.cert), revocation.ErrScope)
 	require.NoError(t, unnamed.Covers(p.leaf(t)[0]))
 
-	assert.Equal(t, []*big.Int{big.NewInt(1), big.NewInt(3)}, named.Beyond(unnamed, 10))
-	assert.Equal(t, []*big.Int{big.NewInt(5)}, unnamed.Beyond(named, 10))
-	assert.Len(t, named.Beyond(unnamed, 1), 1)
+	assert.Equal(t, []*big.Int{big.NewInt(1), big.NewInt(3)}, named.Beyond(10, unnamed))
+	assert.Equal(t, []*big.Int{big.NewInt(5)}, unnamed.Beyond(10, named))
+	assert.Len(t, named.Beyond(1, unnamed), 1)
 }
 
 func TestBeyondReadsWhateverSerialsThereAre(t *testing.T) {
@@ -99,9 +99,9 @@ func TestBeyondReadsWhateverSerialsThereAre(t *testing.T) {
 	})
 	lists := listsOf(t, all, numbered(between(p.ca.crl(1<<40), -2*time.Hour, time.Hour), 9)).Lists(p.ca.cert)
 	require.Len(t, lists, 2)
-	serials := lists[0].Beyond(&lists[1], 100)
+	serials := lists[0].Beyond(100, &lists[1])
 	if lists[0].Entries == 1 {
-		serials = lists[1].Beyond(&lists[0], 100)
+		serials = lists[1].Beyond(100, &lists[0])
 	}
 	assert.Equal(t, []string{"-200", "1", "128", long.String()}, []string{serials[0].String(), serials[1].String(), serials[2].String(), serials[3].String()})
 	assert.Len(t, serials, 4)

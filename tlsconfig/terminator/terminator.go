@@ -202,6 +202,13 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 	return subCAs, errors.Join(errs...)
 }
 
+// leafCRLs reports whether a program can look up leaves alone.
+func leafCRLs(program Program) bool { return program == Apache || program == Envoy }
+
+func errLeafCRLs(program Program) error {
+	return fmt.Errorf("%s cannot look up leaves alone in its CRLs", program)
+}
+
 func join(suites []tlsconfig.Suite, separator string, name func(tlsconfig.Suite) string) string {
 	names := make([]string, len(suites))
 	for i, s := range suites {

@@ -55,18 +55,23 @@ func (l *List) lookUp(s *Subject) (when, bool) {
 }
 
 // Beyond returns at most so many serials that the list revokes of its own issuer's
-// certificates and another of the same issuer does not, in ascending order.
-func (l *List) Beyond(other *List, most int) (serials []*big.Int) {
-	if l.entries == nil {
+// certificates and none of the others, which are of the same issuer, does.
+func (l *List) Beyond(most int, others ...*List) (serials []*big.Int) {
+	if l.entries == nil || most <= 0 {
 		return nil
 	}
 	l.entries.each(func(serial []byte, group uint32, w when) bool {
 		if own, ok := l.groups[l.issuer]; w.reason() == der.ReasonRemoveFromCRL || l.scope.indirect && (!ok || own != group) {
 			return true
 		}
-		if v, listed := other.lookUp(&Subject{Issuer: l.issuer, serial: serial}); !listed || v.reason() == der.ReasonRemoveFromCRL {
-			serials = append(serials, der.Integer(serial))
+		subject := &Subject{Issuer: l.issuer, serial: serial}
+		if slices.ContainsFunc(others, func(other *List) bool {
+			v, listed := other.lookUp(subject)
+			return listed && v.reason() != der.ReasonRemoveFromCRL
+		}) {
+			return true
 		}
+		serials = append(serials, der.Integer(serial))
 		return len(serials) < most
 	})
 	slices.SortFunc(serials, (*big.Int).Cmp)

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// A Keeper keeps the CRL file of a proxy current: the current, verified, complete
+// list of each pinned CA and scope, one of each, and nothing else. It writes the file
+// when what it must hold changes, and then tells the program. An outage leaves the
+// last good file.
+//
+// A proxy that rests on OpenSSL knows less than package revocation does: no delta
+// CRL, no indirect one, none for some reasons only, and of several lists about one
+// certificate it reads the latest alone. State says where a peer is accepted for that
+// reason whom tlsconfig/front, in the program behind, refuses. Connections and
+// requests that are under way are cut there, too.
+//
+// The fields must not change once the Keeper is used. The methods are safe for
+// concurrent use.
+type Keeper struct {
+	// CRLs is where the lists come from. It needs a Cache or KeepDER, and its Run
+	// must be going. What the file holds is added to it.
+	CRLs *revocation.CRLs
+
+	// Pins are the CAs whose lists the file holds. Replace changes them while the
+	// Keeper runs.
+	Pins *tlsconfig.Pins
+
+	// Program is one of Nginx, HAProxy, Apache, Stunnel and Envoy.
+	Program Program
+
+	// File is the absolute path of the file, as in Params.CRLs. Symbolic links are
+	// followed, so that the volumes of Kubernetes do. A file that is mounted by itself
+	// (subPath) cannot be replaced and is refused. Its mode and owner are kept; a new
+	// one has mode 0644, since a CRL is public.
+	File string
+
+	// LeafCRLs is Params.LeafCRLs: the file needs no list of the roots.
+	LeafCRLs bool
+
+	// Certificates are peers whose distribution points are collected, beside those
+	// of the pinned SubCAs and CRLs.URLs. Without them only what CRLs has been asked
+	// about is known.
+	Certificates []*x509.Certificate
+
+	// Reload tells the program that the file has changed. It is called again, less
+	// and less often, until it succeeds. Nil: the program or another unit watches the
+	// file.
+	Reload Hook
+
+	Logger *slog.Logger // nil: none
+
+	turn  sync.Mutex // held by Run and Once
+	state atomic.Pointer[KeeperState]
+
+	// Under turn.
+	lock    *fileLock  // nil: not held
+	held    heldFile   // what the file holds
+	floor   [][32]byte // of lists that the file has had, which nothing older takes the place of
+	said    map[string]Problem
+	written time.Time
+	pending tell
+}
+
+// A Hook tells a program that a file has changed. It returns an error if the program
+// does not go by it now, and when ctx ends. It is called by one goroutine at a time.
+type Hook func(ctx context.Context, file string) error
+
+const (
+	// rereadFile is how often the file is looked at, which others may have changed,
+	// and how often a file that cannot be written is tried again.
+	rereadFile = time.Minute
+
+	// settle is for how long nothing may change before the file is written, and
+	// settleAtMost how long it waits for that: lists come together.
+	settle       = time.Second
+	settleAtMost = 5 * time.Second
+)
+
+// Validate returns what is missing or cannot work.
+func (k *Keeper) Validate() error {
+	var errs []error
+	switch {
+	case k.CRLs == nil:
+		errs = append(errs, errors.New("the Keeper has no CRLs"))
+	case k.CRLs.Cache == nil && !k.CRLs.KeepDER:
+		errs = append(errs, errors.New("the Keeper's CRLs keeps no octets: it needs a Cache or KeepDER"))
+	}
+	if k.Pins == nil {
+		errs = append(errs, errors.New("the Keeper has no Pins"))
+	}
+	if !slices.Contains([]Program{Nginx, HAProxy, Apache, Stunnel, Envoy}, k.Program) {
+		errs = append(errs, fmt.Errorf("no CRL file of %q is known", string(k.Program)))
+	}
+	if !filepath.IsAbs(k.File) {
+		errs = append(errs, fmt.Errorf("the Keeper's File is an absolute path, not %q", k.File))
+	}
+	if k.LeafCRLs && !leafCRLs(k.Program) {
+		errs = append(errs, errLeafCRLs(k.Program))
+	}
+	return errors.Join(errs...)
+}
+
+// Run keeps the file current until ctx ends, and returns ctx.Err(), or what Validate
+// returns.
+func (k *Keeper) Run(ctx context.Context) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	defer k.release()
+	for ctx.Err() == nil {
+		changed := k.CRLs.Changed()
+		k.ask()
+		k.step(ctx)
+		k.wait(ctx, changed)
+	}
+	return ctx.Err()
+}
+
+// Once writes the file as soon as every distribution point has been asked, and
+// returns nil if it is complete and current and the program has been told. CRLs.Run
+// must be going. It ends with ctx.
+func (k *Keeper) Once(ctx context.Context) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	defer k.release()
+	k.ask()
+	for ctx.Err() == nil && !k.asked() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+		k.ask() // what has come may name further points
+	}
+	k.step(ctx)
+	state := k.State()
+	if state.Complete {
+		return nil
+	}
+	var errs []error
+	for _, p := range state.Problems {
+		errs = append(errs, p)
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// State returns what the file holds and what is wrong. It is the zero value until
+// Run or Once has looked for the first time.
+func (k *Keeper) State() KeeperState {
+	if s := k.state.Load(); s != nil {
+		return *s
+	}
+	return KeeperState{}
+}
+
+func (k *Keeper) now() time.Time {
+	if k.CRLs.Time != nil {
+		return k.CRLs.Time()
+	}
+	return time.Now()
+}
+
+// ask has the distribution points of the SubCAs and Certificates looked after, and
+// does not wait.
+func (k *Keeper) ask() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	roots := k.Pins.Roots()
+	for _, ca := range k.Pins.SubCAs() {
+		root := issuerOf(ca, roots)
+		if root == nil {
+			continue
+		}
+		_, _ = k.CRLs.Status(ctx, revocation.Query{Path: []*x509.Certificate{ca, root}, At: k.now()})
+		for _, cert := range k.Certificates {
+			if issuerOf(cert, []*x509.Certificate{ca}) != nil {
+				_, _ = k.CRLs.Status(ctx, revocation.Query{Path: []*x509.Certificate{cert, ca, root}, At: k.now()})
+			}
+		}
+	}
+}
+
+// asked reports whether every look has ended once.
+func (k *Keeper) asked() bool {
+	return !slices.ContainsFunc(k.CRLs.State().Looks, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
+}
+
+// issuerOf returns the CA that issued a certificate, nil if none of them did.
+func issuerOf(cert *x509.Certificate, cas []*x509.Certificate) *x509.Certificate {
+	for _, ca := range cas {
+		if string(cert.RawIssuer) == string(ca.RawSubject) && cert.CheckSignatureFrom(ca) == nil {
+			return ca
+		}
+	}
+	return nil
+}
+
+// wait waits until the file may have to change, for a minute at most.
+func (k *Keeper) wait(ctx context.Context, changed <-chan struct{}) {
+	timer := time.NewTimer(min(rereadFile, k.untilNext()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
+		return
+	case <-changed:
+	}
+	most := time.NewTimer(settleAtMost)
+	defer most.Stop()
+	for {
+		quiet := time.NewTimer(settle)
+		select {
+		case <-ctx.Done():
+		case <-most.C:
+		case <-quiet.C:
+		case <-k.CRLs.Changed():
+			quiet.Stop()
+			continue
+		}
+		quiet.Stop()
+		return
+	}
+}
+
+// untilNext is how long it is until the state comes out otherwise of itself, or the
+// program is to be told again.
+func (k *Keeper) untilNext() time.Duration {
+	next := k.State().next
+	if at := k.pending.at; k.pending.due && (next.IsZero() || at.Before(next)) {
+		next = at
+	}
+	if next.IsZero() {
+		return rereadFile
+	}
+	return max(next.Sub(k.now()), 10*time.Millisecond)
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator_test
+
+import (
+	"math/big"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
+)
+
+func TestKeeperWritesOneListOfEachPinnedCA(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, rootList(), subCAList(7))
+	require.NoError(t, e.once(t))
+	lists := e.contents(t)
+	require.Len(t, lists, 2)
+	for _, l := range lists {
+		assert.Equal(t, string(l.RawIssuer) == string(e.pki.SubCA.RawSubject), len(l.RevokedCertificateEntries) == 1)
+	}
+	assert.NotContains(t, string(e.read(t)), "\n\n", "HAProxy takes a blank line for the end")
+	state := e.keeper.State()
+	assert.True(t, state.Complete)
+	assert.Len(t, state.Lists, 2)
+	assert.Equal(t, int64(len(e.read(t))), state.Size)
+	info, err := os.Stat(e.file)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o644), info.Mode())
+	assert.Empty(t, state.Problems)
+}
+
+func TestKeeperWritesNoDeltaAndSaysByHowMuchTheProxyLags(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, rootList(), subCAList(7))
+	delta := with(newer(subCAList(9)), func(l *revocationtest.CRL) { l.BaseNumber = 1 })
+	require.NoError(t, e.crls.Add(delta.DER()))
+	require.NoError(t, e.once(t))
+	require.Len(t, e.contents(t), 2)
+	state := e.keeper.State()
+	require.Equal(t, []terminator.ProblemKind{terminator.Lag}, problems(state))
+	assert.Equal(t, []*big.Int{big.NewInt(9)}, state.Problems[0].Serials)
+	assert.Equal(t, 59*time.Minute, state.Problems[0].Lag.Round(time.Minute))
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A fileLock is the right to replace one file: its folder, and a lock beside it,
+// which also remembers what the program was last told of.
+type fileLock struct {
+	path, base string
+	root       *os.Root
+	file       *os.File
+}
+
+var errLocked = errors.New("another Keeper writes this file")
+
+// acquire takes the lock, unless it is held, and returns the file's path with
+// symbolic links resolved. These may lead elsewhere than before.
+func (k *Keeper) acquire() (path string, err error) {
+	if path, err = resolve(k.File); err != nil {
+		return "", err
+	}
+	if k.lock != nil && k.lock.path == path {
+		return path, nil
+	}
+	k.release()
+	k.lock, err = lockFile(path)
+	return path, err
+}
+
+func (k *Keeper) release() {
+	if k.lock != nil {
+		k.lock.close()
+		k.lock = nil
+	}
+	k.held, k.floor = heldFile{}, nil
+}
+
+// resolve follows the symbolic links of a file that there may not be yet.
+func resolve(name string) (string, error) {
+	path, err := filepath.EvalSymlinks(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return "", fmt.Errorf("%s is a symbolic link that leads nowhere", name)
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(name))
+	return filepath.Join(folder, filepath.Base(name)), err
+}
+
+func lockFile(path string) (*fileLock, error) {
+	if mounted(path) {
+		return nil, fmt.Errorf("%s is mounted by itself, so it cannot be replaced: mount its folder (in Kubernetes, without subPath)", path)
+	}
+	folder := filepath.Dir(path)
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	l := &fileLock{path: path, base: filepath.Base(path), root: root}
+	info, err := root.Stat(".")
+	if err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		err = fmt.Errorf("whoever is on this machine may write to %s", folder)
+	}
+	if err == nil {
+		l.file, err = root.OpenFile("."+l.base+".keeper", os.O_CREATE|os.O_RDWR|noFollow, 0o600)
+	}
+	if err == nil {
+		err = lock(l.file)
+	}
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	l.sweep()
+	return l, nil
+}
+
+func (l *fileLock) close() {
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+	_ = l.root.Close()
+}
+
+func (l *fileLock) temporary() string { return "." + l.base + ".keeper-" }
+
+// sweep removes what a Keeper that was killed has left.
+func (l *fileLock) sweep() {
+	folder, err := l.root.Open(".")
+	if err != nil {
+		return
+	}
+	defer folder.Close()
+	names, _ := folder.Readdirnames(-1)
+	for _, name := range names {
+		if strings.HasPrefix(name, l.temporary()) {
+			_ = l.root.Remove(name)
+		}
+	}
+}
+
+// told returns the sum of the contents that the program was last told of.
+func (l *fileLock) told() (sum [sha256.Size]byte) {
+	text := make([]byte, 2*len(sum))
+	if _, err := l.file.ReadAt(text, 0); err == nil {
+		if _, err := hex.Decode(sum[:], text); err != nil {
+			clear(sum[:])
+		}
+	}
+	return sum
+}
+
+// tell remembers what the program was told of. If it cannot, the program is told
+// once more after a restart.
+func (l *fileLock) tell(sum [sha256.Size]byte) {
+	_, _ = l.file.WriteAt([]byte(hex.EncodeToString(sum[:])+"\n"), 0)
+}
+
+// replace writes the file beside the old one and puts it in its place.
+func (l *fileLock) replace(old fs.FileInfo, render func(io.Writer) error) (info fs.FileInfo, err error) {
+	random := make([]byte, 16)
+	_, _ = rand.Read(random)
+	name := l.temporary() + hex.EncodeToString(random)
+	file, err := l.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = l.root.Remove(name)
+		}
+	}()
+	mode := fs.FileMode(0o644)
+	if old != nil {
+		mode = old.Mode().Perm()
+		if err := keepOwner(file, old); err != nil {
+			return nil, fmt.Errorf("the owner of %s cannot be kept: %w", l.path, err)
+		}
+	}
+	if err := file.Chmod(mode); err != nil {
+		return nil, err
+	}
+	w := bufio.NewWriterSize(file, 1<<18)
+	if err := errors.Join(render(w), w.Flush()); err != nil {
+		return nil, err
+	}
+	if err := file.Sync(); err != nil {
+		return nil, err
+	}
+	if info, err = file.Stat(); err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	if err := l.root.Rename(name, l.base); err != nil {
+		return nil, err
+	}
+	return info, l.syncFolder()
+}
+
+// syncFolder has the renaming survive a loss of power. That the folder cannot be
+// synced is no reason to take it for not done.
+func (l *fileLock) syncFolder() error {
+	folder, err := l.root.Open(".")
+	if err != nil {
+		return nil
+	}
+	defer folder.Close()
+	_ = folder.Sync()
+	return nil
+}
+
+// readFile returns a file, and its contents if it is wanted.
+func readFile(path string, wanted func(fs.FileInfo) bool) (fs.FileInfo, []byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|noFollow|nonBlock, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !info.Mode().IsRegular():
+		return nil, nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxFile:
+		return nil, nil, fmt.Errorf("%s is larger than %d octets", path, maxFile)
+	case !wanted(info):
+		return info, nil, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxFile))
+	if data == nil {
+		data = []byte{}
+	}
+	return info, data, err
+}

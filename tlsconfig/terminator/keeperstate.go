@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// KeeperState is what the file of a Keeper holds, and what is wrong with it.
+type KeeperState struct {
+	File    string
+	Lists   []KeptList // in the order of the file
+	Size    int64      // of the file, in octets
+	Written time.Time  // when the Keeper last wrote it; zero: not yet
+	Told    time.Time  // when the program last took it; zero: not yet, or there is no Reload
+
+	// Complete: peers of every pinned SubCA are looked up in lists that are current,
+	// those of Certificates in the lists that are theirs, and the program has been
+	// told. What Expiring, Gap and Lag say does not count against it.
+	Complete bool
+	Problems []Problem
+
+	next time.Time // when it comes out otherwise of itself; zero: never
+}
+
+// A KeptList is one list in the file.
+type KeptList struct {
+	revocation.ListState
+	Size int // of its DER, in octets
+}
+
+// A ProblemKind says what kind of problem a Problem is.
+type ProblemKind string
+
+// The kinds of problems.
+const (
+	// Missing: there is no list that a CA's certificates, or one of Certificates, can
+	// be looked up in.
+	Missing ProblemKind = "missing"
+	// Unusable: a list is of a form that the program does not understand.
+	Unusable ProblemKind = "unusable"
+	// NotBegun: a list's thisUpdate lies ahead. It is written then.
+	NotBegun ProblemKind = "not begun"
+	// Expired: a list has run out: its certificates are refused.
+	Expired ProblemKind = "expired"
+	// Expiring: a list runs out in less than 30, 7 or 1 days, or less than a quarter, an
+	// eighth or a sixteenth of its own life if that is shorter.
+	Expiring ProblemKind = "expiring"
+	// Gap: the program accepts the serial numbers, which are revoked: of the lists about
+	// them it reads another. The program behind refuses them.
+	Gap ProblemKind = "gap"
+	// Lag: a delta CRL, which the program cannot read, is newer than the list. The
+	// serial numbers are those that it revokes beyond it.
+	Lag ProblemKind = "lag"
+	// Foreign: the file held what does not belong there.
+	Foreign ProblemKind = "foreign"
+	// Unwritten: the file is not what it should be.
+	Unwritten ProblemKind = "unwritten"
+	// Untold: the program does not go by the file yet.
+	Untold ProblemKind = "untold"
+)
+
+// A Problem is something that is wrong with a file, and what to do about it. It is an
+// error.
+type Problem struct {
+	Kind    ProblemKind
+	Issuer  string // distinguished name of the CA; empty: it is about the file
+	Scope   string // of the list, in words
+	Detail  string
+	Serials []*big.Int    // of a Gap or a Lag, 20 at most
+	Lag     time.Duration // of a Lag: between the thisUpdates
+	Err     error         // of Unwritten and Untold
+
+	stage int // of Expiring
+}
+
+func (p Problem) Error() string {
+	text := string(p.Kind)
+	if p.Issuer != "" {
+		text += ": " + p.Issuer
+	}
+	if p.Scope != "" {
+		text += ", " + p.Scope
+	}
+	text += ": " + p.Detail
+	if len(p.Serials) > 0 {
+		var serials []string
+		for _, n := range p.Serials {
+			serials = append(serials, fmt.Sprintf("%x", n))
+		}
+		text += " (" + strings.Join(serials, ", ") + ")"
+	}
+	if p.Err != nil {
+		text += ": " + p.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns Err.
+func (p Problem) Unwrap() error { return p.Err }
+
+func (p *Problem) key() string {
+	return fmt.Sprintf("%s\x00%s\x00%s\x00%d", p.Kind, p.Issuer, p.Scope, p.stage)
+}
+
+// say logs each problem once, and once that it is over.
+func (k *Keeper) say(problems []Problem) {
+	now := make(map[string]Problem, len(problems))
+	for _, p := range problems {
+		key := p.key()
+		if _, known := k.said[key]; !known {
+			if _, twice := now[key]; !twice {
+				k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+": "+string(p.Kind), slog.Any("error", p))
+			}
+		}
+		now[key] = p
+	}
+	var over []string
+	for key, p := range k.said {
+		if _, still := now[key]; !still && p.Kind != Expiring && p.Kind != Foreign {
+			over = append(over, p.Error())
+		}
+	}
+	slices.Sort(over)
+	for _, text := range over {
+		k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+": mended", slog.String("was", text))
+	}
+	k.said = now
+}
+
+func (k *Keeper) log(level slog.Level, message string, attrs ...slog.Attr) {
+	if k.Logger != nil {
+		k.Logger.LogAttrs(context.Background(), level, message, append([]slog.Attr{slog.String("file", k.File)}, attrs...)...)
+	}
+}

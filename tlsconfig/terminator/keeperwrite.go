@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// A heldFile is what the file holds, as it was when it was last read or written.
+type heldFile struct {
+	known   bool        // it has been read
+	info    fs.FileInfo // nil: there is no file
+	path    string      // with symbolic links resolved
+	sum     [sha256.Size]byte
+	ours    bool       // it is as a Keeper writes it
+	digests [][32]byte // of its lists that are pinned CAs', in their order
+	foreign []string   // what else it holds, in words
+	blocks  [][]byte   // what it was found to hold, until it is known whose it is
+}
+
+func (h *heldFile) has(l *revocation.List) bool { return slices.Contains(h.digests, l.Digest()) }
+
+// same reports whether the file is the one that was read or written.
+func (h *heldFile) same(path string, info fs.FileInfo) bool {
+	return h.known && h.path == path && h.info != nil && os.SameFile(h.info, info) &&
+		h.info.Size() == info.Size() && h.info.ModTime().Equal(info.ModTime())
+}
+
+func (h *heldFile) size() int64 {
+	if h.info == nil {
+		return 0
+	}
+	return h.info.Size()
+}
+
+// tell is what the program has still to be told.
+type tell struct {
+	due  bool
+	at   time.Time // when it is tried next
+	wait time.Duration
+	err  error     // of the last attempt
+	told time.Time // when the program last took the file
+}
+
+const (
+	// hookTimeout bounds one call of Reload.
+	hookTimeout = time.Minute
+
+	firstRetry, lastRetry = time.Second, 5 * time.Minute
+
+	// maxFile bounds what is read of a file.
+	maxFile = 1 << 30
+)
+
+// step makes the file what it must be, tells the program, and makes the state.
+func (k *Keeper) step(ctx context.Context) {
+	path, err := k.acquire()
+	if err == nil {
+		err = k.read(path)
+	}
+	known := k.CRLs.Lists(slices.Concat(k.Pins.SubCAs(), k.Pins.Roots())...)
+	k.recognise(known)
+	p := k.plan(known, k.now())
+	if err == nil && p.serves {
+		err = k.write(p)
+	}
+	if err == nil {
+		k.reload(ctx)
+	}
+	k.conclude(p, err)
+}
+
+// conclude makes the state of a step.
+func (k *Keeper) conclude(p *plan, unwritten error) {
+	s := &KeeperState{File: k.File, Size: k.held.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, next: p.next}
+	for _, l := range p.lists {
+		if k.held.has(l) {
+			s.Lists = append(s.Lists, KeptList{ListState: l.ListState, Size: len(l.DER)})
+		}
+	}
+	for _, what := range k.held.foreign {
+		s.Problems = append(s.Problems, Problem{Kind: Foreign, Detail: what})
+	}
+	switch {
+	case unwritten != nil:
+		s.Problems = append(s.Problems, Problem{Kind: Unwritten, Detail: "the file stays as it is", Err: unwritten})
+	case !p.serves:
+		s.Problems = append(s.Problems, Problem{Kind: Unwritten, Detail: "with the lists that are known the program would refuse everyone: the file stays as it is"})
+	}
+	if k.pending.err != nil {
+		s.Problems = append(s.Problems, Problem{Kind: Untold, Detail: "the program goes by what it read before", Err: k.pending.err})
+	}
+	s.Complete = p.complete && unwritten == nil && p.serves && !k.pending.due
+	k.state.Store(s)
+	k.say(s.Problems)
+}
+
+// read looks at what the file holds, unless it is as it was left. What it holds is
+// added to what is known, so that nothing older takes its place.
+func (k *Keeper) read(path string) error {
+	info, data, err := readFile(path, func(info fs.FileInfo) bool { return !k.held.same(path, info) })
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.held = heldFile{known: true, path: path}
+		return nil
+	case err != nil:
+		return err
+	case data == nil:
+		return nil
+	}
+	edited := k.held.ours
+	k.held = heldFile{known: true, path: path, info: info, sum: sha256.Sum256(data)}
+	k.pending.due = k.Reload != nil && k.lock.told() != k.held.sum
+	if edited {
+		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" was changed by another hand")
+	}
+	if k.Program == Envoy {
+		if data, err = crlsOfSecret(data); err != nil {
+			k.foreign("what is not for Envoy's discovery service: " + err.Error())
+			return nil
+		}
+	}
+	for block, rest := pem.Decode(data); ; block, rest = pem.Decode(rest) {
+		if block == nil {
+			if len(bytes.TrimSpace(rest)) > 0 {
+				k.foreign("what is not PEM")
+			}
+			return nil
+		}
+		if block.Type != "X509 CRL" {
+			k.foreign("a PEM block of the type " + strconv.QuoteToASCII(block.Type[:min(len(block.Type), 40)]))
+		} else if err := k.CRLs.Add(block.Bytes); err != nil {
+			k.foreign(err.Error())
+		} else {
+			k.held.blocks = append(k.held.blocks, block.Bytes)
+		}
+	}
+}
+
+// foreign notes, and says, what does not belong into the file.
+func (k *Keeper) foreign(what string) {
+	const enough = 20
+	if len(k.held.foreign) < enough {
+		k.held.foreign = append(k.held.foreign, what)
+		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" held what does not belong there", slog.String("what", what))
+	}
+}
+
+// recognise finds the lists that the file was found to hold among those that are
+// known.
+func (k *Keeper) recognise(known []revocation.List) {
+	for _, block := range k.held.blocks {
+		i := slices.IndexFunc(known, func(l revocation.List) bool { return bytes.Equal(l.DER, block) })
+		switch {
+		case i < 0:
+			k.foreign("a list that is not a pinned CA's, or was superseded long ago")
+		case known[i].Delta:
+			k.foreign("a delta CRL of " + known[i].Issuer + ", which OpenSSL takes for a complete list")
+		default:
+			k.held.digests = append(k.held.digests, known[i].Digest())
+		}
+	}
+	k.held.blocks = nil
+	// What the file has had is not forgotten because another hand removed it.
+	k.floor = slices.DeleteFunc(append(k.floor, k.held.digests...), func(digest [32]byte) bool {
+		return !slices.ContainsFunc(known, func(l revocation.List) bool { return l.Digest() == digest })
+	})
+	slices.SortFunc(k.floor, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	k.floor = slices.Compact(k.floor)
+}
+
+// write writes the file if it is not what it must be.
+func (k *Keeper) write(p *plan) error {
+	digests := make([][32]byte, len(p.lists))
+	for i, l := range p.lists {
+		digests[i] = l.Digest()
+	}
+	if slices.Equal(k.held.digests, digests) {
+		if k.held.ours {
+			return nil
+		}
+		h := sha256.New()
+		if err := k.render(h, p.lists); err != nil {
+			return err
+		}
+		if k.held.ours = [sha256.Size]byte(h.Sum(nil)) == k.held.sum; k.held.ours {
+			return nil
+		}
+	}
+	h := sha256.New()
+	info, err := k.lock.replace(k.held.info, func(w io.Writer) error { return k.render(io.MultiWriter(w, h), p.lists) })
+	if err != nil {
+		return err
+	}
+	k.held = heldFile{known: true, path: k.held.path, info: info, sum: [sha256.Size]byte(h.Sum(nil)), ours: true, digests: digests}
+	k.floor = digests
+	k.written = k.now()
+	k.pending.due, k.pending.at, k.pending.wait = k.Reload != nil, time.Time{}, 0
+	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" written", slog.Int("lists", len(p.lists)), slog.Int64("octets", info.Size()))
+	return nil
+}
+
+// reload tells the program, if it has to be told and the time for it has come.
+func (k *Keeper) reload(ctx context.Context) {
+	t := &k.pending
+	if !t.due || t.wait > 0 && k.now().Before(t.at) {
+		return
+	}
+	hook, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	if t.err = k.Reload(hook, k.File); t.err != nil {
+		t.wait = min(max(2*t.wait, firstRetry), lastRetry)
+		t.at = k.now().Add(t.wait)
+		return
+	}
+	*t = tell{told: k.now()}
+	k.lock.tell(k.held.sum)
+	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" taken by the program")
+}
+
+// render writes the file's contents.
+func (k *Keeper) render(w io.Writer, lists []*revocation.List) error {
+	if k.Program == Envoy {
+		return writeSecret(w, lists)
+	}
+	return writePEM(w, lists)
+}
+
+// writePEM writes lists one behind the other, without a line between them: HAProxy
+// takes a blank line for the end.
+func writePEM(w io.Writer, lists []*revocation.List) error {
+	const line, lines = 48, 512
+	text, broken := make([]byte, 64*lines), make([]byte, 0, 65*lines)
+	for _, l := range lists {
+		if _, err := io.WriteString(w, "-----BEGIN X509 CRL-----\n"); err != nil {
+			return err
+		}
+		for der := l.DER; len(der) > 0; {
+			n := min(len(der), line*lines)
+			base64.StdEncoding.Encode(text, der[:n])
+			der, broken = der[n:], broken[:0]
+			for rest := text[:base64.StdEncoding.EncodedLen(n)]; len(rest) > 0; {
+				m := min(len(rest), 64)
+				broken = append(append(broken, rest[:m]...), '\n')
+				rest = rest[m:]
+			}
+			if _, err := w.Write(broken); err != nil {
+				return err
+			}
+		}
+		if _, err := io.WriteString(w, "-----END X509 CRL-----\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
