@@ -109,6 +109,9 @@ func (k *Keeper) Validate() error {
 	if !filepath.IsAbs(k.File) {
 		errs = append(errs, fmt.Errorf("the Keeper's File is an absolute path, not %q", k.File))
 	}
+	if k.Program == Envoy && !discovery(k.File) {
+		errs = append(errs, fmt.Errorf("the file of Envoy's discovery service ends in .json or .yaml, unlike %q", k.File))
+	}
 	if k.LeafCRLs && !leafCRLs(k.Program) {
 		errs = append(errs, errLeafCRLs(k.Program))
 	}

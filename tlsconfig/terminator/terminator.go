@@ -57,7 +57,7 @@ type Params struct {
 	Certificate string // PEM file: the own leaf and its SubCA
 	Key         string // PEM file: the leaf's key
 	CAs         string // PEM file: the pinned roots and SubCAs
-	CRLs        string // PEM file: the CRLs of exactly these CAs
+	CRLs        string // PEM file: the CRLs of exactly these CAs, as a Keeper writes it; for Envoy one of its discovery service, .json or .yaml
 	DHParams    string // PEM file with what DHParams returns; nginx only
 
 	// Pins are the same CAs.
@@ -73,6 +73,16 @@ type Params struct {
 	// letters and digits or more, such as 16 random bytes in hexadecimal. nginx,
 	// HAProxy, Apache and Envoy need it unless Backend is a unix socket.
 	Secret string
+
+	// LeafCRLs has Apache or Envoy look up the leaf alone in CRLs, where the root's own
+	// list has a distribution point that OpenSSL finds no match for, so that everyone
+	// would be refused. Whether the SubCA is revoked is left to the program behind.
+	LeafCRLs bool
+
+	// AllowNoCRLs is for the same case before nginx and HAProxy, which know no CRLs
+	// for the leaf alone. CRLs is empty then, and a revoked client is refused by the
+	// program behind alone, whose Verifier must have its Revocation.
+	AllowNoCRLs bool
 }
 
 // DHParams returns the group ffdhe2048 (RFC 7919 appendix A.1) in PEM, for a
@@ -168,6 +178,18 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 		}
 	}
 	paths := map[string]string{"Certificate": p.Certificate, "Key": p.Key, "CAs": p.CAs, "CRLs": p.CRLs}
+	if p.AllowNoCRLs {
+		delete(paths, "CRLs")
+		if p.CRLs != "" || program != Nginx && program != HAProxy {
+			errs = append(errs, errors.New("AllowNoCRLs is for nginx and HAProxy, and without CRLs"))
+		}
+	}
+	if p.LeafCRLs && !leafCRLs(program) {
+		errs = append(errs, errLeafCRLs(program))
+	}
+	if program == Envoy && !discovery(p.CRLs) {
+		errs = append(errs, fmt.Errorf("the file of Envoy's discovery service ends in .json or .yaml, unlike %q", p.CRLs))
+	}
 	if program == Nginx {
 		paths["DHParams"] = p.DHParams
 	}
@@ -204,6 +226,12 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 
 // leafCRLs reports whether a program can look up leaves alone.
 func leafCRLs(program Program) bool { return program == Apache || program == Envoy }
+
+// discovery reports whether Envoy takes a file for one of its discovery service: it
+// goes by the end of the name.
+func discovery(name string) bool {
+	return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".yaml")
+}
 
 func errLeafCRLs(program Program) error {
 	return fmt.Errorf("%s cannot look up leaves alone in its CRLs", program)

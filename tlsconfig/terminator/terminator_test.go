@@ -25,7 +25,7 @@ func params(pki *testpki.PKI) terminator.Params {
 	return terminator.Params{
 		Listen: "127.0.0.1:443", Backend: "127.0.0.1:8080",
 		Certificate: "/etc/spine/cert.pem", Key: "/etc/spine/cert.pem.key",
-		CAs: "/etc/spine/cas.pem", CRLs: "/etc/spine/crls.pem", DHParams: "/etc/spine/ffdhe2048.pem",
+		CAs: "/etc/spine/cas.pem", CRLs: "/etc/spine/crls.json", DHParams: "/etc/spine/ffdhe2048.pem",
 		Pins: pki.Pins(), FQDNs: []string{"ssp.nhs.uk"}, Secret: secret,
 	}
 }
@@ -83,6 +83,46 @@ func TestWhatAProgramCouldReadDifferentlyIsRefused(t *testing.T) {
 			_, err := terminator.Render(terminator.Nginx, p)
 			require.NoError(t, err)
 		}
+	})
+	t.Run("no CRLs, where they help", func(t *testing.T) {
+		for _, program := range terminator.Programs() {
+			p := params(pki)
+			p.AllowNoCRLs, p.CRLs = true, ""
+			text, err := terminator.Render(program, p)
+			switch program {
+			case terminator.Java:
+			case terminator.Nginx, terminator.HAProxy:
+				require.NoError(t, err)
+				assert.NotRegexp(t, "crl-file|ssl_crl", string(text))
+				assert.Contains(t, string(text), "NO CRLS")
+				p.CRLs = "/etc/spine/crls.pem"
+				_, err = terminator.Render(program, p)
+				require.ErrorContains(t, err, "AllowNoCRLs")
+			default:
+				require.ErrorContains(t, err, "AllowNoCRLs", program)
+			}
+		}
+	})
+	t.Run("the leaf alone, where the program cannot", func(t *testing.T) {
+		for _, program := range terminator.Programs() {
+			p := params(pki)
+			p.LeafCRLs = true
+			text, err := terminator.Render(program, p)
+			switch program {
+			case terminator.Java:
+			case terminator.Apache, terminator.Envoy:
+				require.NoError(t, err)
+				assert.Regexp(t, "SSLCARevocationCheck leaf|only_verify_leaf_cert_crl: true", string(text))
+			default:
+				require.ErrorContains(t, err, "leaves alone", program)
+			}
+		}
+	})
+	t.Run("a file that Envoy does not watch", func(t *testing.T) {
+		p := params(pki)
+		p.CRLs = "/etc/spine/crls.pem"
+		_, err := terminator.Render(terminator.Envoy, p)
+		require.ErrorContains(t, err, ".json")
 	})
 	t.Run("another program", func(t *testing.T) {
 		_, err := terminator.Render("iis", params(pki))
@@ -145,12 +185,20 @@ func TestEnvoysListenerIsWhatItShouldBe(t *testing.T) {
 							Maximum string   `yaml:"tls_maximum_protocol_version"`
 							Suites  []string `yaml:"cipher_suites"`
 						} `yaml:"tls_params"`
-						Validation struct {
-							CRL   struct{ Filename string }
-							Names []struct {
-								Matcher struct{ Exact string }
-							} `yaml:"match_typed_subject_alt_names"`
-						} `yaml:"validation_context"`
+						Combined struct {
+							Default struct {
+								LeafOnly bool `yaml:"only_verify_leaf_cert_crl"`
+								Names    []struct {
+									Matcher struct{ Exact string }
+								} `yaml:"match_typed_subject_alt_names"`
+							} `yaml:"default_validation_context"`
+							Secret struct {
+								Name   string
+								Config struct {
+									Source struct{ Path string } `yaml:"path_config_source"`
+								} `yaml:"sds_config"`
+							} `yaml:"validation_context_sds_secret_config"`
+						} `yaml:"combined_validation_context"`
 					} `yaml:"common_tls_context"`
 				} `yaml:"typed_config"`
 			} `yaml:"transport_socket"`
@@ -165,9 +213,12 @@ func TestEnvoysListenerIsWhatItShouldBe(t *testing.T) {
 	assert.Equal(t, "TLSv1_2", tls.Common.Params.Minimum)
 	assert.Equal(t, "TLSv1_2", tls.Common.Params.Maximum)
 	assert.Equal(t, []string{"ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-SHA"}, tls.Common.Params.Suites)
-	assert.Equal(t, "/etc/spine/crls.pem", tls.Common.Validation.CRL.Filename)
-	require.Len(t, tls.Common.Validation.Names, 1)
-	assert.Equal(t, "ssp.nhs.uk", tls.Common.Validation.Names[0].Matcher.Exact)
+	validation := tls.Common.Combined
+	assert.Equal(t, "/etc/spine/crls.json", validation.Secret.Config.Source.Path)
+	assert.Equal(t, "spine_crls", validation.Secret.Name)
+	assert.False(t, validation.Default.LeafOnly)
+	require.Len(t, validation.Default.Names, 1)
+	assert.Equal(t, "ssp.nhs.uk", validation.Default.Names[0].Matcher.Exact)
 }
 
 func TestTheDHParametersAreFfdhe2048(t *testing.T) {
