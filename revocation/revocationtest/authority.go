@@ -98,6 +98,15 @@ func (a *Authority) Revoke(cert *x509.Certificate, reason revocation.Reason, at 
 	clear(a.lists)
 }
 
+// Release takes a revocation back in all that is published from now on, as a CA
+// does when a hold ends (certificateHold).
+func (a *Authority) Release(cert *x509.Certificate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.revoked = slices.DeleteFunc(a.revoked, func(r revoked) bool { return r.cert.SerialNumber.Cmp(cert.SerialNumber) == 0 })
+	clear(a.lists)
+}
+
 // Fail makes all answers from now on wrong in one way, until Fail(None).
 func (a *Authority) Fail(f Fault) {
 	a.mu.Lock()
@@ -156,6 +165,8 @@ func (a *Authority) list(url string, authorities bool) []byte {
 		crl.ThisUpdate = now.Add(-2 * lifetime)
 	case NotYetValid:
 		crl.ThisUpdate = now.Add(lifetime)
+	case Expiring:
+		crl.ThisUpdate = now.Add(soon - lifetime)
 	case WrongSignature:
 		crl.BrokenSignature = true
 	case Unsigned:
@@ -191,6 +202,8 @@ func (a *Authority) answer(question *ocsp.Request, nonce []byte) []byte {
 		single.ThisUpdate = response.ProducedAt.Add(-2 * lifetime)
 	case NotYetValid:
 		single.ThisUpdate = response.ProducedAt.Add(lifetime)
+	case Expiring:
+		single.ThisUpdate = response.ProducedAt.Add(soon - lifetime)
 	case WrongSignature:
 		response.BrokenSignature = true
 	case Unsigned:

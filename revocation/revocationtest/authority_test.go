@@ -121,6 +121,33 @@ func TestARevokedCertificateIsOnTheListOfItsBatchAlone(t *testing.T) {
 	assert.Equal(t, at, response.RevokedAt)
 }
 
+func TestARevocationCanBeTakenBack(t *testing.T) {
+	a, ca, leaf := start(t)
+	a.Revoke(leaf, revocation.ReasonCertificateHold, time.Time{})
+	held := list(t, a.CRL(7))
+	assert.Equal(t, []int64{100}, serials(held))
+	a.Release(leaf)
+	released := list(t, a.CRL(7))
+	assert.Empty(t, serials(released))
+	assert.Positive(t, released.Number.Cmp(held.Number), "it takes the place of the other")
+	response, err := ocsp.ParseResponse(a.OCSP(leaf), ca)
+	require.NoError(t, err)
+	assert.Equal(t, ocsp.Good, response.Status)
+}
+
+func TestWhatExpiresSoonIsRightUntilThen(t *testing.T) {
+	a, ca, leaf := start(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	a.Time = func() time.Time { return now }
+	a.Fail(revocationtest.Expiring)
+	crl := list(t, a.CRL(7))
+	require.NoError(t, crl.CheckSignatureFrom(ca))
+	assert.Equal(t, now.Add(2*time.Second), crl.NextUpdate)
+	response, err := ocsp.ParseResponse(a.OCSP(leaf), ca)
+	require.NoError(t, err)
+	assert.Equal(t, now.Add(2*time.Second), response.NextUpdate)
+}
+
 func TestListsAreScopedAndNumberedUpwards(t *testing.T) {
 	a, ca, leaf := start(t)
 	first := list(t, a.CRL(7))

@@ -18,6 +18,9 @@ import (
 // lifetime is how long the documents of this package count unless told otherwise.
 const lifetime = 24 * time.Hour
 
+// soon is how long those of the fault Expiring do.
+const soon = 2 * time.Second
+
 // A CRL describes a certificate revocation list. With Issuer and Key alone it is
 // a complete, current list of version 2 on which nothing is revoked.
 type CRL struct {

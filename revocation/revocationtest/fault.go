@@ -30,10 +30,13 @@ const (
 	// OCSP alone; CRLs stay right.
 	UnknownSerial // the certificate's status is "unknown"
 	TryLater      // the error status of a responder that is overloaded
+
+	// A document comes that is right, but not for long.
+	Expiring // nextUpdate lies two seconds ahead
 )
 
 var faultNames = [...]string{"None", "Unreachable", "Hanging", "Unavailable", "Endless", "Truncated", "WebPage",
-	"Expired", "NotYetValid", "WrongSignature", "Unsigned", "WrongIssuer", "WrongScope", "UnknownSerial", "TryLater"}
+	"Expired", "NotYetValid", "WrongSignature", "Unsigned", "WrongIssuer", "WrongScope", "UnknownSerial", "TryLater", "Expiring"}
 
 // String returns the constant's name.
 func (f Fault) String() string {

@@ -5,6 +5,7 @@ package spinetest
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"net"
 	"strings"
 
@@ -39,16 +40,25 @@ func badPeers() []badPeer {
 		{"issued by the sibling SubCA", with(FromOtherSubCA()), tlsconfig.RuleSubCA},
 		{"issued by the root", with(FromRoot()), tlsconfig.RuleSubCA},
 		{"issued by another CA with the SubCA's name", with(FromNamesake()), tlsconfig.RuleSubCA},
+		{"issued by a CA below the SubCA", with(fromBelow()), tlsconfig.RuleSubCA},
 		{"expired", with(Expired()), tlsconfig.RuleValidity},
 		{"not yet valid", with(NotYetValid()), tlsconfig.RuleValidity},
 		{"with an RSA key of 1024 bits", with(Bits(1024)), tlsconfig.RuleKey},
+		{"with the RSA exponent 1", with(exponent(1)), tlsconfig.RuleKey},
 		{"signed with SHA-1", with(SHA1()), tlsconfig.RuleKey},
 		{"with the CA bit", with(AsCA()), tlsconfig.RuleUsage},
 		{"for code signing only", with(Usages(x509.ExtKeyUsageCodeSigning)), tlsconfig.RuleUsage},
 		{"without extKeyUsage", with(Usages()), tlsconfig.RuleUsage},
+		{"for any usage", with(Usages(x509.ExtKeyUsageAny)), tlsconfig.RuleUsage},
+		{"with an unknown critical extension", with(Template(func(c *x509.Certificate) {
+			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: []int{1, 2, 826, 0, 1275, 999}, Critical: true, Value: []byte{5, 0}})
+		})), tlsconfig.RuleUsage},
 		{"without digitalSignature", with(Template(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), tlsconfig.RuleUsage},
 		{"of another FQDN", named(func(peer string) string { return "not-" + peer }), tlsconfig.RuleFQDN},
 		{"of a subdomain", named(func(peer string) string { return "sub." + peer }), tlsconfig.RuleFQDN},
+		{"of a name that the peer's begins", named(func(peer string) string { return peer + ".example.org" }), tlsconfig.RuleFQDN},
+		{"of a name that begins the peer's", named(func(peer string) string { return peer[:len(peer)-1] }), tlsconfig.RuleFQDN},
+		{"of the domain above", named(parent), tlsconfig.RuleFQDN},
 		{"of a wildcard", named(func(peer string) string { return "*." + parent(peer) }), tlsconfig.RuleFQDN},
 		{"with a trailing dot", named(func(peer string) string { return peer + "." }), tlsconfig.RuleFQDN},
 		{"with a NUL after the name", named(func(peer string) string { return peer + "\x00.example.org" }), tlsconfig.RuleFQDN},

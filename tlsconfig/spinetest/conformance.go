@@ -5,7 +5,6 @@ package spinetest
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 )
 
@@ -38,15 +37,10 @@ func subtests(t *testing.T, cases []conformanceCase) {
 	}
 }
 
-// batches numbers the partitions that the cases use, so that none finds a CRL
-// that another one has had fetched.
-var batches atomic.Int64
-
-func freshBatch() Variation { return Batch(int(1000 + batches.Add(1))) }
-
 var (
 	errAccepted = errors.New("it was accepted")
 	errResumed  = errors.New("it was accepted when the session was resumed")
+	errHTTP2    = errors.New("HTTP/2 was negotiated")
 )
 
 // mustAccept and mustRefuse judge one connection.
@@ -64,8 +58,10 @@ func mustRefuse(o *outcome, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case o.accepted():
-		return errAccepted
+	case !o.accepted():
+		return nil
+	case o.clientSaw.DidResume:
+		return errResumed
 	}
-	return nil
+	return errAccepted
 }

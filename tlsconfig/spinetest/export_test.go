@@ -4,6 +4,7 @@ package spinetest
 
 import (
 	"crypto/tls"
+	"slices"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -30,5 +31,31 @@ func BadServers() []BadPeer {
 	for _, b := range badServers() {
 		out = append(out, BadPeer{b.name, b.issue, b.rule})
 	}
+	return out
+}
+
+// ServerFaults returns those of the named cases that fail, of all if none is
+// named. A revocation is to be heeded at once.
+func ServerFaults(p *PKI, cfg *tls.Config, peer string, names ...string) []string {
+	s := newServerTest(p, cfg, peer)
+	s.heed = 0
+	return failing(s.cases(), names)
+}
+
+// ClientFaults is ServerFaults for a client.
+func ClientFaults(p *PKI, cfg *tls.Config, peer string, names ...string) []string {
+	c := newClientTest(p, cfg, peer)
+	c.heed = 0
+	return failing(c.cases(), names)
+}
+
+func failing(cases []conformanceCase, names []string) []string {
+	var out []string
+	for _, c := range cases {
+		if (len(names) == 0 || slices.Contains(names, c.name)) && c.run() != nil {
+			out = append(out, c.name)
+		}
+	}
+	slices.Sort(out)
 	return out
 }

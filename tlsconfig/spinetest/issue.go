@@ -48,10 +48,10 @@ func (d *draft) locate() {
 // partition of SubCA's. Whatever fqdn holds goes into the certificate, be it a
 // host name or not.
 func (p *PKI) Issue(fqdn string, variations ...Variation) tls.Certificate {
-	now := p.now()
+	now := p.Now()
 	d := &draft{
 		pki:    p,
-		key:    leafKey{strings.ToLower(fqdn), 2048},
+		key:    leafKey{name: strings.ToLower(fqdn), bits: 2048},
 		issuer: p.subCA,
 		batch:  defaultBatch,
 		template: &x509.Certificate{
@@ -80,7 +80,14 @@ func (d *draft) sign() tls.Certificate {
 		return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
 	}
 	leaf := sign(d.template, d.issuer.cert, key.Public(), crypto.Signer(d.issuer.key))
-	return tls.Certificate{Certificate: [][]byte{leaf.Raw, d.issuer.cert.Raw}, PrivateKey: key, Leaf: leaf}
+	cert := tls.Certificate{Certificate: [][]byte{leaf.Raw, d.issuer.cert.Raw}, PrivateKey: key, Leaf: leaf}
+	if d.issuer.above != nil {
+		cert.Certificate = append(cert.Certificate, d.issuer.above.Raw)
+	}
+	if d.key.weak != 0 {
+		cert.SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}
+	}
+	return cert
 }
 
 // Template lets f change whatever a template can say.
@@ -96,14 +103,14 @@ func Valid(from, until time.Time) Variation {
 // Expired makes a certificate whose time ended an hour ago.
 func Expired() Variation {
 	return Variation{func(d *draft) {
-		d.template.NotAfter = d.pki.now().Add(-time.Hour)
+		d.template.NotAfter = d.pki.Now().Add(-time.Hour)
 		d.template.NotBefore = d.template.NotAfter.AddDate(-2, 0, 0)
 	}}
 }
 
 // NotYetValid makes a certificate whose time begins in an hour.
 func NotYetValid() Variation {
-	return Variation{func(d *draft) { d.template.NotBefore = d.pki.now().Add(time.Hour) }}
+	return Variation{func(d *draft) { d.template.NotBefore = d.pki.Now().Add(time.Hour) }}
 }
 
 // Batch puts the certificate into another batch, whose CRL is a partition of its
@@ -184,6 +191,17 @@ func FromRoot() Variation {
 // does, but has another key.
 func FromNamesake() Variation {
 	return Variation{func(d *draft) { d.issuer = d.pki.namesake(); d.locate() }}
+}
+
+// fromBelow has the certificate issued by a CA that SubCA issued.
+func fromBelow() Variation {
+	return Variation{func(d *draft) { d.issuer = d.pki.below(); d.locate() }}
+}
+
+// exponent sets the public exponent of the RSA key, to which there is no private
+// key.
+func exponent(e int) Variation {
+	return Variation{func(d *draft) { d.key.weak = e }}
 }
 
 // keyOf lets certificates of one system share its key, whatever their names.

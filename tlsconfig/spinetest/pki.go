@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
@@ -27,13 +28,14 @@ type PKI struct {
 	RootService *revocationtest.Authority // revokes the SubCAs
 
 	// Time is the clock of everything that the PKI makes; nil: time.Now. It
-	// must not change once the PKI is in use.
+	// must not change once the PKI is in use. See Now and Pass.
 	Time func() time.Time
 
 	root, subCA, other issuer
-	namesake           func() issuer
+	namesake, below    func() issuer
 	fetcher            *revocation.HTTPFetcher
 	hosts              hosts
+	ahead              atomic.Int64 // what was let pass
 }
 
 // An issuer is a CA that signs leaves.
@@ -41,6 +43,7 @@ type issuer struct {
 	cert    *x509.Certificate
 	key     *rsa.PrivateKey
 	service *revocationtest.Authority // where its leaves' revocation is published
+	above   *x509.Certificate         // the CA between it and the root; nil: none
 }
 
 // NewPKI makes a PKI; the caller should Close it.
@@ -66,7 +69,13 @@ func NewPKI() *PKI {
 		template := authority("Test Authentication")
 		template.SubjectKeyId = p.SubCA.SubjectKeyId
 		// Its leaves name the CRLs of the real one: that is what a forger would do.
-		return issuer{sign(template, template, &key.PublicKey, key), key, p.Authority}
+		return issuer{cert: sign(template, template, &key.PublicKey, key), key: key, service: p.Authority}
+	})
+	p.below = sync.OnceValue(func() issuer {
+		key := newKey(2048)
+		template := authority("Test Authority Below")
+		template.CRLDistributionPoints = []string{p.Authority.ARLURL()}
+		return issuer{cert: sign(template, p.SubCA, &key.PublicKey, p.subCA.key), key: key, service: p.Authority, above: p.SubCA}
 	})
 	var addresses []string
 	for _, ca := range []issuer{p.root, p.subCA, p.other} {
@@ -80,7 +89,7 @@ func NewPKI() *PKI {
 
 func (i *issuer) serve(p *PKI) {
 	i.service = revocationtest.NewAuthority(i.cert, i.key)
-	i.service.Time = p.now
+	i.service.Time = p.Now
 }
 
 // Close ends the revocation services.
@@ -105,7 +114,7 @@ func (p *PKI) Pins() *tlsconfig.Pins {
 func (p *PKI) Endpoint(fqdn string, peers ...string) *tlsconfig.Endpoint {
 	return &tlsconfig.Endpoint{
 		Certificate: tlsconfig.StaticCertificate(p.Issue(fqdn)),
-		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: peers, Revocation: p.Checker(), Time: p.now},
+		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: peers, Revocation: p.Checker(), Time: p.Now},
 	}
 }
 
@@ -113,7 +122,7 @@ func (p *PKI) Endpoint(fqdn string, peers ...string) *tlsconfig.Endpoint {
 // names a responder and by CRL else. It keeps no answer, so that what is revoked
 // is refused from the next handshake on.
 func (p *PKI) Checker() *revocation.Checker {
-	return &revocation.Checker{Sources: []revocation.Source{freshOCSP{p}, freshCRLs{p}}, Time: p.now}
+	return &revocation.Checker{Sources: []revocation.Source{freshOCSP{p}, freshCRLs{p}}, Time: p.Now}
 }
 
 // Fetcher returns a Fetcher that reaches the revocation services of this PKI,
@@ -128,20 +137,27 @@ type (
 
 // Status implements revocation.Source.
 func (s freshOCSP) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	return (&revocation.OCSP{Fetcher: s.pki.fetcher, Time: s.pki.now}).Status(ctx, q)
+	return (&revocation.OCSP{Fetcher: s.pki.fetcher, Time: s.pki.Now}).Status(ctx, q)
 }
 
 // Status implements revocation.Source.
 func (s freshCRLs) Status(ctx context.Context, q revocation.Query) (revocation.Answer, error) {
-	return (&revocation.CRLs{Fetcher: s.pki.fetcher, Time: s.pki.now}).Status(ctx, q)
+	return (&revocation.CRLs{Fetcher: s.pki.fetcher, Time: s.pki.Now}).Status(ctx, q)
 }
 
-func (p *PKI) now() time.Time {
+// Now is the clock of everything that the PKI makes: that of Time, and what was
+// let pass. What is built without Endpoint goes by it too if it is given Now as
+// its Time: a Verifier, a Checker, CRLs and OCSP. Then tests need not wait.
+func (p *PKI) Now() time.Time {
+	now := time.Now
 	if p.Time != nil {
-		return p.Time()
+		now = p.Time
 	}
-	return time.Now()
+	return now().Add(time.Duration(p.ahead.Load()))
 }
+
+// Pass lets time pass for Now.
+func (p *PKI) Pass(d time.Duration) { p.ahead.Add(int64(d)) }
 
 // authority returns the template of a CA.
 func authority(name string) *x509.Certificate {

@@ -100,7 +100,7 @@ func (p *PKI) Client(cert tls.Certificate, servers ...string) *http.Client {
 	e := &tlsconfig.Endpoint{
 		// Any that the builder accepts: what is presented is set below.
 		Certificate: tlsconfig.StaticCertificate(p.Issue("client.spinetest.nhs.uk")),
-		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: servers, Revocation: p.Checker(), Time: p.now},
+		Verifier:    tlsconfig.Verifier{Pins: p.Pins(), FQDNs: servers, Revocation: p.Checker(), Time: p.Now},
 	}
 	config, err := e.ClientConfig()
 	if err != nil {

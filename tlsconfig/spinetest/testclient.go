@@ -9,10 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation"
-	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -21,25 +18,33 @@ import (
 // dials peer, as net/http does. The client has no say in the order of the
 // suites, so that is not tested; that it presents a certificate of the Spine is.
 func TestClient(p *PKI, cfg *tls.Config, peer string) error {
-	return join((&clientTest{p, cfg, peer}).cases())
+	return join(newClientTest(p, cfg, peer).cases())
 }
 
 // RunClient is TestClient with a subtest for each case.
 func RunClient(t *testing.T, p *PKI, cfg *tls.Config, peer string) {
 	t.Helper()
-	subtests(t, (&clientTest{p, cfg, peer}).cases())
+	subtests(t, newClientTest(p, cfg, peer).cases())
 }
 
 type clientTest struct {
-	pki  *PKI
-	cfg  *tls.Config
-	peer string
+	trial
+	cfg *tls.Config
+}
+
+func newClientTest(p *PKI, cfg *tls.Config, peer string) *clientTest {
+	c := &clientTest{trial{pki: p, peer: peer, heed: heed, bad: badServers()}, cfg}
+	c.present = func(cert tls.Certificate) func() (*outcome, error) {
+		server, client := c.server(cert), c.client()
+		return func() (*outcome, error) { return connect(server, client) }
+	}
+	return c
 }
 
 func (c *clientTest) cases() []conformanceCase {
 	good := func(name string, issue func() tls.Certificate) conformanceCase {
 		return conformanceCase{"a good server " + name, func() error {
-			return mustAccept(c.handshake(c.server(issue()), c.client()))
+			return mustAccept(connect(c.server(issue()), c.client()))
 		}}
 	}
 	cases := []conformanceCase{
@@ -56,29 +61,16 @@ func (c *clientTest) cases() []conformanceCase {
 		}),
 		{"the client's own certificate", c.presents},
 		{"suites outside the list", c.foreignSuites},
+		{"a server of HTTP/2", c.http2},
 	}
 	for _, version := range forbiddenVersions() {
 		cases = append(cases, conformanceCase{"a server of " + tls.VersionName(version), func() error {
 			server := c.server(c.pki.Issue(c.peer))
 			server.MinVersion, server.MaxVersion, server.CipherSuites = version, version, nil
-			return mustRefuse(c.handshake(server, c.client()))
+			return mustRefuse(connect(server, c.client()))
 		}})
 	}
-	for _, bad := range badServers() {
-		cases = append(cases, conformanceCase{"a certificate " + bad.name, func() error {
-			return mustRefuse(c.handshake(c.server(bad.issue(c.pki, c.peer)), c.client()))
-		}})
-	}
-	return append(cases,
-		conformanceCase{"a certificate that is revoked by CRL", func() error { return c.revoked(freshBatch()) }},
-		conformanceCase{"a certificate that is revoked by OCSP", func() error { return c.revoked(freshBatch(), WithOCSP()) }},
-		conformanceCase{"a certificate that is revoked between handshake and resumption", c.revokedWhileResuming},
-		conformanceCase{"a certificate whose CRL is out of reach", func() error { return c.failing(revocationtest.Unreachable) }},
-		conformanceCase{"a certificate whose CRL has expired", func() error { return c.failing(revocationtest.Expired) }},
-		conformanceCase{"a certificate whose CRL is wrongly signed", func() error { return c.failing(revocationtest.WrongSignature) }},
-		conformanceCase{"a certificate whose CRL is another CA's", func() error { return c.failing(revocationtest.WrongIssuer) }},
-		conformanceCase{"a certificate whose CRL is another partition's", func() error { return c.failing(revocationtest.WrongScope) }},
-	)
+	return append(cases, c.trial.cases()...)
 }
 
 // client returns a copy of the config with sessions of its own.
@@ -101,14 +93,24 @@ func (c *clientTest) server(cert tls.Certificate) *tls.Config {
 	return config
 }
 
-func (c *clientTest) handshake(server, client *tls.Config) (*outcome, error) {
-	return connect(server, client)
+// http2 offers HTTP/2, which forbids the CBC suites of the guidance.
+func (c *clientTest) http2() error {
+	server := c.server(c.pki.Issue(c.peer))
+	server.NextProtos = []string{"h2", "http/1.1"}
+	o, err := connect(server, c.client())
+	if err != nil {
+		return err
+	}
+	if o.accepted() && o.clientSaw.NegotiatedProtocol == "h2" {
+		return errHTTP2
+	}
+	return nil
 }
 
 // presents looks at the certificate that the client shows, and whether it does
 // so only after it was asked.
 func (c *clientTest) presents() error {
-	o, err := c.handshake(c.server(c.pki.Issue(c.peer)), c.client())
+	o, err := connect(c.server(c.pki.Issue(c.peer)), c.client())
 	if err := mustAccept(o, err); err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (c *clientTest) presents() error {
 		between.AddCert(cert)
 	}
 	_, err = presented[0].Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: between, CurrentTime: c.pki.now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: roots, Intermediates: between, CurrentTime: c.pki.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
 		return fmt.Errorf("no server of the Spine would accept it: %w", err)
@@ -136,31 +138,9 @@ func (c *clientTest) foreignSuites() error {
 	for _, id := range foreign() {
 		server := c.server(cert)
 		server.CipherSuites = []uint16{id}
-		if err := mustRefuse(c.handshake(server, c.client())); err != nil {
+		if err := mustRefuse(connect(server, c.client())); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", tls.CipherSuiteName(id), err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (c *clientTest) revoked(variations ...Variation) error {
-	cert := c.pki.Issue(c.peer, variations...)
-	c.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	return mustRefuse(c.handshake(c.server(cert), c.client()))
-}
-
-func (c *clientTest) failing(fault revocationtest.Fault) error {
-	server := c.server(c.pki.Issue(c.peer, freshBatch()))
-	c.pki.Authority.Fail(fault)
-	defer c.pki.Authority.Fail(revocationtest.None)
-	return mustRefuse(c.handshake(server, c.client()))
-}
-
-func (c *clientTest) revokedWhileResuming() error {
-	cert := c.pki.Issue(c.peer, freshBatch())
-	server, client := c.server(cert), c.client()
-	return resumed(
-		func() (*outcome, error) { return c.handshake(server, client) },
-		func() { c.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{}) },
-	)
 }

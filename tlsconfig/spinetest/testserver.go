@@ -9,10 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation"
-	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -23,29 +20,48 @@ import (
 //   - the peer is accepted, also with its name in capitals or in a
 //     subjectAltName, and when a session is resumed;
 //   - of the guidance's suites that both ends have, the most preferred is
-//     chosen; no other suite, and no version but TLS 1.2, is negotiated;
-//   - no client without a certificate, and none with one of some 25 that are
+//     chosen; no other suite, no version but TLS 1.2 and no HTTP/2 is negotiated;
+//   - no client without a certificate, and none with one of some 30 that are
 //     wrong in one way;
-//   - no revoked client, fresh or resumed, and none whose revocation no source can
-//     tell.
+//   - no client that is revoked or on hold, fresh or resumed, or whose SubCA is,
+//     and none whose revocation no source can tell;
+//   - none whose certificate expired since the handshake before, and none whose
+//     CRL did: neither a clock that stands still passes nor a policy with MaxStale.
 //
-// The config must ask p about revocation and keep no answer, as Checker does:
-// the peer's certificates are revoked on the way, and p.Authority is made to
-// fail and set right again. Do not use p for other tests at the same time.
+// The config asks p about revocation, as Checker does or with sources that keep
+// their answers. Those, the Checker and the Verifier go by the clock p.Now, which
+// is moved: by a minute, by three seconds while certificates expire, and twice
+// by two hours, in which sources have to look for news. A config with another
+// clock is waited for: 3 s, and up to 20 s wherever it has not noticed a
+// revocation yet. On the way certificates are revoked, and p's services are made to
+// fail and set right again: do not use p for other tests at the same time.
+//
+// A config says nothing of requests on connections that stay open, nor of other
+// listeners: see [TestService].
 func TestServer(p *PKI, cfg *tls.Config, peer string) error {
-	return join((&serverTest{p, cfg, peer}).cases())
+	return join(newServerTest(p, cfg, peer).cases())
 }
 
 // RunServer is TestServer with a subtest for each case.
 func RunServer(t *testing.T, p *PKI, cfg *tls.Config, peer string) {
 	t.Helper()
-	subtests(t, (&serverTest{p, cfg, peer}).cases())
+	subtests(t, newServerTest(p, cfg, peer).cases())
 }
 
 type serverTest struct {
-	pki  *PKI
-	cfg  *tls.Config
-	peer string
+	trial
+	cfg *tls.Config
+}
+
+func newServerTest(p *PKI, cfg *tls.Config, peer string) *serverTest {
+	s := &serverTest{trial{pki: p, peer: peer, heed: heed, bad: badClients()}, cfg}
+	s.present = func(cert tls.Certificate) func() (*outcome, error) {
+		client := s.client(cert)
+		client.ServerName = "server.example.org" // the key of the session cache
+		client.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+		return func() (*outcome, error) { return s.handshake(client) }
+	}
+	return s
 }
 
 func (s *serverTest) cases() []conformanceCase {
@@ -62,6 +78,7 @@ func (s *serverTest) cases() []conformanceCase {
 		{"a client without a certificate", func() error { return mustRefuse(s.handshake(tls12Client())) }},
 		{"the order of the suites", s.order},
 		{"suites outside the list", s.foreignSuites},
+		{"a client of HTTP/2", s.http2},
 	}
 	for _, version := range forbiddenVersions() {
 		cases = append(cases, conformanceCase{"a client of " + tls.VersionName(version), func() error {
@@ -70,21 +87,7 @@ func (s *serverTest) cases() []conformanceCase {
 			return mustRefuse(s.handshake(client))
 		}})
 	}
-	for _, bad := range badClients() {
-		cases = append(cases, conformanceCase{"a certificate " + bad.name, func() error {
-			return mustRefuse(s.handshake(s.client(bad.issue(s.pki, s.peer))))
-		}})
-	}
-	return append(cases,
-		conformanceCase{"a certificate that is revoked by CRL", func() error { return s.revoked(freshBatch()) }},
-		conformanceCase{"a certificate that is revoked by OCSP", func() error { return s.revoked(freshBatch(), WithOCSP()) }},
-		conformanceCase{"a certificate that is revoked between handshake and resumption", s.revokedWhileResuming},
-		conformanceCase{"a certificate whose CRL is out of reach", func() error { return s.failing(revocationtest.Unreachable) }},
-		conformanceCase{"a certificate whose CRL has expired", func() error { return s.failing(revocationtest.Expired) }},
-		conformanceCase{"a certificate whose CRL is wrongly signed", func() error { return s.failing(revocationtest.WrongSignature) }},
-		conformanceCase{"a certificate whose CRL is another CA's", func() error { return s.failing(revocationtest.WrongIssuer) }},
-		conformanceCase{"a certificate whose CRL is another partition's", func() error { return s.failing(revocationtest.WrongScope) }},
-	)
+	return append(cases, s.trial.cases()...)
 }
 
 func tls12Client() *tls.Config {
@@ -172,47 +175,17 @@ func (s *serverTest) foreignSuites() error {
 	return errors.Join(errs...)
 }
 
-// revoked revokes a certificate before it is first used.
-func (s *serverTest) revoked(variations ...Variation) error {
-	cert := s.pki.Issue(s.peer, variations...)
-	s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	return mustRefuse(s.handshake(s.client(cert)))
-}
-
-// failing presents a good certificate whose sources of revocation fail.
-func (s *serverTest) failing(fault revocationtest.Fault) error {
-	client := s.client(s.pki.Issue(s.peer, freshBatch()))
-	s.pki.Authority.Fail(fault)
-	defer s.pki.Authority.Fail(revocationtest.None)
-	return mustRefuse(s.handshake(client))
-}
-
-func (s *serverTest) revokedWhileResuming() error {
-	cert := s.pki.Issue(s.peer, freshBatch())
-	client := s.client(cert)
-	client.ServerName = "server.example.org" // the key of the session cache
-	client.ClientSessionCache = tls.NewLRUClientSessionCache(4)
-	return resumed(
-		func() (*outcome, error) { return s.handshake(client) },
-		func() { s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{}) },
-	)
-}
-
-// resumed connects twice, which must succeed, revokes, and connects again, which
-// must not. That no session is resumed is no fault.
-func resumed(handshake func() (*outcome, error), revoke func()) error {
-	for _, what := range []string{"the first handshake", "the second handshake"} {
-		if err := mustAccept(handshake()); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-	}
-	revoke()
-	o, err := handshake()
-	if err := mustRefuse(o, err); err != nil {
-		if o != nil && o.clientSaw.DidResume {
-			return errResumed
-		}
+// http2 offers HTTP/2, which forbids the CBC suites of the guidance (RFC 9113
+// section 9.2.2).
+func (s *serverTest) http2() error {
+	client := s.client(s.pki.Issue(s.peer))
+	client.NextProtos = []string{"h2", "http/1.1"}
+	o, err := s.handshake(client)
+	if err != nil {
 		return err
+	}
+	if o.accepted() && o.clientSaw.NegotiatedProtocol == "h2" {
+		return errHTTP2
 	}
 	return nil
 }

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spinetest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+const (
+	// heed is how long a config that keeps answers has to look for news, once
+	// two hours have passed for it.
+	heed = 20 * time.Second
+
+	// news is in how much time even those look that do so each hour.
+	news = 2 * time.Hour
+)
+
+// A trial is what is the same for a server's config and for a client's: the
+// peer's certificates and what becomes of them.
+type trial struct {
+	pki  *PKI
+	peer string
+	heed time.Duration
+	bad  []badPeer
+
+	// present returns a function that makes one connection on which the peer
+	// presents cert, come what may; it resumes the session of the one before.
+	present func(cert tls.Certificate) func() (*outcome, error)
+
+	deaf   atomic.Bool // a certificate that was revoked before its first use was accepted
+	passed func() *passing
+
+	// follows says whether the config goes by the PKI's clock, so that time can be
+	// let pass for it.
+	follows func() bool
+}
+
+// batches numbers the partitions that the cases use, so that none finds a CRL
+// that another one has had fetched.
+var batches atomic.Int64
+
+func freshBatch() Variation { return Batch(int(1000 + batches.Add(1))) }
+
+func (t *trial) cases() []conformanceCase {
+	t.passed, t.follows = sync.OnceValue(t.passTime), sync.OnceValue(t.clock)
+	var cases []conformanceCase
+	for _, bad := range t.bad {
+		cases = append(cases, conformanceCase{"a certificate " + bad.name, func() error {
+			return mustRefuse(t.present(bad.issue(t.pki, t.peer))())
+		}})
+	}
+	cases = append(cases,
+		conformanceCase{"a certificate that is revoked by CRL", func() error {
+			err := t.revoked(revocation.ReasonKeyCompromise)
+			t.deaf.Store(err != nil)
+			return err
+		}},
+		conformanceCase{"a certificate that is revoked by OCSP", func() error { return t.revoked(revocation.ReasonKeyCompromise, WithOCSP()) }},
+		conformanceCase{"a certificate that is on hold", func() error { return t.revoked(revocation.ReasonCertificateHold) }},
+	)
+	for _, c := range []struct {
+		name  string
+		fault revocationtest.Fault
+	}{
+		{"is out of reach", revocationtest.Unreachable},
+		{"has expired", revocationtest.Expired},
+		{"is wrongly signed", revocationtest.WrongSignature},
+		{"is another CA's", revocationtest.WrongIssuer},
+		{"is another partition's", revocationtest.WrongScope},
+	} {
+		cases = append(cases, conformanceCase{"a certificate whose CRL " + c.name, func() error { return t.failing(c.fault) }})
+	}
+	return append(cases,
+		conformanceCase{"a certificate that expires between handshake and resumption", func() error { return t.passed().certificate }},
+		conformanceCase{"a certificate whose CRL expires between handshake and resumption", func() error { return t.passed().list }},
+		conformanceCase{"a certificate that is revoked between handshake and resumption", t.revokedWhileResuming},
+		conformanceCase{"a certificate of a SubCA that is revoked", t.subCARevoked},
+	)
+}
+
+// revoked revokes a certificate before it is first used.
+func (t *trial) revoked(reason revocation.Reason, variations ...Variation) error {
+	cert := t.pki.Issue(t.peer, append(variations, freshBatch())...)
+	t.pki.Authority.Revoke(cert.Leaf, reason, time.Time{})
+	return mustRefuse(t.present(cert)())
+}
+
+// failing presents a good certificate whose sources of revocation fail.
+func (t *trial) failing(fault revocationtest.Fault) error {
+	connect := t.present(t.pki.Issue(t.peer, freshBatch()))
+	t.pki.Authority.Fail(fault)
+	defer t.pki.Authority.Fail(revocationtest.None)
+	return mustRefuse(connect())
+}
+
+// revokedWhileResuming connects twice, which must succeed, revokes, and connects
+// again, which must not. That no session is resumed is no fault.
+func (t *trial) revokedWhileResuming() error {
+	cert := t.pki.Issue(t.peer, freshBatch())
+	connect := t.present(cert)
+	for _, what := range []string{"the first handshake", "the second handshake"} {
+		if err := mustAccept(connect()); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	t.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
+	return t.eventually(mustRefuse, connect)
+}
+
+// subCARevoked is the last case: a config that keeps answers takes a moment to
+// learn that the SubCA is no longer on hold.
+func (t *trial) subCARevoked() error {
+	connect := t.present(t.pki.Issue(t.peer))
+	if err := mustAccept(connect()); err != nil {
+		return fmt.Errorf("before that: %w", err)
+	}
+	t.pki.RootService.Revoke(t.pki.SubCA, revocation.ReasonCertificateHold, time.Time{})
+	err := t.eventually(mustRefuse, connect)
+	t.pki.RootService.Release(t.pki.SubCA)
+	if err != nil {
+		return err
+	}
+	if err := t.eventually(mustAccept, connect); err != nil {
+		return fmt.Errorf("when the SubCA was no longer revoked: %w", err)
+	}
+	return nil
+}
+
+// eventually connects until judge is content, which must not take longer than a
+// config needs to look for news.
+func (t *trial) eventually(judge func(*outcome, error) error, connect func() (*outcome, error)) error {
+	if t.follows() {
+		t.pki.Pass(news)
+	}
+	for end := time.Now().Add(t.heed); ; time.Sleep(20 * time.Millisecond) {
+		err := judge(connect())
+		if err == nil || t.deaf.Load() {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%w, %v later", err, t.heed) // a checker that keeps answers must go by PKI.Now
+		}
+	}
+}
+
+// A passing of time is what it did to a certificate and to a CRL.
+type passing struct{ certificate, list error }
+
+// passTime connects with a certificate and with a CRL that are about to expire,
+// and again when they have. Neither a clock that stands still nor a policy that
+// accepts expired answers refuses then what it accepted before.
+func (t *trial) passTime() *passing {
+	p := new(passing)
+	wait := t.await
+	if t.follows() {
+		wait = t.pki.Pass
+	}
+	now := t.pki.Now()
+	leaf := t.present(t.pki.Issue(t.peer, Valid(now.Add(-time.Hour), now.Truncate(time.Second).Add(2*time.Second))))
+	t.pki.Authority.Fail(revocationtest.Expiring)
+	defer t.pki.Authority.Fail(revocationtest.None)
+	list := t.present(t.pki.Issue(t.peer, freshBatch()))
+	// On a slow machine they may be refused already: then these two cases show less.
+	leaf()
+	list()
+	wait(3 * time.Second)
+	p.list = mustRefuse(list())
+	t.pki.Authority.Fail(revocationtest.None)
+	p.certificate = mustRefuse(leaf())
+	return p
+}
+
+// await waits until d has passed on the PKI's clock, and in any case.
+func (t *trial) await(d time.Duration) {
+	for until, end := t.pki.Now().Add(d), time.Now().Add(2*d); t.pki.Now().Before(until) && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// clock finds out by a certificate that becomes valid while time is let pass.
+func (t *trial) clock() bool {
+	const ahead = time.Minute
+	now := t.pki.Now()
+	connect := t.present(t.pki.Issue(t.peer, Valid(now.Add(ahead-10*time.Second), now.AddDate(0, 0, 1))))
+	t.pki.Pass(ahead)
+	if o, err := connect(); err == nil && o.accepted() {
+		return true
+	}
+	t.pki.Pass(-ahead)
+	return false
+}
