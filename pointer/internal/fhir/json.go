@@ -29,9 +29,9 @@ func readJSON(body []byte, document json.UnmarshalerFrom) error {
 		return nil
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-			return &Error{Kind: Malformed, Element: cut(syntax.JSONPointer.LastToken()), Detail: "is there twice"}
+			return refusedElement(cut(syntax.JSONPointer.LastToken()), "is there twice")
 		}
-		return &Error{Kind: Malformed, Detail: "has a name twice"}
+		return refused("has a name twice")
 	default:
 		return unwrapped(err, "is not well-formed JSON")
 	}

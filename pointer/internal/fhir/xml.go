@@ -143,7 +143,7 @@ func (c *xmlCursor) push() error {
 		}
 		for _, other := range c.scan.attrs[:i] {
 			if bytes.Equal(other.name, a.name) {
-				return refusedElement(cut(string(name)), "has an attribute twice")
+				return &Error{Kind: Malformed, Element: cut(string(name)), Detail: "has an attribute twice"} // XML 1.0 section 3.1
 			}
 		}
 		if string(a.name) == "xmlns" {
