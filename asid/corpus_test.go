@@ -6,11 +6,9 @@ import (
 	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
 
@@ -18,11 +16,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // A verifiedPeer has been verified, and has one name.
 type verifiedPeer string
+
+// A corpusPeer is the peer of a case's connection, as a front would judge it.
+type corpusPeer struct{ *testdata.Request }
+
+func (p corpusPeer) Peer(r *http.Request) (*x509.Certificate, error) {
+	if p.Version != "" {
+		if p.Version != "TLSv1.2" {
+			return nil, &asidtest.PeerError{Rule: tlsconfig.RuleVersion.String()}
+		}
+		if _, err := tlsconfig.ParseSuite(p.Suite); err != nil {
+			return nil, &asidtest.PeerError{Rule: tlsconfig.RuleSuite.String()}
+		}
+	}
+	return verifiedPeer(p.FQDN).Peer(r)
+}
 
 func (p verifiedPeer) Peer(*http.Request) (*x509.Certificate, error) {
 	name := pkix.Name{CommonName: string(p), Names: []pkix.AttributeTypeAndValue{{Type: []int{2, 5, 4, 3}, Value: string(p)}}}
@@ -54,18 +69,12 @@ func TestCorpusOfRequests(t *testing.T) {
 			var handler http.Handler
 			switch c.Request.Server {
 			case "nrl":
-				handler = (&asid.Authorizer{Registry: registry, Self: self, Peers: verifiedPeer(c.Request.FQDN), Time: clock, ErrorHandler: refuse}).Middleware(next)
+				handler = (&asid.Authorizer{Registry: registry, Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
 			case "provider":
-				handler = (&asid.Gate{Self: self, Peers: verifiedPeer(c.Request.FQDN), Time: clock, ErrorHandler: refuse}).Middleware(next)
+				handler = (&asid.Gate{Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
 			}
-			target, err := url.ParseRequestURI(c.Request.Target)
+			request, err := c.Request.NewRequest("")
 			require.NoError(t, err)
-			request := &http.Request{Method: c.Request.Method, URL: target, RequestURI: c.Request.Target, Host: "nrl.corpus.nhs.uk",
-				Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody}
-			for _, h := range c.Request.Headers {
-				request.Header.Add(h[0], h[1])
-			}
-			request.Header.Add("Accept", "application/fhir+json")
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, request.WithContext(t.Context()))
 			if c.Verdict == testdata.Accept {
@@ -75,15 +84,48 @@ func TestCorpusOfRequests(t *testing.T) {
 			require.False(t, passed, "what must be refused has reached the handler")
 			e, ok := errors.AsType[*asid.RequestError](refusal)
 			require.True(t, ok, "%v", refusal)
-			assert.Equal(t, c.Rule, string(e.Rule), "%v", refusal)
-			assert.Equal(t, c.Request.Status, answer.Code)
-			var outcome struct {
-				Issue []struct {
-					Details struct{ Coding []struct{ Code string } }
-				}
+			rule := string(e.Rule)
+			if word, ok := errors.AsType[interface {
+				error
+				PeerRule() string
+			}](refusal); ok {
+				rule = word.PeerRule()
 			}
-			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &outcome))
-			assert.Equal(t, c.Request.Code, outcome.Issue[0].Details.Coding[0].Code)
+			assert.Equal(t, c.Rule, rule, "%v", refusal)
+			if c.Request.Method != http.MethodHead {
+				assert.NoError(t, c.Request.Answered(answer.Code, answer.Body.Bytes()))
+			}
+		})
+	}
+}
+
+// Each registry of the corpus is read, or refused as a whole.
+func TestCorpusOfRegistries(t *testing.T) {
+	t.Parallel()
+	for _, c := range testdata.Cases() {
+		if c.Registry == nil {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			text := c.Registry.Octets
+			if text == nil {
+				text = []byte(c.Registry.Text)
+			}
+			registry, err := asid.ReadRegistry(bytes.NewReader(text))
+			if c.Verdict == testdata.Accept {
+				require.NoError(t, err)
+				for _, id := range c.Registry.ASIDs {
+					system, err := registry.Lookup(t.Context(), asid.MustParseID(id))
+					require.NoError(t, err)
+					assert.Equal(t, id, system.ASID.String())
+				}
+				return
+			}
+			refused, ok := errors.AsType[*asid.RegistryError](err)
+			require.True(t, ok, "taken, or refused without a rule: %v", err)
+			assert.NotEmpty(t, refused.Error())
+			assert.Nil(t, registry)
 		})
 	}
 }

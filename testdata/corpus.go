@@ -2,8 +2,8 @@
 
 // Package testdata is a corpus of cases with the verdict that each deserves and
 // the rule that decides it: certificate chains with CRLs and OCSP responses, TLS
-// offers, and requests with their headers and tokens. README.md describes the
-// files for those who do not use Go.
+// offers, requests with their headers and tokens, registries, pointers, and changes
+// of stored pointers. README.md describes the files for those who do not use Go.
 //
 // The go command passes a folder of this name over in patterns such as ./..., but
 // builds it where it is imported by its path.
@@ -18,7 +18,7 @@ import (
 
 // FS holds the corpus: manifest.json and the files that it names.
 //
-//go:embed manifest.json registry.json certificates
+//go:embed manifest.json registry.json certificates keys
 var FS embed.FS
 
 // A Verdict is what an implementation must do with a case.
@@ -41,12 +41,16 @@ type Case struct {
 	Certificate *Certificate `json:"certificate,omitempty"`
 	Offer       *Offer       `json:"offer,omitempty"`
 	Request     *Request     `json:"request,omitempty"`
+	Registry    *Registry    `json:"registry,omitempty"`
+	Pointer     *Pointer     `json:"pointer,omitempty"`
+	Change      *Change      `json:"change,omitempty"`
 }
 
 // A Certificate is a peer's chain and what it is to be judged by. Files are
 // paths in FS.
 type Certificate struct {
 	Chain  string    `json:"chain"`          // PEM, leaf first, as the peer presents it
+	Key    string    `json:"key"`            // PEM (PKCS #8), the leaf's private key
 	Usage  string    `json:"usage"`          // what the peer is: client or server
 	FQDNs  []string  `json:"fqdns"`          // the names that are accepted
 	At     time.Time `json:"at"`             // the time of the check
@@ -77,8 +81,58 @@ type Request struct {
 	FQDN     string      `json:"fqdn"`     // of the client's certificate, which has been verified
 	Registry string      `json:"registry"` // file
 	At       time.Time   `json:"at"`
-	Status   int         `json:"status,omitempty"` // of the answer that refuses
-	Code     string      `json:"code,omitempty"`   // its coding code
+
+	// Version and Suite are those of the client's connection to a proxy that ends
+	// TLS, as nginx names them; empty: the connection is as the guidance wants it.
+	Version string `json:"version,omitempty"`
+	Suite   string `json:"suite,omitempty"`
+
+	Status  int    `json:"status,omitempty"`  // of the answer that refuses
+	Issue   string `json:"issue,omitempty"`   // its issue code
+	Code    string `json:"code,omitempty"`    // its coding code
+	Display string `json:"display,omitempty"` // its coding's display
+}
+
+// A Registry is the file of a registry: one that is refused may not be taken in
+// part.
+type Registry struct {
+	Text   string   `json:"text"`             // JSON
+	Octets []byte   `json:"octets,omitempty"` // in place of Text, where that is no UTF-8
+	ASIDs  []string `json:"asids,omitempty"`  // of the systems that it has
+}
+
+// A Pointer is the body of a DocumentReference, and what is to be read in it.
+type Pointer struct {
+	ContentType string `json:"contentType"`
+	Body        string `json:"body"`
+	Octets      []byte `json:"octets,omitempty"`     // in place of Body, where that is no UTF-8
+	Custodian   string `json:"custodian,omitempty"`  // ODS code in capitals
+	Subject     string `json:"subject,omitempty"`    // the patient's URL; of an NHS number, that on the PDS
+	Identifier  string `json:"identifier,omitempty"` // the master identifier, as system|value
+	Status      string `json:"status,omitempty"`
+	RelatesTo   string `json:"relatesTo,omitempty"` // as code|logical id|system|value
+}
+
+// A Change is a request to an NRL-like server that would change a pointer, or
+// search for them. The server has the stored pointers.
+type Change struct {
+	Request
+	Body   string   `json:"body,omitempty"`
+	Stored []Stored `json:"stored,omitempty"`
+
+	// After is the status of each stored pointer once the request is answered; one
+	// that is deleted is not in it. New is how many there are beside them.
+	After map[string]string `json:"after,omitempty"`
+	New   int               `json:"new,omitempty"`
+}
+
+// A Stored pointer is one that the server has.
+type Stored struct {
+	ID        string `json:"id"`
+	Version   string `json:"version"`
+	Status    string `json:"status"`
+	Custodian string `json:"custodian"` // ODS code
+	Body      string `json:"body"`      // as it was created, in FHIR's JSON; current
 }
 
 // Cases returns the manifest's cases. It panics if the manifest cannot be read,

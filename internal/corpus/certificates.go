@@ -5,10 +5,12 @@ package corpus
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"math/big"
 	"net"
 	"strings"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
@@ -42,40 +44,55 @@ type chainCase struct {
 // lists that revoke nothing.
 func (g *generator) certificates() {
 	s := g.newSpine()
-	lists := g.goodLists(s)
+	revoked := revokedLeaves()
+	var entries []revocationtest.Entry
+	for i := range revoked { // on the list that all share, so that one server can be asked about all
+		entries = append(entries, revocationtest.Entry{Serial: revoked[i].serial, Reason: revoked[i].reason})
+	}
+	lists := g.goodLists(s, entries)
+	for _, leaf := range revoked {
+		goodLeaf := leafOption(template(func(c *x509.Certificate) { c.SerialNumber = leaf.serial }))
+		g.chain(s, chainCase{name: leaf.name, clause: clauseCRL, rule: "revocation", leaf: []leafOption{goodLeaf}}, lists)
+	}
+	g.systems(s)
 	for _, c := range append(append(goodChains(s), badChains(s)...), badNames(s)...) {
-		leaf := g.newLeaf(s, c.leaf...)
-		ders := [][]byte{leaf.Raw}
-		switch {
-		case c.chain != nil:
-			for _, cert := range c.chain {
-				ders = append(ders, cert.Raw)
-			}
-		case !c.alone:
-			ders = append(ders, s.subCA.cert.Raw)
+		g.chain(s, c, lists)
+	}
+}
+
+// chain adds the case of a chain, as a client's and as a server's.
+func (g *generator) chain(s *spine, c chainCase, lists []string) {
+	leaf := g.newLeaf(s, c.leaf...)
+	ders := [][]byte{leaf.Raw}
+	switch {
+	case c.chain != nil:
+		for _, cert := range c.chain {
+			ders = append(ders, cert.Raw)
 		}
-		if c.pins[0] == nil {
-			c.pins = [2][]ca{{s.root}, {s.subCA}}
+	case !c.alone:
+		ders = append(ders, s.subCA.cert.Raw)
+	}
+	if c.pins[0] == nil {
+		c.pins = [2][]ca{{s.root}, {s.subCA}}
+	}
+	if c.fqdns == nil {
+		c.fqdns = []string{fqdn}
+	}
+	if c.at.IsZero() {
+		c.at = now
+	}
+	if c.usages == nil {
+		c.usages = []string{"client", "server"}
+	}
+	chain := g.pem("certificates/"+slug(c.name)+".pem", ders...)
+	for _, usage := range c.usages {
+		verdict := testdata.Accept
+		if c.rule != "" {
+			verdict = testdata.Refuse
 		}
-		if c.fqdns == nil {
-			c.fqdns = []string{fqdn}
-		}
-		if c.at.IsZero() {
-			c.at = now
-		}
-		if c.usages == nil {
-			c.usages = []string{"client", "server"}
-		}
-		chain := g.pem("certificates/"+slug(c.name)+".pem", ders...)
-		for _, usage := range c.usages {
-			verdict := testdata.Accept
-			if c.rule != "" {
-				verdict = testdata.Refuse
-			}
-			g.add(testdata.Case{Name: usage + ": " + c.name, Clause: c.clause, Verdict: verdict, Rule: c.rule, Certificate: &testdata.Certificate{
-				Chain: chain, Usage: usage, FQDNs: c.fqdns, At: c.at, Roots: g.pins("roots", c.pins[0]), SubCAs: g.pins("subcas", c.pins[1]), CRLs: lists,
-			}})
-		}
+		g.add(testdata.Case{Name: usage + ": " + c.name, Clause: c.clause, Verdict: verdict, Rule: c.rule, Certificate: &testdata.Certificate{
+			Chain: chain, Key: g.keyFile(leaf.PublicKey), Usage: usage, FQDNs: c.fqdns, At: c.at, Roots: g.pins("roots", c.pins[0]), SubCAs: g.pins("subcas", c.pins[1]), CRLs: lists,
+		}})
 	}
 }
 
@@ -89,11 +106,41 @@ func (g *generator) pins(kind string, cas []ca) string {
 	return g.pem("certificates/"+kind+"-"+strings.Join(names, "-")+".pem", ders...)
 }
 
-// goodLists are current lists of every CA, without entries.
-func (g *generator) goodLists(s *spine) (paths []string) {
+// A revokedLeaf is a good leaf that the SubCA's list has.
+type revokedLeaf struct {
+	name   string
+	serial *big.Int
+	reason revocation.Reason
+}
+
+func revokedLeaves() []revokedLeaf {
+	return []revokedLeaf{
+		{"revoked since its key was compromised", big.NewInt(0x4000_0001), revocation.ReasonKeyCompromise},
+		{"revoked without a reason", big.NewInt(0x4000_0002), revocation.ReasonUnspecified},
+		{"on hold", big.NewInt(0x4000_0003), revocation.ReasonCertificateHold},
+		{"revoked since its operation ceased", big.NewInt(0x4000_0004), revocation.ReasonCessationOfOperation},
+	}
+}
+
+// systems writes the certificates of the servers and systems that the requests are
+// from and to.
+func (g *generator) systems(s *spine) {
+	for _, name := range []string{"nrl.corpus.nhs.uk", "provider.corpus.nhs.uk", consumerFQDN, maintainerFQDN, "second.corpus.nhs.uk", "stranger.corpus.nhs.uk",
+		"a." + consumerFQDN, fqdn} {
+		leaf := g.newLeaf(s, commonName(name))
+		g.pem("certificates/systems/"+name+".pem", leaf.Raw, s.subCA.cert.Raw)
+	}
+}
+
+// goodLists are current lists of every CA; the SubCA's has the entries.
+func (g *generator) goodLists(s *spine, entries []revocationtest.Entry) (paths []string) {
 	for name, issuer := range map[string]ca{"root": s.root, "subca": s.subCA, "sibling": s.sibling, "root2": s.root2, "subca2": s.subCA2,
 		"expired-subca": s.expiredSubCA, "below": s.below, "old-root": s.oldRoot, "old-subca": s.oldTree} {
-		g.file("certificates/good-"+name+".crl", list(issuer, revocationtest.CRL{ThisUpdate: now.Add(-26 * time.Hour), NextUpdate: now.AddDate(2, 0, 0)}))
+		l := revocationtest.CRL{ThisUpdate: now.Add(-26 * time.Hour), NextUpdate: now.AddDate(2, 0, 0)}
+		if name == "subca" {
+			l.Entries = entries
+		}
+		g.file("certificates/good-"+name+".crl", list(issuer, l))
 	}
 	for _, name := range []string{"below", "expired-subca", "old-root", "old-subca", "root", "root2", "sibling", "subca", "subca2"} {
 		paths = append(paths, "certificates/good-"+name+".crl")

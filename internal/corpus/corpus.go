@@ -36,6 +36,10 @@ func Generate() map[string][]byte {
 	g.revocation()
 	g.offers()
 	g.requests()
+	g.connections()
+	g.registries()
+	g.pointers()
+	g.changes()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

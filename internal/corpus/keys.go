@@ -3,19 +3,23 @@
 package corpus
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"sync"
 )
 
 // The keys of the corpus follow from their names, so that it is the same on
-// every machine. They are worth nothing, and are used for nothing else:
-// crypto/rsa takes no source of randomness for a reason.
+// every machine. They are worth nothing, since everybody has them, and are used for
+// nothing else: crypto/rsa takes no source of randomness for a reason.
 
 // A stream is an endless sequence of octets that follows from a name.
 type stream struct {
@@ -82,7 +86,26 @@ func prime(random io.Reader, bits int) *big.Int {
 	return p
 }
 
-// ecKey returns the P-256 key of a name; its public half is all that is used.
+// keyFile writes the private key of a leaf, of those that leaves are made with.
+func (g *generator) keyFile(public crypto.PublicKey) string {
+	keysMu.Lock()
+	defer keysMu.Unlock()
+	name, private := "leaf ec", crypto.PrivateKey(nil)
+	for of, k := range keys {
+		if k.PublicKey.Equal(public) {
+			name, private = of, k
+		}
+	}
+	if private == nil {
+		private = ecKey("leaf")
+	}
+	var out bytes.Buffer
+	out.WriteString("A key of the corpus: it follows from its name, everybody has it, and it is worth nothing.\n")
+	pem.Encode(&out, &pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(private))})
+	return g.file("keys/"+slug(name)+".pem", out.Bytes())
+}
+
+// ecKey returns the P-256 key of a name.
 func ecKey(name string) *ecdsa.PrivateKey {
 	curve := elliptic.P256()
 	octets := make([]byte, 32)

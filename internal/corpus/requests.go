@@ -119,12 +119,6 @@ func newRetrieval() *request {
 	}}
 }
 
-// The table's answers.
-var answers = map[string][2]string{
-	"header": {"400", "MISSING_OR_INVALID_HEADER"}, "token": {"400", "MISSING_OR_INVALID_HEADER"}, "request": {"400", "BAD_REQUEST"},
-	"asid": {"403", "ASID_CHECK_FAILED"}, "binding": {"403", "ACCESS_DENIED"}, "interaction": {"403", "ASID_CHECK_FAILED"},
-}
-
 // requests adds the cases of requests to an NRL-like server and to a provider.
 func (g *generator) requests() {
 	file := g.file("registry.json", []byte(registry))
@@ -142,8 +136,7 @@ func (g *generator) requests() {
 		}
 		if rule != "" {
 			c.Verdict = testdata.Refuse
-			fmt.Sscan(answers[rule][0], &c.Request.Status)
-			c.Request.Code = answers[rule][1]
+			answered(c.Request, rule, "")
 		}
 		g.add(c)
 	}

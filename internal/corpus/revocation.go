@@ -47,7 +47,7 @@ func (g *generator) revocation() {
 			leaf := g.newLeaf(s, c.leaf...)
 			path := "certificates/revocation/" + slug(c.name)
 			certificate := &testdata.Certificate{
-				Chain: g.pem(path+".pem", leaf.Raw, s.subCA.cert.Raw), Usage: "client", FQDNs: []string{fqdn}, At: c.at,
+				Chain: g.pem(path+".pem", leaf.Raw, s.subCA.cert.Raw), Key: g.keyFile(leaf.PublicKey), Usage: "client", FQDNs: []string{fqdn}, At: c.at,
 				Roots: g.pins("roots", []ca{s.root}), SubCAs: g.pins("subcas", []ca{s.subCA}),
 			}
 			if c.at.IsZero() {

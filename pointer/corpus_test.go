@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pointer_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+)
+
+// Each pointer of the corpus is read as its case says, or refused by its rule.
+func TestCorpusOfPointers(t *testing.T) {
+	t.Parallel()
+	for _, c := range testdata.Cases() {
+		if c.Pointer == nil {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			body := c.Pointer.Octets
+			if body == nil {
+				body = []byte(c.Pointer.Body)
+			}
+			got, err := pointer.Parse(c.Pointer.ContentType, body)
+			if c.Verdict == testdata.Refuse {
+				assertRule(t, err, pointer.Rule(c.Rule))
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, c.Pointer.Custodian, got.Custodian.String())
+			assert.Equal(t, c.Pointer.Subject, got.Subject)
+			assert.Equal(t, c.Pointer.Status, got.Status)
+			assert.Equal(t, c.Pointer.Identifier, bar(got.MasterIdentifier))
+			relatesTo := ""
+			for _, r := range got.RelatesTo {
+				relatesTo += r.Code + "|" + r.Target.ID + "|"
+				if id := bar(r.Target.Identifier); id != "" {
+					relatesTo += id
+				} else {
+					relatesTo += "|"
+				}
+			}
+			assert.Equal(t, c.Pointer.RelatesTo, relatesTo)
+		})
+	}
+}
+
+func bar(i pointer.Identifier) string {
+	if i.IsZero() {
+		return ""
+	}
+	return i.System + "|" + i.Value
+}
+
+// A corpusStore makes the changes that a guard has decided on, and no others.
+type corpusStore struct {
+	pointers map[string]*pointer.Pointer
+	fresh    int
+}
+
+func newCorpusStore(t *testing.T, stored []testdata.Stored) *corpusStore {
+	t.Helper()
+	s := &corpusStore{pointers: map[string]*pointer.Pointer{}}
+	for _, had := range stored {
+		p, err := pointer.Parse("application/fhir+json", []byte(had.Body))
+		require.NoError(t, err)
+		require.Equal(t, had.Custodian, p.Custodian.String())
+		p.ID, p.Version, p.Status = had.ID, had.Version, had.Status
+		s.pointers[p.ID] = p
+	}
+	return s
+}
+
+func (s *corpusStore) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, error) {
+	for _, p := range s.pointers {
+		if q.Matches(p) {
+			return p, nil
+		}
+	}
+	return nil, pointer.ErrNotFound
+}
+
+func (s *corpusStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d, ok := pointer.DecisionFrom(r.Context())
+	if !ok {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	switch d.Change.Action {
+	case pointer.Create:
+		s.fresh++
+	case pointer.Supersede:
+		s.fresh++
+		s.set(d.Stored.ID, "superseded")
+	case pointer.Update:
+		s.set(d.Stored.ID, "entered-in-error")
+	case pointer.Delete:
+		delete(s.pointers, d.Stored.ID)
+	}
+}
+
+func (s *corpusStore) set(id, status string) {
+	changed := *s.pointers[id]
+	changed.Status = status
+	s.pointers[id] = &changed
+}
+
+// Each change of the corpus is made, or refused and answered as its case says, and
+// what is stored afterwards is what the case says, too.
+func TestCorpusOfChanges(t *testing.T) {
+	t.Parallel()
+	for _, c := range testdata.Cases() {
+		if c.Change == nil || c.Rule == "nrl" || c.Change.Method == http.MethodGet {
+			continue // the store decides these: pointer/nrl's tests run them
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			store := newCorpusStore(t, c.Change.Stored)
+			var refusal error
+			guard := &pointer.Guard{Resolver: store, Disclose: true, ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+				refusal = err
+				pointer.WriteError(w, r, err)
+			}}
+			request, err := c.Change.NewRequest(c.Change.Body)
+			require.NoError(t, err)
+			answer := httptest.NewRecorder()
+			guard.Middleware(store).ServeHTTP(answer, request.WithContext(asid.NewContext(t.Context(), callerOf(t, "RR8"))))
+			if c.Verdict == testdata.Refuse {
+				assertRule(t, refusal, pointer.Rule(c.Rule))
+			}
+			assert.NoError(t, c.Change.Answered(answer.Code, answer.Body.Bytes()))
+			after := map[string]string{}
+			for id, p := range store.pointers {
+				after[id] = p.Status
+			}
+			assert.True(t, maps.Equal(c.Change.After, after), "stored: %v in place of %v", after, c.Change.After)
+			assert.Equal(t, c.Change.New, store.fresh)
+		})
+	}
+}
