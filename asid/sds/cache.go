@@ -20,7 +20,8 @@ type cache[K comparable, V any] struct {
 	policy  Caching
 	timeout time.Duration // of one look-up
 	look    lookup[K, V]
-	logger  *slog.Logger // nil: none
+	logger  *slog.Logger     // nil: none
+	now     func() time.Time // wallClock
 	slots   chan struct{}
 
 	mu      sync.Mutex // guards what follows and is not held during look
@@ -82,7 +83,7 @@ type flight[V any] struct {
 func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look lookup[K, V]) *cache[K, V] {
 	policy = policy.withDefaults()
 	c := &cache[K, V]{
-		policy: policy, timeout: timeout, look: look, logger: logger,
+		policy: policy, timeout: timeout, look: look, logger: logger, now: wallClock,
 		slots:   make(chan struct{}, policy.MaxQueries),
 		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
 	}
@@ -103,7 +104,7 @@ func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
 // dated is get, and says when the directory was asked.
 func (c *cache[K, V]) dated(ctx context.Context, key K) (value V, asked time.Time, err error) {
 	c.mu.Lock()
-	now := wallClock()
+	now := c.now()
 	if e := c.entries[key]; e != nil {
 		e.lastUse = now
 		c.used[e.kind].MoveToFront(e.place)
@@ -174,7 +175,7 @@ func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time,
 			err = &Error{Subject: subject(key), Detail: fmt.Sprintf("the look-up panicked: %v", r)}
 		}
 	}()
-	asked = wallClock()
+	asked = c.now()
 	value, since, err := c.look(ctx, key)
 	if !since.IsZero() && since.Before(asked) {
 		asked = since
@@ -186,7 +187,7 @@ func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time,
 func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := wallClock()
+	now := c.now()
 	e := c.entries[key]
 	if e == nil {
 		e = &entry[K, V]{key: key, kind: failed, lastUse: now}
@@ -279,7 +280,7 @@ func (c *cache[K, V]) due() []K {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var keys []K
-	now := wallClock()
+	now := c.now()
 	for at := c.used[known].Front(); at != nil; at = at.Next() {
 		e := at.Value.(*entry[K, V])
 		waiting := e.failure != nil && within(now.Sub(e.failing), c.policy.RetryAfter)

@@ -69,6 +69,7 @@ objectClass: nhsAs
 uniqueIdentifier: 200000000205
 nhsIDCode: RR8
 nhsAsSvcIA: urn:nhs:names:services:nrl:DocumentReference.create
+
 `
 	snapshot := &sds.Snapshot{Source: func(ctx context.Context) (sds.Systems, error) {
 		return sds.ReadLDIF(ctx, strings.NewReader(export)) // or sds.LDIF of a file's name

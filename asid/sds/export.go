@@ -4,7 +4,6 @@ package sds
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/go-ldap/ldap/v3"
@@ -12,16 +11,16 @@ import (
 
 // Systems is a source for a [Snapshot]: it reads the whole directory, page by page
 // (RFC 2696). A directory whose limits do not allow that answers with an error that
-// wraps [ErrPartial]. ctx bounds the whole, Timeout each page.
+// wraps [ErrPartial]. The Canary is asked before and after, and must be among what
+// was read. ctx bounds the whole, Timeout each page.
 func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
 	if err := d.Validate(); err != nil {
 		return Systems{}, err
 	}
 	var all Systems
-	err := d.link.with(ctx, func(asked searcher) error {
-		s, ok := asked.(*session)
-		if !ok {
-			return errors.New("not a connection")
+	err := d.ask(ctx, func(s searcher) error {
+		if err := d.shown(s); err != nil {
+			return err
 		}
 		c := newCollector(d.Clients) // anew, if the connection ended and all is asked again
 		for class, attributes := range map[string][]string{"nhsAs": asAttributes, "nhsMhs": mhsAttributes} {
@@ -29,6 +28,13 @@ func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
 			if err := s.pages(ctx, d.base(), "(objectClass="+class+")", attributes, c.add); err != nil {
 				return err
 			}
+		}
+		// Access may have been lost in between, for the whole or for a class.
+		if !d.Canary.IsZero() && c.records[d.Canary] == nil {
+			return &Error{Subject: subject(d.Canary), Detail: "is not among what was read", Err: ErrCanary}
+		}
+		if err := d.shown(s); err != nil {
+			return err
 		}
 		var err error
 		all, err = c.systems()
@@ -40,10 +46,18 @@ func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
 	return all, nil
 }
 
+// shown asks for the canary, if there is one.
+func (d *LDAP) shown(s searcher) error {
+	if d.Canary.IsZero() {
+		return nil
+	}
+	return d.canary(s)
+}
+
 // pageSize is below the limits that directories commonly have for one answer.
 const pageSize = 250
 
-// pages hands each entry below base to add.
+// pages implements searcher.
 func (s *session) pages(ctx context.Context, base, filter string, attributes []string, add func(record) error) error {
 	paging := ldap.NewControlPaging(pageSize)
 	for {

@@ -41,6 +41,14 @@ func (s simulated) search(q search) ([]record, error) {
 	return records, nil
 }
 
+func (s simulated) pages(_ context.Context, base, filter string, _ []string, add func(record) error) error {
+	records, err := s.search(search{base: base, children: true, filter: filter})
+	for i := 0; i < len(records) && err == nil; i++ {
+		err = add(records[i])
+	}
+	return err
+}
+
 // Simulate has d ask a directory that is not there. It comes in the place of
 // Address and Endpoint.
 func (d *LDAP) Simulate(answer func(context.Context, Question) (Entries, error)) {

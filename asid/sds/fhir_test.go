@@ -4,6 +4,7 @@ package sds_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -84,6 +85,28 @@ func TestTwoSystemsOfOneASIDAreAmbiguous(t *testing.T) {
 	_, err := service.LookupSender(t.Context(), sender(rr8ID, "RR8"))
 	assertCannotTell(t, err)
 	assert.ErrorIs(t, err, sds.ErrAmbiguous)
+}
+
+// A limit of the directory gives a part, whose total fits: what is not in a long
+// answer may have been cut off.
+func TestALongAnswerDoesNotSayWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for systems, partial := range map[int]bool{99: false, 100: true, 101: true} {
+		d := directory()
+		for i := range systems {
+			d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+i), ODS: "RQX", Interactions: nrlInteractions[:1]})
+		}
+		_, service := startFHIR(t, d)
+		_, err := service.LookupSender(t.Context(), sender(unknownID, "RQX"))
+		if partial {
+			assertCannotTell(t, err)
+			assert.ErrorIs(t, err, sds.ErrPartial, systems)
+		} else {
+			assert.ErrorIs(t, err, asid.ErrNotFound, systems)
+		}
+		_, err = service.LookupSender(t.Context(), sender(mustID("400000000000"), "RQX"))
+		assert.NoError(t, err, "what is in it is there")
+	}
 }
 
 func TestFHIRConfirmsTheClaimedOrganisation(t *testing.T) {

@@ -38,8 +38,10 @@ func LDIF(name string) func(context.Context) (Systems, error) {
 // ReadLDIF reads the systems of an export in LDIF: content, not changes. Records of
 // other classes than nhsAs and nhsMhs are passed over. A record of an ASID that is
 // there several times counts if each says the same; if not, that ASID cannot be
-// told and the others are not affected. A last line without an end is that of an
-// export that was cut off. The error is an [*Error].
+// told and the others are not affected. An export was cut off if its last line has no
+// end, or its last record no empty line behind it, as all exporting tools write one.
+// A cut between two records cannot be seen here, but [Snapshot] compares how many
+// there are. The error is an [*Error].
 func ReadLDIF(ctx context.Context, r io.Reader) (Systems, error) {
 	l := &ldifReader{r: bufio.NewReaderSize(r, 64<<10)}
 	c := newCollector(false)
@@ -85,6 +87,9 @@ func (l *ldifReader) record() (record, error) {
 			}
 			if !dn {
 				return record{}, io.EOF
+			}
+			if err == io.EOF {
+				return record{}, fmt.Errorf("no empty line ends the last record: %w", ErrPartial)
 			}
 			for name, list := range values {
 				if err := found.add(name, list); err != nil {

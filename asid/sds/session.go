@@ -23,6 +23,9 @@ type searcher interface {
 	// search returns the entries, or asid.ErrNotFound if the directory said that
 	// there is no such entry. Anything else than the whole answer is an error.
 	search(search) ([]record, error)
+
+	// pages hands each entry of a class below base to add.
+	pages(ctx context.Context, base, filter string, attributes []string, add func(record) error) error
 }
 
 // A session is one verified connection to the directory, bound anonymously: SDS

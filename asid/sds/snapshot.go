@@ -22,11 +22,14 @@ type Snapshot struct {
 	// required.
 	Source func(context.Context) (Systems, error)
 
-	// Interval is the time between two reads by Run; zero: 1 hour.
+	// Interval is the time between two reads by Run, and a tenth of it that between a
+	// read that failed and the next; zero: 1 hour.
 	Interval time.Duration
 
 	// MaxAge is for how long a snapshot is used after the read that made it began;
-	// after that, nothing can be told. Zero: 24 hours.
+	// after that, nothing can be told. Zero: 24 hours. Its age is the longer of what
+	// the wall clock says, which may be set back, and of the process's own clock,
+	// which stands still while the machine sleeps. It is looked at each second.
 	MaxAge time.Duration
 
 	// Logger gets one record for each read; nil: none.
@@ -35,19 +38,22 @@ type Snapshot struct {
 	current atomic.Pointer[snapshot]
 	loading sync.Mutex
 	err     atomic.Pointer[error]
+	elapsed func(since time.Time) (wall, running time.Duration) // nil: on the clocks of the process
 }
 
 // A snapshot never changes.
 type snapshot struct {
 	memory    *asid.Memory
 	systems   int // in memory
+	bound     int // of them, to a certificate
 	ambiguous map[asid.ID]bool
-	expires   *time.Timer
+	began     time.Time // its read
 }
 
 // Load reads the directory and uses it from then on. If it fails, what was read
 // before stays, until it is too old. A directory that has lost more than a tenth of
-// its systems since it was read before is one that was cut off.
+// its systems, or of those that are bound to a certificate, since it was read before
+// is one that was cut off.
 func (s *Snapshot) Load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -63,37 +69,87 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if s.Source == nil {
 		return misconfigured("Snapshot.Source", "is missing")
 	}
-	began := wallClock()
+	next := &snapshot{began: time.Now()}
 	all, err := s.Source(ctx)
 	if err != nil {
 		return err
 	}
-	if len(all.Systems) == 0 {
-		return &Error{Detail: "the directory has no system that can be used", Err: ErrPartial}
+	if err := next.fill(&all, s.current.Load()); err != nil {
+		return err
 	}
-	if before := s.current.Load(); before != nil && len(all.Systems) < before.systems-before.systems/10 {
-		return &Error{Detail: fmt.Sprintf("the directory has %d systems, and had %d", len(all.Systems), before.systems), Err: ErrPartial}
-	}
-	memory, err := asid.NewMemory(all.Systems...)
-	if err != nil {
-		return &Error{Detail: "the directory cannot be used", Err: err}
-	}
-	left := positive(s.MaxAge, 24*time.Hour) - wallClock().Sub(began)
-	if left <= 0 {
+	if s.left(next) <= 0 {
 		return &Error{Detail: "the directory was out of date when it had been read"}
 	}
-	next := &snapshot{memory: memory, systems: len(all.Systems), ambiguous: make(map[asid.ID]bool, len(all.Ambiguous))}
-	for _, id := range all.Ambiguous {
-		next.ambiguous[id] = true
-	}
-	next.expires = time.AfterFunc(left, func() { s.current.CompareAndSwap(next, nil) })
-	if before := s.current.Swap(next); before != nil {
-		before.expires.Stop()
-	}
+	s.current.Store(next)
+	s.watch(next)
 	if s.Logger != nil {
 		s.Logger.Info("the directory was read", "systems", len(all.Systems), "ambiguous", len(all.Ambiguous), "dropped", all.Dropped)
 	}
 	return nil
+}
+
+// fill takes what was read, unless it is less than a whole directory has; before is
+// what is in use, or nil.
+func (n *snapshot) fill(all *Systems, before *snapshot) error {
+	n.systems = len(all.Systems)
+	for i := range all.Systems {
+		if !all.Systems[i].Unbound {
+			n.bound++
+		}
+	}
+	switch {
+	case n.systems == 0:
+		return &Error{Detail: "the directory has no system that can be used", Err: ErrPartial}
+	case before != nil && n.systems < before.systems-before.systems/10:
+		return &Error{Detail: fmt.Sprintf("the directory has %d systems, and had %d", n.systems, before.systems), Err: ErrPartial}
+	case before != nil && n.bound < before.bound-before.bound/10:
+		return &Error{Detail: fmt.Sprintf("the directory has %d systems that are bound to a certificate, and had %d", n.bound, before.bound), Err: ErrPartial}
+	}
+	var err error
+	if n.memory, err = asid.NewMemory(all.Systems...); err != nil {
+		return &Error{Detail: "the directory cannot be used", Err: err}
+	}
+	n.ambiguous = make(map[asid.ID]bool, len(all.Ambiguous))
+	for _, id := range all.Ambiguous {
+		n.ambiguous[id] = true
+	}
+	return nil
+}
+
+// left returns for how long the snapshot may still be used.
+func (s *Snapshot) left(of *snapshot) time.Duration {
+	elapsed := s.elapsed
+	if elapsed == nil {
+		elapsed = elapsedSince
+	}
+	wall, running := elapsed(of.began)
+	return positive(s.MaxAge, 24*time.Hour) - max(wall, running)
+}
+
+// elapsedSince returns how much time has passed by the wall clock and by the
+// monotonic one.
+func elapsedSince(t time.Time) (wall, running time.Duration) {
+	now := time.Now()
+	return now.Round(0).Sub(t.Round(0)), now.Sub(t)
+}
+
+// watchEvery is how often the age of the snapshot in use is looked at. One long
+// timer would not notice that the wall clock was set or that the machine slept.
+const watchEvery = time.Second
+
+// watch takes the snapshot out of use when it is too old, so that a look-up need
+// not ask for the time.
+func (s *Snapshot) watch(of *snapshot) {
+	left := s.left(of)
+	if left <= 0 {
+		s.current.CompareAndSwap(of, nil)
+		return
+	}
+	time.AfterFunc(min(left, watchEvery), func() {
+		if s.current.Load() == of {
+			s.watch(of)
+		}
+	})
 }
 
 // Lookup implements [asid.Registry].
@@ -118,18 +174,22 @@ func (s *Snapshot) Err() error {
 }
 
 // Run reads the directory at once, unless it has been read, and then at each
-// Interval, until ctx ends.
+// Interval, or sooner after a read that failed, until ctx ends.
 func (s *Snapshot) Run(ctx context.Context) error {
 	if s.current.Load() == nil {
 		_ = s.Load(ctx) // Err and the log say why it failed
 	}
-	ticker := time.NewTicker(positive(s.Interval, time.Hour))
-	defer ticker.Stop()
 	for {
+		wait := positive(s.Interval, time.Hour)
+		if s.Err() != nil {
+			wait = max(wait/10, time.Second)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return ctx.Err()
-		case <-ticker.C:
+		case <-timer.C:
 			_ = s.Load(ctx)
 		}
 	}

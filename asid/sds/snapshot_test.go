@@ -86,8 +86,11 @@ func TestReadLDIF(t *testing.T) {
 	}{
 		"whole":                            {text: whole, systems: 3},
 		"with a version and a comment":     {text: "version: 1\n# an export\n#  of ours\n\n" + whole, systems: 3},
-		"without an empty line at its end": {text: strings.TrimRight(whole, "\n") + "\n", systems: 3},
+		"without an empty line at its end": {text: strings.TrimRight(whole, "\n") + "\n", bad: true},
 		"cut off":                          {text: whole[:len(whole)-5], bad: true},
+		"cut off between two lines":        {text: whole[:strings.LastIndex(strings.TrimRight(whole, "\n"), "\n")+1], bad: true},
+		"cut off within the empty line":    {text: strings.TrimRight(whole, "\n") + "\n\r", bad: true},
+		"with a comment at its end":        {text: whole + "# the end\n", systems: 3},
 		"with CRLF":                        {text: strings.ReplaceAll(whole, "\n", "\r\n"), systems: 3},
 		"with lines that go on":            {text: strings.ReplaceAll(whole, "DocumentReference", "Document\n Ref\n erence"), systems: 3},
 		"with a record three times":        {text: strings.Repeat(as("200000000205", create), 3), systems: 1},
@@ -203,6 +206,108 @@ func TestSnapshotOfADirectoryThatWasCutOff(t *testing.T) {
 			assert.ErrorIs(t, err, sds.ErrPartial)
 		}
 	}
+}
+
+func TestSnapshotOfADirectoryThatLostItsFQDNs(t *testing.T) {
+	t.Parallel()
+	systems := make([]asid.System, 100)
+	bound := 100
+	s := &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) {
+		for i := range systems {
+			systems[i] = asid.System{ASID: mustID(fmt.Sprintf("%012d", 1+i)), Unbound: true}
+			if i < bound {
+				systems[i].FQDNs, systems[i].Unbound = []string{"a.nhs.uk"}, false
+			}
+		}
+		return sds.Systems{Systems: systems}, nil
+	}}
+	for _, c := range []struct {
+		bound int
+		taken bool
+	}{{50, true}, {45, true}, {40, false}, {0, false}, {41, true}} {
+		bound = c.bound
+		err := s.Load(t.Context())
+		assert.Equal(t, c.taken, err == nil, "%d: %v", bound, err)
+		if !c.taken {
+			assert.ErrorIs(t, err, sds.ErrPartial)
+		}
+	}
+}
+
+func TestARunTriesAgainSoonerThanItsInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var reads []time.Duration
+		start := time.Now()
+		s := &sds.Snapshot{Interval: time.Hour, Source: func(context.Context) (sds.Systems, error) {
+			if reads = append(reads, time.Since(start)); len(reads) < 3 {
+				return sds.Systems{}, errAway
+			}
+			return sds.Systems{Systems: []asid.System{rr8()}}, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Minute)
+		defer cancel()
+		assert.ErrorIs(t, s.Run(ctx), context.DeadlineExceeded)
+		assert.Equal(t, []time.Duration{0, 6 * time.Minute, 12 * time.Minute, 72 * time.Minute}, reads)
+	})
+}
+
+func TestADirectoryThatHidesItsCanaryIsNotReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	record := func(id string) map[string][]string {
+		return map[string][]string{"objectClass": {"nhsAs"}, "uniqueIdentifier": {id}, "nhsIDCode": {"RR8"}}
+	}
+	canary := func(q sds.Question) bool { return q.Base == "uniqueIdentifier="+canaryID.String()+","+sds.DefaultBase }
+	for name, c := range map[string]struct {
+		asked int // the questions about the canary that are answered
+		read  bool
+		whole bool
+	}{
+		"shown throughout":         {2, true, true},
+		"hidden from the start":    {0, true, false},
+		"hidden at the end":        {1, true, false},
+		"hidden from what is read": {2, false, false},
+	} {
+		asked := 0
+		registry := &sds.LDAP{Canary: canaryID}
+		registry.Simulate(func(_ context.Context, q sds.Question) (sds.Entries, error) {
+			switch {
+			case canary(q):
+				if asked++; asked > c.asked {
+					return nil, sds.Absent
+				}
+				return sds.Entries{record(canaryID.String())}, nil
+			case q.Filter != "(objectClass=nhsAs)":
+				return nil, nil
+			case c.read:
+				return sds.Entries{record(rr8ID.String()), record(canaryID.String())}, nil
+			}
+			return sds.Entries{record(rr8ID.String())}, nil
+		})
+		all, err := registry.Systems(t.Context())
+		if c.whole {
+			require.NoError(t, err, name)
+			assert.Len(t, all.Systems, 2, name)
+			continue
+		}
+		assertCannotTell(t, err)
+		assert.ErrorIs(t, err, sds.ErrCanary, name)
+	}
+}
+
+// Over LDAP, what is hidden looks as if it were not there.
+func TestSnapshotOfADirectoryWithoutItsCanary(t *testing.T) {
+	t.Parallel()
+	slapd, ldap := startLDAP(t, sdstest.SlapdConfig{Directory: directory(), SizeLimit: -1})
+	ldap.Canary = canaryID
+	all, err := ldap.Systems(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, all.Systems, 3)
+	slapd.Stop()
+	slapd.Config.Access = `access to dn.base="uniqueIdentifier=` + canaryID.String() + `,ou=Services,o=nhs" by * none`
+	require.NoError(t, slapd.Start())
+	_, err = ldap.Systems(t.Context())
+	assertCannotTell(t, err)
 }
 
 func TestSnapshotOfNothing(t *testing.T) {
