@@ -22,9 +22,12 @@
 //	_, err = server.Client(ssp).Get(server.URL) // refused
 //
 // [TestServer] and [TestClient] put any [crypto/tls.Config] through the
-// handshakes that the guidance allows and forbids.
+// handshakes that the guidance allows and forbids, [TestService] a running server
+// through requests: each of its listeners and routes, and connections that stay
+// open. Time passes by [PKI.Pass] for what has [PKI.Now] for a clock, such as
+// caches, which then look for news.
 //
-// Nothing here but [RunServer] and [RunClient] needs a testing.T. What cannot be
+// Nothing here but the Run functions needs a testing.T. What cannot be
 // made panics, as in net/http/httptest. Keys are RSA 2048 and made when first
 // needed, which takes a tenth of a second each; those of leaves are kept for the
 // process, by FQDN, those of CAs are never shared.

@@ -59,3 +59,10 @@ func failing(cases []conformanceCase, names []string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// ServiceFaults is ServerFaults for a running server.
+func ServiceFaults(p *PKI, peer string, urls ...string) []string {
+	s := newServiceTest(p, peer)
+	s.heed = 0
+	return failing(s.cases(urls), nil)
+}

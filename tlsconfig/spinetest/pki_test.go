@@ -196,3 +196,18 @@ func TestTheFetcherReachesBothServices(t *testing.T) {
 	verifier := pki.Endpoint(provider, proxy).Verifier
 	refusedBy(t, &verifier, pki.Issue(proxy), tlsconfig.RuleRevocation)
 }
+
+func TestAServerHasEachOfItsNames(t *testing.T) {
+	pki := newPKI(t)
+	e := pki.Endpoint(provider, proxy)
+	e.Certificate = tlsconfig.StaticCertificate(pki.Issue(provider, spinetest.WithSAN(provider, "second.nhs.uk"), spinetest.Batch(8)))
+	server := pki.NewServer(e, http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	assert.Equal(t, []string{provider, "second.nhs.uk"}, server.Certificate().DNSNames)
+	assert.Equal(t, []string{pki.Authority.CRLURL(8)}, server.Certificate().CRLDistributionPoints)
+	for _, name := range server.Certificate().DNSNames {
+		response, err := pki.Client(pki.Issue(proxy), name).Get("https://" + name)
+		require.NoError(t, err, name)
+		response.Body.Close()
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,12 +23,13 @@ type Server struct {
 
 	pki   *PKI
 	name  string
+	leaf  *x509.Certificate // nil: see Serve
 	close func()
 }
 
 // NewServer serves handler on loopback over mutual TLS for e, as
-// httptest.NewTLSServer does; the caller should Close it. The FQDN of e's
-// certificate becomes the server's name for DialContext.
+// httptest.NewTLSServer does; the caller should Close it. The FQDNs of e's
+// certificate become the server's names for DialContext.
 func (p *PKI) NewServer(e *tlsconfig.Endpoint, handler http.Handler) *Server {
 	config, err := e.ServerConfig()
 	if err != nil {
@@ -37,11 +39,6 @@ func (p *PKI) NewServer(e *tlsconfig.Endpoint, handler http.Handler) *Server {
 	if err != nil {
 		panic("spinetest: " + err.Error())
 	}
-	return p.Serve(config, nameOf(cert), handler)
-}
-
-// nameOf returns the first name that a certificate speaks for.
-func nameOf(cert *tls.Certificate) string {
 	leaf, err := x509.ParseCertificate(cert.Certificate[0])
 	if err != nil {
 		panic("spinetest: " + err.Error())
@@ -50,7 +47,12 @@ func nameOf(cert *tls.Certificate) string {
 	if err != nil {
 		panic("spinetest: " + err.Error())
 	}
-	return names[0]
+	server := p.Serve(config, names[0], handler)
+	for _, name := range names[1:] {
+		p.SetHost(name, strings.TrimPrefix(server.URL, "https://"))
+	}
+	server.leaf = leaf
+	return server
 }
 
 // Serve is NewServer for a config of any making, whose server is called fqdn.
@@ -82,6 +84,10 @@ func (p *PKI) Serve(config *tls.Config, fqdn string, handler http.Handler) *Serv
 		}),
 	}
 }
+
+// Certificate returns the certificate that the server presented when it was
+// started, and nil for a server that Serve started.
+func (s *Server) Certificate() *x509.Certificate { return s.leaf }
 
 // Close ends the server and its connections.
 func (s *Server) Close() { s.close() }
