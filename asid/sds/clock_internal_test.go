@@ -5,6 +5,7 @@ package sds
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,22 +34,24 @@ func TestASnapshotIsAsOldAsTheFasterClockSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var wall, running time.Duration
+				var wall, running atomic.Int64 // beside what passes on both
 				s := &Snapshot{MaxAge: time.Hour, Source: func(context.Context) (Systems, error) {
 					return Systems{Systems: []asid.System{{ASID: anID, Unbound: true}}}, nil
 				}}
 				s.elapsed = func(since time.Time) (time.Duration, time.Duration) {
-					return time.Since(since) + wall, time.Since(since) + running
+					passed := time.Since(since)
+					return passed + time.Duration(wall.Load()), passed + time.Duration(running.Load())
 				}
 				require.NoError(t, s.Load(t.Context()))
 				time.Sleep(30 * time.Minute)
-				synctest.Wait() // for who looks at the age
-				wall, running = c.wall, c.running
+				wall.Store(int64(c.wall))
+				running.Store(int64(c.running))
 				time.Sleep(watchEvery)
 				synctest.Wait()
 				_, err := s.Lookup(t.Context(), anID)
 				assert.Equal(t, c.inUse, err == nil, err)
-				wall, running = 0, 0
+				wall.Store(0)
+				running.Store(0)
 				_, again := s.Lookup(t.Context(), anID)
 				assert.Equal(t, err == nil, again == nil, "what was too old is not used again")
 			})
