@@ -298,7 +298,7 @@ func (w *world) compare(n *node) {
 		synctest.Wait()
 	}
 	slices.SortFunc(living, func(a, b *checked) int { return int(a.leaf.serial() - b.leaf.serial()) })
-	certain, possible := n.view()
+	certain, possible, _ := n.view()
 	env := n.env
 	env.fetch, env.cache = nil, nil
 	for _, c := range living { // the order of living is as good as any

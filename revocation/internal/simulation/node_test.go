@@ -160,8 +160,9 @@ func (n *node) learn(d *document, surely bool, place string) {
 	}
 }
 
-// view returns what the process knows: what is certain, and what it may know.
-func (n *node) view() (certain, possible []knownDocument) {
+// view returns what the process knows: what is certain, what it may know, and of how
+// many documents that is.
+func (n *node) view() (certain, possible []knownDocument, arrived int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range n.arrived {
@@ -178,7 +179,7 @@ func (n *node) view() (certain, possible []knownDocument) {
 			}
 		}
 	}
-	return certain, possible
+	return certain, possible, len(n.arrived)
 }
 
 // checked is one check and what came of it.
@@ -212,8 +213,8 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	}
 	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), first: !before, stapled: stapled}
 	n.w.stored(n, leaf)
-	c.certain, c.possible = n.view()
-	seen := len(n.arrived)
+	var seen int
+	c.certain, c.possible, seen = n.view()
 	var raw []byte
 	if stapled != nil {
 		raw = stapled.der
@@ -230,7 +231,7 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 		}
 	}
 	n.mu.Unlock()
-	c.after, _ = n.view()
+	c.after, _, _ = n.view()
 	return c
 }
 
