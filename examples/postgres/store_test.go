@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package postgres_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	postgres "github.com/nrlsecurity/nrlsecurity/examples/postgres"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
+)
+
+func TestPostgreSQLHoldsPointers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const patient = patientURL + "9000000009"
+	get := func(target string) *httptest.ResponseRecorder {
+		a := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		var err error
+		r.URL, err = url.Parse(target)
+		require.NoError(t, err)
+		w.systems["RX1"].ServeHTTP(a, r)
+		return a
+	}
+	post := func(t *testing.T, body string) (*sent, string) {
+		s, a := w.send("A81001", http.MethodPost, collection, body)
+		return s, a.Body.String()
+	}
+
+	first, _ := post(t, strings.Replace(resource("A81001", patient, "life", ""), "{", `{"meta":{"versionId":"7","profile":["urn:p"]},"description":"\u00e9",`, 1))
+	require.Equal(t, http.StatusCreated, first.code)
+	read := get(collection + "/" + first.id)
+	assert.Equal(t, `W/"1"`, read.Header().Get("ETag"))
+	var got struct {
+		ID, Status, Description string
+		Meta                    struct {
+			VersionID   string
+			LastUpdated string
+			Profile     []string
+		}
+	}
+	require.NoError(t, json.Unmarshal(read.Body.Bytes(), &got))
+	assert.Equal(t, first.id, got.ID)
+	assert.Equal(t, "1", got.Meta.VersionID)
+	assert.Equal(t, []string{"urn:p"}, got.Meta.Profile)
+	assert.Regexp(t, `^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, got.Meta.LastUpdated)
+	assert.Equal(t, "é", got.Description)
+
+	second, _ := post(t, resource("A81001", patient, "", `{"identifier":{"system":"urn:s","value":"life"}}`))
+	require.Equal(t, http.StatusCreated, second.code)
+	assert.Equal(t, http.StatusNotFound, get(collection+"/"+first.id).Code, "superseded")
+	found := get(collection + "?subject=" + url.QueryEscape(patient))
+	assert.Contains(t, found.Body.String(), `"total":1`)
+	assert.Contains(t, found.Body.String(), second.id)
+
+	t.Run("the resolver", func(t *testing.T) {
+		base, err := url.Parse("https://nrl.example.nhs.uk/STU3")
+		require.NoError(t, err)
+		store, err := postgres.Open(t.Context(), w.server.url("test"), base) // the schema is there already
+		require.NoError(t, err)
+		defer store.Close()
+		owner, err := asid.ParseODSCode("A81001")
+		require.NoError(t, err)
+		assert.NoError(t, pointertest.TestResolver(store,
+			&pointer.Pointer{ID: first.id, Version: "2", Custodian: owner, Status: "superseded", Subject: patient, MasterIdentifier: pointer.Identifier{System: "urn:s", Value: "life"}},
+			&pointer.Pointer{ID: second.id, Version: "1", Custodian: owner, Status: "current", Subject: patient}))
+	})
+	t.Run("what is not taken", func(t *testing.T) {
+		for name, body := range map[string]string{
+			"a name that a superseded pointer has": resource("A81001", patient, "life", ""),
+			"a NUL":                                strings.Replace(resource("A81001", patient, "nul", ""), "{", `{"description":"\u0000",`, 1),
+			"a number beyond all bounds":           strings.Replace(resource("A81001", patient, "number", ""), "{", `{"content":[{"attachment":{"size":1e999999}}],`, 1),
+			"a value that is too long":             resource("A81001", patient, strings.Repeat("x", 1000), ""),
+			"a subject that is too long":           resource("A81001", patient+strings.Repeat("0", 1000), "x", ""),
+			"a pointer that is not current":        strings.Replace(resource("A81001", patient, "x", ""), "current", "superseded", 1),
+			"another's":                            resource("RX1", patient, "x", ""),
+		} {
+			s, answer := post(t, body)
+			assert.Equal(t, http.StatusBadRequest, s.code, "%s: %s", name, answer)
+		}
+		for target, code := range map[string]int{
+			collection + "/%00": http.StatusBadRequest, collection + "/%ff": http.StatusBadRequest, collection + "/none": http.StatusNotFound,
+			collection: http.StatusBadRequest, collection + "?subject=%00": http.StatusBadRequest, collection + "?subject=none": http.StatusOK,
+		} {
+			assert.Equal(t, code, get(target).Code, target)
+		}
+	})
+	t.Run("one name at the same time", func(t *testing.T) {
+		for range 10 {
+			codes := make(chan int, 4)
+			var all sync.WaitGroup
+			for range cap(codes) {
+				all.Go(func() {
+					s, _ := post(t, resource("A81001", patient, "race", ""))
+					codes <- s.code
+				})
+			}
+			all.Wait()
+			close(codes)
+			count := map[int]int{}
+			for code := range codes {
+				count[code]++
+			}
+			require.Equal(t, map[int]int{http.StatusCreated: 1, http.StatusBadRequest: cap(codes) - 1}, count)
+			s, _ := w.send("A81001", http.MethodDelete, collection+"?"+url.Values{"subject": {patient}, "identifier": {"urn:s|race"}}.Encode(), "")
+			require.Equal(t, http.StatusNoContent, s.code)
+		}
+	})
+	faults, _ := w.faults(t)
+	assert.Empty(t, faults)
+}
