@@ -7,10 +7,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
 // A File is a [Registry] in a file that may change while it is in use. Load it
@@ -128,15 +129,7 @@ func (f *File) read() ([]byte, [sha256.Size]byte, error) {
 }
 
 func (f *File) open() ([]byte, error) {
-	// Before it is opened: a FIFO's opening waits for a writer.
-	info, err := os.Stat(f.Name)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, &RegistryError{Detail: "is not a regular file"}
-	}
-	if err != nil {
-		return nil, &RegistryError{Detail: "cannot be read", Err: err}
-	}
-	file, err := os.Open(f.Name)
+	file, err := regular.Open(f.Name)
 	if err != nil {
 		return nil, &RegistryError{Detail: "cannot be read", Err: err}
 	}

@@ -88,8 +88,8 @@ func ExampleOverlay() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	overlay := &sds.Overlay{Registry: registry}
-	if err := overlay.Load(strings.NewReader(`{"bindings": [{"asid": "928942012545", "fqdns": ["consumer.thirdparty.nhs.uk"]}]}`)); err != nil {
+	overlay := &sds.Overlay{Registry: registry, Name: "testdata/bindings.json"}
+	if err := overlay.Load(); err != nil { // and go overlay.Run(ctx)
 		log.Fatal(err)
 	}
 	sys, err := overlay.Lookup(context.Background(), asid.MustParseID("928942012545"))

@@ -10,10 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
 // The bounds of LDIF: one value with its continuation lines, and one record.
@@ -26,7 +26,7 @@ const (
 // the directory's records, such as a bulk export.
 func LDIF(name string) func(context.Context) (Systems, error) {
 	return func(ctx context.Context) (Systems, error) {
-		file, err := os.Open(name)
+		file, err := regular.Open(name)
 		if err != nil {
 			return Systems{}, &Error{Detail: "the export cannot be read", Err: err}
 		}

@@ -4,27 +4,65 @@ package sds
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
-// An Overlay is an [asid.Registry] that adds an operator's own bindings to another
-// registry's systems as they are looked up. The directory has no FQDN for most
-// consumers. An Overlay makes no ASID known that its Registry does not know. Its
-// methods are safe for concurrent use.
+// An Overlay is an [asid.Registry] that adds an operator's own bindings, from a
+// file, to another registry's systems as they are looked up. The directory has no
+// FQDN for most consumers. An Overlay makes no ASID known that its Registry does not
+// know, and until its file was read it cannot tell of any.
+//
+// Load the file before the Overlay is asked; let Run watch it. A file that cannot be
+// read or is broken leaves the last good one in force: the log and Err say so.
+// Replace the file by renaming a new one to its name. The fields of an Overlay must
+// not change once it is used; its methods are safe for concurrent use.
+//
+// The file is JSON of up to 16 MiB. Each ASID is there once, with at least one FQDN
+// or fingerprint; other keys, and a key twice, are errors:
+//
+//	{"bindings": [
+//	  {"asid": "200000000205",
+//	   "fqdns": ["consumer.supplier.thirdparty.nhs.uk"],
+//	   "leaves": ["[SHA-256 of a certificate, 64 hexadecimal digits]"],
+//	   "keys": ["[SHA-256 of a SubjectPublicKeyInfo]"]}
+//	]}
 type Overlay struct {
 	// Registry has the systems; required. If it is an [asid.SenderRegistry] it is
 	// asked as one.
 	Registry asid.Registry
 
-	bindings atomic.Pointer[map[asid.ID]*bindings]
+	// Name is that of a regular file; required.
+	Name string
+
+	// Interval is how often Run reads the file; zero: 10 s.
+	Interval time.Duration
+
+	// Logger gets one record for each change of the file; nil: none.
+	Logger *slog.Logger
+
+	loading sync.Mutex
+	state   atomic.Pointer[overlayState]
+}
+
+// An overlayState is what is in force, and what was last seen of the file.
+type overlayState struct {
+	bindings map[asid.ID]*bindings // nil: no good file was read yet
+	sum      [sha256.Size]byte     // of the file, or of the error if it could not be read
+	err      error                 // why the file is not what is in force
 }
 
 // bindings are those of one ASID.
@@ -40,26 +78,96 @@ type joined struct{ from, with *asid.System }
 // maxOverlay bounds a file of bindings.
 const maxOverlay = 16 << 20
 
-// Load reads bindings in JSON, up to 16 MiB, and uses them in the place of those
-// before:
-//
-//	{"bindings": [
-//	  {"asid": "200000000205",
-//	   "fqdns": ["consumer.supplier.thirdparty.nhs.uk"],
-//	   "leaves": ["[SHA-256 of a certificate, 64 hexadecimal digits]"],
-//	   "keys": ["[SHA-256 of a SubjectPublicKeyInfo]"]}
-//	]}
-//
-// Each ASID is there once, with at least one FQDN or fingerprint. Other keys, and a
-// key twice, are errors; those before stay in use then.
-func (o *Overlay) Load(r io.Reader) error {
-	text, err := io.ReadAll(io.LimitReader(r, maxOverlay+1))
+var errNotLoaded = &Error{Detail: "the bindings were not loaded"}
+
+// Load reads the file now. It returns an [*Error] if the file cannot be used; what
+// was loaded before then stays in force.
+func (o *Overlay) Load() error {
+	o.loading.Lock()
+	defer o.loading.Unlock()
+	text, err := o.read()
+	next := &overlayState{sum: sha256.Sum256(text), err: err}
 	if err != nil {
-		return &Error{Detail: "the bindings cannot be read", Err: err}
+		next.sum = sha256.Sum256([]byte(err.Error()))
+	}
+	last := o.state.Load()
+	switch {
+	case last == nil:
+		last = new(overlayState)
+	case last.sum == next.sum:
+		return last.err
+	}
+	if err == nil {
+		next.bindings, next.err = readBindings(text)
+	}
+	if next.err != nil {
+		next.bindings = last.bindings
+	}
+	o.state.Store(next)
+	o.log(next)
+	return next.err
+}
+
+func (o *Overlay) read() ([]byte, error) {
+	file, err := regular.Open(o.Name)
+	if err != nil {
+		return nil, &Error{Detail: "the bindings cannot be read", Err: err}
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxOverlay+1))
+	if err != nil {
+		return nil, &Error{Detail: "the bindings cannot be read", Err: err}
 	}
 	if len(text) > maxOverlay {
-		return &Error{Detail: fmt.Sprintf("the bindings have more than %d bytes", maxOverlay)}
+		return nil, &Error{Detail: fmt.Sprintf("the bindings have more than %d bytes", maxOverlay)}
 	}
+	return text, nil
+}
+
+func (o *Overlay) log(s *overlayState) {
+	switch {
+	case o.Logger == nil:
+	case s.err != nil && s.bindings != nil:
+		o.Logger.Error("bindings refused, the last good ones stay in force", "file", o.Name, "error", s.err)
+	case s.err != nil:
+		o.Logger.Error("bindings refused", "file", o.Name, "error", s.err)
+	default:
+		o.Logger.Info("bindings loaded", "file", o.Name, "systems", len(s.bindings))
+	}
+}
+
+// Err returns why the file as it was last seen is not in force, or nil if it is.
+func (o *Overlay) Err() error {
+	state := o.state.Load()
+	if state == nil {
+		return errNotLoaded
+	}
+	return state.err
+}
+
+// Run reads the file again and again until ctx ends, and returns ctx.Err(). It
+// returns early only if the file was not loaded and cannot be. It does not run the
+// Registry.
+func (o *Overlay) Run(ctx context.Context) error {
+	if state := o.state.Load(); state == nil || state.bindings == nil {
+		if err := o.Load(); err != nil {
+			return err
+		}
+	}
+	ticker := time.NewTicker(positive(o.Interval, 10*time.Second))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+			_ = o.Load() // logged, and kept for Err
+		}
+	}
+}
+
+// readBindings reads the text of a file.
+func readBindings(text []byte) (map[asid.ID]*bindings, error) {
 	var document struct {
 		Bindings *[]struct {
 			ASID   asid.ID  `json:"asid"`
@@ -69,42 +177,50 @@ func (o *Overlay) Load(r io.Reader) error {
 		} `json:"bindings"`
 	}
 	if err := json.Unmarshal(text, &document, json.RejectUnknownMembers(true)); err != nil {
-		return &Error{Detail: "the bindings are not JSON that can be read", Err: err}
+		return nil, &Error{Detail: "the bindings are not JSON that can be read", Err: err}
 	}
 	if document.Bindings == nil {
-		return &Error{Detail: `the bindings have no key "bindings"`}
+		return nil, &Error{Detail: `the bindings have no key "bindings"`}
 	}
 	all := make(map[asid.ID]*bindings, len(*document.Bindings))
 	for _, entry := range *document.Bindings {
-		b := new(bindings)
-		fail := func(detail string, err error) error {
-			return &Error{Subject: subject(entry.ASID), Detail: "binding: " + detail, Err: err}
-		}
+		b, err := newBindings(entry.FQDNs, entry.Leaves, entry.Keys)
 		switch {
+		case err != nil:
 		case entry.ASID.IsZero():
-			return fail("there is no ASID", nil)
+			err = errors.New("there is no ASID")
 		case all[entry.ASID] != nil:
-			return fail("the ASID is there twice", nil)
-		case len(entry.FQDNs)+len(entry.Leaves)+len(entry.Keys) == 0:
-			return fail("nothing is bound", nil)
+			err = errors.New("the ASID is there twice")
 		}
-		for _, name := range entry.FQDNs {
-			parsed, err := fqdn.Parse(name)
-			if err != nil {
-				return fail("bad FQDN", err)
-			}
-			b.fqdns = append(b.fqdns, parsed)
-		}
-		if b.leaves, err = fingerprints(entry.Leaves); err != nil {
-			return fail("bad leaf", err)
-		}
-		if b.keys, err = fingerprints(entry.Keys); err != nil {
-			return fail("bad key", err)
+		if err != nil {
+			return nil, &Error{Subject: subject(entry.ASID), Detail: "its binding cannot be used", Err: err}
 		}
 		all[entry.ASID] = b
 	}
-	o.bindings.Store(&all)
-	return nil
+	return all, nil
+}
+
+// newBindings returns those of one ASID.
+func newBindings(fqdns, leaves, keys []string) (*bindings, error) {
+	if len(fqdns)+len(leaves)+len(keys) == 0 {
+		return nil, errors.New("nothing is bound")
+	}
+	b := new(bindings)
+	for _, name := range fqdns {
+		parsed, err := fqdn.Parse(name)
+		if err != nil {
+			return nil, err
+		}
+		b.fqdns = append(b.fqdns, parsed)
+	}
+	var err error
+	if b.leaves, err = fingerprints(leaves); err != nil {
+		return nil, err
+	}
+	if b.keys, err = fingerprints(keys); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func fingerprints(texts []string) ([]asid.Fingerprint, error) {
@@ -144,11 +260,14 @@ func (o *Overlay) join(id asid.ID, sys *asid.System, err error) (*asid.System, e
 	if err != nil || sys == nil {
 		return nil, err
 	}
-	all := o.bindings.Load()
-	if all == nil {
-		return sys, nil
+	state := o.state.Load()
+	switch {
+	case state == nil:
+		return nil, errNotLoaded
+	case state.bindings == nil:
+		return nil, state.err
 	}
-	b := (*all)[id]
+	b := state.bindings[id]
 	if b == nil || sys.ASID != id {
 		return sys, nil
 	}

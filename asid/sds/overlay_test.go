@@ -3,9 +3,15 @@
 package sds_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,6 +23,22 @@ import (
 
 var aHash = strings.Repeat("0a", 32)
 
+// overlay returns one of registry whose file is text, loaded.
+func overlay(t *testing.T, registry asid.Registry, text string) *sds.Overlay {
+	t.Helper()
+	o := &sds.Overlay{Registry: registry, Name: filepath.Join(t.TempDir(), "bindings.json")}
+	replace(t, o.Name, text)
+	require.NoError(t, o.Load())
+	return o
+}
+
+// replace writes a file as an operator should: by renaming.
+func replace(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(name+".new", []byte(text), 0o600))
+	require.NoError(t, os.Rename(name+".new", name))
+}
+
 func TestOverlayAddsBindings(t *testing.T) {
 	t.Parallel()
 	unbound := rr8()
@@ -25,13 +47,10 @@ func TestOverlayAddsBindings(t *testing.T) {
 	shared.SharedFQDNs = shared.FQDNs
 	memory, err := asid.NewMemory(unbound, shared)
 	require.NoError(t, err)
-	o := &sds.Overlay{Registry: memory}
-	assert.Empty(t, lookup(t, o, rr8ID).FQDNs)
-
-	require.NoError(t, o.Load(strings.NewReader(`{"bindings": [
+	o := overlay(t, memory, `{"bindings": [
 		{"asid": "200000000205", "fqdns": ["Own.nhs.uk"], "leaves": ["`+aHash+`"], "keys": ["`+aHash+`"]},
 		{"asid": "200000000206", "fqdns": ["`+sharedFQDN+`"]},
-		{"asid": "299999999999", "fqdns": ["own.nhs.uk"]}]}`)))
+		{"asid": "299999999999", "fqdns": ["own.nhs.uk"]}]}`)
 	sys := lookup(t, o, rr8ID)
 	assert.Equal(t, []string{"own.nhs.uk"}, sys.FQDNs)
 	assert.Equal(t, aHash, sys.Leaves[0].String())
@@ -43,8 +62,12 @@ func TestOverlayAddsBindings(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotFound, "a binding makes no ASID known")
 	_, err = (&sds.Overlay{}).Lookup(t.Context(), rr8ID)
 	assertCannotTell(t, err)
+	_, err = (&sds.Overlay{Registry: memory}).Lookup(t.Context(), rr8ID)
+	assertCannotTell(t, err)
 	assert.NoError(t, asidtest.TestRegistry(o, *sys))
 }
+
+const oneBinding = `{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`
 
 // registryFunc is a registry of one function.
 type registryFunc func() *asid.System
@@ -54,23 +77,22 @@ func (f registryFunc) Lookup(context.Context, asid.ID) (*asid.System, error) { r
 func TestOverlayFollowsItsRegistry(t *testing.T) {
 	t.Parallel()
 	sys := rr8()
-	o := &sds.Overlay{Registry: registryFunc(func() *asid.System { return &sys })}
-	require.NoError(t, o.Load(strings.NewReader(`{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`)))
+	found := &sys
+	o := overlay(t, registryFunc(func() *asid.System { return found }), oneBinding)
 	assert.Len(t, lookup(t, o, rr8ID).Interactions, 3)
 	reduced := rr8()
 	reduced.Interactions, reduced.FQDNs, reduced.Unbound = reduced.Interactions[:1], nil, true
-	o.Registry = registryFunc(func() *asid.System { return &reduced })
-	found := lookup(t, o, rr8ID)
-	assert.Len(t, found.Interactions, 1, "what was joined before is of another system")
-	assert.Equal(t, []string{"own.nhs.uk"}, found.FQDNs)
-	assert.False(t, found.Unbound)
+	found = &reduced
+	joined := lookup(t, o, rr8ID)
+	assert.Len(t, joined.Interactions, 1, "what was joined before is of another system")
+	assert.Equal(t, []string{"own.nhs.uk"}, joined.FQDNs)
+	assert.False(t, joined.Unbound)
 }
 
 func TestOverlayAsksForTheSender(t *testing.T) {
 	t.Parallel()
 	_, service := startFHIR(t, directory())
-	o := &sds.Overlay{Registry: service}
-	require.NoError(t, o.Load(strings.NewReader(`{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`)))
+	o := overlay(t, service, oneBinding)
 	sys, err := o.LookupSender(t.Context(), sender(rr8ID, "RR8"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{sharedFQDN, "own.nhs.uk"}, sys.FQDNs)
@@ -82,8 +104,7 @@ func TestBindingsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	memory, err := asid.NewMemory(rr8())
 	require.NoError(t, err)
-	o := &sds.Overlay{Registry: memory}
-	require.NoError(t, o.Load(strings.NewReader(`{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`)))
+	o := overlay(t, memory, oneBinding)
 	entry := `{"asid": "200000000205", "fqdns": ["b.nhs.uk"]}`
 	for name, text := range map[string]string{
 		"not JSON":             `bindings`,
@@ -100,7 +121,60 @@ func TestBindingsThatCannotBeRead(t *testing.T) {
 		"something behind it":  `{"bindings": []} {}`,
 		"too much":             `{"bindings": [` + strings.Repeat(" ", 16<<20) + `]}`,
 	} {
-		assertCannotTell(t, o.Load(strings.NewReader(text)))
+		replace(t, o.Name, text)
+		assertCannotTell(t, o.Load())
+		assertCannotTell(t, o.Load())
+		assertCannotTell(t, o.Err())
 		assert.Contains(t, lookup(t, o, rr8ID).FQDNs, "own.nhs.uk", name)
+		_, err := (&sds.Overlay{Registry: memory, Name: o.Name}).Lookup(t.Context(), rr8ID)
+		assertCannotTell(t, err)
 	}
+}
+
+func TestAnOverlayReadsItsFileWhenItChanges(t *testing.T) {
+	t.Parallel()
+	memory, err := asid.NewMemory(rr8())
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		o := &sds.Overlay{
+			Registry: memory, Name: filepath.Join(t.TempDir(), "bindings.json"), Interval: time.Minute,
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		}
+		assertCannotTell(t, o.Run(t.Context()))
+		assertCannotTell(t, o.Err())
+		_, err := o.Lookup(t.Context(), rr8ID)
+		assertCannotTell(t, err)
+		replace(t, o.Name, oneBinding)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- o.Run(ctx) }()
+		synctest.Wait()
+		for _, c := range []struct {
+			text  string
+			fqdns []string
+			good  bool
+		}{
+			{oneBinding, []string{sharedFQDN, "own.nhs.uk"}, true},
+			{`{"bindings": [{"asid": "200000000205", "fqdns": ["other.nhs.uk"]}]}`, []string{sharedFQDN, "other.nhs.uk"}, true},
+			{`{"bindings": [`, []string{sharedFQDN, "other.nhs.uk"}, false},
+			{`{"bindings": []}`, []string{sharedFQDN}, true},
+		} {
+			before := lookup(t, o, rr8ID)
+			replace(t, o.Name, c.text)
+			assert.Equal(t, before, lookup(t, o, rr8ID), "a look-up reads no file")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			assert.Equal(t, c.fqdns, lookup(t, o, rr8ID).FQDNs, c.text)
+			assert.Equal(t, c.good, o.Err() == nil)
+		}
+		require.NoError(t, os.Remove(o.Name))
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		assertCannotTell(t, o.Err())
+		assert.Equal(t, []string{sharedFQDN}, lookup(t, o, rr8ID).FQDNs)
+		cancel()
+		assert.ErrorIs(t, <-ended, context.Canceled)
+		assert.Equal(t, 6, strings.Count(log.String(), "\n"), "one record for each change:\n%s", &log)
+	})
 }

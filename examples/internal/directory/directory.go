@@ -43,7 +43,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 
 // RegisterBindings adds the flag of those whom the directory binds to certificates.
 func (f *Flags) RegisterBindings(fs *flag.FlagSet) {
-	fs.StringVar(&f.bindings, "bindings", "", "`FILE` of certificates that are bound to ASIDs beside the directory, .json")
+	fs.StringVar(&f.bindings, "bindings", "", "`FILE` of certificates that are bound to ASIDs beside the directory, .json; read anew when it changes")
 }
 
 // Registry returns the registry that the flags describe. The directory is called as
@@ -53,15 +53,11 @@ func (f *Flags) Registry(ctx context.Context, end *tlsconfig.Endpoint, logger *s
 	if err != nil || f.bindings == "" {
 		return registry, err
 	}
-	file, err := os.Open(f.bindings)
-	if err != nil {
+	overlay := &sds.Overlay{Registry: registry, Name: f.bindings, Logger: logger}
+	if err := overlay.Load(); err != nil {
 		return nil, fmt.Errorf("-bindings: %w", err)
 	}
-	defer file.Close()
-	overlay := &sds.Overlay{Registry: registry}
-	if err := overlay.Load(file); err != nil {
-		return nil, fmt.Errorf("-bindings: %w", err)
-	}
+	go overlay.Run(ctx)
 	return overlay, nil
 }
 
