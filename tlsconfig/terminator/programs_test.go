@@ -253,11 +253,22 @@ func (p *proxy) start(t *testing.T, pki *testpki.PKI, backend string) (addr stri
 // startWith is start with params that are changed.
 func (p *proxy) startWith(t *testing.T, pki *testpki.PKI, change func(*terminator.Params)) (addr string) {
 	t.Helper()
+	return p.launch(t, pki, change).addr
+}
+
+// A running program.
+type running struct {
+	addr, config string
+	process      *os.Process
+}
+
+func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.Params)) *running {
+	t.Helper()
 	files := pki.Write(t, pki.Leaf(serverFQDN))
 	dir := filepath.Dir(files.Cert)
 	dhParams := filepath.Join(dir, "ffdhe2048.pem")
 	require.NoError(t, os.WriteFile(dhParams, terminator.DHParams(), 0o600))
-	addr = testenv.FreeAddress(t)
+	addr := testenv.FreeAddress(t)
 	params := terminator.Params{
 		Listen:      addr,
 		Certificate: files.Cert, Key: files.Key, CAs: files.CAs, CRLs: files.CRLs, DHParams: dhParams,
@@ -293,7 +304,7 @@ func (p *proxy) startWith(t *testing.T, pki *testpki.PKI, change func(*terminato
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			conn.Close()
-			return addr
+			return &running{addr, config, cmd.Process}
 		}
 		select {
 		case err := <-ended:

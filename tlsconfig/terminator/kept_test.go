@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
+)
+
+// A kept program is one whose CRL file a Keeper renews while it runs.
+type kept struct {
+	proxy
+	name    string
+	rebinds bool // a reload closes the listening socket for a moment
+	reloads int  // how many are made under load
+	hook    func(dir string, r *running) terminator.Hook
+}
+
+// keptPrograms are the programs as operators run them, beside Debian's own
+// configuration and more: with session caches that others have configured.
+func keptPrograms() []kept {
+	var all []kept
+	for _, p := range proxies {
+		k := kept{proxy: p, name: string(p.program), reloads: 50}
+		around := p.around
+		switch p.program {
+		case terminator.Nginx:
+			k.around = func(dir string, rendered []byte) string {
+				return fmt.Sprintf("daemon off; worker_processes 2; worker_shutdown_timeout 30s; pid %[1]s/pid; error_log stderr notice; events {}\nhttp {\naccess_log off;\n"+
+					"ssl_session_cache shared:stock:1m; ssl_session_timeout 5m; ssl_session_tickets on; ssl_prefer_server_ciphers on;\n"+
+					"client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;\n%[2]s}\n", dir, rendered)
+			}
+			k.hook = func(_ string, r *running) terminator.Hook {
+				nginx := []string{"nginx", "-e", "stderr", "-c", r.config}
+				return terminator.Command(append(nginx[:5:5], "-t"), append(nginx[:5:5], "-s", "reload"))
+			}
+		case terminator.Apache:
+			k.reloads = 10
+			k.around = func(dir string, rendered []byte) string {
+				return "LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so\n" + around(dir, rendered) +
+					"SSLSessionCache shmcb:" + dir + "/ssl_scache(512000)\nSSLSessionCacheTimeout 300\n"
+			}
+			k.hook = func(_ string, r *running) terminator.Hook {
+				httpd := []string{"apache2", "-f", r.config}
+				return terminator.Command(append(httpd[:3:3], "-t"), append(httpd[:3:3], "-k", "graceful"))
+			}
+		case terminator.Stunnel:
+			k.rebinds, k.reloads = true, 10
+			k.hook = func(_ string, r *running) terminator.Hook {
+				return func(context.Context, string) error { return r.process.Signal(syscall.SIGHUP) }
+			}
+		case terminator.HAProxy:
+			k.around = func(dir string, rendered []byte) string {
+				return fmt.Sprintf("global\n    stats socket %s/stats mode 600 level admin\n%s", dir, rendered)
+			}
+			k.hook = func(dir string, _ *running) terminator.Hook {
+				return terminator.StatsSocket(filepath.Join(dir, "stats"), nil, nil)
+			}
+			reloaded := k
+			reloaded.name, reloaded.reloads = "haproxy-reloaded", 10
+			reloaded.around = around
+			reloaded.run = func(_, file string) []string { return []string{"-W", "-db", "-f", file} }
+			reloaded.hook = func(_ string, r *running) terminator.Hook {
+				return terminator.Command([]string{"haproxy", "-c", "-f", r.config}, []string{"kill", "-USR2", fmt.Sprint(r.process.Pid)})
+			}
+			all = append(all, reloaded)
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+// A peer that is revoked at the CA is refused by each program within the refresh and
+// the reload, on new and on resumed connections, and by the front on those that it
+// has; and no good peer loses a request over any number of reloads.
+func TestRevokedPeerIsRefusedBehindAKeptFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the proxies")
+	}
+	t.Parallel()
+	for _, p := range keptPrograms() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			testenv.Need(t, p.binary, p.debian)
+			testenv.Need(t, "openssl", "openssl")
+			p.test(t)
+		})
+	}
+}
+
+func (p *kept) test(t *testing.T) {
+	pki := testpki.Spine()
+	authority := revocationtest.NewAuthority(pki.SubCA, testpki.Key("subca"))
+	t.Cleanup(authority.Close)
+	named := func(c *x509.Certificate) { c.CRLDistributionPoints = []string{authority.CRLURL(7)} }
+	good, peer := pki.Leaf(sspFQDN, named), pki.Leaf(sspFQDN, named)
+
+	log := new(safeBuffer)
+	var ahead atomic.Int64 // by how much the clock of the CRLs is ahead
+	crls := &revocation.CRLs{Fetcher: authority.Fetcher(), KeepDER: true, Refresh: time.Hour,
+		Time: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}
+	require.NoError(t, crls.Add(rootList().DER()))
+	keeper := &terminator.Keeper{
+		CRLs: crls, Pins: pki.Pins(), Program: p.program, Certificates: []*x509.Certificate{good.Leaf},
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	running.Go(func() { _ = crls.Run(ctx) })
+
+	address, asked := p.backend(t, pki, crls)
+	var hook terminator.Hook
+	keeper.Reload = func(ctx context.Context, file string) error {
+		if hook == nil {
+			return nil // the program is started with the file
+		}
+		return hook(ctx, file)
+	}
+	r := p.launch(t, pki, func(params *terminator.Params) {
+		params.Backend = address
+		params.CRLs = filepath.Join(filepath.Dir(params.CRLs), "kept.pem")
+		keeper.File = params.CRLs
+		require.NoError(t, keeper.Once(ctx))
+	})
+	hook = p.hook(filepath.Dir(r.config), r)
+	running.Go(func() { _ = keeper.Run(ctx) })
+
+	require.Equal(t, http.StatusOK, p.fresh(t, r.addr, peersPath, peer))
+	open := newSteady(r.addr, peer)
+	defer open.close()
+	require.Equal(t, http.StatusOK, open.get(t))
+	session := p.session(t, pki, r.addr, peer)
+
+	load := startLoad(t, r.addr, good)
+	authority.Revoke(peer.Leaf, revocation.ReasonKeyCompromise, time.Time{})
+	ahead.Store(int64(time.Hour)) // when the next look is due, which whoever asks begins
+	_, err := crls.Status(ctx, revocation.Query{Path: []*x509.Certificate{good.Leaf, pki.SubCA, pki.Root}, At: crls.Time()})
+	require.NoError(t, err)
+	revoked := time.Now()
+	refused := func() bool { // by the program itself
+		before := asked.Load()
+		return p.fresh(t, r.addr, peersPath, peer) != http.StatusOK && asked.Load() == before
+	}
+	// nginx's old workers accept connections until they hear of the reload, too.
+	served := revoked
+	for inARow := 0; inARow < 20 || !keeper.State().Complete; inARow++ {
+		if !refused() {
+			served, inARow = time.Now(), 0
+		}
+		require.Less(t, time.Since(revoked), time.Minute)
+	}
+	t.Logf("the last new connection is served %v after the refresh", served.Sub(revoked).Round(10*time.Millisecond))
+	if session != "" {
+		assert.NotContains(t, p.resume(t, pki, r.addr, peer, session), "200 OK")
+	}
+	if _, fronted := fronted[p.program]; fronted {
+		for open.get(t) == http.StatusOK {
+			require.Less(t, time.Since(revoked), time.Minute)
+		}
+		t.Logf("a connection that was open is refused, itself or anew, after %v; itself: %v", time.Since(revoked).Round(10*time.Millisecond), open.reused.Load())
+	}
+
+	began := time.Now()
+	for range p.reloads {
+		require.NoError(t, hook(ctx, keeper.File))
+		for p.fresh(t, r.addr, "/", good) != http.StatusOK {
+			require.True(t, p.rebinds)
+		}
+	}
+	took := time.Since(began)
+	n, lost := load.stop()
+	t.Logf("%d requests during %d reloads in %v, lost: %d", n, p.reloads, took.Round(time.Millisecond), len(lost))
+	if p.rebinds {
+		for _, l := range lost {
+			assert.Contains(t, l, "connection re") // refused, or reset
+		}
+	} else {
+		assert.Empty(t, lost)
+	}
+	assert.True(t, refused())
+	assert.True(t, keeper.State().Complete, "%v", keeper.State().Problems)
+}
+
+// backend starts what is behind the program: a front that asks the same CRLs, or
+// for stunnel, which hands nothing on, anything. It counts the requests for the path
+// of peers whom the program ought to refuse.
+func (p *kept) backend(t *testing.T, pki *testpki.PKI, crls *revocation.CRLs) (address string, asked *atomic.Int64) {
+	asked = new(atomic.Int64)
+	f := &front.Front{
+		Form: fronted[p.program], Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Secret: secret,
+		Verifier: tlsconfig.Verifier{
+			Pins: pki.Pins(), FQDNs: []string{sspFQDN}, Revocation: &revocation.Checker{Sources: []revocation.Source{crls}, Time: crls.Time},
+		},
+	}
+	served := f.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := f.Peer(r); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+		}
+	}))
+	if p.program == terminator.Stunnel {
+		served = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == peersPath {
+			asked.Add(1)
+		}
+		served.ServeHTTP(w, r)
+	}))
+	server.Config.ConnContext = f.ConnContext
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String(), asked
+}
+
+const peersPath = "/peer"
+
+// fresh makes a request on a connection of its own, and returns the status: 0 if the
+// connection was refused.
+func (p *kept) fresh(t *testing.T, addr, path string, cert tls.Certificate) (status int) {
+	s := newSteady(addr, cert)
+	s.transport.DisableKeepAlives, s.path = true, path
+	return s.get(t)
+}
+
+// session has openssl make a session and returns the file with it, "" if the program
+// gives out none.
+func (p *kept) session(t *testing.T, pki *testpki.PKI, addr string, cert tls.Certificate) (file string) {
+	file = filepath.Join(t.TempDir(), "session")
+	require.Contains(t, p.shake(t, pki, addr, cert, "-sess_out", file), "200 OK")
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+func (p *kept) resume(t *testing.T, pki *testpki.PKI, addr string, cert tls.Certificate, session string) (out string) {
+	return p.shake(t, pki, addr, cert, "-sess_in", session)
+}
+
+func (p *kept) shake(t *testing.T, pki *testpki.PKI, addr string, cert tls.Certificate, args ...string) (out string) {
+	files := pki.Write(t, cert)
+	cmd := exec.CommandContext(t.Context(), "openssl", append([]string{"s_client", "-connect", addr, "-tls1_2", "-cert", files.Cert, "-key", files.Key, "-ign_eof"}, args...)...)
+	cmd.Stdin = strings.NewReader("GET / HTTP/1.1\r\nHost: " + serverFQDN + "\r\nConnection: close\r\n\r\n")
+	b, _ := cmd.CombinedOutput()
+	return string(b)
+}
+
+// A steady client keeps its connection.
+type steady struct {
+	transport *http.Transport
+	path      string
+	reused    atomic.Bool // the last request went over a connection that there was
+}
+
+func newSteady(addr string, cert tls.Certificate) *steady {
+	return &steady{path: "/", transport: &http.Transport{DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
+	}}}
+}
+
+func (s *steady) close() { s.transport.CloseIdleConnections() }
+
+// get returns the status, 0 if there was no answer.
+func (s *steady) get(t *testing.T) int {
+	status, _ := s.try(t.Context())
+	return status
+}
+
+func (s *steady) try(ctx context.Context) (status int, err error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { s.reused.Store(info.Reused) }})
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+serverFQDN+s.path, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := (&http.Client{Transport: s.transport, Timeout: time.Minute}).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// A load is good peers that ask without a pause: one that keeps its connection, which
+// retries as net/http does where the connection ended before an answer began, and one
+// that makes one for each request.
+type load struct {
+	stopped chan struct{}
+	wait    sync.WaitGroup
+	n       atomic.Int64
+	mu      sync.Mutex
+	lost    []string
+}
+
+func startLoad(t *testing.T, addr string, cert tls.Certificate) *load {
+	l := &load{stopped: make(chan struct{})}
+	steadily, each := newSteady(addr, cert), newSteady(addr, cert)
+	each.transport.DisableKeepAlives = true
+	for _, s := range []*steady{steadily, each} {
+		l.wait.Go(func() {
+			defer s.close()
+			for {
+				select {
+				case <-l.stopped:
+					return
+				default:
+				}
+				status, err := s.try(context.Background())
+				l.n.Add(1)
+				if status != http.StatusOK || err != nil {
+					l.mu.Lock()
+					l.lost = append(l.lost, fmt.Sprintf("%d %v", status, err))
+					l.mu.Unlock()
+				}
+			}
+		})
+	}
+	t.Cleanup(func() { l.stop() })
+	return l
+}
+
+func (l *load) stop() (n int64, lost []string) {
+	l.mu.Lock()
+	select {
+	case <-l.stopped:
+	default:
+		close(l.stopped)
+	}
+	l.mu.Unlock()
+	l.wait.Wait()
+	return l.n.Load(), l.lost
+}
