@@ -13,6 +13,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // ServeHTTP answers one request. A change is refused unless [pointer.Guard] has
@@ -155,8 +156,11 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 
 // legible checks, before anything is changed, that the answers with k can be read
 // in both formats and have the owner that was judged: what one format allows, such
-// as a custodian inside the content, may be ambiguous in the other.
+// as a custodian inside the content, may be ambiguous in the other. The guard has
+// left the target of a supersede without a reference only for the R4 successor.
 func (k *revision) legible() error {
+	target := k.resource.find("relatesTo", "target")
+	reader := fhir.Reader{TargetIsID: target != nil && target.find("reference") == nil}
 	for _, isXML := range []bool{false, true} {
 		contentType := "application/fhir+json"
 		if isXML {
@@ -166,7 +170,7 @@ func (k *revision) legible() error {
 		if err != nil {
 			return &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be answered in both formats", Err: err}
 		}
-		p, err := pointer.Parse(contentType, body)
+		p, err := reader.DocumentReference(contentType, body)
 		if err != nil || p.Custodian != k.pointer.Custodian || p.Subject != k.pointer.Subject {
 			return &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be answered in both formats", Err: err}
 		}
