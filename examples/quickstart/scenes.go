@@ -79,7 +79,7 @@ func (w *world) scenes() []scene {
 		{"provider: create a pointer of its own", nrl(providerASID, "RR8", w.systemRR8, "POST", "", mine), "201 Created", passed},
 		{"provider: supersede a pointer of its own", nrl(providerASID, "RR8", w.systemRR8, "POST", "", documentReference("RR8", "stored")), "201 Created", passed},
 		{"provider: create a pointer of another organisation", nrl(providerASID, "RR8", w.systemRR8, "POST", "", theirs), "400 INVALID_RESOURCE", "owner"},
-		{"provider: name the custodian twice", nrl(providerASID, "RR8", w.systemRR8, "POST", "", twice(mine)), "400 INVALID_REQUEST_MESSAGE", "body"},
+		{"provider: name the custodian twice", nrl(providerASID, "RR8", w.systemRR8, "POST", "", twice(mine)), "400 INVALID_RESOURCE", "resource"},
 		{"provider: delete a pointer of another organisation", nrl(otherASID, "RXA", w.systemRXA, "DELETE", theStored, ""), "400 INVALID_RESOURCE", "owner"},
 		{"provider: the same, where it is not told that the pointer is there",
 			to(w.discreet, "", otherASID, "RXA", w.systemRXA, "DELETE", theStored, ""), "404 NO_RECORD_FOUND", "owner"},
