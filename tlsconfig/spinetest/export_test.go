@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"slices"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/kit"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -49,11 +50,11 @@ func ClientFaults(p *PKI, cfg *tls.Config, peer string, names ...string) []strin
 	return failing(c.cases(), names)
 }
 
-func failing(cases []conformanceCase, names []string) []string {
+func failing(cases []kit.Case, names []string) []string {
 	var out []string
 	for _, c := range cases {
-		if (len(names) == 0 || slices.Contains(names, c.name)) && c.run() != nil {
-			out = append(out, c.name)
+		if (len(names) == 0 || slices.Contains(names, c.Name)) && c.Run() != nil {
+			out = append(out, c.Name)
 		}
 	}
 	slices.Sort(out)

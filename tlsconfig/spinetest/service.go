@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/kit"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -32,13 +33,13 @@ import (
 // The server is one of TLS in this process or another, on whose clock and
 // revocation see [TestServer], which says more of handshakes.
 func TestService(p *PKI, peer string, urls ...string) error {
-	return join(newServiceTest(p, peer).cases(urls))
+	return kit.Join(newServiceTest(p, peer).cases(urls))
 }
 
 // RunService is TestService with a subtest for each case.
 func RunService(t *testing.T, p *PKI, peer string, urls ...string) {
 	t.Helper()
-	subtests(t, newServiceTest(p, peer).cases(urls))
+	kit.Subtests(t, newServiceTest(p, peer).cases(urls))
 }
 
 type serviceTest struct {
@@ -59,14 +60,14 @@ func newServiceTest(p *PKI, peer string) *serviceTest {
 	return s
 }
 
-func (s *serviceTest) cases(urls []string) []conformanceCase {
+func (s *serviceTest) cases(urls []string) []kit.Case {
 	if len(urls) == 0 {
-		return []conformanceCase{{"the URLs", func() error { return errors.New("there is none") }}}
+		return []kit.Case{{Name: "the URLs", Run: func() error { return errors.New("there is none") }}}
 	}
 	s.url = urls[0]
-	var cases []conformanceCase
+	var cases []kit.Case
 	for _, u := range urls {
-		add := func(name string, run func() error) { cases = append(cases, conformanceCase{u + ": " + name, run}) }
+		add := func(name string, run func() error) { cases = append(cases, kit.Case{Name: u + ": " + name, Run: run}) }
 		add("a good client", func() error { return s.get(u, s.pki.Issue(s.peer)) })
 		refused := func(name string, client func() *http.Client) {
 			add(name, func() error {

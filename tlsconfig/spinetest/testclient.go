@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/kit"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -18,13 +19,13 @@ import (
 // dials peer, as net/http does. The client has no say in the order of the
 // suites, so that is not tested; that it presents a certificate of the Spine is.
 func TestClient(p *PKI, cfg *tls.Config, peer string) error {
-	return join(newClientTest(p, cfg, peer).cases())
+	return kit.Join(newClientTest(p, cfg, peer).cases())
 }
 
 // RunClient is TestClient with a subtest for each case.
 func RunClient(t *testing.T, p *PKI, cfg *tls.Config, peer string) {
 	t.Helper()
-	subtests(t, newClientTest(p, cfg, peer).cases())
+	kit.Subtests(t, newClientTest(p, cfg, peer).cases())
 }
 
 type clientTest struct {
@@ -41,13 +42,13 @@ func newClientTest(p *PKI, cfg *tls.Config, peer string) *clientTest {
 	return c
 }
 
-func (c *clientTest) cases() []conformanceCase {
-	good := func(name string, issue func() tls.Certificate) conformanceCase {
-		return conformanceCase{"a good server " + name, func() error {
+func (c *clientTest) cases() []kit.Case {
+	good := func(name string, issue func() tls.Certificate) kit.Case {
+		return kit.Case{Name: "a good server " + name, Run: func() error {
 			return mustAccept(connect(c.server(issue()), c.client()))
 		}}
 	}
-	cases := []conformanceCase{
+	cases := []kit.Case{
 		good("with the name in the common name", func() tls.Certificate { return c.pki.Issue(c.peer) }),
 		good("with the name in capitals", func() tls.Certificate { return c.pki.Issue(strings.ToUpper(c.peer)) }),
 		good("with the name in a subjectAltName", func() tls.Certificate {
@@ -59,12 +60,12 @@ func (c *clientTest) cases() []conformanceCase {
 			cert.OCSPStaple = c.pki.Authority.OCSP(cert.Leaf)
 			return cert
 		}),
-		{"the client's own certificate", c.presents},
-		{"suites outside the list", c.foreignSuites},
-		{"a server of HTTP/2", c.http2},
+		{Name: "the client's own certificate", Run: c.presents},
+		{Name: "suites outside the list", Run: c.foreignSuites},
+		{Name: "a server of HTTP/2", Run: c.http2},
 	}
 	for _, version := range forbiddenVersions() {
-		cases = append(cases, conformanceCase{"a server of " + tls.VersionName(version), func() error {
+		cases = append(cases, kit.Case{Name: "a server of " + tls.VersionName(version), Run: func() error {
 			server := c.server(c.pki.Issue(c.peer))
 			server.MinVersion, server.MaxVersion, server.CipherSuites = version, version, nil
 			return mustRefuse(connect(server, c.client()))

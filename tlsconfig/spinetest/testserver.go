@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/kit"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -39,13 +40,13 @@ import (
 // A config says nothing of requests on connections that stay open, nor of other
 // listeners: see [TestService].
 func TestServer(p *PKI, cfg *tls.Config, peer string) error {
-	return join(newServerTest(p, cfg, peer).cases())
+	return kit.Join(newServerTest(p, cfg, peer).cases())
 }
 
 // RunServer is TestServer with a subtest for each case.
 func RunServer(t *testing.T, p *PKI, cfg *tls.Config, peer string) {
 	t.Helper()
-	subtests(t, newServerTest(p, cfg, peer).cases())
+	kit.Subtests(t, newServerTest(p, cfg, peer).cases())
 }
 
 type serverTest struct {
@@ -64,24 +65,24 @@ func newServerTest(p *PKI, cfg *tls.Config, peer string) *serverTest {
 	return s
 }
 
-func (s *serverTest) cases() []conformanceCase {
-	good := func(name string, issue func() tls.Certificate) conformanceCase {
-		return conformanceCase{"a good client " + name, func() error { return mustAccept(s.handshake(s.client(issue()))) }}
+func (s *serverTest) cases() []kit.Case {
+	good := func(name string, issue func() tls.Certificate) kit.Case {
+		return kit.Case{Name: "a good client " + name, Run: func() error { return mustAccept(s.handshake(s.client(issue()))) }}
 	}
-	cases := []conformanceCase{
+	cases := []kit.Case{
 		good("with the name in the common name", func() tls.Certificate { return s.pki.Issue(s.peer) }),
 		good("with the name in capitals", func() tls.Certificate { return s.pki.Issue(strings.ToUpper(s.peer)) }),
 		good("with the name in a subjectAltName", func() tls.Certificate {
 			return s.pki.Issue("ignored.example.org", WithSAN(s.peer), keyOf(s.peer))
 		}),
 		good("whose certificate names a responder", func() tls.Certificate { return s.pki.Issue(s.peer, WithOCSP()) }),
-		{"a client without a certificate", func() error { return mustRefuse(s.handshake(tls12Client())) }},
-		{"the order of the suites", s.order},
-		{"suites outside the list", s.foreignSuites},
-		{"a client of HTTP/2", s.http2},
+		{Name: "a client without a certificate", Run: func() error { return mustRefuse(s.handshake(tls12Client())) }},
+		{Name: "the order of the suites", Run: s.order},
+		{Name: "suites outside the list", Run: s.foreignSuites},
+		{Name: "a client of HTTP/2", Run: s.http2},
 	}
 	for _, version := range forbiddenVersions() {
-		cases = append(cases, conformanceCase{"a client of " + tls.VersionName(version), func() error {
+		cases = append(cases, kit.Case{Name: "a client of " + tls.VersionName(version), Run: func() error {
 			client := s.client(s.pki.Issue(s.peer))
 			client.MinVersion, client.MaxVersion, client.CipherSuites = version, version, nil
 			return mustRefuse(s.handshake(client))

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/kit"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -48,22 +49,22 @@ var batches atomic.Int64
 
 func freshBatch() Variation { return Batch(int(1000 + batches.Add(1))) }
 
-func (t *trial) cases() []conformanceCase {
+func (t *trial) cases() []kit.Case {
 	t.passed, t.follows = sync.OnceValue(t.passTime), sync.OnceValue(t.clock)
-	var cases []conformanceCase
+	var cases []kit.Case
 	for _, bad := range t.bad {
-		cases = append(cases, conformanceCase{"a certificate " + bad.name, func() error {
+		cases = append(cases, kit.Case{Name: "a certificate " + bad.name, Run: func() error {
 			return mustRefuse(t.present(bad.issue(t.pki, t.peer))())
 		}})
 	}
 	cases = append(cases,
-		conformanceCase{"a certificate that is revoked by CRL", func() error {
+		kit.Case{Name: "a certificate that is revoked by CRL", Run: func() error {
 			err := t.revoked(revocation.ReasonKeyCompromise)
 			t.deaf.Store(err != nil)
 			return err
 		}},
-		conformanceCase{"a certificate that is revoked by OCSP", func() error { return t.revoked(revocation.ReasonKeyCompromise, WithOCSP()) }},
-		conformanceCase{"a certificate that is on hold", func() error { return t.revoked(revocation.ReasonCertificateHold) }},
+		kit.Case{Name: "a certificate that is revoked by OCSP", Run: func() error { return t.revoked(revocation.ReasonKeyCompromise, WithOCSP()) }},
+		kit.Case{Name: "a certificate that is on hold", Run: func() error { return t.revoked(revocation.ReasonCertificateHold) }},
 	)
 	for _, c := range []struct {
 		name  string
@@ -75,13 +76,13 @@ func (t *trial) cases() []conformanceCase {
 		{"is another CA's", revocationtest.WrongIssuer},
 		{"is another partition's", revocationtest.WrongScope},
 	} {
-		cases = append(cases, conformanceCase{"a certificate whose CRL " + c.name, func() error { return t.failing(c.fault) }})
+		cases = append(cases, kit.Case{Name: "a certificate whose CRL " + c.name, Run: func() error { return t.failing(c.fault) }})
 	}
 	return append(cases,
-		conformanceCase{"a certificate that expires between handshake and resumption", func() error { return t.passed().certificate }},
-		conformanceCase{"a certificate whose CRL expires between handshake and resumption", func() error { return t.passed().list }},
-		conformanceCase{"a certificate that is revoked between handshake and resumption", t.revokedWhileResuming},
-		conformanceCase{"a certificate of a SubCA that is revoked", t.subCARevoked},
+		kit.Case{Name: "a certificate that expires between handshake and resumption", Run: func() error { return t.passed().certificate }},
+		kit.Case{Name: "a certificate whose CRL expires between handshake and resumption", Run: func() error { return t.passed().list }},
+		kit.Case{Name: "a certificate that is revoked between handshake and resumption", Run: t.revokedWhileResuming},
+		kit.Case{Name: "a certificate of a SubCA that is revoked", Run: t.subCARevoked},
 	)
 }
 

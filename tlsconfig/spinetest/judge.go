@@ -5,37 +5,7 @@ package spinetest
 import (
 	"errors"
 	"fmt"
-	"testing"
 )
-
-// A conformanceCase is one thing that a config must do.
-type conformanceCase struct {
-	name string
-	run  func() error
-}
-
-// join runs the cases and joins what went wrong.
-func join(cases []conformanceCase) error {
-	var errs []error
-	for _, c := range cases {
-		if err := c.run(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// subtests runs each case as a subtest.
-func subtests(t *testing.T, cases []conformanceCase) {
-	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if err := c.run(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
 
 var (
 	errAccepted = errors.New("it was accepted")
