@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
@@ -78,4 +79,36 @@ func ExampleNewSSP() {
 	}
 	fmt.Println(response.Status, string(body))
 	// Output: 200 OK record /Plans/da2b
+}
+
+// provider is a provider's own server: its router, with the check before its
+// records.
+func provider(self asid.ID, peers asid.PeerSource, clock func() time.Time, records http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/records/", (&asid.Gate{Self: self, Peers: peers, Time: clock}).Middleware(records))
+	mux.Handle("/letters/", records) // forgotten
+	return mux
+}
+
+// A provider's handler is put to the test, route by route. In a test with
+// subtests this is asidtest.RunGate(t, ...).
+func ExampleTestGate() {
+	build := func(s asidtest.Setting) http.Handler {
+		return provider(s.Self, s.Peers, s.Time, asidtest.Mark(http.NotFoundHandler()))
+	}
+	fmt.Println("records:", asidtest.TestGate(build, asidtest.Route{Target: "/records/1"}))
+	err := asidtest.TestGate(build, asidtest.Route{Target: "/letters/1"})
+	fmt.Println("letters, found wanting:", err != nil)
+	// Output:
+	// records: <nil>
+	// letters, found wanting: true
+}
+
+// An NRL-like server's handler is put to the test.
+func ExampleTestAuthorizer() {
+	fmt.Println(asidtest.TestAuthorizer(func(s asidtest.Setting) http.Handler {
+		server := &asid.Authorizer{Self: s.Self, Registry: s.Registry, Peers: s.Peers, Time: s.Time}
+		return server.Middleware(asidtest.Mark(http.NotFoundHandler()))
+	}))
+	// Output: <nil>
 }

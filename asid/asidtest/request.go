@@ -5,13 +5,13 @@ package asidtest
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/stage"
 )
 
 // User is the SDS role profile ID of the professional in whose name the requests
@@ -37,6 +37,16 @@ func NewSSPRequest(target string, sys asid.System, self asid.ID, ssp string) *ht
 	})
 }
 
+// WithBody gives a request of this package a body, and returns it: r's other
+// fields stay as they are.
+func WithBody(r *http.Request, contentType, body string) *http.Request {
+	r.Header.Set("Content-Type", contentType)
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
+	r.ContentLength = int64(len(body))
+	return r
+}
+
 func newRequest(method, target string, sys *asid.System, t *asid.Transport) *http.Request {
 	if len(sys.ODS) == 0 || len(sys.FQDNs) == 0 {
 		panic("asidtest: the system needs an ODS code and an FQDN")
@@ -60,19 +70,9 @@ func newRequest(method, target string, sys *asid.System, t *asid.Transport) *htt
 		Version:           tls.VersionTLS12,
 		HandshakeComplete: true,
 		CipherSuite:       tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-		PeerCertificates:  []*x509.Certificate{certificate(sys.FQDNs[0])},
+		PeerCertificates:  []*x509.Certificate{stage.Certificate(sys.FQDNs[0])},
 	}
 	return sent
-}
-
-// certificate is not signed by anybody: who signed it is judged in handshakes,
-// which these requests never had.
-func certificate(fqdn string) *x509.Certificate {
-	commonName := asn1.ObjectIdentifier{2, 5, 4, 3}
-	return &x509.Certificate{Subject: pkix.Name{
-		CommonName: fqdn,
-		Names:      []pkix.AttributeTypeAndValue{{Type: commonName, Value: fqdn}},
-	}}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kit
+package stage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
 
 // An Answer is what became of a request.
 type Answer struct {
 	Status int
-	Code   string // of the OperationOutcome; empty: the answer is none in JSON
 	Header http.Header
+	Body   []byte
 
 	// Reached is the request as it came to a handler of Mark, and nil if it came to
 	// none.
@@ -49,53 +51,57 @@ func Try(handler http.Handler, r *http.Request) (answer *Answer, err error) {
 		}
 	}()
 	handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, answer)))
-	answer.Status, answer.Header = w.Code, w.Result().Header
-	var outcome struct {
-		ResourceType string
-		Issue        []struct{ Details struct{ Coding []struct{ Code string } } }
-	}
-	if json.Unmarshal(w.Body.Bytes(), &outcome) == nil && outcome.ResourceType == "OperationOutcome" &&
-		len(outcome.Issue) > 0 && len(outcome.Issue[0].Details.Coding) > 0 {
-		answer.Code = outcome.Issue[0].Details.Coding[0].Code
-	}
+	answer.Status, answer.Header, answer.Body = w.Code, w.Result().Header, w.Body.Bytes()
 	return answer, nil
 }
 
-// ErrUnmarked is an accepted request that came to no handler of Mark.
-var ErrUnmarked = errors.New("it did not come to the handler of asidtest.Mark")
+// Row returns what a request is answered with by the error table.
+func Row(c outcome.Case) testdata.Request {
+	o := c.With("")
+	return testdata.Request{Status: o.Status, Issue: o.Issue, Code: o.Code, Display: o.Display}
+}
 
-// Passed wants the request to have come to a handler of Mark. Where routed is
-// set, a router that has no such path or method may have answered.
-func (a *Answer) Passed(routed bool) error {
+// Passed wants the request to have come to a handler of Mark, or a router to have
+// answered that it has no such path or method.
+func (a *Answer) Passed() error {
 	switch {
 	case a.Reached != nil:
 		return nil
-	case routed && a.Code == "" && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
+	case a.routed() && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
 		return nil
 	}
-	return fmt.Errorf("%w, but was answered with %s", ErrUnmarked, a)
+	return fmt.Errorf("it came to no handler of asidtest.Mark, but was answered with %d: %.300s", a.Status, a.Body)
 }
 
 // Refused wants the request to have come to no handler and to have been answered
-// with the status and the code, which no cache may keep.
-func (a *Answer) Refused(status int, code string) error {
-	switch {
-	case a.Reached != nil:
+// by one of the rows of the table, which no cache may keep.
+func (a *Answer) Refused(rows ...testdata.Request) error {
+	if a.Reached != nil {
 		return errors.New("it came to the handler")
-	case a.Status != status || a.Code != code:
-		return fmt.Errorf("it was answered with %s, not %d %s", a, status, code)
 	}
-	return a.NotStored()
+	var errs []error
+	for _, row := range rows {
+		err := row.Answered(a.Status, a.Body)
+		if err == nil {
+			return a.NotStored()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // Unrouted is Refused for a request that amounts to no interaction, which a
 // router before the check may have answered itself.
-func (a *Answer) Unrouted(status int, code string) error {
-	if a.Reached == nil && a.Code == "" && a.Status >= 300 && a.Status < 500 {
+func (a *Answer) Unrouted(row testdata.Request) error {
+	if a.Reached == nil && a.routed() && a.Status >= 300 && a.Status < 500 {
 		return nil
 	}
-	return a.Refused(status, code)
+	return a.Refused(row)
 }
+
+// routed reports whether the answer has no OperationOutcome, and so is not the
+// check's.
+func (a *Answer) routed() bool { return !strings.Contains(string(a.Body), "OperationOutcome") }
 
 // NotStored wants the answer to be none that a cache may keep.
 func (a *Answer) NotStored() error {
@@ -103,12 +109,4 @@ func (a *Answer) NotStored() error {
 		return errors.New("its answer lacks Cache-Control: no-store")
 	}
 	return nil
-}
-
-// String returns status and code.
-func (a *Answer) String() string {
-	if a.Code == "" {
-		return fmt.Sprintf("%d and no OperationOutcome", a.Status)
-	}
-	return fmt.Sprintf("%d %s", a.Status, a.Code)
 }
