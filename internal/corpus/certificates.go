@@ -125,7 +125,7 @@ func revokedLeaves() []revokedLeaf {
 // systems writes the certificates of the servers and systems that the requests are
 // from and to.
 func (g *generator) systems(s *spine) {
-	for _, name := range []string{"nrl.corpus.nhs.uk", "provider.corpus.nhs.uk", consumerFQDN, maintainerFQDN, "second.corpus.nhs.uk", "stranger.corpus.nhs.uk",
+	for _, name := range []string{"nrl.corpus.nhs.uk", "provider.corpus.nhs.uk", consumerFQDN, maintainerFQDN, "second.corpus.nhs.uk", "other.corpus.nhs.uk", "stranger.corpus.nhs.uk",
 		"a." + consumerFQDN, fqdn} {
 		leaf := g.newLeaf(s, commonName(name))
 		g.pem("certificates/systems/"+name+".pem", leaf.Raw, s.subCA.cert.Raw)

@@ -22,7 +22,6 @@ type bodyCase struct {
 
 func inJSON(f form) bool { return !f.asXML }
 func inXML(f form) bool  { return f.asXML }
-func inSTU3(f form) bool { return !f.r4 }
 
 const masterIdentifier = "urn:uuid:6a1d7c52-0f4e-4b8a-a3c6-92e5d7f81b30"
 

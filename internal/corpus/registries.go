@@ -31,7 +31,7 @@ func (g *generator) registries() {
 
 	accepted("nobody", `{"systems":[]}`)
 	accepted("one system without interactions", one(system), "200000000205")
-	accepted("two systems", registry, consumerASID, maintainerASID)
+	accepted("four systems", registry, consumerASID, maintainerASID, certificateASID, "200000000208")
 	accepted("two organisations and two names", one(`"asid":"200000000205","ods":["RR8","1E5"],"fqdns":["a.nhs.uk","b.nhs.uk"]`), "200000000205")
 	accepted("an ODS code in small letters", one(system+`,"ods":["rr8"]`), "200000000205")
 	accepted("an ASID that begins with zeros", one(`"asid":"000000000205","fqdns":["a.nhs.uk"]`), "000000000205")

@@ -20,7 +20,7 @@ const (
 
 	nrlASID, providerASID, consumerASID = "999999999999", "200000000205", "928942012545"
 	consumerFQDN, maintainerFQDN        = "consumer.corpus.nhs.uk", "maintainer.corpus.nhs.uk"
-	maintainerASID                      = "200000000206"
+	maintainerASID, certificateASID     = "200000000206", "200000000207"
 	nrlInteraction                      = "urn:nhs:names:services:nrl:DocumentReference."
 )
 
@@ -87,7 +87,11 @@ const registry = `{"systems": [
   {"asid": "928942012545", "ods": ["RXA"], "fqdns": ["consumer.corpus.nhs.uk"],
    "interactions": ["urn:nhs:names:services:nrl:DocumentReference.read", "urn:nhs:names:services:nrl:DocumentReference.search"]},
   {"asid": "200000000206", "ods": ["RR8"], "fqdns": ["maintainer.corpus.nhs.uk", "second.corpus.nhs.uk"],
-   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create", "urn:nhs:names:services:nrl:DocumentReference.update", "urn:nhs:names:services:nrl:DocumentReference.delete"]}
+   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create", "urn:nhs:names:services:nrl:DocumentReference.update", "urn:nhs:names:services:nrl:DocumentReference.delete"]},
+  {"asid": "200000000207", "ods": ["RXA"], "fqdns": ["msg.int.spine2.corpus.nhs.uk"],
+   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.read"]},
+  {"asid": "200000000208", "ods": ["RXA"], "fqdns": ["other.corpus.nhs.uk"],
+   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create", "urn:nhs:names:services:nrl:DocumentReference.update"]}
 ]}
 `
 
@@ -150,6 +154,13 @@ type adder func(server, name, clause, rule string, r *request)
 // headerCases are those of each header of each protocol, and of who may do what.
 func (g *generator) headerCases(add adder) {
 	add("nrl", "a read by a professional", clauseASID, "", newRequest())
+	named := newRequest() // with it, the certificates of the other cases can be shown to an NRL-like server
+	named.fqdn = fqdn
+	named.set("fromASID", certificateASID)
+	c := goodClaims()
+	c["requesting_system"] = "https://fhir.nhs.uk/Id/accredited-system|" + certificateASID
+	named.set("Authorization", "Bearer "+c.token())
+	add("nrl", "a read by the system whose certificate has the SSP's name", clauseASID, "", named)
 	add("nrl", "a delete by a provider", clauseASID, "", newMaintenance("DELETE", "/STU3/DocumentReference/1"))
 	add("provider", "a retrieval through the SSP", clauseInteraction, "", newRetrieval())
 	for _, protocol := range []struct {

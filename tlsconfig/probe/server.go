@@ -86,6 +86,37 @@ func (p *Prober) Server(ctx context.Context, address string) (*Report, error) {
 	return q.report, nil
 }
 
+// Offer sends the server at address one ClientHello, of the highest of versions
+// (with supported_versions if TLS 1.3 is among them) and with the suites in their
+// order, and returns what the server
+// chose: zeros if it refuses. The error is a connection that could not be made, or
+// an answer that is no TLS.
+func (p *Prober) Offer(ctx context.Context, address string, versions, suites []uint16) (version, suite uint16, err error) {
+	if len(versions) == 0 {
+		return 0, 0, errors.New("no version is offered")
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, 0, err
+	}
+	q := &questions{Prober: p, address: address, name: p.ServerName}
+	if q.name == "" {
+		q.name = host
+	}
+	h := hello{version: slices.Max(versions), suites: suites}
+	if h.version >= tls.VersionTLS13 {
+		h.supported = versions
+	}
+	f, err := q.ask(ctx, h)
+	if err != nil && refused(err) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return f.version, f.suite, nil
+}
+
 // questions are those to one server.
 type questions struct {
 	*Prober

@@ -17,6 +17,12 @@ func main() {
 		os.Exit(2)
 	}
 	files := corpus.Generate()
+	for _, folder := range []string{"certificates", "keys"} { // what a case that is gone has left
+		if err := os.RemoveAll(filepath.Join(os.Args[1], folder)); err != nil {
+			fmt.Fprintln(os.Stderr, "generate:", err)
+			os.Exit(1)
+		}
+	}
 	for _, path := range corpus.Paths(files) {
 		name := filepath.Join(os.Args[1], filepath.FromSlash(path))
 		err := os.MkdirAll(filepath.Dir(name), 0o755)

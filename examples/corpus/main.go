@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Corpus runs the cases of the folder testdata over an implementation in any
+// language, and says which it gets wrong.
+//
+//	corpus -server nrl|provider [-native] [-kind KIND]... [-v] ADDR
+//	corpus -command 'PROGRAM ARG...' [-kind KIND]... [-v]
+//	corpus -write DIR
+//
+// At an address it makes connections, sends requests and compares the answers. The
+// server that is asked has the corpus' roots, SubCAs and lists, takes the FQDN
+// msg.int.spine2.corpus.nhs.uk (a provider) or the systems of registry.json (an
+// NRL-like server), and is the ASID of its cases; testdata/README.md has the command
+// lines for the examples. The times in tokens are moved to now. Cases that need
+// another configuration than that, or another time, are not asked.
+//
+// A command is run once for each case, in a folder with the corpus' files. The case
+// is on its standard input, as in manifest.json; it exits with 0 if it accepts, with 1
+// if it refuses, and with anything else if it cannot tell, for instance because it
+// does not do that kind.
+//
+// KIND is certificate, offer, request, registry, pointer or change. -write writes the
+// files and ends. The exit status is 0 if every case that was asked is as it should
+// be, 1 if one is not, and 2 if nothing could be asked.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit statuses.
+const (
+	allRight = iota
+	someWrong
+	nothingAsked
+)
+
+// errNotAsked is a case that this runner cannot ask.
+var errNotAsked = errors.New("not asked")
+
+// An asker runs a case and returns what is wrong with what came of it, nil if
+// nothing is, or errNotAsked.
+type asker func(ctx context.Context, c *testdata.Case) error
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("corpus", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	server := flags.String("server", "", "what is at ADDR: `nrl` or provider")
+	native := flags.Bool("native", false, "the server has the three suites of crypto/tls alone")
+	command := flags.String("command", "", "`PROGRAM` and arguments to run for each case")
+	write := flags.String("write", "", "write the corpus' files below `DIR`")
+	verbose := flags.Bool("v", false, "print each case, not only those that are wrong")
+	var kinds endpoint.List
+	flags.Var(&kinds, "kind", "`KIND` of cases to ask; may be repeated; default: all")
+	if err := flags.Parse(args); err != nil {
+		return nothingAsked
+	}
+	fail := func(err error) int {
+		fmt.Fprintln(stderr, "corpus:", err)
+		return nothingAsked
+	}
+	var ask asker
+	switch {
+	case *write != "":
+		if err := writeFiles(*write); err != nil {
+			return fail(err)
+		}
+		return allRight
+	case *command != "" && *server == "" && flags.NArg() == 0:
+		dir, err := os.MkdirTemp("", "corpus")
+		if err != nil {
+			return fail(err)
+		}
+		defer os.RemoveAll(dir)
+		if err := writeFiles(dir); err != nil {
+			return fail(err)
+		}
+		ask = commandIn(dir, strings.Fields(*command))
+	case (*server == "nrl" || *server == "provider") && *command == "" && flags.NArg() == 1:
+		a, err := newAddress(flags.Arg(0), *server, *native, time.Now)
+		if err != nil {
+			return fail(err)
+		}
+		ask = a.ask
+	default:
+		return fail(errors.New("want -server and an address, -command, or -write"))
+	}
+	return report(ctx, ask, kinds, *verbose, stdout)
+}
+
+// report asks all cases of the kinds and prints what came of it.
+func report(ctx context.Context, ask asker, kinds []string, verbose bool, stdout io.Writer) int {
+	type count struct{ right, wrong, notAsked int }
+	counts := map[string]*count{}
+	order := []string{}
+	cases := testdata.Cases()
+	for i := range cases {
+		c := &cases[i]
+		kind := kindOf(c)
+		if len(kinds) > 0 && !slices.Contains(kinds, kind) {
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if counts[kind] == nil {
+			counts[kind], order = new(count), append(order, kind)
+		}
+		switch err := ask(ctx, c); {
+		case errors.Is(err, errNotAsked):
+			counts[kind].notAsked++
+		case err != nil:
+			counts[kind].wrong++
+			fmt.Fprintf(stdout, "WRONG  %s (%s, rule %s): %v\n", c.Name, c.Verdict, orNone(c.Rule), err)
+		default:
+			counts[kind].right++
+			if verbose {
+				fmt.Fprintln(stdout, "right ", c.Name)
+			}
+		}
+	}
+	wrong, asked := 0, 0
+	fmt.Fprintf(stdout, "%-12s %6s %6s %10s\n", "kind", "right", "wrong", "not asked")
+	for _, kind := range order {
+		n := counts[kind]
+		fmt.Fprintf(stdout, "%-12s %6d %6d %10d\n", kind, n.right, n.wrong, n.notAsked)
+		wrong, asked = wrong+n.wrong, asked+n.right+n.wrong
+	}
+	switch {
+	case asked == 0 || ctx.Err() != nil:
+		return nothingAsked
+	case wrong > 0:
+		return someWrong
+	}
+	return allRight
+}
+
+func orNone(rule string) string {
+	if rule == "" {
+		return "none"
+	}
+	return rule
+}
+
+func kindOf(c *testdata.Case) string {
+	switch {
+	case c.Certificate != nil:
+		return "certificate"
+	case c.Offer != nil:
+		return "offer"
+	case c.Request != nil:
+		return "request"
+	case c.Registry != nil:
+		return "registry"
+	case c.Pointer != nil:
+		return "pointer"
+	}
+	return "change"
+}
+
+func writeFiles(dir string) error {
+	return fs.WalkDir(testdata.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if entry.IsDir() {
+			return os.MkdirAll(path, 0o755)
+		}
+		data, err := testdata.FS.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, data, 0o644)
+	})
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+)
+
+// then is when the cases are judged.
+func then() time.Time { return time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC) }
+
+func file(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := testdata.FS.ReadFile(name)
+	require.NoError(t, err)
+	return data
+}
+
+func certificates(t *testing.T, name string) (certs []*x509.Certificate) {
+	t.Helper()
+	for rest := file(t, name); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return certs
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		certs = append(certs, cert)
+	}
+}
+
+// newEndpoint is what a server has that is to be asked, at the time of the cases.
+func newEndpoint(t *testing.T, a *address) *tlsconfig.Endpoint {
+	t.Helper()
+	pins, err := tlsconfig.NewPins(certificates(t, a.usual.Roots), certificates(t, a.usual.SubCAs))
+	require.NoError(t, err)
+	crls := &revocation.CRLs{Time: then}
+	for _, list := range a.usual.CRLs {
+		require.NoError(t, crls.Add(file(t, list)))
+	}
+	own, err := keyPair("certificates/systems/"+a.server+".corpus.nhs.uk.pem", "keys/leaf.pem")
+	require.NoError(t, err)
+	end := &tlsconfig.Endpoint{
+		Certificate: tlsconfig.StaticCertificate(own),
+		Verifier: tlsconfig.Verifier{Pins: pins, Time: then, AllowAnyFQDN: a.server == "nrl",
+			Revocation: &revocation.Checker{Sources: []revocation.Source{crls}, Time: then}},
+	}
+	if a.server == "provider" {
+		end.Verifier.FQDNs = []string{sspFQDN}
+	}
+	return end
+}
+
+// serve starts a server until the test ends and tells a its address.
+func serve(t *testing.T, a *address, config *tls.Config, handler http.Handler) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = nil
+	server.TLS = config
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	a.addr = server.Listener.Addr().(*net.TCPAddr).String()
+}
+
+func provider(t *testing.T) *address {
+	t.Helper()
+	a, err := newAddress("", "provider", true, then)
+	require.NoError(t, err)
+	end := newEndpoint(t, a)
+	config, err := end.ServerConfig()
+	require.NoError(t, err)
+	gate := &asid.Gate{Self: asid.MustParseID(a.carrier.Self), Peers: end, Time: then}
+	serve(t, a, config, gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	return a
+}
+
+// Over the library's own servers no case is wrong, and all kinds that can be are asked.
+func TestTheLibrarysServersAreRight(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	assert.Equal(t, allRight, report(t.Context(), provider(t).ask, nil, true, &out), "%s", &out)
+	for _, name := range []string{"offer 60 of any", "client: on hold", "provider: Ssp-To names another"} {
+		assert.Contains(t, out.String(), "right  "+name)
+	}
+
+	a, err := newAddress("", "nrl", true, then)
+	require.NoError(t, err)
+	end := newEndpoint(t, a)
+	config, err := end.ServerConfig()
+	require.NoError(t, err)
+	registry, err := asid.ReadRegistry(bytes.NewReader(file(t, "registry.json")))
+	require.NoError(t, err)
+	store := &nrl.Store{Time: then}
+	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParseID(a.carrier.Self), Peers: end, Time: then}
+	serve(t, a, config, authorizer.Middleware((&pointer.Guard{Resolver: store, Disclose: true}).Middleware(store)))
+	out.Reset()
+	assert.Equal(t, allRight, report(t.Context(), a.ask, []string{"request"}, false, &out), "%s", &out)
+	changes := 0
+	for _, c := range testdata.Cases() {
+		if c.Change == nil {
+			continue
+		}
+		if changes++; changes%5 == 0 { // each is several requests; pointer/nrl's tests ask them all
+			assert.NoError(t, a.ask(t.Context(), &c), c.Name)
+		}
+	}
+	assert.Greater(t, changes, 100)
+}
+
+// A server that lets everybody do everything is found out in each kind.
+func TestABareServerIsFoundOut(t *testing.T) {
+	t.Parallel()
+	a, err := newAddress("", "nrl", false, then)
+	require.NoError(t, err)
+	own, err := keyPair("certificates/systems/nrl.corpus.nhs.uk.pem", "keys/leaf.pem")
+	require.NoError(t, err)
+	config := &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAnyClientCert}
+	serve(t, a, config, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/STU3/DocumentReference/1")
+	}))
+	found := map[string]error{}
+	for _, c := range testdata.Cases() {
+		if kind := kindOf(&c); found[kind] == nil {
+			if err := a.ask(t.Context(), &c); !errors.Is(err, errNotAsked) {
+				found[kind] = err
+			}
+		}
+	}
+	for _, kind := range []string{"certificate", "offer", "request", "change"} {
+		assert.Error(t, found[kind], kind)
+	}
+	assert.Equal(t, someWrong, report(t.Context(), a.ask, []string{"offer"}, false, io.Discard))
+}
+
+// TestMain makes this program a command that judges registries, for TestACommand.
+func TestMain(m *testing.M) {
+	answer := os.Getenv("CORPUS_COMMAND")
+	if answer == "" {
+		os.Exit(m.Run())
+	}
+	var c testdata.Case
+	if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {
+		os.Exit(2)
+	}
+	if _, err := os.Stat("registry.json"); err != nil || c.Registry == nil {
+		os.Exit(2)
+	}
+	_, err := asid.ReadRegistry(bytes.NewReader(append([]byte(c.Registry.Text), c.Registry.Octets...)))
+	if answer == "refuse nothing" {
+		err = nil
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// A command is run for each case, in the folder of the corpus; a few cases will do,
+// since each is a process.
+func TestACommand(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, writeFiles(dir))
+	ask := commandIn(dir, []string{self})
+	wanted := map[string]*testdata.Case{"registry: nobody": nil, "registry: an ASID twice": nil, "suite C030 alone": nil}
+	cases := testdata.Cases()
+	for i := range cases {
+		if _, ok := wanted[cases[i].Name]; ok {
+			wanted[cases[i].Name] = &cases[i]
+		}
+	}
+	t.Setenv("CORPUS_COMMAND", "as the library does")
+	assert.NoError(t, ask(t.Context(), wanted["registry: nobody"]))
+	assert.NoError(t, ask(t.Context(), wanted["registry: an ASID twice"]))
+	assert.ErrorIs(t, ask(t.Context(), wanted["suite C030 alone"]), errNotAsked)
+	t.Setenv("CORPUS_COMMAND", "refuse nothing")
+	assert.ErrorContains(t, ask(t.Context(), wanted["registry: an ASID twice"]), "verdict is accept")
+	assert.Equal(t, nothingAsked, run(t.Context(), []string{"-command", self, "-kind", "none of them"}, &bytes.Buffer{}, &bytes.Buffer{}))
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"-server", "nrl"}, {"-server", "other", "127.0.0.1:1"}, {"-command", "x", "127.0.0.1:1"}, {"-command", "x", "-server", "nrl"}, {"-z"}} {
+		assert.Equal(t, nothingAsked, run(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{}), args)
+	}
+	dir := t.TempDir()
+	assert.Equal(t, allRight, run(t.Context(), []string{"-write", dir}, &bytes.Buffer{}, &bytes.Buffer{}))
+	written, err := os.ReadFile(dir + "/manifest.json")
+	require.NoError(t, err)
+	assert.Equal(t, file(t, "manifest.json"), written)
+}
