@@ -68,6 +68,7 @@ type CRLs struct {
 	latest  atomic.Int64 // the latest time asked about, in seconds since 1970
 	files   []*fetch.Watch
 	urls    []*fetch.Watch
+	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about last
 }
 
 const (

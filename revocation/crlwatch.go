@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"slices"
@@ -108,6 +109,8 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		if u.delta {
 			places = question.places
 		}
+	} else if cas := u.source.cas.Load(); cas != nil {
+		path = *cas
 	}
 	u.source.lists.Replace(origin)
 	var wrong error // with the first, said when the others are in the set
@@ -117,6 +120,9 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		u.until = l.list.NextUpdate()
 		u.mu.Unlock()
 		if question == nil {
+			if !verified && path != nil { // it may be for somebody else
+				u.source.log(slog.LevelWarn, "CRL of none of the CAs that lists are asked of", slog.String("source", u.url))
+			}
 			continue
 		}
 		why := u.misfit(l.list, question)

@@ -46,6 +46,7 @@ type List struct {
 func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	s.setUp()
 	cas = slices.DeleteFunc(slices.Clone(cas), func(c *x509.Certificate) bool { return c == nil })
+	s.cas.Store(&cas)
 	s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon())
 	standings, _ := s.lists.Standings(s.now())
 	var lists []List

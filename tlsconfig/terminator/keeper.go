@@ -71,6 +71,8 @@ type Keeper struct {
 	lock    *fileLock  // nil: not held
 	held    heldFile   // what the file holds
 	floor   [][32]byte // of lists that the file has had, which nothing older takes the place of
+	began   time.Time  // of Run
+	ready   bool       // every point has been asked once
 	said    map[string]Problem
 	written time.Time
 	pending tell
@@ -89,6 +91,10 @@ const (
 	// settleAtMost how long it waits for that: lists come together.
 	settle       = time.Second
 	settleAtMost = 5 * time.Second
+
+	// patience is for how long nothing is said of what is missing while points have
+	// not been asked for the first time.
+	patience = time.Minute
 )
 
 // Validate returns what is missing or cannot work.
@@ -127,6 +133,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
 	defer k.release()
+	k.began = k.now()
 	for ctx.Err() == nil {
 		changed := k.CRLs.Changed()
 		k.ask()
@@ -146,6 +153,7 @@ func (k *Keeper) Once(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
 	defer k.release()
+	k.began, k.pending.wait = time.Time{}, 0
 	k.ask()
 	for ctx.Err() == nil && !k.asked() {
 		select {

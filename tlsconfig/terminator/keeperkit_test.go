@@ -164,3 +164,11 @@ func (b *safeBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// inPEM returns lists as a file has them.
+func inPEM(lists ...revocationtest.CRL) (text []byte) {
+	for _, l := range lists {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: l.DER()})...)
+	}
+	return text
+}

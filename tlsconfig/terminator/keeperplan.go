@@ -70,7 +70,7 @@ func usable(l *revocation.List) string {
 
 // choose takes from the lists of one issuer, key and scope the one for the file.
 func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool) {
-	var chosen *revocation.List
+	var chosen, ahead *revocation.List
 	var why string
 	for i := range lists {
 		l := &lists[i]
@@ -82,6 +82,7 @@ func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool)
 		}
 		if l.ThisUpdate.After(p.now) {
 			p.at(l.ThisUpdate)
+			ahead = l
 			continue
 		}
 		if chosen == nil || l.ThisUpdate.Equal(chosen.ThisUpdate) && (l.Supersedes(chosen) || !chosen.Supersedes(l) && l.Entries > chosen.Entries) {
@@ -102,13 +103,10 @@ func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool)
 		p.wrong(Problem{Kind: Unusable, Issuer: first.Issuer, Scope: first.Scope,
 			Detail: why + ", which no proxy reads: the program behind, with tlsconfig/front, has to decide about these certificates"})
 		return
-	case chosen == nil:
-		for i := range lists {
-			if l := &lists[i]; !l.Delta {
-				p.wrong(Problem{Kind: NotBegun, Issuer: l.Issuer, Scope: l.Scope, Detail: "its thisUpdate is " + stamp(l.ThisUpdate) + ", until which a program would refuse everyone"})
-				return
-			}
-		}
+	case ahead != nil && ahead != chosen:
+		p.wrong(Problem{Kind: NotBegun, Issuer: ahead.Issuer, Scope: ahead.Scope, Detail: "a list waits for its thisUpdate, " + stamp(ahead.ThisUpdate) + ", until which the program would refuse everyone by it"})
+	}
+	if chosen == nil {
 		return
 	}
 	p.lists = append(p.lists, chosen)

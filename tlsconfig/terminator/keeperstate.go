@@ -62,6 +62,9 @@ const (
 	Lag ProblemKind = "lag"
 	// Foreign: the file held what does not belong there.
 	Foreign ProblemKind = "foreign"
+	// Unfetched: what was last tried to fetch, or to read, is not to be had, or is not
+	// what it should be. The list of before counts until it runs out.
+	Unfetched ProblemKind = "unfetched"
 	// Unwritten: the file is not what it should be.
 	Unwritten ProblemKind = "unwritten"
 	// Untold: the program does not go by the file yet.
@@ -73,11 +76,11 @@ const (
 type Problem struct {
 	Kind    ProblemKind
 	Issuer  string // distinguished name of the CA; empty: it is about the file
-	Scope   string // of the list, in words
+	Scope   string // of the list, in words; of Unfetched, the URL
 	Detail  string
 	Serials []*big.Int    // of a Gap or a Lag, 20 at most
 	Lag     time.Duration // of a Lag: between the thisUpdates
-	Err     error         // of Unwritten and Untold
+	Err     error         // of Unfetched, Unwritten and Untold
 
 	stage int // of Expiring
 }
@@ -116,7 +119,7 @@ func (k *Keeper) say(problems []Problem) {
 	now := make(map[string]Problem, len(problems))
 	for _, p := range problems {
 		key := p.key()
-		if _, known := k.said[key]; !known {
+		if _, known := k.said[key]; !known && p.Kind != Foreign { // which has been said
 			if _, twice := now[key]; !twice {
 				k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+": "+string(p.Kind), slog.Any("error", p))
 			}

@@ -68,6 +68,7 @@ const (
 
 // step makes the file what it must be, tells the program, and makes the state.
 func (k *Keeper) step(ctx context.Context) {
+	k.ready = k.ready || k.asked()
 	path, err := k.acquire()
 	if err == nil {
 		err = k.read(path)
@@ -92,6 +93,11 @@ func (k *Keeper) conclude(p *plan, unwritten error) {
 			s.Lists = append(s.Lists, KeptList{ListState: l.ListState, Size: len(l.DER)})
 		}
 	}
+	for _, l := range k.CRLs.State().Looks {
+		if l.Err != nil {
+			s.Problems = append(s.Problems, Problem{Kind: Unfetched, Scope: l.URL, Detail: "the last attempt failed", Err: l.Err})
+		}
+	}
 	for _, what := range k.held.foreign {
 		s.Problems = append(s.Problems, Problem{Kind: Foreign, Detail: what})
 	}
@@ -106,7 +112,9 @@ func (k *Keeper) conclude(p *plan, unwritten error) {
 	}
 	s.Complete = p.complete && unwritten == nil && p.serves && !k.pending.due
 	k.state.Store(s)
-	k.say(s.Problems)
+	if k.ready || k.now().Sub(k.began) >= patience {
+		k.say(s.Problems)
+	}
 }
 
 // read looks at what the file holds, unless it is as it was left. What it holds is
@@ -115,6 +123,7 @@ func (k *Keeper) read(path string) error {
 	info, data, err := readFile(path, func(info fs.FileInfo) bool { return !k.held.same(path, info) })
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		k.edited()
 		k.held = heldFile{known: true, path: path}
 		return nil
 	case err != nil:
@@ -122,12 +131,9 @@ func (k *Keeper) read(path string) error {
 	case data == nil:
 		return nil
 	}
-	edited := k.held.ours
+	k.edited()
 	k.held = heldFile{known: true, path: path, info: info, sum: sha256.Sum256(data)}
 	k.pending.due = k.Reload != nil && k.lock.told() != k.held.sum
-	if edited {
-		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" was changed by another hand")
-	}
 	if k.Program == Envoy {
 		if data, err = crlsOfSecret(data); err != nil {
 			k.foreign("what is not for Envoy's discovery service: " + err.Error())
@@ -148,6 +154,13 @@ func (k *Keeper) read(path string) error {
 		} else {
 			k.held.blocks = append(k.held.blocks, block.Bytes)
 		}
+	}
+}
+
+// edited says that the file is no longer what was written.
+func (k *Keeper) edited() {
+	if k.held.ours {
+		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" was changed by another hand")
 	}
 }
 
