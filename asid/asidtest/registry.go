@@ -16,9 +16,9 @@ import (
 
 // TestRegistry checks that r knows each of want, with exactly what want says in
 // whatever order; that it tells an unknown ASID, and none at all, by
-// [asid.ErrNotFound]; that it hands out nothing together with an error; and that
-// it bears being asked by many at once, which tells most under the race
-// detector. It joins what r gets wrong.
+// [asid.ErrNotFound]; that an ASID which differs by a digit is another's; that it
+// hands out nothing together with an error; and that it bears being asked by many
+// at once, which tells most under the race detector. It joins what r gets wrong.
 func TestRegistry(r asid.Registry, want ...asid.System) error {
 	t := &tester{registry: r}
 	unknown := asid.MustParseID("999999999999")
@@ -39,6 +39,9 @@ func TestRegistry(r asid.Registry, want ...asid.System) error {
 		})
 	}
 	asking.Wait()
+	for i := range want[:min(len(want), 10)] {
+		t.neighbours(&want[i])
+	}
 	return errors.Join(t.faults...)
 }
 
@@ -60,7 +63,7 @@ func (t *tester) fault(format string, args ...any) {
 }
 
 func (t *tester) known(want *asid.System) {
-	got, err := t.registry.Lookup(context.Background(), want.ASID)
+	got, err := t.lookup(context.Background(), want.ASID)
 	switch {
 	case err != nil:
 		t.fault("ASID %s: look-up failed: %v", want.ASID, err)
@@ -82,13 +85,47 @@ func (t *tester) known(want *asid.System) {
 	}
 }
 
+// lookup asks the registry; a panic is an error, and a fault.
+func (t *tester) lookup(ctx context.Context, id asid.ID) (s *asid.System, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.fault("look-up panicked: %v", p)
+			s, err = nil, errPanic
+		}
+	}()
+	return t.registry.Lookup(ctx, id)
+}
+
+var errPanic = errors.New("panic")
+
+// neighbours asks for ASIDs that differ by one digit. They may be systems of their
+// own, but not this one.
+func (t *tester) neighbours(want *asid.System) {
+	digits := want.ASID.String()
+	for i := range digits {
+		other := []byte(digits)
+		other[i] = '0' + (digits[i]-'0'+1)%10
+		id, err := asid.ParseTestID(string(other))
+		if err != nil {
+			continue
+		}
+		got, err := t.lookup(context.Background(), id)
+		switch {
+		case err == nil && (got == nil || got.ASID != id):
+			t.fault("ASID %s: look-up gave another's system", id)
+		case err != nil && got != nil:
+			t.fault("ASID %s: look-up gave a system together with an error", id)
+		}
+	}
+}
+
 // cancelled asks with a context that has ended: a registry may answer all the
 // same, but then rightly, and must not tell that an ASID is unknown that it knows.
 func (t *tester) cancelled(want []asid.System) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for i := range want {
-		got, err := t.registry.Lookup(ctx, want[i].ASID)
+		got, err := t.lookup(ctx, want[i].ASID)
 		switch {
 		case err == nil && (got == nil || got.ASID != want[i].ASID):
 			t.fault("ASID %s: look-up with a cancelled context gave another system", want[i].ASID)
@@ -101,7 +138,7 @@ func (t *tester) cancelled(want []asid.System) {
 }
 
 func (t *tester) unknown(id asid.ID, what string) {
-	got, err := t.registry.Lookup(context.Background(), id)
+	got, err := t.lookup(context.Background(), id)
 	switch {
 	case err == nil:
 		t.fault("look-up of %s did not fail", what)

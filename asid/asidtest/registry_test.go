@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,6 +47,14 @@ func TestEachFaultOfARegistryIsFound(t *testing.T) {
 			return s, err
 		}
 	}
+	byDigits := func(change func(string) string) lookup {
+		return func(id asid.ID) (*asid.System, error) {
+			if !id.IsZero() && id.String() != "999999999999" {
+				id = asid.MustParseID(change(id.String()))
+			}
+			return right(id)
+		}
+	}
 	for name, c := range map[string]struct {
 		registry lookup
 		want     string
@@ -65,13 +75,81 @@ func TestEachFaultOfARegistryIsFound(t *testing.T) {
 			}
 			return s, err
 		}, "gave a system"},
-		"another's system":   {changed(func(s *asid.System) { s.ASID = self }), "gave the system of ASID 999999999999"},
-		"another ODS code":   {changed(func(s *asid.System) { s.ODS = []asid.ODSCode{ods("RR9")} }), "ODS codes"},
-		"another FQDN":       {changed(func(s *asid.System) { s.FQDNs = []string{"other.nhs.uk"} }), "FQDNs"},
+		"another's system": {changed(func(s *asid.System) { s.ASID = self }), "gave the system of ASID 999999999999"},
+		"another ODS code": {changed(func(s *asid.System) { s.ODS = []asid.ODSCode{ods("RR9")} }), "ODS codes"},
+		"another FQDN":     {changed(func(s *asid.System) { s.FQDNs = []string{"other.nhs.uk"} }), "FQDNs"},
+		"another's for an ASID of other first digits": {byDigits(func(id string) string { return "2" + id[1:] }), "gave another's system"},
+		"another's for an ASID of other last digits":  {byDigits(func(id string) string { return id[:11] + "5" }), "gave another's system"},
+		"the zero ID for an ASID": {func(id asid.ID) (*asid.System, error) {
+			if id.IsZero() {
+				id = rr8.ASID
+			}
+			return right(id)
+		}, "look-up of the zero ID did not fail"},
+		"panics for the unknown": {func(id asid.ID) (*asid.System, error) {
+			s, err := right(id)
+			if s == nil {
+				panic("no such system")
+			}
+			return s, err
+		}, "look-up panicked"},
+		"further ODS codes": {changed(func(s *asid.System) { s.ODS = append(slices.Clone(s.ODS), ods("RR9")) }), "ODS codes"},
+		"no ODS code":       {changed(func(s *asid.System) { s.ODS = nil }), "ODS codes"},
+		"further FQDNs":     {changed(func(s *asid.System) { s.FQDNs = append(slices.Clone(s.FQDNs), "other.nhs.uk") }), "FQDNs"},
+		"no FQDN":           {changed(func(s *asid.System) { s.FQDNs = nil }), "FQDNs"},
+		"further interactions": {changed(func(s *asid.System) {
+			s.Interactions = append(slices.Clone(s.Interactions), asid.DocumentReferenceDelete)
+		}), "interactions"},
+		"interactions in capitals": {changed(func(s *asid.System) {
+			s.Interactions = []asid.InteractionID{"URN:NHS:NAMES:SERVICES:NRL:DOCUMENTREFERENCE.READ"}
+		}), "interactions"},
+		"no interaction": {changed(func(s *asid.System) { s.Interactions = nil }), "interactions"},
+		"the last one that was asked for": {func() lookup {
+			var last atomic.Pointer[asid.System]
+			return func(id asid.ID) (*asid.System, error) {
+				s, err := right(id)
+				if s == nil {
+					if known := last.Load(); known != nil {
+						return known, nil
+					}
+				}
+				last.Store(s)
+				return s, err
+			}
+		}(), "did not fail"},
 		"fewer interactions": {changed(func(s *asid.System) { s.Interactions = s.Interactions[:1] }), "interactions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.ErrorContains(t, asidtest.TestRegistry(c.registry, rr8), c.want)
 		})
 	}
+}
+
+type cancellable func(context.Context, asid.ID) (*asid.System, error)
+
+func (f cancellable) Lookup(ctx context.Context, id asid.ID) (*asid.System, error) { return f(ctx, id) }
+
+func TestEachFaultOfARegistryWhoseCallerLeavesIsFound(t *testing.T) {
+	t.Parallel()
+	memory, err := asid.NewMemory(rr8)
+	require.NoError(t, err)
+	for name, f := range map[string]func(id asid.ID) (*asid.System, error){
+		"tells that it is unknown":          func(asid.ID) (*asid.System, error) { return nil, asid.ErrNotFound },
+		"gives another's system":            func(asid.ID) (*asid.System, error) { return &asid.System{ASID: self}, nil },
+		"gives nothing at all":              func(asid.ID) (*asid.System, error) { return nil, nil },
+		"gives the system beside the error": func(asid.ID) (*asid.System, error) { return &rr8, context.Canceled },
+	} {
+		assert.ErrorContains(t, asidtest.TestRegistry(cancellable(func(ctx context.Context, id asid.ID) (*asid.System, error) {
+			if ctx.Err() != nil {
+				return f(id)
+			}
+			return memory.Lookup(ctx, id)
+		}), rr8), "with a cancelled context", name)
+	}
+	assert.NoError(t, asidtest.TestRegistry(cancellable(func(ctx context.Context, id asid.ID) (*asid.System, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return memory.Lookup(ctx, id)
+	}), rr8))
 }
