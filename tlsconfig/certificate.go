@@ -13,10 +13,13 @@ import (
 )
 
 // A CertificateSource returns this end's own certificate: the leaf, the chain
-// that issued it, and the key. It is called for every handshake in which the
-// certificate may be needed, and must be safe for concurrent use. While
-// nothing has changed it should return the same pointer, so that the
-// certificate is examined once; what it returned must not be changed.
+// that issued it, and the key. It is called for handshakes in which the
+// certificate may be needed, by one of them at a time, and must be safe for concurrent
+// use, since several endpoints may share it. While nothing has changed it should
+// return the same pointer, so that the certificate is examined once; what it returned
+// must not be changed. Its context ends after ten seconds. A handshake waits no more
+// than two seconds for it while there is a certificate that is valid; what it returns
+// later is presented from then on.
 //
 // It may return a certificate and an error: the last good certificate and why
 // there is none newer. An Endpoint in use presents that certificate and logs

@@ -45,7 +45,8 @@
 // kept, bounded, with the pins that it rests on; validity, FQDN and revocation
 // are judged in every handshake. So a resumed handshake stays cheap, and a
 // certificate that was revoked, or whose SubCA is no longer pinned, does not
-// live on in a session.
+// live on in a session. Neither does such a session stand in the way: it is not
+// resumed, and a peer that has a new certificate by now is judged by that one.
 //
 // # HTTP/2
 //

@@ -48,8 +48,9 @@ func (n *End) Suites() []Suite { return slices.Clone(n.suites) }
 
 // Certificate returns the certificate to present now: the source's, if it is fit,
 // and otherwise the last one that was, which is logged. While nothing has changed
-// it returns the same pointer.
-func (n *End) Certificate(ctx context.Context) (*tls.Certificate, error) { return n.own.present(ctx) }
+// it returns the same pointer. It waits for a slow source only while it has none that
+// is valid.
+func (n *End) Certificate(ctx context.Context) *tls.Certificate { return n.own.present(ctx) }
 
 // PeerUsage returns what the other end uses its certificate for.
 func (n *End) PeerUsage() x509.ExtKeyUsage {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -42,8 +43,9 @@ type Endpoint struct {
 	// no context; zero: 10 s.
 	Timeout time.Duration
 
-	// Logger gets one record for each peer that the Verifier refuses, and one
-	// for each reason why the own certificate is not renewed; nil: none. Who
+	// Logger gets one record for each peer that the Verifier refuses, one for each
+	// reason why the own certificate is not renewed, and warnings before it or a pinned
+	// CA expires (see Expiry); nil: none. Who
 	// gets no further than crypto/tls, having no shared suite or no
 	// certificate, is in http.Server's ErrorLog alone; tlsconfig/openssl, of
 	// whose handshakes http.Server logs nothing, logs them here.
@@ -91,11 +93,12 @@ func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	}
 	cfg := e.config(suites)
 	cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return own.present(request.Context())
+		return own.present(request.Context()), nil
 	}
 	cfg.InsecureSkipVerify = true
-	cfg.VerifyConnection = e.verifyConnection(x509.ExtKeyUsageServerAuth, suites)
-	cfg.ClientSessionCache = &sessions{own: own, cache: tls.NewLRUClientSessionCache(0)}
+	cache := &sessions{endpoint: e, own: own, cache: tls.NewLRUClientSessionCache(0)}
+	cfg.VerifyConnection = (&judge{endpoint: e, peer: x509.ExtKeyUsageServerAuth, suites: suites, accepted: cache.verified}).verify
+	cfg.ClientSessionCache = cache
 	return cfg, nil
 }
 
@@ -130,25 +133,41 @@ func (e *Endpoint) config(suites []Suite) *tls.Config {
 	}
 }
 
-// verifyConnection returns the hook that judges the peer, whose usage is given.
-// It does not trust that the config around it is still the one that was built.
-func (e *Endpoint) verifyConnection(peer x509.ExtKeyUsage, suites []Suite) func(tls.ConnectionState) error {
-	return func(cs tls.ConnectionState) error {
-		if err := checkConnection(&cs, suites); err != nil {
-			e.logRefusal(context.Background(), "", err)
-			return err
-		}
-		if cs.NegotiatedProtocol != "" && cs.NegotiatedProtocol != http11 {
-			return fmt.Errorf("the connection speaks %q, not HTTP/1.1: what made it added that to NextProtos, "+
-				"as http.Transport does with ForceAttemptHTTP2", clip(cs.NegotiatedProtocol))
-		}
-		p := Presented{Certificates: cs.PeerCertificates, Usage: peer}
-		if peer == x509.ExtKeyUsageServerAuth {
-			p.ServerName = cs.ServerName
-			p.OCSPResponse = cs.OCSPResponse
-		}
-		return e.VerifyPeer(context.Background(), p)
+// A judge is the hook that judges the peer of one config's connections, or of one
+// connection. It does not trust that the config around it is still the one that was
+// built. verify is a method, and no closure, so that Audit knows it in every config.
+type judge struct {
+	endpoint *Endpoint
+	peer     x509.ExtKeyUsage
+	suites   []Suite
+	ctx      context.Context // of the handshake; nil: not known
+	remote   net.Addr        // nil: not known
+	accepted func(Presented) // is told of each peer that is accepted in a full handshake; nil: no one is
+}
+
+func (j *judge) verify(cs tls.ConnectionState) error {
+	ctx := j.ctx
+	if ctx == nil {
+		ctx = context.Background()
 	}
+	if err := checkConnection(&cs, j.suites); err != nil {
+		j.endpoint.logRefusal(ctx, addressText(j.remote), err)
+		return err
+	}
+	if cs.NegotiatedProtocol != "" && cs.NegotiatedProtocol != http11 {
+		return fmt.Errorf("the connection speaks %q, not HTTP/1.1: what made it added that to NextProtos, "+
+			"as http.Transport does with ForceAttemptHTTP2", clip(cs.NegotiatedProtocol))
+	}
+	p := Presented{Certificates: cs.PeerCertificates, Usage: j.peer, Remote: j.remote}
+	if j.peer == x509.ExtKeyUsageServerAuth {
+		p.ServerName = cs.ServerName
+		p.OCSPResponse = cs.OCSPResponse
+	}
+	err := j.endpoint.VerifyPeer(ctx, p)
+	if err == nil && j.accepted != nil && !cs.DidResume {
+		j.accepted(p)
+	}
+	return err
 }
 
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -130,10 +131,10 @@ func TestAClientHandsOnTheStapledResponse(t *testing.T) {
 	server := s.endpoint(t, providerName, sspName)
 	server.Certificate = tlsconfig.StaticCertificate(own)
 
-	var stapled [][]byte
+	stapled := map[string]int{}
 	e := s.endpoint(t, sspName)
 	e.Verifier.Revocation = checkerFunc(func(_ context.Context, _ []*x509.Certificate, response []byte) error {
-		stapled = append(stapled, response)
+		stapled[string(response)]++
 		return nil
 	})
 	client := dialling(clientConfig(t, e), providerName)
@@ -142,7 +143,33 @@ func TestAClientHandsOnTheStapledResponse(t *testing.T) {
 		o := handshake(t, client, serverCfg)
 		require.NoError(t, o.clientErr)
 	}
-	require.Equal(t, [][]byte{[]byte("a response"), []byte("a response")}, stapled)
+	require.Equal(t, map[string]int{"a response": 3}, stapled, "in each handshake, and before the session is offered")
+}
+
+// The check of a client ends with the context of its handshake.
+func TestTheCheckEndsWithTheServersContext(t *testing.T) {
+	s := newSpine(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	e := s.endpoint(t, providerName, sspName)
+	e.Timeout = 30 * time.Second
+	e.Verifier.Revocation = checkerFunc(func(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
+		cancel()
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	server, client := serverConfig(t, e), plainClient(s.subCA.issue(t, sspName))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		if conn, err := tls.Dial("tcp", l.Addr().String(), client); err == nil {
+			conn.Close()
+		}
+	}()
+	raw, err := l.Accept()
+	require.NoError(t, err)
+	defer raw.Close()
+	require.ErrorIs(t, tls.Server(raw, server).HandshakeContext(ctx), context.Canceled)
 }
 
 func TestOtherProtocolVersionsGetAnAlert(t *testing.T) {
@@ -194,6 +221,8 @@ func TestEachRefusalIsLoggedOnce(t *testing.T) {
 	var record map[string]any
 	require.NoError(t, json.Unmarshal(lines[0], &record))
 	delete(record, "time")
+	require.Regexp(t, `^127\.0\.0\.1:[0-9]+$`, record["remote"])
+	delete(record, "remote")
 	require.Equal(t, map[string]any{
 		"level": "WARN", "msg": "peer refused", "rule": "fqdn",
 		"subject": stranger.Leaf.Subject.String(), "serial": stranger.Leaf.SerialNumber.Text(16),

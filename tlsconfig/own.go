@@ -13,8 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,9 +27,14 @@ type ownCertificate struct {
 	now    func() time.Time
 	logger *slog.Logger
 
-	current atomic.Pointer[examined]
-	logged  atomic.Pointer[string] // the error that was logged last
-	warned  atomic.Pointer[warning]
+	pins *Pins
+
+	mu     sync.Mutex
+	asking chan struct{} // closed when the source has answered; nil: it is not being asked
+
+	current  atomic.Pointer[examined]
+	logged   atomic.Pointer[string] // the error that was logged last
+	expiries expiries
 }
 
 // An examined pairs what the source returned with what is presented for it.
@@ -47,7 +52,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	if e.Certificate == nil {
 		return nil, errors.New("the endpoint's Certificate is nil, so there is none to present")
 	}
-	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger}
+	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger, pins: e.Verifier.Pins}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
 	cert, err := o.ask(ctx)
@@ -59,7 +64,8 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
 	o.current.Store(newExamined(cert, present))
-	o.warn(ctx, present.Leaf)
+	o.warnStaple(ctx, present)
+	o.expiries.warn(ctx, o.logger, o.now(), present.Leaf, o.pins)
 	return o, nil
 }
 
@@ -77,68 +83,89 @@ func (o *ownCertificate) ask(ctx context.Context) (cert *tls.Certificate, err er
 }
 
 // present returns the certificate to present now.
-func (o *ownCertificate) present(ctx context.Context) (*tls.Certificate, error) {
-	now, err := o.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return now.present, nil
-}
+func (o *ownCertificate) present(ctx context.Context) *tls.Certificate { return o.get(ctx).present }
 
-func (o *ownCertificate) get(ctx context.Context) (found *examined, err error) {
-	defer func() {
-		// Of what runs here beside the source, only the clock and the key are the
-		// user's. What a clock that panics means for the peer, its check says.
-		if recover() != nil {
-			found, err = o.current.Load(), nil
-		}
-	}()
+// patience is how long a handshake waits for the source while there is a fit
+// certificate. A source that takes longer is asked beside the handshakes.
+const patience = 2 * time.Second
+
+func (o *ownCertificate) get(ctx context.Context) *examined {
 	if ctx == nil { // a hook that is called outside a handshake
 		ctx = context.Background()
 	}
-	cert, err := o.ask(ctx)
-	current := o.current.Load()
-	if cert != nil && cert != current.from {
-		present, unfit := examine(cert, o.usage, o.now())
-		if unfit == nil {
-			current = newExamined(cert, present)
-			o.current.Store(current)
-		} else if err == nil {
-			err = unfit
+	answered, mine := o.renew(ctx)
+	switch {
+	case !o.fit():
+		select {
+		case <-answered:
+		case <-ctx.Done():
+		}
+	case mine: // the others need not wait
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-answered:
+		case <-timer.C:
+		case <-ctx.Done():
 		}
 	}
-	o.log(ctx, err)
-	o.warn(ctx, current.present.Leaf)
-	return current, nil
+	return o.current.Load()
 }
 
-// warn makes one record 30 days before the own certificate expires, one a day in
-// the last 7, and one a day, as an error, once it has.
-func (o *ownCertificate) warn(ctx context.Context, leaf *x509.Certificate) {
-	const day = 24 * time.Hour
-	left := leaf.NotAfter.Sub(o.now())
-	if o.logger == nil || left > 30*day {
-		return
-	}
-	stage := warning{leaf.NotAfter, 30}
-	if left <= 7*day {
-		stage.days = int64(math.Floor(left.Hours() / 24))
-	}
-	last := o.warned.Load()
-	if last != nil && *last == stage || !o.warned.CompareAndSwap(last, &stage) {
-		return
-	}
-	level, text := slog.LevelWarn, "own certificate expires soon"
-	if left <= 0 {
-		level, text = slog.LevelError, "own certificate has expired"
-	}
-	o.logger.LogAttrs(ctx, level, text, slog.String("subject", clip(leaf.Subject.String())), slog.Time("expires", leaf.NotAfter))
+// fit reports whether what is presented is valid now. What a clock that panics
+// means for the peer, its check says.
+func (o *ownCertificate) fit() (fit bool) {
+	defer func() { _ = recover() }()
+	return checkValidity(o.current.Load().present.Leaf, o.now()) == nil
 }
 
-// A warning is what was last said about the expiry of a certificate.
-type warning struct {
-	notAfter time.Time
-	days     int64 // left; 30 until there are no more than 7
+// renew asks the source and takes what it returns, unless it is being asked: mine
+// says which. The channel is closed once it has answered. It has defaultTimeout to do
+// so, whatever becomes of the handshake.
+func (o *ownCertificate) renew(ctx context.Context) (answered <-chan struct{}, mine bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.asking != nil {
+		return o.asking, false
+	}
+	done := make(chan struct{})
+	o.asking = done
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultTimeout)
+	go func() {
+		defer close(done)
+		defer func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.asking = nil
+		}()
+		defer cancel()
+		// Beside the source, only the clock, the key and the log are the user's.
+		defer func() { _ = recover() }()
+		cert, err := o.ask(ctx)
+		current := o.current.Load()
+		if cert != nil && cert != current.from {
+			present, unfit := examine(cert, o.usage, o.now())
+			if unfit == nil {
+				current = newExamined(cert, present)
+				o.current.Store(current)
+				o.warnStaple(ctx, present)
+			} else if err == nil {
+				err = unfit
+			}
+		}
+		o.log(ctx, err)
+		o.expiries.warn(ctx, o.logger, o.now(), current.present.Leaf, o.pins)
+	}()
+	return done, true
+}
+
+// warnStaple tells of a certificate that says that a server must staple an OCSP
+// response (RFC 7633), and comes without one. Not every client minds.
+func (o *ownCertificate) warnStaple(ctx context.Context, present *tls.Certificate) {
+	if o.logger != nil && o.usage == x509.ExtKeyUsageServerAuth && len(present.OCSPStaple) == 0 && mustStaple(present.Leaf) {
+		o.logger.LogAttrs(ctx, slog.LevelWarn, "own certificate asks for a stapled OCSP response, and OCSPStaple is empty: clients may refuse it",
+			slog.String("subject", clip(present.Leaf.Subject.String())))
+	}
 }
 
 // log tells of each error once, not once per handshake.

@@ -113,6 +113,11 @@ func (e *RequestPeerError) CloseConnection() bool { return e.Err.Definite() }
 // closes the connection unless the peer might be accepted later. Each refusal
 // makes one record in Logger. Handlers behind package asid's Authorizer or Gate,
 // which ask Peer themselves, do without it.
+//
+// It judges requests. What a handler makes of one lives on unjudged: a connection that
+// it hijacks or upgrades, such as a WebSocket, and a response that goes on for hours. Such a
+// handler asks Peer again, with the request that it was called with, before it sends
+// or takes the next message, and ends when that is refused.
 func (e *Endpoint) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := e.peer(r)

@@ -3,6 +3,7 @@
 package tlsconfig
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"slices"
@@ -21,7 +22,8 @@ import (
 type server struct {
 	endpoint *Endpoint
 	own      *ownCertificate
-	suites   []Suite // in the guidance's order
+	suites   []Suite     // in the guidance's order
+	tickets  *tls.Config // whose keys tickets are under: what was handed out
 	current  atomic.Pointer[perSuite]
 }
 
@@ -38,10 +40,21 @@ func (s *server) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	now := s.perSuite()
 	for i, suite := range s.suites {
 		if slices.Contains(hello.CipherSuites, uint16(suite)) {
-			return now.configs[i], nil
+			cfg := now.configs[i].Clone()
+			j := s.judge()
+			j.ctx = hello.Context()
+			if hello.Conn != nil {
+				j.remote = hello.Conn.RemoteAddr()
+			}
+			cfg.VerifyConnection = j.verify
+			return cfg, nil
 		}
 	}
 	return now.none, nil
+}
+
+func (s *server) judge() *judge {
+	return &judge{endpoint: s.endpoint, peer: x509.ExtKeyUsageClientAuth, suites: s.suites}
 }
 
 // perSuite returns the configs for the pins of now: the CertificateRequest
@@ -70,11 +83,12 @@ func (s *server) config(pins *pinned, suites ...Suite) *tls.Config {
 	}
 	cfg := s.endpoint.config(suites)
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return s.own.present(hello.Context())
+		return s.own.present(hello.Context()), nil
 	}
 	cfg.ClientAuth = tls.RequireAnyClientCert
 	cfg.ClientCAs = subCAs
-	cfg.VerifyConnection = s.endpoint.verifyConnection(x509.ExtKeyUsageClientAuth, s.suites)
+	cfg.VerifyConnection = s.judge().verify
+	cfg.WrapSession, cfg.UnwrapSession = s.wrap, s.unwrap
 	return cfg
 }
 
@@ -82,12 +96,44 @@ func (s *server) config(pins *pinned, suites ...Suite) *tls.Config {
 func (s *server) outer() *tls.Config {
 	suites := s.suites
 	// net/http refuses to serve TLS 1.2 with HTTP/2 possible and this suite
-	// missing. Nothing is negotiated by this list, and verifyConnection
+	// missing. Nothing is negotiated by this list, and the judge
 	// refuses what is not in s.suites.
 	if !slices.Contains(suites, ECDHE_RSA_AES128_GCM_SHA256) {
 		suites = append(slices.Clone(suites), ECDHE_RSA_AES128_GCM_SHA256)
 	}
 	cfg := s.config(s.endpoint.Verifier.Pins.snapshot(), suites...)
 	cfg.GetConfigForClient = s.choose
+	s.tickets = cfg
 	return cfg
+}
+
+// wrap makes a ticket that names the client's leaf by its hash.
+func (s *server) wrap(cs tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+	if len(cs.PeerCertificates) > 0 {
+		sum := sha256.Sum256(cs.PeerCertificates[0].Raw)
+		session.Extra = [][]byte{sum[:]}
+	}
+	return s.tickets.EncryptTicket(cs, session)
+}
+
+// unwrap resumes the session of a ticket only if its client is still good: one that
+// has a new certificate by now would be refused for the old one otherwise. It gets a
+// full handshake.
+func (s *server) unwrap(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+	if len(ticket) == 0 {
+		return nil, nil
+	}
+	session, err := s.tickets.DecryptTicket(ticket, cs)
+	if err != nil || session == nil || len(session.Extra) != 1 || len(session.Extra[0]) != sha256.Size {
+		return nil, nil
+	}
+	pins := s.endpoint.Verifier.Pins.snapshot()
+	if pins == nil {
+		return nil, nil
+	}
+	known := pins.verdicts.get(&verdictKey{leaf: [sha256.Size]byte(session.Extra[0]), usage: x509.ExtKeyUsageClientAuth})
+	if known == nil || !s.endpoint.resumable(Presented{Certificates: []*x509.Certificate{known.leaf}, Usage: x509.ExtKeyUsageClientAuth}) {
+		return nil, nil
+	}
+	return session, nil
 }

@@ -41,7 +41,11 @@ func TestSessionsAreResumedUnderEverySuite(t *testing.T) {
 				require.NoError(t, o.serverErr)
 				require.Equal(t, i > 0, o.server.DidResume)
 				require.Equal(t, suite, tlsconfig.Suite(o.server.CipherSuite))
-				require.Equal(t, asked+1, checker.asked.Load(), "the peer is verified in every handshake")
+				want := asked + 1
+				if i > 0 {
+					want++ // before its session is resumed, too
+				}
+				require.Equal(t, want, checker.asked.Load(), "the peer is verified in every handshake")
 			}
 		})
 	}
@@ -111,12 +115,140 @@ func TestAClientRefusesAResumedSessionWhenTheServerWasRevoked(t *testing.T) {
 	checker.revoke(own.Leaf)
 	o = handshake(t, client, serverCfg)
 	refused(t, o.clientErr, tlsconfig.RuleRevocation)
-	require.True(t, o.client.DidResume)
+	require.False(t, o.client.DidResume, "the session is not offered")
 	alert(t, o.serverErr, alertBadCertificate)
+}
 
-	o = handshake(t, client, serverCfg)
-	refused(t, o.clientErr, tlsconfig.RuleRevocation)
-	require.False(t, o.client.DidResume, "the session was thrown away")
+// A turning checker accepts the first question of each handshake and none after it.
+type turning struct{ accept atomic.Int64 }
+
+func (c *turning) Check(context.Context, []*x509.Certificate, []byte) error {
+	if c.accept.Add(-1) < 0 {
+		return errRevoked
+	}
+	return nil
+}
+
+// What is asked before a session is resumed replaces no verdict.
+func TestAResumedSessionIsJudgedAgain(t *testing.T) {
+	s := newSpine(t)
+	for _, side := range []string{"server", "client"} {
+		t.Run(side, func(t *testing.T) {
+			checker := new(turning)
+			server, client := s.endpoint(t, providerName, sspName), s.endpoint(t, sspName)
+			if side == "server" {
+				server.Verifier.Revocation = checker
+			} else {
+				client.Verifier.Revocation = checker
+			}
+			serverCfg, clientCfg := serverConfig(t, server), dialling(clientConfig(t, client), providerName)
+			checker.accept.Store(1)
+			require.NoError(t, handshake(t, clientCfg, serverCfg).clientErr)
+			checker.accept.Store(2)
+			o := handshake(t, clientCfg, serverCfg)
+			require.NoError(t, o.serverErr)
+			require.True(t, o.server.DidResume)
+			checker.accept.Store(1)
+			o = handshake(t, clientCfg, serverCfg)
+			require.True(t, o.server.DidResume)
+			if side == "server" {
+				refused(t, o.serverErr, tlsconfig.RuleRevocation)
+			} else {
+				refused(t, o.clientErr, tlsconfig.RuleRevocation)
+			}
+		})
+	}
+}
+
+// Where a full handshake works, a session of before breaks nothing: the end that has
+// a new certificate is not refused for the old one.
+func TestASessionDoesNotBreakTheHandshakeThatWorksWithoutIt(t *testing.T) {
+	s := newSpine(t)
+	for _, test := range []struct {
+		name string
+		ends func(older *x509.Certificate, checker *revocations, pins *tlsconfig.Pins)
+	}{
+		{"revoked", func(older *x509.Certificate, checker *revocations, _ *tlsconfig.Pins) { checker.revoke(older) }},
+		{"of a SubCA that is no longer pinned", func(_ *x509.Certificate, _ *revocations, pins *tlsconfig.Pins) {
+			pins.Replace(pin(t, []*authority{s.root}, []*authority{s.sibling}))
+		}},
+	} {
+		for _, side := range []string{"server", "client"} {
+			t.Run(side+", whose old certificate is "+test.name, func(t *testing.T) {
+				name, peer := providerName, sspName
+				if side == "client" {
+					name, peer = sspName, providerName
+				}
+				older, newer := s.subCA.issue(t, name), s.sibling.issue(t, name)
+				var current atomic.Pointer[tls.Certificate]
+				current.Store(&older)
+				changing := s.endpoint(t, name, peer)
+				changing.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
+				judging, checker := s.endpoint(t, peer, name), new(revocations)
+				judging.Verifier.Revocation = checker
+				judging.Verifier.Pins = pin(t, []*authority{s.root}, []*authority{s.subCA, s.sibling})
+
+				var client, server *tls.Config
+				if side == "server" {
+					client, server = dialling(clientConfig(t, judging), providerName), serverConfig(t, changing)
+				} else {
+					// As any other client, which keeps its session when it gets a new certificate.
+					client, server = plainClient(older), serverConfig(t, judging)
+					client.ServerName, client.ClientSessionCache = providerName, tls.NewLRUClientSessionCache(0)
+					client.Certificates = nil
+					client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return current.Load(), nil }
+				}
+				for i := range 2 {
+					o := handshake(t, client, server)
+					require.NoError(t, o.clientErr)
+					require.Equal(t, i > 0, o.client.DidResume)
+				}
+				current.Store(&newer)
+				test.ends(older.Leaf, checker, judging.Verifier.Pins)
+				for i := range 2 {
+					o := handshake(t, client, server)
+					require.NoError(t, o.clientErr)
+					require.NoError(t, o.serverErr)
+					require.Equal(t, i > 0, o.client.DidResume)
+				}
+			})
+		}
+	}
+}
+
+// A session that began under the old certificate and ends once there is a new one is
+// not taken for one of the new one's.
+func TestASessionThatOverlapsARenewalIsNotKept(t *testing.T) {
+	s := newSpine(t)
+	older, newer := s.subCA.issue(t, sspName), s.subCA.issue(t, sspName)
+	var current atomic.Pointer[tls.Certificate]
+	current.Store(&older)
+	e := s.endpoint(t, sspName, providerName)
+	e.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
+	client := dialling(clientConfig(t, e), providerName)
+
+	judging := s.endpoint(t, providerName, sspName)
+	var renew func()
+	judging.Verifier.Revocation = checkerFunc(func(context.Context, []*x509.Certificate, []byte) error {
+		renew() // the client has presented its certificate by now
+		return nil
+	})
+	server := serverConfig(t, judging)
+	renew = func() {
+		current.Store(&newer)
+		cert, err := client.GetClientCertificate(new(tls.CertificateRequestInfo)) // as another connection does
+		require.NoError(t, err)
+		require.Equal(t, newer.Certificate, cert.Certificate)
+		_, known := client.ClientSessionCache.Get(providerName)
+		require.False(t, known)
+	}
+	o := handshake(t, client, server)
+	require.NoError(t, o.serverErr)
+	require.Equal(t, older.Certificate[0], o.server.PeerCertificates[0].Raw)
+	renew = func() {}
+	o = handshake(t, client, server)
+	require.NoError(t, o.serverErr)
+	require.Equal(t, newer.Certificate[0], o.server.PeerCertificates[0].Raw, "and not the session of the old one")
 }
 
 func TestAClientWithANewCertificateResumesNoSessionOfTheOldOne(t *testing.T) {
@@ -238,7 +370,7 @@ func TestATicketOfAnotherServerIsNotResumed(t *testing.T) {
 	refused(t, o.serverErr, tlsconfig.RuleFQDN)
 	require.False(t, o.server.DidResume)
 
-	t.Run("and is verified by its own rules if they share ticket keys", func(t *testing.T) {
+	t.Run("nor if they share ticket keys: it is verified by the rules of this one", func(t *testing.T) {
 		keys := [][32]byte{{7}}
 		a, b := serverConfig(t, lenient), serverConfig(t, strict)
 		a.SetSessionTicketKeys(keys)
@@ -247,6 +379,6 @@ func TestATicketOfAnotherServerIsNotResumed(t *testing.T) {
 		require.NoError(t, handshake(t, client, a).serverErr)
 		o := handshake(t, client, b)
 		refused(t, o.serverErr, tlsconfig.RuleFQDN)
-		require.True(t, o.server.DidResume)
+		require.False(t, o.server.DidResume)
 	})
 }

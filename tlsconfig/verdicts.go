@@ -25,6 +25,7 @@ import (
 // Only acceptance is cached: unauthenticated clients could fill the cache with
 // refusals.
 type verdict struct {
+	leaf  *x509.Certificate
 	paths []*path
 	names []string // lower case
 }

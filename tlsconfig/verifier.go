@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -56,6 +57,9 @@ type Presented struct {
 
 	// OCSPResponse is the response stapled to the handshake; nil: none.
 	OCSPResponse []byte
+
+	// Remote is the peer's address, for the record of a refusal; nil: not known.
+	Remote net.Addr
 }
 
 // Verify judges what a peer presented, in the order of the rules: chain,
@@ -178,8 +182,12 @@ func (v *Verifier) checkFQDN(leaf *x509.Certificate, names []string, p *Presente
 	if v.AllowAnyFQDN && p.Usage == x509.ExtKeyUsageClientAuth {
 		return nil
 	}
-	if p.Usage != x509.ExtKeyUsageServerAuth || p.ServerName == "" {
+	if p.Usage != x509.ExtKeyUsageServerAuth {
 		return &PeerError{Rule: RuleFQDN, Cert: leaf, Detail: "it was not said which FQDN to accept"}
+	}
+	if p.ServerName == "" || net.ParseIP(p.ServerName) != nil {
+		return &PeerError{Rule: RuleFQDN, Cert: leaf,
+			Detail: "no FQDN was dialled, as where an IP address is (RFC 6066 section 3), and the Verifier's FQDNs name none"}
 	}
 	if matchFQDN(names, p.ServerName) {
 		return nil
@@ -220,7 +228,7 @@ func (s *pinned) judge(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.
 	if err := checkUsage(leaf, usage); err != nil {
 		return nil, err
 	}
-	found := new(verdict)
+	found := &verdict{leaf: leaf}
 	var firstErr error
 	for _, p := range paths {
 		if err := p.verify(leaf, usage, now); err == nil {

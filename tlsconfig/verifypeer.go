@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 )
 
 // VerifyPeer verifies what a peer presented by Verifier and within Timeout; its
 // errors are those of Verifier.Verify. Each refusal makes one log record with the
-// rule, the certificate's subject and serial number, and the detail. A panic in
+// rule, the certificate's subject and serial number, the peer's address where it is
+// known, and the detail. A panic in
 // the revocation checker is a refusal by RuleRevocation. Engines call it for
 // every handshake, resumed ones included.
 func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
@@ -27,7 +29,7 @@ func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
 			err = panicked(leaf, r)
 		}
 		if err != nil {
-			e.logRefusal(ctx, "", err)
+			e.logRefusal(ctx, addressText(p.Remote), err)
 		}
 	}()
 	limited, cancel := context.WithTimeout(ctx, e.timeout())
@@ -45,6 +47,13 @@ func (e *Endpoint) timeout() time.Duration {
 		return e.Timeout
 	}
 	return defaultTimeout
+}
+
+func addressText(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
 }
 
 // logRefusal makes the record of a refusal; remote is empty if not known.

@@ -203,7 +203,7 @@ func (c *Conn) verify(ctx context.Context, s *session) error {
 		c.log(ctx, err) // for the verifier, which logs the others, has not seen it
 		return err
 	}
-	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.checked.PeerUsage(), ServerName: c.name, OCSPResponse: stapled}
+	p := tlsconfig.Presented{Certificates: chain, Usage: c.end.checked.PeerUsage(), ServerName: c.name, OCSPResponse: stapled, Remote: c.inner.RemoteAddr()}
 	if err := c.end.checked.VerifyPeer(ctx, p); err != nil {
 		return err
 	}

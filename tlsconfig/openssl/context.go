@@ -61,10 +61,7 @@ func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
 // context returns the context for the current certificate and pins. A new
 // certificate that libssl does not take leaves the one before in use.
 func (d *end) context(ctx context.Context) (*sslContext, error) {
-	cert, err := d.checked.Certificate(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("own certificate: %w", err)
-	}
+	cert := d.checked.Certificate(ctx)
 	var subCAs []*x509.Certificate
 	if d.server {
 		subCAs = d.endpoint.Verifier.Pins.SubCAs()
