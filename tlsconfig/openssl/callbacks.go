@@ -15,6 +15,10 @@ import "unsafe"
 // response has arrived.
 func acceptForNow(_, _ uintptr) int32 { return 1 }
 
+// stapleWhatIsThere is asked when a client wants a stapled response. libssl sends the
+// one that the session was given, or none.
+func stapleWhatIsThere(_, _ uintptr) int32 { return 0 } // SSL_TLSEXT_ERR_OK
+
 // selectProtocol picks HTTP/1.1 for a server. The other suites than the two GCM
 // ones are forbidden in HTTP/2 (RFC 9113 section 9.2.2), so it is never picked.
 // A client that offers only other protocols gets a no_application_protocol

@@ -140,8 +140,10 @@ const (
 	ctrlMode                = 33
 	ctrlSessionCacheMode    = 44
 	ctrlServerName          = 55
+	ctrlStatusCallback      = 63
 	ctrlStatusType          = 65
 	ctrlStatusResponse      = 70
+	ctrlSetStatusResponse   = 71
 	ctrlChainCertificate    = 89
 	ctrlSignatureAlgorithms = 98
 	ctrlGroups              = 92
@@ -238,6 +240,10 @@ func (l *library) newContext(server bool, suites []tlsconfig.Suite) (uintptr, er
 		call(l.ctxSetVerifyCallback, ctx, l.verifyCallback, 0)
 		if server {
 			call(l.ctxSetALPNCallback, ctx, l.alpnCallback, 0)
+			step = "OCSP stapling"
+			if int64(call(l.ctxCallbackCtrl, ctx, ctrlStatusCallback, l.statusCallback)) != 1 {
+				return false
+			}
 			return ctrl("Diffie-Hellman parameters", ctrlDHAuto, 1)
 		}
 		step = "ALPN" // the one function here that returns 0 for success

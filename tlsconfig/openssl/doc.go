@@ -39,7 +39,7 @@
 // is resumed: no tickets are issued and no sessions kept, so every connection is a
 // full handshake with a verdict of its own. The application protocol is HTTP/1.1. A
 // client asks for a stapled OCSP response, which reaches the revocation checker; a
-// server staples none.
+// server staples the OCSPStaple of its certificate to clients that ask.
 //
 // # The verdict
 //

@@ -19,10 +19,11 @@ type library struct {
 
 	// Callbacks are never freed by purego and limited in number: one of each for
 	// the process, and so one RSA_METHOD.
-	verifyCallback, alpnCallback, signMethod uintptr
+	verifyCallback, alpnCallback, statusCallback, signMethod uintptr
 
 	errClearError, errGetError, errErrorStringN uintptr
 	versionNum, versionText                     uintptr
+	cryptoMalloc, cryptoFree                    uintptr
 
 	bioNew, bioSMem, bioFree, bioRead, bioWrite, bioPuts, bioCtrl uintptr
 
@@ -42,6 +43,7 @@ type library struct {
 	ctxUseCertificate, ctxUseKey             uintptr
 	ctxCheckKey, ctxAddClientCA              uintptr
 	ctxSetALPN, ctxSetALPNCallback           uintptr
+	ctxCallbackCtrl                          uintptr
 	sslNew, sslFree, sslSetBio, sslCtrl      uintptr
 	sslConnectState, sslAcceptState          uintptr
 	sslDoHandshake, sslRead, sslWrite        uintptr
@@ -71,6 +73,8 @@ func (l *library) functions() []struct {
 		{"ERR_error_string_n", &l.errErrorStringN},
 		{"OpenSSL_version_num", &l.versionNum},
 		{"OpenSSL_version", &l.versionText},
+		{"CRYPTO_malloc", &l.cryptoMalloc},
+		{"CRYPTO_free", &l.cryptoFree},
 		{"BIO_new", &l.bioNew},
 		{"BIO_s_mem", &l.bioSMem},
 		{"BIO_free", &l.bioFree},
@@ -113,6 +117,7 @@ func (l *library) functions() []struct {
 		{"SSL_CTX_add_client_CA", &l.ctxAddClientCA},
 		{"SSL_CTX_set_alpn_protos", &l.ctxSetALPN},
 		{"SSL_CTX_set_alpn_select_cb", &l.ctxSetALPNCallback},
+		{"SSL_CTX_callback_ctrl", &l.ctxCallbackCtrl},
 		{"SSL_new", &l.sslNew},
 		{"SSL_free", &l.sslFree},
 		{"SSL_set_bio", &l.sslSetBio},
@@ -146,7 +151,7 @@ var system = sync.OnceValues(func() (*library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no usable libssl 3: %w", err)
 	}
-	l.verifyCallback, l.alpnCallback = callback(acceptForNow), callback(selectProtocol)
+	l.verifyCallback, l.alpnCallback, l.statusCallback = callback(acceptForNow), callback(selectProtocol), callback(stapleWhatIsThere)
 	name := cString("crypto.Signer")
 	if l.signMethod = call(l.rsaMethNew, uintptr(pointer(name)), 0); l.signMethod == 0 {
 		return nil, errNoMemory
@@ -255,6 +260,27 @@ func (l *library) bytes(p uintptr, n int) (b []byte, err error) {
 		return nil
 	})
 	return b, err
+}
+
+// given copies b to C memory that libssl may free.
+func (l *library) given(b []byte) (p uintptr, err error) {
+	if p = call(l.cryptoMalloc, uintptr(len(b)), 0, 0); p == 0 {
+		return 0, errNoMemory
+	}
+	err = l.scratch(func(bio uintptr) error {
+		if err := l.write(bio, b); err != nil {
+			return err
+		}
+		if int(int32(call(l.bioRead, bio, p, uintptr(len(b))))) != len(b) {
+			return errNoMemory
+		}
+		return nil
+	})
+	if err != nil {
+		call(l.cryptoFree, p, 0, 0)
+		return 0, err
+	}
+	return p, nil
 }
 
 // text copies a C string.

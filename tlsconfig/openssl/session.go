@@ -64,7 +64,7 @@ func (s *session) prepare(name string) error {
 	call(l.sslSetBio, s.ssl, s.rbio, s.wbio)
 	if s.server {
 		call(l.sslAcceptState, s.ssl)
-		return nil
+		return s.staple(s.context.cert.OCSPStaple)
 	}
 	call(l.sslConnectState, s.ssl)
 	if net.ParseIP(name) != nil { // RFC 6066 section 3: no addresses
@@ -74,6 +74,24 @@ func (s *session) prepare(name string) error {
 	return l.protected("SSL_set_tlsext_host_name", func() bool {
 		return int64(call(l.sslCtrl, s.ssl, ctrlServerName, nameTypeHost, uintptr(pointer(host)))) == 1
 	})
+}
+
+// staple gives the SSL the response that it sends to clients which ask for one.
+func (s *session) staple(response []byte) error {
+	if len(response) == 0 {
+		return nil
+	}
+	p, err := s.lib.given(response)
+	if err != nil {
+		return err
+	}
+	err = s.lib.protected("SSL_set_tlsext_status_ocsp_resp", func() bool {
+		return int64(call(s.lib.sslCtrl, s.ssl, ctrlSetStatusResponse, uintptr(len(response)), p)) == 1
+	})
+	if err != nil {
+		call(s.lib.cryptoFree, p, 0, 0)
+	}
+	return err // the SSL frees p from now on
 }
 
 // enter gives the caller the SSL to itself until it leaves, or says that it was
