@@ -5,7 +5,6 @@ package asid
 import (
 	"errors"
 	"hash/maphash"
-	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,26 +12,20 @@ import (
 )
 
 // An interactionSet is what a system, or many, have been assured for. It never
-// changes.
+// changes once it is in use.
 type interactionSet struct {
 	list  []InteractionID
-	index []indexEntry // a hash table with open addressing; empty for short lists
+	words *vocabulary // nil: the list is short
+	bits  []uint64    // of the words' numbers, those in the list
 }
 
-// An indexEntry says where in the list an interaction of that hash is.
-type indexEntry struct {
-	hash     uint32
-	position uint32 // plus one; zero: the entry is free
-}
-
-// manyInteractions is from when on an index is faster than a look at each. Some
-// systems of the Spine have several hundred.
+// manyInteractions is from when on a set of its own vocabulary is faster than a look
+// at each. Some systems of the Spine have several hundred.
 const manyInteractions = 16
 
-// seed makes hashes that cannot be foreseen outside the process.
-var seed = maphash.MakeSeed()
-
-func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
+// newInteractionSet returns a set of the ids, whose words are added to the
+// vocabulary if there is one.
+func newInteractionSet(ids []InteractionID, words *vocabulary) (*interactionSet, error) {
 	for _, id := range ids {
 		if _, err := ParseInteractionID(string(id)); err != nil {
 			return nil, err
@@ -41,37 +34,32 @@ func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
 	if repeats(ids) {
 		return nil, errors.New("an interaction is there twice")
 	}
-	set := &interactionSet{list: slices.Clone(ids)}
-	if len(ids) < manyInteractions {
-		return set, nil
-	}
-	set.index = make([]indexEntry, 1<<bits.Len(uint(2*len(ids))))
-	for position, id := range ids {
-		hash := maphash.String(seed, string(id))
-		i := int(hash) & (len(set.index) - 1)
-		for set.index[i].position != 0 {
-			i = (i + 1) & (len(set.index) - 1)
+	set := &interactionSet{list: slices.Clone(ids), words: words}
+	if words == nil {
+		if len(ids) < manyInteractions {
+			return set, nil
 		}
-		set.index[i] = indexEntry{uint32(hash >> 32), uint32(position) + 1}
+		set.words = new(vocabulary)
 	}
+	for i, id := range set.list {
+		n := set.words.add(id)
+		set.list[i] = set.words.list[n] // each text is kept once
+		for n>>6 >= len(set.bits) {
+			set.bits = append(set.bits, 0)
+		}
+		set.bits[n>>6] |= 1 << (n & 63)
+	}
+	set.bits = slices.Clip(set.bits)
 	return set, nil
 }
 
 // has reports whether the interaction is one of the set.
 func (s *interactionSet) has(id InteractionID) bool {
-	if len(s.index) == 0 {
+	if s.words == nil {
 		return slices.Contains(s.list, id)
 	}
-	hash := maphash.String(seed, string(id))
-	for i := int(hash) & (len(s.index) - 1); ; i = (i + 1) & (len(s.index) - 1) {
-		entry := s.index[i]
-		switch {
-		case entry.position == 0:
-			return false
-		case entry.hash == uint32(hash>>32) && s.list[entry.position-1] == id:
-			return true
-		}
-	}
+	n, known := s.words.number(id)
+	return known && n>>6 < len(s.bits) && s.bits[n>>6]>>(n&63)&1 != 0
 }
 
 // A setSource returns the set of a list of interactions, the same for equal lists.
@@ -83,7 +71,12 @@ type setSource interface {
 type interactionSets struct {
 	last   *interactionSet // systems of one product follow each other
 	byHash map[uint64][]*interactionSet
+	words  *vocabulary
 }
+
+// maxShared is how many words sets share before the next ones get a vocabulary of
+// their own: a set has a bit for each word of its vocabulary.
+const maxShared = 4096
 
 func (s *interactionSets) of(ids []InteractionID) (*interactionSet, error) {
 	if s.last != nil && slices.Equal(s.last.list, ids) {
@@ -96,7 +89,10 @@ func (s *interactionSets) of(ids []InteractionID) (*interactionSet, error) {
 			return set, nil
 		}
 	}
-	set, err := newInteractionSet(ids)
+	if s.words == nil || len(s.words.list) > maxShared {
+		s.words = new(vocabulary)
+	}
+	set, err := newInteractionSet(ids, s.words)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +134,7 @@ func (s *sharedSets) of(ids []InteractionID) (*interactionSet, error) {
 	if set != nil && slices.Equal(set.list, ids) {
 		return set, nil
 	}
-	set, err := newInteractionSet(ids)
+	set, err := newInteractionSet(ids, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,10 @@
 
 package asid
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // A Registry looks ASIDs up. It must be safe for concurrent use. For an ASID
 // that it does not know it returns an error that wraps [ErrNotFound]; any other
@@ -19,23 +22,21 @@ type Memory struct {
 // NewMemory returns a registry of copies of the systems. It refuses, with a
 // [*RegistryError], a repeated ASID and what [NewSystem] refuses.
 func NewMemory(systems ...System) (*Memory, error) {
+	if len(systems) > maxSystems {
+		return nil, &RegistryError{Detail: fmt.Sprintf("more than %d systems", maxSystems)}
+	}
 	m := &Memory{systems: newTable(len(systems))}
-	// A look-up misses the processor's caches at every pointer that it follows, so
-	// what a decision reads of a system lies together, and sets of interactions,
-	// which most systems share with others, are kept once.
-	entries := make([]struct {
-		fqdn [1]string
-		System
-	}, len(systems))
 	var sets interactionSets
+	// The names of systems that have one, as most do, lie close to each other.
+	names := make([]string, len(systems))
 	for i := range systems {
-		s := &entries[i].System
-		s.FQDNs = entries[i].fqdn[:0]
+		s := m.systems.add(systems[i].ASID)
+		if s == nil {
+			return nil, &RegistryError{ASID: systems[i].ASID, Detail: "the ASID is there twice"}
+		}
+		s.FQDNs = names[i : i : i+1]
 		if err := s.copyFrom(&systems[i], &sets); err != nil {
 			return nil, err
-		}
-		if !m.systems.add(s) {
-			return nil, &RegistryError{ASID: s.ASID, Detail: "the ASID is there twice"}
 		}
 	}
 	return m, nil
@@ -48,3 +49,6 @@ func (m *Memory) Lookup(_ context.Context, id ID) (*System, error) {
 	}
 	return nil, ErrNotFound
 }
+
+// size returns how many systems it has.
+func (m *Memory) size() int { return len(m.systems.rows) }

@@ -4,6 +4,7 @@ package asid_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -129,4 +130,51 @@ func TestTwoInteractionsInOneAreRefusedWhoeverHasThemBoth(t *testing.T) {
 	one.Interactions = []asid.InteractionID{asid.DocumentReferenceRead + "\n" + asid.DocumentReferenceCreate}
 	_, err := asid.NewMemory(both, one)
 	assert.Error(t, err)
+}
+
+// Sets of few and of many interactions, of more than share their bits, and systems
+// enough that slots of the table collide.
+func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {
+	t.Parallel()
+	const systems, each = 1_000, 40
+	interaction := func(i int) asid.InteractionID {
+		return asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i))
+	}
+	id := func(i int) asid.ID { return asid.MustParseID(fmt.Sprintf("%012d", i*i+1)) }
+	given := make([]asid.System, systems)
+	for i := range given {
+		given[i] = asid.System{ASID: id(i), FQDNs: []string{fmt.Sprintf("a%d.nhs.uk", i)}}
+		if i%7 == 0 {
+			given[i].FQDNs = append(given[i].FQDNs, "b.nhs.uk")
+		}
+		for n := range each * (i % 3) / 2 { // none, twenty, forty
+			given[i].Interactions = append(given[i].Interactions, interaction(i*each/4+n))
+		}
+	}
+	m, err := asid.NewMemory(given...)
+	require.NoError(t, err)
+	for i := range given {
+		s, err := m.Lookup(t.Context(), id(i))
+		require.NoError(t, err)
+		require.Equal(t, id(i), s.ASID)
+		require.Equal(t, given[i].FQDNs, s.FQDNs)
+		own, err := asid.NewSystem(given[i])
+		require.NoError(t, err)
+		for n := i*each/4 - each; n < i*each/4+2*each; n++ {
+			want := slices.Contains(given[i].Interactions, interaction(n))
+			require.Equal(t, want, s.Assured(interaction(n)), "%d %d", i, n)
+			require.Equal(t, want, own.Assured(interaction(n)), "%d %d", i, n)
+		}
+		_, err = m.Lookup(t.Context(), asid.MustParseID(fmt.Sprintf("%012d", i*i+2)))
+		if i > 0 {
+			require.ErrorIs(t, err, asid.ErrNotFound)
+		}
+	}
+	first, err := m.Lookup(t.Context(), id(0))
+	require.NoError(t, err)
+	assert.Equal(t, 2, len(first.FQDNs))
+	_ = append(first.FQDNs[:1], "evil.example") // a caller that appends to what it may only read
+	second, err := m.Lookup(t.Context(), id(1))
+	require.NoError(t, err)
+	assert.Equal(t, given[1].FQDNs, second.FQDNs)
 }

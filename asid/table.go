@@ -2,56 +2,79 @@
 
 package asid
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // A table finds systems by ASID. It is a hash table with open addressing that is
-// filled once: a look-up touches one cache line where a map touches two or
-// three, and those misses are most of what a decision costs. The keys are the
-// registry's own, so requests cannot make them collide.
+// filled once and laid out for the processor's caches, whose misses are most of what
+// a decision costs: the slots are small, and what a decision reads of a system lies
+// together. The keys are the registry's own, so requests cannot make them collide.
 type table struct {
 	slots []slot // a power of two, at most two thirds of them in use
 	shift int
-	size  int
+	rows  []row
 }
 
-type slot struct {
-	id  ID
-	sys *System // nil: the slot is free
+// A slot has 8 bits of a hash above the number of a row plus one; zero: it is free.
+type slot uint32
+
+// A row is a System that begins with a line of 64 bytes.
+type row struct {
+	System
+	_ [(line - unsafe.Sizeof(System{})%line) % line]byte
 }
+
+const line = 64
+
+// maxSystems is how many numbers a slot can hold.
+const maxSystems = 1<<24 - 1
 
 // newTable returns a table with room for n systems.
 func newTable(n int) table {
 	width := bits.Len(uint(n + n/2))
-	return table{slots: make([]slot, 1<<width), shift: 64 - width}
+	return table{slots: make([]slot, 1<<width), shift: 64 - width, rows: make([]row, 0, n)}
 }
 
-// start returns where the search for id begins, by Fibonacci hashing.
-func (t *table) start(id ID) int { return int(id.packed * 0x9E3779B97F4A7C15 >> t.shift) }
+// start returns where the search for id begins, by Fibonacci hashing, and the bits
+// of the hash that its slot has.
+func (t *table) start(id ID) (int, slot) {
+	hash := id.packed * 0x9E3779B97F4A7C15
+	return int(hash >> t.shift), slot(hash>>(t.shift-8)) << 24
+}
 
 // find returns nil if the table has no such system.
 func (t *table) find(id ID) *System {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	for i := t.start(id); ; i++ {
-		s := &t.slots[i&(len(t.slots)-1)]
-		if s.sys == nil || s.id == id {
-			return s.sys
+	for i, hash := t.start(id); ; i++ {
+		s := t.slots[i&(len(t.slots)-1)]
+		if s == 0 {
+			return nil
+		}
+		if s&^maxSystems != hash {
+			continue
+		}
+		if sys := &t.rows[s&maxSystems-1].System; sys.ASID == id {
+			return sys
 		}
 	}
 }
 
-// add reports whether s was added; it is not if its ASID is there already.
-func (t *table) add(s *System) bool {
-	for i := t.start(s.ASID); ; i++ {
-		free := &t.slots[i&(len(t.slots)-1)]
-		switch {
-		case free.sys == nil:
-			*free = slot{s.ASID, s}
-			t.size++
-			return true
-		case free.id == s.ASID:
-			return false
+// add makes a place for the system of that ASID, or returns nil if it has one.
+func (t *table) add(id ID) *System {
+	i, hash := t.start(id)
+	for ; t.slots[i&(len(t.slots)-1)] != 0; i++ {
+		s := t.slots[i&(len(t.slots)-1)]
+		if t.rows[s&maxSystems-1].ASID == id {
+			return nil
 		}
 	}
+	t.rows = append(t.rows, row{})
+	t.slots[i&(len(t.slots)-1)] = hash | slot(len(t.rows))
+	sys := &t.rows[len(t.rows)-1].System
+	sys.ASID = id
+	return sys
 }
