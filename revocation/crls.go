@@ -69,6 +69,8 @@ type CRLs struct {
 	files   []*fetch.Watch
 	urls    []*fetch.Watch
 	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about last
+
+	published atomic.Uint64 // changes with the URLs that are looked after, and with what comes from them
 }
 
 const (
@@ -151,8 +153,8 @@ func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, p
 	return change
 }
 
-// logChange logs that a list takes the place of another, and that a CA's numbers
-// and times run against each other.
+// logChange logs that a list takes the place of another, that a source is behind,
+// and that a CA's numbers and times run against each other.
 func (s *CRLs) logChange(l *known.List, c known.Change) {
 	attrs := []slog.Attr{
 		slog.String("source", l.Source()), slog.String("scope", l.ScopeText()), slog.Any("number", l.Number()),
@@ -162,6 +164,8 @@ func (s *CRLs) logChange(l *known.List, c known.Change) {
 	case !c.New || !c.Verified:
 	case c.Against:
 		s.log(slog.LevelWarn, "CRL whose number and thisUpdate run against those of another", attrs...)
+	case c.Superseded:
+		s.log(slog.LevelWarn, "CRL older than one that is known", attrs...)
 	case c.Supersedes:
 		s.log(slog.LevelInfo, "CRL replaced", attrs...)
 	}

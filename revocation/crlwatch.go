@@ -60,6 +60,7 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *fetch.Watch
 			Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
 		}
 		w = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Of: u, Do: document.Do, Until: u.runsOut})
+		s.published.Add(1)
 	}
 	if asked != nil {
 		w.Of.(*crlURL).asked.Store(asked)
@@ -113,6 +114,7 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		path = *cas
 	}
 	u.source.lists.Replace(origin)
+	defer u.source.published.Add(1)
 	var wrong error // with the first, said when the others are in the set
 	for _, l := range lists {
 		verified := u.source.take(l, path, origin, places...).Verified

@@ -122,13 +122,21 @@
 // Refresh, and a list that decides and runs out in less than the time it takes to
 // mend the network.
 //
-// The Logger tells of a list that was replaced, of a CA whose numbers and times run
-// against each other, and of each attempt that failed; [Checker.Record] of every
-// decision.
+// The Logger tells of a list that was replaced, of one that is older than what is
+// known, of a CA whose numbers and times run against each other, and of each attempt
+// that failed; [Checker.Record] of every decision.
 //
 // CRLs.Lists hands out the verified lists of given CAs with their octets, for
 // proxies and other programs that read CRLs for themselves, and CRLs.Changed tells
 // when there are others.
+//
+// # Machines without a way out
+//
+// One machine fetches, and a [Mirror] on it serves what is verified and current to
+// the others: their HTTPFetcher has [RewriteHost] as its Rewrite, and other programs
+// have the Mirror as their HTTP proxy. They verify for themselves. A revocation takes
+// the Mirror's Refresh and theirs together; in an outage both go on with what they
+// know. examples/crls is such a machine as a program.
 //
 // # What to set
 //

@@ -42,7 +42,9 @@ type HTTPFetcher struct {
 
 	// Rewrite says where to go instead, after Hosts has agreed; nil: as the URL
 	// stands. What it returns, and a proxy, is the operator's word: addresses
-	// are not checked then.
+	// are not checked then. If that is another host, the request says in a
+	// Forwarded header (RFC 7239) which one it was for, so that a Mirror can tell
+	// distribution points of the same path apart.
 	Rewrite func(*url.URL) (*url.URL, error)
 
 	// UserAgent is the header of that name; empty: "nrlsecurity". Some egress
@@ -125,6 +127,7 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 	if f.Rewrite == nil && notAddress != nil {
 		ctx = context.WithValue(ctx, checkedHost{}, net.JoinHostPort(u.Hostname(), portOf(u)))
 	}
+	from := u.Host
 	if f.Rewrite != nil {
 		if u, err = f.Rewrite(u); err != nil {
 			return nil, err
@@ -155,6 +158,9 @@ func (f *HTTPFetcher) request(ctx context.Context, r Request) (*http.Request, er
 		if value != "" {
 			request.Header.Set(name, value)
 		}
+	}
+	if !strings.EqualFold(u.Host, from) && !strings.ContainsAny(from, `"\\`) {
+		request.Header.Set("Forwarded", forwardedFor+from+`"`)
 	}
 	if r.NoCache {
 		request.Header.Set("Cache-Control", "no-cache")

@@ -165,6 +165,19 @@ func (w *Watch) Overdue(now time.Time) bool {
 	return n >= due || due-n > int64(max(w.Every, retryAfter))
 }
 
+// Watches returns everything that is looked after.
+func (a *Asker) Watches() (watches []*Watch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.watches {
+		watches = append(watches, w)
+	}
+	return watches
+}
+
+// Due returns when the next look is due.
+func (w *Watch) Due() time.Time { return time.Unix(0, w.dueAt.Load()) }
+
 // Asked reports whether an attempt has ever ended or been under way for a head
 // start.
 func (a *Asker) Asked(w *Watch) bool {
@@ -349,7 +362,7 @@ func (a *Asker) States() (states []State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range a.watches {
-		states = append(states, State{w.Key, w.URL, w.lastLook, time.Unix(0, w.dueAt.Load()), w.lastErr})
+		states = append(states, State{w.Key, w.URL, w.lastLook, w.Due(), w.lastErr})
 	}
 	return states
 }

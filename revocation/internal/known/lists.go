@@ -151,6 +151,7 @@ type Change struct {
 	Full       bool // it is not kept, because too many added ones of its issuer wait for their signer
 	New        bool // it was not before
 	Supersedes bool // another list of its series
+	Superseded bool // by another list of its series
 	Against    bool // its number and thisUpdate run against those of another list of its series
 }
 
@@ -316,6 +317,7 @@ func (c *Change) compare(l *List, lists []*List) {
 			continue
 		}
 		c.Supersedes = c.Supersedes || mine.Supersedes(&o)
+		c.Superseded = c.Superseded || o.Supersedes(&mine)
 		c.Against = c.Against || l.ThisUpdate().Compare(other.ThisUpdate())*compareNumbers(l.Number(), other.Number()) < 0
 	}
 }
