@@ -264,6 +264,7 @@ func TestMirrorFindsListsThatNameNoPoint(t *testing.T) {
 	first, second := w.publish(firstPoint, plain(1)), w.publish(secondPoint, plain(2))
 	w.ask(t, points(at(urls(firstPoint))))
 	w.ask(t, points(at(urls(thirdPoint)))) // has CRLs.URLs asked, too
+	require.Eventually(t, func() bool { return w.get(http.MethodGet, "", secondPoint).Code == http.StatusOK }, time.Minute, time.Millisecond)
 	w.requireServed(t, first, firstPoint)
 	w.requireServed(t, second, secondPoint)
 	w.requireRefused(t, http.StatusServiceUnavailable, thirdPoint)
