@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pointertest helps to test what is built on package pointer.
+// Package pointertest helps to test what is built on package pointer: [TestGuard]
+// puts a server's own handler to the test, [TestResolver] its resolver.
 package pointertest
 
 import (
