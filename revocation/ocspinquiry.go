@@ -207,8 +207,10 @@ func (i *ocspInquiry) keep() {
 		path: i.q.Path, rests: i.v.Rests, window: i.v.Window, watches: slices.Concat(i.responders, i.entry),
 		staple: i.staple, added: i.generation, trusts: i.trusts,
 	}
-	if i.v.Status != known.StatusUndecided && !i.expired() {
-		kept.decided = true
+	if i.v.Status != known.StatusUndecided {
+		// What expired is still revoked, which is all that a source that is not
+		// waited for can say.
+		kept.decided = !i.expired()
 		kept.answer, _ = i.answer(nil)
 	}
 	i.source.answers.keep(kept)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
@@ -111,4 +112,18 @@ func TestKnownRevocationBeforeAnyGood(t *testing.T) {
 	require.NoError(t, crls.Add(list.DER()))
 	checker := &revocation.Checker{Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{&revocation.OCSP{}, crls}}
 	require.ErrorAs(t, checker.Check(t.Context(), p.path(), p.good().DER()), new(*revocation.RevokedError))
+}
+
+// What an OCSP answer that has expired revoked stands beside a source that says good,
+// however often it is asked.
+func TestExpiredOCSPRevocationStandsBeforeAnyGood(t *testing.T) {
+	p := newOCSPPKI(t)
+	crls, responses := &revocation.CRLs{}, &revocation.OCSP{}
+	list := p.ca.crl()
+	require.NoError(t, crls.Add(list.DER()))
+	require.NoError(t, responses.Add(stateAt(p, ocsp.Revoked, ocspNow.Add(-2*time.Hour), time.Hour).DER()))
+	checker := &revocation.Checker{Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{crls, responses}}
+	for range 3 {
+		require.ErrorAs(t, checker.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
+	}
 }
