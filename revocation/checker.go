@@ -64,10 +64,27 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 			if _, unknown := errors.AsType[*UnknownError](err); unknown {
 				err = c.below(ctx, chain, i, at, err)
 			}
+			c.show(ctx, Query{Path: chain, At: at, Stapled: stapled})
 			return err
 		}
 	}
 	return nil
+}
+
+// show shows what was stapled to the sources that have not been asked about the
+// leaf, because another refused it or its CA: what it revokes is known from now on,
+// whatever becomes of the other's reason.
+func (c *Checker) show(ctx context.Context, q Query) {
+	if len(q.Stapled) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel() // nothing is waited for
+	for _, source := range c.Sources {
+		if s, ok := source.(asker); ok {
+			_, _ = s.ask(ctx, q, asking{noFetch: true})
+		}
+	}
 }
 
 // below returns why a chain is refused of whose certificate i nothing is known: a

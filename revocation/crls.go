@@ -145,7 +145,7 @@ func (s *CRLs) take(l parsedCRL, path []*x509.Certificate, origin known.Place, p
 	list := known.NewList(l.list, raw, origin, places...)
 	change := s.lists.Offer(list, slices.Concat(path, s.Issuers), s.horizon())
 	s.logChange(list, change)
-	if change.Verified {
+	if change.Stored {
 		for _, key := range list.Keys() {
 			s.shared.merge(key)
 		}

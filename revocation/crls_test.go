@@ -547,7 +547,8 @@ func TestCRLsRun(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- crls.Run(ctx) }()
 		good.require(t, crls, path, time.Now())
-		require.Equal(t, []string{url}, server.requests())
+		synctest.Wait()
+		require.NotEmpty(t, server.requests()) // the caller's, and Run's if that was there first
 
 		server.publish(url, numbered(between(p.ca.crl(leafSerial), 0, 3*time.Hour), 2))
 		time.Sleep(time.Hour - time.Second)

@@ -204,8 +204,10 @@ func (s *OCSP) take(r *ocsp.Response, raw []byte, path []*x509.Certificate, only
 	}
 	if !onlyRevokes || a.Status == ocsp.Revoked {
 		key := known.AnswerKey(path)
-		s.known.Put(key, &known.Reply{Answer: a, Raw: raw, Issuer: path[1].Subject.String(), Serial: path[0].SerialNumber}, s.horizon())
-		s.shared.merge(key)
+		reply := &known.Reply{Answer: a, Raw: raw, Issuer: path[1].Subject.String(), Serial: path[0].SerialNumber}
+		if s.known.Put(key, reply, s.horizon()) {
+			s.shared.merge(key)
+		}
 	}
 	return a, nil
 }

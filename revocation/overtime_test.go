@@ -20,7 +20,12 @@ func deltaOf(list revocationtest.CRL, number, base int64) revocationtest.CRL {
 
 // onHold makes the first entry of a list a hold.
 func onHold(list revocationtest.CRL) revocationtest.CRL {
-	return with(list, func(c *revocationtest.CRL) { c.Entries[0].Reason = revocation.ReasonCertificateHold })
+	return listedFor(list, revocation.ReasonCertificateHold)
+}
+
+// listedFor gives the first entry of a list a reason.
+func listedFor(list revocationtest.CRL, reason revocation.Reason) revocationtest.CRL {
+	return with(list, func(c *revocationtest.CRL) { c.Entries[0].Reason = reason })
 }
 
 // Histories in which a revocation was once lost, or a release never seen: the same
@@ -70,6 +75,9 @@ func TestListsInAnyOrder(t *testing.T) {
 		}, unknown(revocation.ErrExpired)},
 		{"a list without nextUpdate revokes", []revocationtest.CRL{
 			with(at(listed, 5, -hour, hour), func(c *revocationtest.CRL) { c.NoNextUpdate = true }),
+		}, revoked},
+		{"a reason that distrusts the key comes before a later one", []revocationtest.CRL{
+			at(listed, 5, -hour, hour), listedFor(at(listed, 6, 30*hour, 40*hour), revocation.ReasonCessationOfOperation),
 		}, revoked},
 		{"a delta makes an expired list current", []revocationtest.CRL{at(clear, 10, -5*hour, -hour), deltaOf(between(clear, -2*hour, hour), 11, 10)}, good},
 	} {
@@ -126,4 +134,22 @@ func TestExpiredOCSPRevocationStandsBeforeAnyGood(t *testing.T) {
 	for range 3 {
 		require.ErrorAs(t, checker.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 	}
+}
+
+// What was stapled to a handshake that was refused for another reason is known when
+// that reason has gone.
+func TestStapledRevocationOfARefusedHandshakeIsKnown(t *testing.T) {
+	p := newOCSPPKI(t)
+	crls := &revocation.CRLs{}
+	at := func(number int64, list revocationtest.CRL) {
+		list = numbered(between(list, time.Duration(number-10)*time.Hour, time.Hour), number)
+		require.NoError(t, crls.Add(list.DER()))
+	}
+	at(1, p.ca.crl(p.leaf.cert.SerialNumber.Int64()))
+	checker := &revocation.Checker{Time: clock, Sources: []revocation.Source{crls, &revocation.OCSP{}}}
+	staple := stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Hour), 2*time.Hour).DER()
+	require.ErrorAs(t, checker.Check(t.Context(), p.path(), staple), new(*revocation.RevokedError)) // the CA's own status is not known
+	at(2, p.root.crl())
+	at(2, p.ca.crl()) // takes its own revocation back
+	require.ErrorAs(t, checker.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 }

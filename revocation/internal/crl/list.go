@@ -36,6 +36,7 @@ type List struct {
 	authority  string // value of authorityKeyIdentifier
 	keyID      []byte // keyIdentifier in it
 	scope      scope
+	scopeKey   string
 	fresh      []Point      // of its freshestCRL extension
 	entries    *index       // nil: none are revoked
 	groups     issuerGroups // of an indirect CRL

@@ -24,6 +24,7 @@ func Parse(raw []byte, source string) (*List, error) {
 	if err := r.read(raw); err != nil {
 		return nil, err
 	}
+	r.list.scopeKey = r.list.scope.key(r.list.issuer)
 	return r.list, nil
 }
 

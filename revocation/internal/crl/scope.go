@@ -68,13 +68,15 @@ func readScope(content cryptobyte.String) (s scope, fault string) {
 // ScopeKey returns what identifies the scope of the list beside its issuer, the
 // same for scopes whose names are equal; "" for a list without
 // issuingDistributionPoint.
-func (l *List) ScopeKey() string {
-	s := &l.scope
+func (l *List) ScopeKey() string { return l.scopeKey }
+
+// key is ScopeKey, of a list of an issuer.
+func (s *scope) key(issuer string) string {
 	if !s.present {
 		return ""
 	}
 	var keys []string
-	for _, name := range s.name.names(l.issuer) {
+	for _, name := range s.name.names(issuer) {
 		keys = append(keys, name.Key())
 	}
 	slices.Sort(keys)

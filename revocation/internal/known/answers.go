@@ -75,17 +75,14 @@ type Answers struct {
 // Under returns the answers under a key.
 func (s *Answers) Under(key string) []*Reply { return s.buckets.load(key) }
 
-// Put puts a verified answer into the set. What was superseded a day before
-// horizon is forgotten.
-func (s *Answers) Put(key string, r *Reply, horizon time.Time) {
+// Put puts a verified answer into the set, and reports whether it was not there
+// before. What was superseded a day before horizon is forgotten.
+func (s *Answers) Put(key string, r *Reply, horizon time.Time) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	replies := s.buckets.load(key)
-	if len(replies) == 0 {
-		s.count++
-	}
-	if slices.ContainsFunc(replies, func(other *Reply) bool { return other.Digest == r.Digest && other.Key == r.Key }) {
-		return
+	before := s.buckets.load(key)
+	if slices.ContainsFunc(before, func(other *Reply) bool { return other.Digest == r.Digest && other.Key == r.Key }) {
+		return false
 	}
 	own := *r
 	if r.Responder != nil {
@@ -93,12 +90,19 @@ func (s *Answers) Put(key string, r *Reply, horizon time.Time) {
 		answer.Responder = s.intern(r.Responder)
 		own.Answer = &answer
 	}
-	replies = append(slices.Clip(replies), &own)
+	replies := append(slices.Clip(before), &own)
 	slices.SortFunc(replies, func(x, y *Reply) int { return bytes.Compare(x.Digest[:], y.Digest[:]) })
-	s.buckets.store(key, boundedReplies(rememberReplies(replies, horizon)))
+	if replies = boundedReplies(rememberReplies(replies, horizon)); slices.Equal(replies, before) {
+		return false
+	}
+	s.buckets.store(key, replies)
+	if len(before) == 0 {
+		s.count++
+	}
 	if s.count > cmp.Or(s.most, maxAnswered) {
 		s.evict(key)
 	}
+	return true
 }
 
 func (s *Answers) intern(cert *x509.Certificate) *x509.Certificate {
@@ -259,9 +263,13 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 	}
 	switch {
 	case len(revoked) > 0:
-		permanent := slices.DeleteFunc(slices.Clone(revoked), func(r *Reply) bool { return r.Reason == der.ReasonCertificateHold })
-		if len(permanent) > 0 {
-			revoked = permanent
+		for _, unlike := range []func(*Reply) bool{
+			func(r *Reply) bool { return r.Reason == der.ReasonCertificateHold },
+			func(r *Reply) bool { return !Distrusts(r.Reason) }, // who asks about a signer must see the worst
+		} {
+			if worse := slices.DeleteFunc(slices.Clone(revoked), unlike); len(worse) > 0 {
+				revoked = worse
+			}
 		}
 		d.v.Status, d.v.Reply = StatusRevoked, latest(revoked)
 		d.v.Expires = expires(d.v.Reply, maxAge)

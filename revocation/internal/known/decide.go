@@ -249,8 +249,8 @@ func (d *decision) outrun(s *series) bool {
 	})
 }
 
-// standing returns a statement that no clearance removes, a permanent one if
-// there is one.
+// standing returns a statement that no clearance removes: a permanent one if there
+// is one, of these one that distrusts the key, of these the latest.
 func (d *decision) standing(statements []statement, clear []*clearance, path []*x509.Certificate) (statement, bool) {
 	statements = slices.DeleteFunc(statements, func(st statement) bool {
 		return slices.ContainsFunc(clear, func(c *clearance) bool {
@@ -265,7 +265,7 @@ func (d *decision) standing(statements []statement, clear []*clearance, path []*
 	}
 	return slices.MinFunc(statements, func(a, b statement) int {
 		x, y := a.list.Digest(), b.list.Digest()
-		return cmp.Or(btoi(a.hold())-btoi(b.hold()), b.list.ThisUpdate().Compare(a.list.ThisUpdate()), bytes.Compare(x[:], y[:]))
+		return cmp.Or(btoi(a.hold())-btoi(b.hold()), btoi(distrusts(b.entry))-btoi(distrusts(a.entry)), b.list.ThisUpdate().Compare(a.list.ThisUpdate()), bytes.Compare(x[:], y[:]))
 	}), true
 }
 

@@ -148,6 +148,7 @@ func (l *List) same(other *List) bool { return l.Digest() == other.Digest() && l
 // A Change is what a list that was offered changed.
 type Change struct {
 	Verified   bool // it is in the set
+	Stored     bool // the set has changed
 	Full       bool // it is not kept, because too many added ones of its issuer wait for their signer
 	New        bool // it was not before
 	Supersedes bool // another list of its series
@@ -161,7 +162,7 @@ type Change struct {
 func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cert := signerOf(l, signers); cert != nil {
+	if cert := s.signerOf(l, signers); cert != nil {
 		return s.insert(l, cert, horizon)
 	}
 	s.tell() // who waits may know its signer
@@ -227,7 +228,7 @@ func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	insert := func(l *List) bool {
-		cert := signerOf(l, signers)
+		cert := s.signerOf(l, signers)
 		if cert != nil {
 			s.insert(l, cert, horizon)
 		}
@@ -249,10 +250,17 @@ func tryAll[K comparable](groups map[K][]*List, inserted func(*List) bool) {
 }
 
 // signerOf returns the certificate, among those that may sign the list, with whose
-// key it verifies; nil if there is none.
-func signerOf(l *List, signers []*x509.Certificate) *x509.Certificate {
+// key it verifies; nil if there is none. What is fetched is most often what is in
+// the set already: the same octets are not verified with the same key twice.
+func (s *Lists) signerOf(l *List, signers []*x509.Certificate) *x509.Certificate {
+	there := s.buckets.load(l.Keys()[0])
 	for _, cert := range signers {
-		if l.MaySign(cert) && l.VerifiedBy(cert) {
+		if !l.MaySign(cert) {
+			continue
+		}
+		verified := *l
+		verified.Key = KeyOf(cert)
+		if slices.ContainsFunc(there, verified.same) || l.VerifiedBy(cert) {
 			return cert
 		}
 	}
@@ -266,7 +274,8 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 	own := *l
 	own.Key, own.Name = KeyOf(signer), signer.Subject.String()
 	for _, name := range own.Keys() {
-		lists := slices.Clone(s.buckets.load(name))
+		before := s.buckets.load(name)
+		lists := slices.Clone(before)
 		if i := slices.IndexFunc(lists, own.same); i >= 0 {
 			merged := *lists[i]
 			merged.Places = union(merged.Places, own.Places)
@@ -281,7 +290,11 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 			change.compare(&own, lists)
 			lists = append(lists, &own)
 		}
-		s.buckets.store(name, bounded(remember(lists, horizon)))
+		if lists = bounded(remember(lists, horizon)); slices.Equal(lists, before) {
+			continue // it is superseded
+		}
+		change.Stored = true
+		s.buckets.store(name, lists)
 	}
 	if change.New {
 		s.tell()

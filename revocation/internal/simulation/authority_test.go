@@ -60,7 +60,10 @@ type authority struct {
 	skew       time.Duration // how far the CA's clock is ahead
 	state      caState
 	backup     *caState
-	past       []pastState // of revoked, for a responder that lags
+	past       []pastState           // of revoked, for a responder that lags
+	last       [partitions]time.Time // when a complete list was last made
+	lastDelta  [partitions]time.Time // when any list was
+	lastOwn    time.Time             // when the root's was
 	site       [mirrors]map[string][]posting
 }
 
@@ -83,7 +86,7 @@ func newAuthority(w *world, c config) *authority {
 	return a
 }
 
-func (a *authority) now() time.Time { return time.Now().Add(a.skew).Truncate(time.Second) }
+func (a *authority) now() time.Time { return a.w.now().Add(a.skew).Truncate(time.Second) }
 
 // set revokes a certificate, or takes that back with ReasonRemoveFromCRL.
 func (a *authority) set(serial int64, reason revocation.Reason) {
@@ -99,7 +102,7 @@ func (a *authority) set(serial int64, reason revocation.Reason) {
 }
 
 func (a *authority) remember() {
-	a.past = append(a.past, pastState{time.Now(), maps.Clone(a.state.revoked)})
+	a.past = append(a.past, pastState{a.w.now(), maps.Clone(a.state.revoked)})
 }
 
 // roll makes a new key sign; the old ones go on as the CA's way is.
@@ -120,6 +123,9 @@ type publication struct {
 
 // publish makes the lists of a partition, one for each key that signs.
 func (a *authority) publish(partition int, p publication) {
+	if a.lastDelta[partition] = a.w.now(); !p.delta {
+		a.last[partition] = a.w.now()
+	}
 	if a.cut == inOne {
 		partition = 0
 	}
@@ -134,6 +140,23 @@ func (a *authority) publish(partition int, p publication) {
 		for g := range a.generation + 1 {
 			a.publishFor(g, partition, p)
 		}
+	}
+}
+
+// goOn publishes what a CA that is punctual has published by now.
+func (a *authority) goOn() {
+	if !a.w.config.punctual {
+		return
+	}
+	for p := range partitions {
+		if a.w.now().Sub(a.last[p]) > a.life/2 {
+			a.publish(p, publication{})
+		} else if a.w.config.deltas && a.w.now().Sub(a.lastDelta[p]) > a.deltaLife/2 {
+			a.publish(p, publication{delta: true})
+		}
+	}
+	if a.w.now().Sub(a.lastOwn) > a.life/2 {
+		a.publishAuthorities()
 	}
 }
 
@@ -225,13 +248,14 @@ func (a *authority) post(d document, p publication, at []string, from, to int) {
 			if d.kind == delta {
 				place = "d" + place
 			}
-			a.site[m][place] = append(a.site[m][place], posting{time.Now().Add(p.appears), doc})
+			a.site[m][place] = append(a.site[m][place], posting{a.w.now().Add(p.appears), doc})
 		}
 	}
 }
 
 // publishAuthorities makes the root's list.
 func (a *authority) publishAuthorities() {
+	a.lastOwn = a.w.now()
 	entries := make(map[int64]revocation.Reason)
 	for serial, reason := range a.state.revoked {
 		if serial < int64(2+generations) {
@@ -274,12 +298,12 @@ func (a *authority) answer(serial int64, lag time.Duration, nonce []byte) *docum
 	_, generation, _ := locate(serial)
 	revokedThen := a.past[0].revoked
 	for _, p := range a.past {
-		if !p.at.After(time.Now().Add(-lag)) {
+		if !p.at.After(a.w.now().Add(-lag)) {
 			revokedThen = p.revoked
 		}
 	}
 	d := document{kind: answer, issuer: "Sub CA", key: caKey(generation), generation: generation, serial: serial,
-		thisUpdate: time.Now().Add(-lag).Truncate(time.Second), number: none, base: none}
+		thisUpdate: a.w.now().Add(-lag).Truncate(time.Second), number: none, base: none}
 	if d.thisUpdate.Before(epoch) {
 		d.thisUpdate = epoch
 	}

@@ -20,6 +20,11 @@
 //	go test ./revocation/internal/simulation -run TestSeeds -seeds 1000 -first 1
 //	go test ./revocation/internal/simulation -run TestSeeds -seeds 1 -first 4711 -v
 //
+// A history takes some 35 ms of one processor: days pass while all machines are
+// suspended, and the processes live through the hours between. One in 400 they live
+// through as a whole. What the processes do at random, and how their goroutines
+// take turns, is not a matter of the seed, so that a fault may show now and then.
+//
 // With -timing it is also judged how long answers take; there the oracle is stricter
 // than the package in places that are not told apart yet. The tag rules adds a test
 // that breaks one rule of the model after another and names the seed that tells:

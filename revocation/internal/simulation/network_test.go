@@ -56,6 +56,7 @@ type fetch struct {
 	etag        string // of a conditional request
 	noCache     bool
 	at          time.Time
+	clock       time.Time // the process's, at that time
 	done        bool
 	notModified bool
 	doc         *document
@@ -148,7 +149,7 @@ func (w *world) find(u *url.URL, h *host, body []byte) *document {
 	if h.mode == swapped {
 		place = strings.NewReplacer("c0", "c1", "c1", "c0").Replace(place)
 	}
-	return w.ca.at(mirror, place, time.Now().Add(-h.lag))
+	return w.ca.at(mirror, place, w.now().Add(-h.lag))
 }
 
 // at returns what the site had under a place at some time, nil if nothing.

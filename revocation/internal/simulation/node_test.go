@@ -3,12 +3,16 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // A process answers as a program that uses the package revocation does.
@@ -60,7 +64,7 @@ type knowledge struct {
 }
 
 func (n *node) ahead() time.Duration { return time.Duration(n.skew.Load()) }
-func (n *node) now() time.Time       { return time.Now().Add(n.ahead()) }
+func (n *node) now() time.Time       { return n.w.now().Add(n.ahead()) }
 
 // start starts a process with an empty memory.
 func (n *node) start() {
@@ -108,7 +112,7 @@ func (n *node) end() {
 
 // fetch is the process's network.
 func (n *node) fetch(ctx context.Context, f *fetch) {
-	f.at = time.Now()
+	f.at, f.clock = time.Now(), n.now()
 	n.mu.Lock()
 	n.fetches = append(n.fetches, f)
 	n.mu.Unlock()
@@ -116,6 +120,9 @@ func (n *node) fetch(ctx context.Context, f *fetch) {
 	n.mu.Lock()
 	f.done = true
 	n.mu.Unlock()
+	if nonce := nonceOf(f.body); f.doc != nil && nonce != nil && f.doc.status != ocsp.Revoked && !bytes.Contains(f.raw, nonce) {
+		return // made for another request, so that it may only revoke
+	}
 	if f.doc != nil {
 		n.w.origin(f.doc, placeIn(f.url))
 		n.learn(f.doc, false, placeIn(f.url))
@@ -160,9 +167,29 @@ func (n *node) learn(d *document, surely bool, place string) {
 	}
 }
 
-// view returns what the process knows: what is certain, what it may know, and of how
-// many documents that is.
-func (n *node) view() (certain, possible []knownDocument, arrived int) {
+// has reports whether the process looks after the place of a subject already, for
+// the sake of another leaf or of what an operator added: then it reads the entries
+// of the store when it is time to.
+func (n *node) has(s subject, but leafID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for leaf := range n.asked {
+		if leaf != but && slices.ContainsFunc(leaf.subjects(), func(other subject) bool { return other.place == s.place }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.arrived, func(d *document) bool { return d.kind != answer && d.issuer == s.issuer && covers(d, s, "") })
+}
+
+// leaves returns those that the process was asked about.
+func (n *node) leaves() []leafID {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(n.asked), func(a, b leafID) int { return int(a.serial() - b.serial()) })
+}
+
+// view returns what the process knows: what is certain, and what it may know.
+func (n *node) view() (certain, possible []knownDocument) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range n.arrived {
@@ -179,7 +206,7 @@ func (n *node) view() (certain, possible []knownDocument, arrived int) {
 			}
 		}
 	}
-	return certain, possible, len(n.arrived)
+	return certain, possible
 }
 
 // checked is one check and what came of it.
@@ -187,6 +214,7 @@ type checked struct {
 	leaf     leafID
 	at       time.Time // by the process's clock
 	began    time.Time
+	clock    time.Time // the world's
 	took     time.Duration
 	first    bool
 	err      error
@@ -211,10 +239,9 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	if stapled != nil {
 		n.learn(stapled, true, "")
 	}
-	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), first: !before, stapled: stapled}
+	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), clock: n.w.now(), first: !before, stapled: stapled}
 	n.w.stored(n, leaf)
-	var seen int
-	c.certain, c.possible, seen = n.view()
+	c.certain, c.possible = n.view()
 	var raw []byte
 	if stapled != nil {
 		raw = stapled.der
@@ -224,20 +251,8 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	chain := []*x509.Certificate{leafCert(leaf), caCert(leaf.generation), rootCert()}
 	c.err = n.process.check(ctx, chain, raw)
 	c.took = time.Since(c.began)
-	n.mu.Lock()
-	for _, d := range n.arrived[seen:] {
-		for _, place := range append([]string(nil), or(n.known[d].places, "")...) {
-			c.possible = append(c.possible, knownDocument{d, place})
-		}
-	}
-	n.mu.Unlock()
-	c.after, _, _ = n.view()
+	var possible []knownDocument
+	c.after, possible = n.view()
+	c.possible = unique(slices.Concat(c.possible, c.after, possible))
 	return c
-}
-
-func or(places []string, otherwise string) []string {
-	if places == nil {
-		return []string{otherwise}
-	}
-	return places
 }

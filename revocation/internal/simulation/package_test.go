@@ -126,7 +126,7 @@ func TestSeeds(t *testing.T) {
 	if testing.Short() {
 		count = min(count, 4)
 	}
-	if seed := search(t, count, newProgram, allKept); seed != 0 {
-		t.Fatal(report(t, seed, newProgram, allKept))
+	if found := search(t, count, newProgram, allKept); found.err != nil {
+		t.Fatal(report(t, found, newProgram, allKept))
 	}
 }

@@ -3,6 +3,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -16,10 +17,11 @@ import (
 // depends on its numbers and on the world alone, so that a history from which
 // steps were removed is a history, too.
 type step struct {
-	after time.Duration
-	verb  int
-	a, b  int
-	d     time.Duration
+	after  time.Duration
+	asleep time.Duration // for so long, before that, all machines are suspended
+	verb   int
+	a, b   int
+	d      time.Duration
 }
 
 func (s step) String() string { return fmt.Sprintf("%s %d %d %s", verbs[s.verb].name, s.a, s.b, s.d) }
@@ -196,7 +198,7 @@ func (w *world) forge(s step) *document {
 	}
 	d := document{kind: answer, issuer: "Sub CA", key: responderKey(0), generation: 0, serial: leaf.serial(), number: none, base: none,
 		responder:  responderCert(leafID{shape: shape{PerKey: w.config.shape.PerKey}, generation: 0}),
-		thisUpdate: time.Now().Truncate(time.Second)}
+		thisUpdate: w.now().Truncate(time.Second)}
 	d.nextUpdate = d.thisUpdate.Add(48 * time.Hour)
 	if s.b%3 == 0 {
 		d.status, d.reason = ocsp.Revoked, permanent(s.b/3)
@@ -212,8 +214,10 @@ func (w *world) add(n *node, d *document) {
 	if n.process == nil || d.kind != answer && d.places == nil {
 		return
 	}
-	n.learn(d, true, "")
-	if err := n.process.add(d); err != nil {
+	switch err := n.process.add(d); {
+	case err == nil:
+		n.learn(d, true, "")
+	case !errors.Is(err, revocation.ErrTooLarge): // too many wait for a question to be verified
 		w.fail("Add(%s): %v", d, err)
 	}
 }
@@ -226,7 +230,7 @@ func randomHistory(seed uint64) history {
 	for _, v := range verbs {
 		total += v.weight
 	}
-	for range 20 + r.IntN(60) {
+	for range 15 + r.IntN(45) {
 		x, chosen := r.IntN(total), 0
 		for i, v := range verbs {
 			if x -= v.weight; x < 0 {
@@ -234,9 +238,16 @@ func randomHistory(seed uint64) history {
 				break
 			}
 		}
-		after := []time.Duration{0, time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, h.config.life / 4, h.config.life / 2}[r.IntN(9)]
-		h.steps = append(h.steps, step{after: after, verb: chosen, a: r.IntN(1 << 20), b: r.IntN(1 << 20),
-			d: time.Duration(r.IntN(72*60)) * time.Minute})
+		s := step{verb: chosen, a: r.IntN(1 << 20), b: r.IntN(1 << 20), d: time.Duration(r.IntN(72*60)) * time.Minute}
+		s.after = []time.Duration{0, 0, time.Second, time.Second, 10 * time.Second, 10 * time.Second, time.Minute, time.Minute,
+			10 * time.Minute, 10 * time.Minute, 30 * time.Minute, 70 * time.Minute}[r.IntN(12)]
+		if r.IntN(4) == 0 {
+			s.asleep = []time.Duration{time.Hour, 6 * time.Hour, h.config.life / 4, h.config.life / 2, h.config.life, 25 * time.Hour}[r.IntN(6)]
+		}
+		if h.config.awake {
+			s.after, s.asleep = s.after+s.asleep, 0
+		}
+		h.steps = append(h.steps, s)
 	}
 	return h
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -28,6 +29,8 @@ type config struct {
 	issuers    bool // the operator named the CA's certificates as further issuers
 	cached     bool
 	readers    bool // only the first process has a Fetcher
+	punctual   bool // the CA publishes whenever half of a list's life is over
+	awake      bool // the processes live through all of it, which takes a second or two
 }
 
 func (c config) String() string {
@@ -37,7 +40,7 @@ func (c config) String() string {
 		text string
 	}{{c.shape.Points == 2, "two points"}, {c.unscoped, "no scope"}, {c.numberless, "no numbers"}, {c.deltas, "deltas"}, {c.shape.Freshen, "named by certificates"},
 		{c.shape.OCSP && c.ocspFirst, "OCSP, CRLs"}, {c.shape.OCSP && !c.ocspFirst, "CRLs, OCSP"}, {c.shape.OCSP, fmt.Sprintf("answers of %s", c.ocspLife)},
-		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}} {
+		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}, {c.punctual, "punctual"}, {c.awake, "awake"}} {
 		if p.is {
 			parts = append(parts, p.text)
 		}
@@ -64,6 +67,7 @@ func randomConfig(r *rand.Rand) config {
 		c.ocspLife = []time.Duration{0, 6 * time.Hour, 48 * time.Hour}[r.IntN(3)]
 	}
 	c.readers = c.cached && one(4)
+	c.punctual, c.awake = !one(3), one(400)
 	return c
 }
 
@@ -78,6 +82,8 @@ type world struct {
 	store   *store
 	nodes   [nodes]*node
 	origins map[*document][]string // places that a list without a scope came from
+	asleep  atomic.Int64           // for how long all machines have been, in nanoseconds
+	woken   time.Time              // when they last were
 	fault   error
 	log     func(format string, args ...any)
 }
@@ -96,6 +102,10 @@ func newWorld(c config, makeProcess func(environment) process, broken rule, log 
 	}
 	return w
 }
+
+// now is the true time. While all machines are suspended it goes on, and the clock
+// by which they wait does not: days pass at no cost.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.asleep.Load())) }
 
 // close ends all that runs.
 func (w *world) close() {
@@ -116,14 +126,16 @@ func (w *world) stored(n *node, leaf leafID) {
 	if n.env.cache == nil || !w.store.healthy() {
 		return
 	}
-	_, first := n.asked[leaf]
-	first = first && n.asked[leaf].Equal(time.Now()) && n.looked[leaf]
+	reads := map[string]bool{} // places that it reads for the first time
+	for _, s := range leaf.subjects() {
+		reads[s.place] = n.asked[leaf].Equal(time.Now()) && n.looked[leaf] && !n.has(s, leaf)
+	}
 	for d := range w.store.documents() {
 		seen := time.Since(w.store.lainSince(d)) > refresh+time.Minute && time.Since(n.started) > refresh+time.Minute &&
 			time.Since(w.store.calmSince()) > refresh+time.Minute && time.Since(n.turn) > refresh+time.Minute
-		if (first || seen) && d.places != nil && d.kind != answer {
+		if d.places != nil && d.kind != answer {
 			for _, s := range leaf.subjects() {
-				if d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "") {
+				if (reads[s.place] || seen) && d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "") {
 					n.learn(d, true, "")
 				}
 			}
@@ -149,10 +161,15 @@ func play(h history, makeProcess func(environment) process, broken rule, log fun
 	defer w.close()
 	synctest.Wait()
 	for _, s := range h.steps {
+		if s.asleep > 0 {
+			w.asleep.Add(int64(s.asleep))
+			w.woken = time.Now()
+		}
 		time.Sleep(s.after)
 		synctest.Wait()
+		w.ca.goOn()
 		if log != nil {
-			log("%s  %s", stamp(time.Now()), s)
+			log("%s  %s", stamp(w.now()), s)
 		}
 		verbs[s.verb].do(w, s)
 		synctest.Wait()
