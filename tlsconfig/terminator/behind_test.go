@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,9 +130,90 @@ func TestBadCertificatesBehindEachProgram(t *testing.T) {
 				}
 				assert.False(t, ask(pki.Revoke(pki.Leaf(sspFQDN))), "served: revoked")
 				assert.False(t, ask(pki.SiblingLeaf(sspFQDN)), "served: of another SubCA")
+				assert.False(t, ask(pki.RootLeaf(sspFQDN)), "served: of the root")
+				assert.False(t, ask(pki.LeafBelow(sspFQDN)), "served: of a CA below the SubCA")
+				assert.False(t, ask(pki.ECDSALeaf(sspFQDN)), "served: ECDSA")
 				assert.True(t, ask(pki.Leaf(sspFQDN)), "it still serves")
 			})
 		}
+	}
+}
+
+// stunnelAccepts are the bad forms that stunnel, behind which nothing judges, lets
+// through: its package comment says so. What it refuses by itself are the others.
+var stunnelAccepts = []string{"a wildcard", "two common names", "no keyUsage", "no extKeyUsage", "a CA"}
+
+// stunnel refuses by itself what its row in the table says, and no good form.
+func TestBadCertificatesAtStunnel(t *testing.T) {
+	t.Parallel()
+	p := proxies[slices.IndexFunc(proxies, func(p proxy) bool { return p.program == terminator.Stunnel })]
+	testenv.Need(t, p.binary, p.debian)
+	pki := testpki.Spine()
+	var served atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+	t.Cleanup(server.Close)
+	revoked := pki.Revoke(pki.Leaf(sspFQDN)) // before its CRLs are read
+	addr := p.start(t, pki, strings.TrimPrefix(server.URL, "http://"))
+	ask := func(cert tls.Certificate) bool {
+		before := served.Load()
+		get(t.Context(), func(ctx context.Context) (net.Conn, error) {
+			return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
+		})
+		return served.Load() > before
+	}
+	for name, change := range goodForms {
+		assert.True(t, ask(pki.Leaf(sspFQDN, change)), "refused: %s", name)
+	}
+	for name, change := range badForms {
+		assert.Equal(t, slices.Contains(stunnelAccepts, name), ask(pki.Leaf(sspFQDN, change)), "served: %s", name)
+	}
+	assert.False(t, ask(revoked), "served: revoked")
+	assert.False(t, ask(pki.SiblingLeaf(sspFQDN)), "served: of another SubCA")
+	assert.True(t, ask(pki.RootLeaf(sspFQDN)), "refused: of the root, which stunnel cannot")
+	assert.False(t, ask(pki.LeafBelow(sspFQDN)), "served: of a CA below the SubCA")
+	assert.True(t, ask(pki.Leaf(sspFQDN)), "it still serves")
+}
+
+// The SubCA is known by its name as its certificate orders it, however long it is.
+func TestSubCAOfAnotherName(t *testing.T) {
+	t.Parallel()
+	attribute := func(last int, value string) pkix.AttributeTypeAndValue {
+		return pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, last}, Value: value}
+	}
+	pki := testpki.New(pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{attribute(3, "NHS Authentication G9"), attribute(10, "nhs"),
+		attribute(11, strings.Repeat("Department of long names ", 2)+"1"), attribute(11, strings.Repeat("Department of long names ", 2)+"2"), attribute(6, "GB")}})
+	for _, p := range proxies {
+		form, ok := fronted[p.program]
+		if !ok {
+			continue
+		}
+		t.Run(string(p.program), func(t *testing.T) {
+			t.Parallel()
+			testenv.Need(t, p.binary, p.debian)
+			b := startBackend(t, pki, form, "")
+			addr := p.startWith(t, pki, func(params *terminator.Params) { params.Backend = b.address })
+			for _, cert := range []tls.Certificate{pki.Leaf(sspFQDN), pki.SiblingLeaf(sspFQDN)} {
+				get(t.Context(), func(ctx context.Context) (net.Conn, error) {
+					return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
+				})
+			}
+			assert.EqualValues(t, 1, b.served.Load(), "that of the SubCA and no other")
+		})
+	}
+}
+
+func TestSubCAWhoseNameProgramsWriteDifferently(t *testing.T) {
+	t.Parallel()
+	for _, name := range []pkix.Name{
+		{CommonName: `a"b`}, {CommonName: "a,b"}, {CommonName: "a=b"}, {CommonName: "a+b"}, {CommonName: " a"}, {CommonName: "a "}, {CommonName: "é"}, {CommonName: "#a"},
+		{CommonName: "a", SerialNumber: "1"}, {CommonName: "a", StreetAddress: []string{"b"}}, {CommonName: "a", PostalCode: []string{"b"}},
+		{CommonName: "a", Organization: []string{"b", "c"}}, // one part with two values
+		{CommonName: "a", ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 25}, Value: "b"}}},
+	} {
+		pki := testpki.New(name)
+		p := params(pki)
+		_, err := terminator.Render(terminator.Nginx, p)
+		assert.ErrorContains(t, err, "programs write it differently", name.String())
 	}
 }
 

@@ -27,8 +27,9 @@
 //     the file. OpenSSL, on which nginx, HAProxy, Apache and stunnel rest, holds
 //     the root too against the root's CRL: if that has a distribution point which
 //     the root's certificate does not name, everyone is refused.
-//   - stunnel accepts a wildcard that covers the name, and any of several common
-//     names. None of the four accepts or refuses a leaf by its extKeyUsage as
+//   - stunnel accepts a wildcard that covers the name, any of several common names, a
+//     leaf that the root itself issued, one without keyUsage and one that is a CA, and
+//     nothing behind it can tell. None of the four accepts or refuses a leaf by its extKeyUsage as
 //     strictly as tlsconfig does: one without the extension passes.
 //   - nginx completes the handshake with a client that it refuses and answers its
 //     request with status 400 or 403.

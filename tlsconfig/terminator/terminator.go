@@ -4,7 +4,10 @@ package terminator
 
 import (
 	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"embed"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net"
@@ -144,9 +147,9 @@ func Render(program Program, p Params) ([]byte, error) {
 // None of the programs gives these characters a meaning of their own. The
 // common name of a CA may have spaces.
 var (
-	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]+)+$`)
-	plainFQDN = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$`)
-	plainName = regexp.MustCompile(`^[A-Za-z0-9 .,=/-]+$`)
+	plainPath  = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]+)+$`)
+	plainFQDN  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$`)
+	plainValue = regexp.MustCompile(`^[A-Za-z0-9./-]([A-Za-z0-9 ./-]*[A-Za-z0-9./-])?$`)
 	// A secret needs no quoting anywhere.
 	plainSecret = regexp.MustCompile(`^[A-Za-z0-9]{32,128}$`)
 )
@@ -210,11 +213,9 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 		}
 	}
 	for _, ca := range p.Pins.SubCAs() {
-		// Both crypto/x509 and the proxies write the names of RFC 2253, and agree
-		// where nothing has to be escaped.
-		name := ca.Subject.String()
-		if !plainName.MatchString(name) || strings.Count(name, "=") != len(ca.Subject.Names) || strings.Count(name, ",") != len(ca.Subject.Names)-1 {
-			errs = append(errs, fmt.Errorf("the name of the SubCA %q has characters that programs write differently", name))
+		name, err := nameOf(ca)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("the name of the SubCA %q: %w", ca.Subject.String(), err))
 		}
 		subCAs = append(subCAs, name)
 	}
@@ -235,6 +236,25 @@ func discovery(name string) bool {
 
 func errLeafCRLs(program Program) error {
 	return fmt.Errorf("%s cannot look up leaves alone in its CRLs", program)
+}
+
+// alikeTypes are the attributes whose names crypto/x509 and the programs write alike.
+var alikeTypes = map[string]bool{"2.5.4.3": true, "2.5.4.6": true, "2.5.4.7": true, "2.5.4.8": true, "2.5.4.10": true, "2.5.4.11": true}
+
+// nameOf returns the subject as the programs write it, by RFC 2253 and in the
+// certificate's own order, which pkix.Name forgets.
+func nameOf(ca *x509.Certificate) (string, error) {
+	var name pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(ca.RawSubject, &name); err != nil || len(rest) > 0 || len(name) == 0 {
+		return "", errors.New("it cannot be read")
+	}
+	for _, rdn := range name {
+		value, ok := rdn[0].Value.(string)
+		if len(rdn) != 1 || !ok || !alikeTypes[rdn[0].Type.String()] || !plainValue.MatchString(value) {
+			return "", errors.New("programs write it differently: each part is to be one of C, O, OU, L, ST and CN, of letters, digits, spaces and ./-")
+		}
+	}
+	return name.String(), nil
 }
 
 func join(suites []tlsconfig.Suite, separator string, name func(tlsconfig.Suite) string) string {

@@ -8,6 +8,9 @@ package testpki
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -56,10 +59,16 @@ type PKI struct {
 }
 
 // Spine is the process's PKI.
-var Spine = sync.OnceValue(func() *PKI {
+var Spine = sync.OnceValue(func() *PKI { return New(pkix.Name{Organization: []string{"nhs"}, CommonName: "subca"}) })
+
+// New returns another PKI, whose SubCA has the given name.
+func New(subCA pkix.Name) *PKI {
 	p := &PKI{revoked: map[string]*x509.Certificate{}}
 	ca := func(name string, parent *x509.Certificate, signer *rsa.PrivateKey) *x509.Certificate {
 		template := p.template(name)
+		if name == "subca" {
+			template.Subject = subCA
+		}
 		template.IsCA, template.BasicConstraintsValid = true, true
 		template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		if parent == nil {
@@ -71,7 +80,7 @@ var Spine = sync.OnceValue(func() *PKI {
 	p.SubCA = ca("subca", p.Root, Key("root"))
 	p.Sibling = ca("sibling", p.Root, Key("root"))
 	return p
-})
+}
 
 func (p *PKI) template(name string) *x509.Certificate {
 	p.mu.Lock()
@@ -85,7 +94,7 @@ func (p *PKI) template(name string) *x509.Certificate {
 	}
 }
 
-func (p *PKI) sign(template, parent *x509.Certificate, pub *rsa.PublicKey, signer *rsa.PrivateKey) *x509.Certificate {
+func (p *PKI) sign(template, parent *x509.Certificate, pub crypto.PublicKey, signer *rsa.PrivateKey) *x509.Certificate {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, signer)
 	if err != nil {
 		panic(err)
@@ -105,6 +114,33 @@ func (p *PKI) Leaf(name string, change ...func(*x509.Certificate)) tls.Certifica
 // SiblingLeaf issues it from the SubCA that is not pinned.
 func (p *PKI) SiblingLeaf(name string) tls.Certificate {
 	return p.leafOf(p.Sibling, "sibling", name)
+}
+
+// RootLeaf issues it from the root.
+func (p *PKI) RootLeaf(name string) tls.Certificate { return p.leafOf(p.Root, "root", name) }
+
+// LeafBelow issues it from a CA that the SubCA has issued, and presents that one, too.
+func (p *PKI) LeafBelow(name string) tls.Certificate {
+	template := p.template("below")
+	template.IsCA, template.BasicConstraintsValid = true, true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	below := p.sign(template, p.SubCA, &Key("below").PublicKey, Key("subca"))
+	cert := p.leafOf(below, "below", name)
+	cert.Certificate = append(cert.Certificate, p.SubCA.Raw)
+	return cert
+}
+
+// ECDSALeaf issues it for a key that none of the suites authenticates with.
+func (p *PKI) ECDSALeaf(name string) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := p.template(name)
+	template.BasicConstraintsValid = true
+	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	cert := p.sign(template, p.SubCA, &key.PublicKey, Key("subca"))
+	return tls.Certificate{Certificate: [][]byte{cert.Raw, p.SubCA.Raw}, PrivateKey: key, Leaf: cert}
 }
 
 func (p *PKI) leafOf(ca *x509.Certificate, caKey, name string, change ...func(*x509.Certificate)) tls.Certificate {
