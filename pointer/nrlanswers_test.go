@@ -3,8 +3,15 @@
 package pointer_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
 )
@@ -25,6 +33,7 @@ func TestWhatTheTestNRLAnswersIsFHIR(t *testing.T) {
 		t.Skip("takes seconds: 12,000 bodies")
 	}
 	caller := callerOf(t, "A81001", "RX1")
+	var inR4 [][2][]byte
 	for _, format := range []string{"json", "xml"} {
 		taken := 0
 		for _, body := range mutants(t, format, 6000) {
@@ -53,8 +62,38 @@ func TestWhatTheTestNRLAnswersIsFHIR(t *testing.T) {
 			require.NoError(t, err, "%s", inXML)
 			assert.Equal(t, first, second)
 			assert.NoError(t, pointer.Owns(caller, first))
+			if !bytes.Contains(inJSON, []byte(`"class"`)) {
+				inR4 = append(inR4, [2][]byte{inJSON, inXML})
+			}
 		}
 		t.Logf("%s: %d of 6000 taken", format, taken)
 		assert.Greater(t, taken, 100)
 	}
+	t.Run("by another's validator", func(t *testing.T) { validated(t, inR4) })
+}
+
+// validated has npm's fhir validate answers of R4 in JSON and XML, and read the
+// one as the other. It has the definitions of R4 alone.
+func validated(t *testing.T, answers [][2][]byte) {
+	node := testenv.Need(t, "node", "nodejs")
+	folder := filepath.Join("testdata", "validator")
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", "fhir")); err != nil {
+		testenv.Missing(t, "the validator is missing: run npm install --no-package-lock in pointer/"+folder)
+	}
+	var in bytes.Buffer
+	for _, a := range answers {
+		fmt.Fprintln(&in, base64.StdEncoding.EncodeToString(a[0]), base64.StdEncoding.EncodeToString(a[1]))
+	}
+	cmd := exec.CommandContext(t.Context(), node, "validate.js")
+	cmd.Dir, cmd.Stdin, cmd.Stderr = folder, &in, os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	require.Len(t, lines, len(answers))
+	for i, line := range lines {
+		var fault string
+		require.NoError(t, json.Unmarshal([]byte(line), &fault))
+		require.Empty(t, fault, "%s\n%s", answers[i][0], answers[i][1])
+	}
+	t.Logf("%d answers are valid", len(lines))
 }

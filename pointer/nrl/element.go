@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -62,28 +61,6 @@ func (e *element) without(names ...string) []*element {
 }
 
 var errForm = errors.New("the resource has an element in a form that is not stored here")
-
-// lists are the elements of a DocumentReference that JSON has in arrays, by
-// their parent where another parent has just one.
-func isList(parent, name string) bool {
-	switch name {
-	case "author", "content", "relatesTo", "category", "securityLabel", // of the root
-		"coding", "extension", "profile", "tag", "security", "event", "related":
-		return true
-	case "identifier":
-		return parent == "DocumentReference"
-	}
-	return false
-}
-
-// isLiteral tells the elements that JSON has as numbers or booleans.
-func isLiteral(name string) bool {
-	switch name {
-	case "userSelected", "size", "valueBoolean", "valueInteger", "valueDecimal", "valuePositiveInt", "valueUnsignedInt":
-		return true
-	}
-	return false
-}
 
 // isName tells the names that FHIR gives to elements. Another one would be markup
 // once it is written in XML.
@@ -229,7 +206,6 @@ func parseXML(dec *xml.Decoder) (*element, error) {
 				if (e.name == "id" || e.name == "url") && parent.find(e.name) != nil {
 					return nil, errForm // as an attribute and as an element: one name twice in JSON
 				}
-				e.list = isList(parent.name, e.name)
 				parent.children = append(parent.children, e)
 			}
 			open = append(open, e)
@@ -253,9 +229,6 @@ func (e *element) attributes(attrs []xml.Attr) error {
 		case "xmlns":
 		case "value":
 			e.value = a.Value
-			if e.literal = isLiteral(e.name); e.literal && !isJSONLiteral(a.Value) {
-				return errForm
-			}
 		case "id", "url":
 			e.children = append(e.children, text(a.Name.Local, a.Value))
 		default:
@@ -266,11 +239,6 @@ func (e *element) attributes(attrs []xml.Attr) error {
 		return errForm
 	}
 	return nil
-}
-
-func isJSONLiteral(s string) bool {
-	v := jsontext.Value(s)
-	return s == strings.TrimSpace(s) && v.IsValid() && (v.Kind() == '0' || v.Kind() == 't' || v.Kind() == 'f')
 }
 
 // render writes a resource.

@@ -3,45 +3,26 @@
 package nrl
 
 import (
+	"encoding/base64"
 	"mime"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
-)
+	"unicode"
 
-// The orders in which XML has the elements of a DocumentReference, and of what is
-// in it (FHIR's schemas are sequences). No two types of the second disagree.
-var (
-	rootOrder = []string{"id", "meta", "language", "text", "extension", "masterIdentifier", "identifier", "status", "docStatus", "type", "class",
-		"category", "subject", "created", "indexed", "date", "author", "authenticator", "custodian", "relatesTo", "description", "securityLabel",
-		"content", "context"}
-	innerOrder = []string{"id", "extension", "versionId", "lastUpdated", "source", "profile", "security", "tag", "reference", "use", "type",
-		"identifier", "ref", "system", "version", "value", "code", "target", "encounter", "event", "period", "assigner", "coding", "text", "display",
-		"userSelected", "contentType", "language", "data", "url", "size", "hash", "title", "creation", "attachment", "format", "facilityType",
-		"practiceSetting", "sourcePatientInfo", "related", "start", "end"}
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
-
-// sortElements brings e's elements, and those in them, into FHIR's order. What
-// has no place in it goes last.
-func (e *element) sortElements(order []string) {
-	rank := func(c *element) int {
-		if i := slices.Index(order, c.name); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	slices.SortStableFunc(e.children, func(a, b *element) int { return rank(a) - rank(b) })
-	for _, c := range e.children {
-		c.sortElements(innerOrder)
-	}
-}
 
 var (
 	// FHIR STU3 and R4, datatypes, "Primitive Types".
 	instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 	dateForms   = []string{"2006", "2006-01", "2006-01-02"}
 	codeForm    = regexp.MustCompile(`^\S+( \S+)*$`)
+	typeForm    = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
+	decimalForm = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
 )
 
 func isInstant(s string) bool {
@@ -67,74 +48,104 @@ func isMediaType(s string) bool {
 	return err == nil
 }
 
-// isComplex tells the elements that have children and no value.
-func isComplex(name string) bool {
-	switch name {
-	case "meta", "masterIdentifier", "identifier", "class", "category", "subject", "author", "authenticator", "custodian", "relatesTo", "target",
-		"securityLabel", "content", "attachment", "format", "context", "coding", "period", "facilityType", "practiceSetting", "sourcePatientInfo",
-		"related", "event", "encounter", "assigner", "extension", "security", "tag":
+// isForm reports whether a value has the form that FHIR gives the primitive type.
+func isForm(kind, s string) bool {
+	switch kind {
+	case "id":
+		return fhirpath.IsID(s)
+	case "code":
+		return codeForm.MatchString(s)
+	case "use":
+		return slices.Contains([]string{"usual", "official", "temp", "secondary", "old"}, s)
+	case "instant":
+		return isInstant(s)
+	case "dateTime":
+		return isDateTime(s)
+	case "date":
+		return isDateTime(s) && !strings.Contains(s, "T")
+	case "boolean":
+		return s == "true" || s == "false"
+	case "unsignedInt", "positiveInt":
+		n, err := strconv.ParseUint(s, 10, 31)
+		return err == nil && (kind == "unsignedInt" || n > 0)
+	case "integer":
+		_, err := strconv.ParseInt(s, 10, 32)
+		return err == nil
+	case "decimal":
+		return decimalForm.MatchString(s)
+	case "base64Binary":
+		_, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
+		return err == nil
+	case "uri":
+		return !strings.ContainsFunc(s, unicode.IsSpace)
+	case "typeName":
+		return typeForm.MatchString(s)
+	case "mediaType":
+		return isMediaType(s)
+	case "recordURL":
+		return isRecordURL(s)
+	default:
+		return true
+	}
+}
+
+// isLiteral tells the types that JSON has as numbers or booleans.
+func isLiteral(kind string) bool {
+	switch kind {
+	case "boolean", "unsignedInt", "positiveInt", "integer", "decimal":
 		return true
 	}
 	return false
 }
 
-// isPrimitive tells the elements that have a value and, stored here, no children.
-func isPrimitive(name string) bool {
-	switch name {
-	case "id", "status", "docStatus", "language", "created", "indexed", "date", "description", "url", "versionId", "lastUpdated", "source", "profile",
-		"reference", "display", "use", "system", "value", "version", "code", "text", "userSelected", "contentType", "data", "size", "hash", "title",
-		"creation", "start", "end":
-		return true
-	}
-	return false
-}
-
-// isShaped reports whether c, in e, has the shape that FHIR's JSON gives it:
-// object, array, string, number or boolean. What extensions hold is theirs.
-func (e *element) isShaped(c *element) bool {
-	if e.name == "extension" && c.name != "url" && c.name != "id" {
-		return len(c.children) > 0 || c.literal == isLiteral(c.name)
-	}
-	leaf := len(c.children) == 0
-	return !(isComplex(c.name) && leaf) && !(isPrimitive(c.name) && !leaf) && (!leaf || c.literal == isLiteral(c.name)) &&
-		(c.list == isList(e.name, c.name) || c.name == "encounter") // a list in R4 only
-}
-
-// conforms checks the shape of a new pointer's elements, and the primitives that
-// have a form.
-func (e *element) conforms() error {
+// conforms checks that e, of the type kind, and what is in it, is what FHIR's
+// definitions have: the elements, how many, their shape and the form of their
+// values. It brings them into the order of XML and says how JSON has them. In
+// JSON a single element says by itself whether it is in an array, in XML nothing
+// does.
+func (e *element) conforms(kind string, edition byte, isXML bool) error {
 	for i, c := range e.children {
-		if !c.list && slices.ContainsFunc(e.children[:i], func(other *element) bool { return other.name == c.name }) {
+		m, _, known := memberOf(kind, c.name, edition)
+		if !known {
+			return invalid(c.name, "is not one that FHIR has there, or that is stored here")
+		}
+		if !m.list && slices.ContainsFunc(e.children[:i], func(other *element) bool { return other.name == c.name }) {
 			return invalid(c.name, "is there twice")
 		}
-		if !e.isShaped(c) {
+		_, complex := schema()[m.kind]
+		if isXML {
+			c.list, c.literal = m.list, isLiteral(m.kind)
+		}
+		if c.list != m.list || complex != (len(c.children) > 0) || c.literal != isLiteral(m.kind) {
 			return invalid(c.name, "has not the shape that FHIR gives it there")
 		}
-		ok := true
-		switch c.name {
-		case "indexed":
-			ok = isInstant(c.value)
-		case "created", "creation", "date", "start", "end":
-			ok = e.name == "extension" || isDateTime(c.value)
-		case "docStatus":
-			ok = slices.Contains([]string{"preliminary", "final", "appended", "amended", "entered-in-error"}, c.value)
-		case "use":
-			ok = slices.Contains([]string{"usual", "official", "temp", "secondary", "old"}, c.value)
-		case "contentType":
-			ok = isMediaType(c.value)
-		case "url":
-			ok = e.name != "attachment" || isRecordURL(c.value)
-		case "code":
-			ok = len(c.children) > 0 || codeForm.MatchString(c.value)
-		}
-		if !ok {
+		if complex {
+			if err := c.conforms(m.kind, edition, isXML); err != nil {
+				return err
+			}
+		} else if !isForm(m.kind, c.value) || c.name == "docStatus" && !isDocStatus(c.value) {
 			return invalid(c.name, "has not the form that FHIR gives it there")
 		}
-		if err := c.conforms(); err != nil {
-			return err
-		}
 	}
+	if kind == "Extension" && e.find("url") == nil {
+		return invalid("extension", "has no url")
+	}
+	e.arrange(kind, edition)
 	return nil
+}
+
+// arrange brings e's own elements, of which memberOf knows all, into the order of
+// XML.
+func (e *element) arrange(kind string, edition byte) {
+	place := func(c *element) int {
+		_, i, _ := memberOf(kind, c.name, edition)
+		return i
+	}
+	slices.SortStableFunc(e.children, func(a, b *element) int { return place(a) - place(b) })
+}
+
+func isDocStatus(s string) bool {
+	return slices.Contains([]string{"preliminary", "final", "appended", "amended", "entered-in-error"}, s)
 }
 
 // contentStability is the extension that says whether a record can change.
@@ -178,6 +189,13 @@ func (e *element) complete() error {
 
 // isR4 reports whether the resource has what only R4's does.
 func (e *element) isR4() bool { return e.find("category") != nil || e.find("date") != nil }
+
+func (e *element) edition() byte {
+	if e.isR4() {
+		return '4'
+	}
+	return '3'
+}
 
 func (e *element) has(path string, names ...string) error {
 	for _, name := range names {

@@ -121,7 +121,8 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 		return nil, &pointer.ChangeError{Rule: pointer.RuleBody, Detail: "could not be read", Err: err}
 	}
 	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	resource, err := parseElement(strings.Contains(strings.ToLower(contentType), "xml"), body)
+	isXML := strings.Contains(strings.ToLower(contentType), "xml")
+	resource, err := parseElement(isXML, body)
 	if err != nil {
 		return nil, &pointer.ChangeError{Rule: pointer.RuleResource, Detail: "cannot be stored", Err: err}
 	}
@@ -132,7 +133,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if p.Status != current {
 		return nil, invalid("status", "of a new pointer is not current")
 	}
-	if err := resource.conforms(); err != nil {
+	if err := resource.conforms(documentReference, resource.edition(), isXML); err != nil {
 		return nil, err
 	}
 	nhsNumber, found := strings.CutPrefix(p.Subject, spine.PatientURL)
@@ -150,7 +151,7 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if !resource.isR4() { // when the NRL took it
 		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
 	}
-	resource.sortElements(rootOrder)
+	resource.arrange(documentReference, resource.edition())
 	return k, k.legible()
 }
 
