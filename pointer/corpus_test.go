@@ -3,6 +3,7 @@
 package pointer_test
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"net/http"
@@ -81,12 +82,31 @@ func newCorpusStore(t *testing.T, stored []testdata.Stored) *corpusStore {
 }
 
 func (s *corpusStore) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, error) {
+	var found *pointer.Pointer
 	for _, p := range s.pointers {
+		if q.Matches(p) && found != nil {
+			return nil, pointer.ErrAmbiguous
+		}
 		if q.Matches(p) {
-			return p, nil
+			found = p
 		}
 	}
-	return nil, pointer.ErrNotFound
+	if found == nil {
+		return nil, pointer.ErrNotFound
+	}
+	return found, nil
+}
+
+// senderOf is the system that a change is from, as the registry has it.
+func senderOf(t *testing.T, r *http.Request, registryFile string) *asid.Caller {
+	t.Helper()
+	data, err := testdata.FS.ReadFile(registryFile)
+	require.NoError(t, err)
+	registry, err := asid.ReadRegistry(bytes.NewReader(data))
+	require.NoError(t, err)
+	system, err := registry.Lookup(t.Context(), asid.MustParseID(r.Header.Get("fromASID")))
+	require.NoError(t, err)
+	return &asid.Caller{System: system}
 }
 
 func (s *corpusStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +153,7 @@ func TestCorpusOfChanges(t *testing.T) {
 			request, err := c.Change.NewRequest(c.Change.Body)
 			require.NoError(t, err)
 			answer := httptest.NewRecorder()
-			guard.Middleware(store).ServeHTTP(answer, request.WithContext(asid.NewContext(t.Context(), callerOf(t, "RR8"))))
+			guard.Middleware(store).ServeHTTP(answer, request.WithContext(asid.NewContext(t.Context(), senderOf(t, request, c.Change.Registry))))
 			if c.Verdict == testdata.Refuse {
 				assertRule(t, refusal, pointer.Rule(c.Rule))
 			}

@@ -69,6 +69,16 @@ type Offer struct {
 	Native   uint16   `json:"native,omitempty"` // by a server with the three that crypto/tls has
 }
 
+// Codes returns the codes of the versions (RFC 8446 section 4.2.1), 0 for one that
+// has none.
+func (o *Offer) Codes() (codes []uint16) {
+	known := map[string]uint16{"SSLv3": 0x0300, "TLS 1.0": 0x0301, "TLS 1.1": 0x0302, "TLS 1.2": 0x0303, "TLS 1.3": 0x0304}
+	for _, name := range o.Versions {
+		codes = append(codes, known[name])
+	}
+	return codes
+}
+
 // A Request is one to a server, and what is answered. Self is the server's own
 // ASID; "nrl" is an NRL-like server, which checks tokens against the request, and
 // "provider" one behind the Spine Secure Proxy, which checks their form.
@@ -79,7 +89,7 @@ type Request struct {
 	Target   string      `json:"target"`
 	Headers  [][2]string `json:"headers"`
 	FQDN     string      `json:"fqdn"`     // of the client's certificate, which has been verified
-	Registry string      `json:"registry"` // file
+	Registry string      `json:"registry"` // file; empty: the registry cannot be asked, as in an outage
 	At       time.Time   `json:"at"`
 
 	// Version and Suite are those of the client's connection to a proxy that ends

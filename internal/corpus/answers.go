@@ -36,6 +36,7 @@ var answers = map[string]answer{
 	"body":        {400, "value", "INVALID_REQUEST_MESSAGE", "Invalid Request Message"},
 	"duplicate":   {400, "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource"},
 	"media-type":  {415, "invalid", "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"},
+	"registry":    {503, "transient", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"},
 	"version-412": {412, "conflict", "BAD_REQUEST", badRequest},
 }
 

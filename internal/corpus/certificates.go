@@ -3,6 +3,7 @@
 package corpus
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -55,6 +56,10 @@ func (g *generator) certificates() {
 		g.chain(s, chainCase{name: leaf.name, clause: clauseCRL, rule: "revocation", leaf: []leafOption{goodLeaf}}, lists)
 	}
 	g.systems(s)
+	g.add(testdata.Case{Name: "client: presents nothing", Clause: dirTeam, Verdict: testdata.Refuse, Rule: "no-certificate", Certificate: &testdata.Certificate{
+		Chain: g.pem("certificates/none.pem"), Key: "keys/leaf.pem", Usage: "client", FQDNs: []string{fqdn}, At: now,
+		Roots: g.pins("roots", []ca{s.root}), SubCAs: g.pins("subcas", []ca{s.subCA}), CRLs: lists,
+	}})
 	for _, c := range append(append(goodChains(s), badChains(s)...), badNames(s)...) {
 		g.chain(s, c, lists)
 	}
@@ -227,6 +232,7 @@ func badChains(s *spine) []chainCase {
 		{name: "the root has expired", clause: notExpired, rule: "validity", leaf: []leafOption{by(s.oldTree)}, chain: behind(s.oldTree), pins: [2][]ca{{s.oldRoot}, {s.oldTree}}},
 		{name: "RSA with 1024 bits", clause: clauseCiphers, rule: "key", leaf: []leafOption{public(&key("leaf 1024", 1024).PublicKey)}},
 		{name: "RSA with 2040 bits", clause: clauseCiphers, rule: "key", leaf: []leafOption{public(&key("leaf 2040", 2040).PublicKey)}},
+		{name: "an RSA key with the exponent 1", clause: clauseCiphers, rule: "key", leaf: []leafOption{public(&rsa.PublicKey{N: key("leaf", 2048).N, E: 1})}},
 		{name: "an ECDSA key", clause: clauseCiphers, rule: "key", leaf: []leafOption{public(&ecKey("leaf").PublicKey)}},
 		{name: "signed with SHA-1", clause: clauseCiphers, rule: "key", leaf: []leafOption{template(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA })}},
 		{name: "a CA's certificate", clause: usageOfKeys, rule: "usage", leaf: []leafOption{template(func(c *x509.Certificate) { c.IsCA = true })}},

@@ -28,6 +28,7 @@ type changeCase struct {
 	stored             []testdata.Stored
 	after              map[string]string // nil: as before
 	fresh              int
+	reader             bool // a system sends it that may only read
 }
 
 // A stored pointer's master identifiers are of one case alone, so that cases can be
@@ -58,7 +59,7 @@ func (g *generator) changes() {
 			c.target = collection
 		}
 		r := newMaintenance(c.method, c.target)
-		if c.method == "GET" {
+		if c.method == "GET" || c.reader {
 			r = newRequest()
 			r.method, r.target = c.method, c.target
 		}
@@ -308,6 +309,11 @@ func (g *generator) deleteCases(add changeAdder) {
 	remove("another organisation's", "owner", otherODS, isCurrent, "/"+oldID, nil)
 	remove("another organisation's, by _id", "owner", otherODS, isCurrent, "?_id="+oldID, nil)
 	remove("another organisation's, by patient and master identifier", "owner", otherODS, isCurrent, "", byIdentifier)
+	remove("the system may only read", "interaction", otherODS, isCurrent, "/"+oldID, func(c *changeCase, _ int) { c.reader = true })
+	remove("two pointers have the master identifier", "ambiguous", ownODS, isCurrent, "", func(c *changeCase, n int) {
+		byIdentifier(c, n)
+		c.stored[1].Body = c.stored[0].Body
+	})
 	remove("no such pointer", "not-found", ownODS, isCurrent, "/corpus-id-9", nil)
 	remove("no such pointer, by _id", "not-found", ownODS, isCurrent, "?_id=corpus-id-9", nil)
 	remove("no such master identifier", "not-found", ownODS, isCurrent, "", func(c *changeCase, n int) { c.target += conditional(n, "none") })

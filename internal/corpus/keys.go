@@ -92,7 +92,7 @@ func (g *generator) keyFile(public crypto.PublicKey) string {
 	defer keysMu.Unlock()
 	name, private := "leaf ec", crypto.PrivateKey(nil)
 	for of, k := range keys {
-		if k.PublicKey.Equal(public) {
+		if pub, ok := public.(*rsa.PublicKey); ok && k.N.Cmp(pub.N) == 0 {
 			name, private = of, k
 		}
 	}

@@ -144,6 +144,9 @@ func (g *generator) requests() {
 		}
 		g.add(c)
 	}
+	outage := newRequest()
+	add("nrl", "the registry cannot be asked", clauseASID, "registry", outage)
+	g.cases[len(g.cases)-1].Request.Registry = ""
 	g.headerCases(add)
 	g.interactionCases(add)
 	g.tokenCases(add)

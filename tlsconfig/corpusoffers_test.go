@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tlsconfig_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
+)
+
+// Each offer of the corpus is answered with the suite that its case says, or refused.
+func TestCorpusOfOffers(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	defer pki.Close()
+	server := pki.NewServer(pki.Endpoint("provider.nhs.uk", "ssp.nhs.uk"), http.NotFoundHandler())
+	defer server.Close()
+	prober := &probe.Prober{ServerName: "provider.nhs.uk"}
+	for _, c := range testdata.Cases() {
+		if c.Offer == nil {
+			continue
+		}
+		version, suite, err := prober.Offer(t.Context(), strings.TrimPrefix(server.URL, "https://"), c.Offer.Codes(), c.Offer.Suites)
+		require.NoError(t, err, c.Name)
+		assert.Equal(t, c.Offer.Native, suite, c.Name)
+		if suite != 0 {
+			assert.EqualValues(t, tls.VersionTLS12, version, c.Name)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
+)
+
+// Each connection of the corpus that a proxy reports is let pass or refused by the
+// rule that its case names.
+func TestCorpusOfConnections(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	leaf := pki.Issue(sspFQDN).Certificate[0]
+	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
+	asked := 0
+	for _, c := range testdata.Cases() {
+		if c.Request == nil || c.Request.Version == "" {
+			continue
+		}
+		headers := headersOf(front.Nginx, leaf)
+		headers.Set("Ssl-Protocol", c.Request.Version)
+		headers.Set("Ssl-Cipher", c.Request.Suite)
+		b.get(t, headers)
+		assert.Equal(t, c.Rule, b.rule(t), c.Name)
+		asked++
+	}
+	assert.NotZero(t, asked)
+}
