@@ -59,6 +59,9 @@ func (t *Retry) Validate() error {
 	return nil
 }
 
+// CloseIdleConnections closes those of Base, if it can; [http.Client] calls it.
+func (t *Retry) CloseIdleConnections() { closeIdle(t.Base) }
+
 // RoundTrip implements [http.RoundTripper]. The last answer, or the last error, is
 // returned as it is.
 func (t *Retry) RoundTrip(r *http.Request) (*http.Response, error) {

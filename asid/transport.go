@@ -68,6 +68,15 @@ func (t *Transport) Validate() error {
 	return nil
 }
 
+// CloseIdleConnections closes those of Base, if it can; [http.Client] calls it.
+func (t *Transport) CloseIdleConnections() { closeIdle(t.Base) }
+
+func closeIdle(base http.RoundTripper) {
+	if b, ok := base.(interface{ CloseIdleConnections() }); ok {
+		b.CloseIdleConnections()
+	}
+}
+
 // RoundTrip implements [http.RoundTripper]. The caller's request is not changed.
 //
 // Refused are a URL that is not https, or has user information or a fragment; a

@@ -366,3 +366,21 @@ func TestAPathThatCannotBeSentAsItIsWritten(t *testing.T) {
 	_, ok := errors.AsType[*asid.RequestError](err)
 	assert.True(t, ok, "%v", err)
 }
+
+// An http.Client closes the idle connections of what is below a Transport and a Retry.
+func TestIdleConnectionsAreClosedBelow(t *testing.T) {
+	t.Parallel()
+	base := new(idleBase)
+	client := &http.Client{Transport: &asid.Retry{Base: &asid.Transport{Base: base}}}
+	client.CloseIdleConnections()
+	assert.Equal(t, 1, base.closed)
+	(&asid.Transport{}).CloseIdleConnections()
+	(&asid.Transport{Base: http.NewFileTransport(nil)}).CloseIdleConnections()
+}
+
+type idleBase struct {
+	http.RoundTripper
+	closed int
+}
+
+func (b *idleBase) CloseIdleConnections() { b.closed++ }

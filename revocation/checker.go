@@ -28,6 +28,22 @@ type Checker struct {
 	Record func(context.Context, Decision)
 }
 
+// Validate returns why the checker refuses everything: it has no source
+// (ErrNoSource), or its Policy contradicts itself, as Allow without MaxStale does.
+// tlsconfig asks when an endpoint is built.
+func (c *Checker) Validate() error {
+	if c == nil {
+		return ErrNoSource
+	}
+	if err := c.Policy.validate(); err != nil {
+		return err
+	}
+	if len(c.Sources) == 0 {
+		return ErrNoSource
+	}
+	return nil
+}
+
 // Check returns nil if every certificate of the chain is answered good, and
 // otherwise *RevokedError or *UnknownError. An UnknownError wraps ctx.Err() if
 // ctx ended before there was an answer; under Allow, what the sources still had

@@ -3,11 +3,13 @@
 package revocation_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"log/slog"
 	"math/big"
 	"slices"
 	"strings"
@@ -555,6 +557,47 @@ func TestCRLsRun(t *testing.T) {
 		require.Equal(t, []string{url}, server.requests())
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
 		require.Empty(t, server.requests())
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
+// An outage that outlasts nextUpdate is looked into and logged though nobody connects,
+// and what is published at its end is known before anybody does.
+func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	path := p.leaf(t, points(at(urls(url))))
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		server := &crlServer{}
+		server.publish(url, between(p.ca.crl(), 0, 3*time.Hour))
+		var log bytes.Buffer
+		crls := &revocation.CRLs{Fetcher: server, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- crls.Run(ctx) }()
+		good.require(t, crls, path, time.Now())
+		server.mu.Lock()
+		server.lists = nil
+		server.mu.Unlock()
+
+		time.Sleep(4 * 24 * time.Hour)
+		synctest.Wait()
+		server.requests()
+		log.Reset()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		require.NotEmpty(t, server.requests())
+		require.Contains(t, log.String(), "level=WARN")
+		require.Contains(t, log.String(), url)
+
+		server.publish(url, numbered(between(p.ca.crl(leafSerial), 0, 7*24*time.Hour), 2))
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		server.requests()
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
+		require.Empty(t, server.requests(), "the list came before anybody asked")
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
 	})

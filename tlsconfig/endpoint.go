@@ -193,9 +193,13 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 			refuse(fmt.Errorf("the endpoint's Verifier.FQDNs: %w", err))
 		}
 	}
-	switch e.Verifier.Revocation.(type) {
+	switch r := e.Verifier.Revocation.(type) {
 	case nil:
 		refuse(errors.New("the endpoint's Verifier.Revocation is nil, so nobody could be accepted"))
+	case interface{ Validate() error }: // such as *revocation.Checker
+		if err := r.Validate(); err != nil {
+			refuse(fmt.Errorf("the endpoint's Verifier.Revocation could accept nobody: %w", err))
+		}
 	case InsecureSkipRevocation, *InsecureSkipRevocation:
 		if e.Logger != nil {
 			e.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -29,6 +30,10 @@ func TestAnEndpointThatLacksSomethingIsNotBuilt(t *testing.T) {
 		{"a name that is none", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk", "*.nhs.uk"} }, "wildcard", "wildcard"},
 		{"a name without a trailing dot", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk."} }, "ends in a dot", "ends in a dot"},
 		{"a revocation checker", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = nil }, "Revocation", "Revocation"},
+		{"a revocation checker with sources", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = &revocation.Checker{} }, "Revocation could accept nobody", "Revocation could accept nobody"},
+		{"a bound on what is stale", func(e *tlsconfig.Endpoint) {
+			e.Verifier.Revocation = &revocation.Checker{Sources: []revocation.Source{&revocation.CRLs{}}, Policy: revocation.Policy{Unknown: revocation.Allow}}
+		}, "Allow without MaxStale", "Allow without MaxStale"},
 		{"a list of suites that is not empty", func(e *tlsconfig.Endpoint) { e.Suites = []tlsconfig.Suite{} }, "empty", "empty"},
 		{"a suite of the guidance", func(e *tlsconfig.Endpoint) {
 			e.Suites = []tlsconfig.Suite{tlsconfig.Suite(tls.TLS_AES_128_GCM_SHA256)}

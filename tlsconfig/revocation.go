@@ -13,7 +13,8 @@ import (
 // The chain is leaf, SubCA, root and has passed every other rule; stapled is
 // the OCSP response that came with the handshake, nil if none did. Check must
 // return when ctx ends, must not change the chain, and must be safe for
-// concurrent use. It is called for every handshake, resumed ones included.
+// concurrent use. It is called for every handshake, resumed ones included. One that
+// has a method Validate() error is asked by it when an Endpoint is built.
 type RevocationChecker interface {
 	Check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error
 }

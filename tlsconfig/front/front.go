@@ -104,6 +104,11 @@ func (f *Front) Validate() error {
 	if f.Verifier.Revocation == nil {
 		return fmt.Errorf("front: the Verifier's Revocation is nil, so nobody could be accepted")
 	}
+	if r, ok := f.Verifier.Revocation.(interface{ Validate() error }); ok { // such as *revocation.Checker
+		if err := r.Validate(); err != nil {
+			return fmt.Errorf("front: the Verifier's Revocation could accept nobody: %w", err)
+		}
+	}
 	if len(f.Verifier.FQDNs) == 0 && !f.Verifier.AllowAnyFQDN {
 		return fmt.Errorf("front: the Verifier's FQDNs name no client, so nobody could be accepted")
 	}

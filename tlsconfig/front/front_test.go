@@ -417,6 +417,7 @@ func TestFrontsThatAreNotValid(t *testing.T) {
 		"no pins":                       func(f *front.Front) { f.Verifier.Pins = nil },
 		"no FQDNs":                      func(f *front.Front) { f.Verifier.FQDNs = nil },
 		"no revocation":                 func(f *front.Front) { f.Verifier.Revocation = nil },
+		"revocation without sources":    func(f *front.Front) { f.Verifier.Revocation = &revocation.Checker{} },
 		"a short secret":                func(f *front.Front) { f.Secret = "short" },
 		"an address without the secret": func(f *front.Front) { f.Secret = "" },
 		"pins of nothing":               func(f *front.Front) { f.Verifier.Pins = new(tlsconfig.Pins) },
