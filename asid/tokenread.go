@@ -3,10 +3,8 @@
 package asid
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -15,20 +13,18 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
-// A claimsDecoder reads the parts of a token. Its buffers are used again.
-type claimsDecoder struct {
-	raw     []byte // a part of the token, decoded
-	text    string // the same; what a Token has are pieces of it
-	input   bytes.Reader
-	decoder jsontext.Decoder
-}
+// A claimsDecoder reads the parts of a token. Its buffer is used again.
+type claimsDecoder struct{ raw []byte }
 
 var decoders = sync.Pool{New: func() any { return new(claimsDecoder) }}
 
-// object calls do for each member of the JSON object that a part of a token is.
-func (d *claimsDecoder) object(part string, do func(name string, value jsontext.Value) error) error {
+// object calls do for each member of the JSON object that a part of a token is, but
+// for those that are null. What do gets are pieces of one text.
+func (d *claimsDecoder) object(part string, do func(name, value string) error) error {
 	// The decoder of base64 would skip line breaks.
 	if strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 {
 		return errMalformed
@@ -37,53 +33,42 @@ func (d *claimsDecoder) object(part string, do func(name string, value jsontext.
 	if d.raw, err = base64.RawURLEncoding.Strict().AppendDecode(d.raw[:0], []byte(part)); err != nil {
 		return errMalformed
 	}
-	d.text = string(d.raw)
-	d.input.Reset(d.raw)
-	d.decoder.Reset(&d.input)
-	if token, err := d.decoder.ReadToken(); err != nil || token.Kind() != '{' {
+	// The grammar, UTF-8, and that no name is there twice, at any depth.
+	if !jsontext.Value(d.raw).IsValid() {
 		return errMalformed
 	}
-	for d.decoder.PeekKind() == '"' {
-		raw, err := d.decoder.ReadValue()
-		if err != nil {
-			return errMalformed
+	m := members{text: string(d.raw)}
+	if !m.open() {
+		return errMalformed
+	}
+	for {
+		name, value, more := m.next()
+		if !more {
+			return nil
 		}
-		name, err := d.string(raw)
-		if err != nil {
-			return err
-		}
-		value, err := d.decoder.ReadValue()
-		if err != nil {
-			return errMalformed
-		}
-		if value.Kind() == 'n' {
+		if value[0] == 'n' {
 			continue
+		}
+		if name, err = unquoted(name); err != nil {
+			return err
 		}
 		if err := do(name, value); err != nil {
 			return err
 		}
 	}
-	if _, err := d.decoder.ReadToken(); err != nil {
-		return errMalformed
-	}
-	if _, err := d.decoder.ReadToken(); err != io.EOF {
-		return errMalformed
-	}
-	return nil
 }
 
 var errMalformed = errors.New("malformed")
 
-// string returns the text of the JSON string that was read last.
-func (d *claimsDecoder) string(raw jsontext.Value) (string, error) {
-	if raw.Kind() != '"' {
+// unquoted returns the text of a JSON string.
+func unquoted(value string) (string, error) {
+	if value[0] != '"' {
 		return "", errMalformed
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		end := int(d.decoder.InputOffset()) - 1
-		return d.text[end-len(raw)+2 : end], nil
+	if strings.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1], nil
 	}
-	text, err := jsontext.AppendUnquote(nil, raw)
+	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
 		return "", errMalformed
 	}
@@ -94,12 +79,12 @@ func (d *claimsDecoder) string(raw jsontext.Value) (string, error) {
 func (d *claimsDecoder) header(part string) error {
 	var algorithm, kind string
 	kind = "JWT"
-	err := d.object(part, func(name string, value jsontext.Value) (err error) {
+	err := d.object(part, func(name, value string) (err error) {
 		switch {
 		case name == "alg":
-			algorithm, err = d.string(value)
+			algorithm, err = unquoted(value)
 		case name == "typ":
-			kind, err = d.string(value)
+			kind, err = unquoted(value)
 		case strings.EqualFold(name, "crit"), strings.EqualFold(name, "alg"):
 			err = errMalformed
 		}
@@ -117,7 +102,7 @@ func (d *claimsDecoder) header(part string) error {
 // payload reads the second part of a token into t.
 func (d *claimsDecoder) payload(part string, t *Token) error {
 	var seen claimsSeen
-	err := d.object(part, func(name string, value jsontext.Value) error { return d.claim(t, &seen, name, value) })
+	err := d.object(part, func(name, value string) error { return seen.claim(t, name, value) })
 	if err == errMalformed {
 		return tokenError("", "has a malformed payload", nil)
 	}
@@ -134,14 +119,14 @@ type claimsSeen struct {
 	texts, resources            bool // identifiers as strings, as resources
 }
 
-func (d *claimsDecoder) claim(t *Token, seen *claimsSeen, name string, value jsontext.Value) (err error) {
+func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 	switch name {
 	case "iss":
-		return d.one(&t.Issuer, name, value)
+		return one(&t.Issuer, name, value)
 	case "sub":
-		return d.one(&t.Subject, name, value)
+		return one(&t.Subject, name, value)
 	case "aud":
-		return d.audience(t, value)
+		return audience(t, value)
 	case "iat":
 		t.IssuedAt, err = numericDate(name, value)
 	case "exp":
@@ -149,27 +134,27 @@ func (d *claimsDecoder) claim(t *Token, seen *claimsSeen, name string, value jso
 	case "nbf":
 		t.NotBefore, err = numericDate(name, value)
 	case "reason_for_request":
-		return d.one(&t.Reason, name, value)
+		return one(&t.Reason, name, value)
 	case "scope":
-		return d.one(&seen.scope, name, value)
+		return one(&seen.scope, name, value)
 	case "requested_scope":
-		return d.one(&seen.requestedScope, name, value)
+		return one(&seen.requestedScope, name, value)
 	case "requesting_system":
-		return d.one(&t.System, name, value)
+		return one(&t.System, name, value)
 	case "requesting_organization", "requesting_organisation":
 		into := &seen.organization
 		if name == "requesting_organisation" {
 			into = &seen.otherSpelling
 		}
-		if value.Kind() != '{' {
+		if value[0] != '{' {
 			seen.texts = true
-			return d.one(into, name, value)
+			return one(into, name, value)
 		}
 		seen.resources = true
 		return organizationResource(into, name, value)
 	case "requesting_user":
 		seen.texts = true
-		return d.one(&t.User, name, value)
+		return one(&t.User, name, value)
 	case "requesting_practitioner":
 		seen.resources = true
 		return practitionerResource(t, name, value)
@@ -177,7 +162,7 @@ func (d *claimsDecoder) claim(t *Token, seen *claimsSeen, name string, value jso
 		seen.resources = true
 		return deviceResource(t, name, value)
 	case "requesting_patient":
-		return d.one(&t.Patient, name, value)
+		return one(&t.Patient, name, value)
 	case "act":
 		return actor(t, value)
 	default:
@@ -207,20 +192,20 @@ func (s *claimsSeen) finish(t *Token) error {
 }
 
 // one stores a claim that is a string.
-func (d *claimsDecoder) one(into *string, claim string, value jsontext.Value) (err error) {
-	if *into, err = d.string(value); err != nil {
+func one(into *string, claim, value string) (err error) {
+	if *into, err = unquoted(value); err != nil {
 		return tokenError(claim, "is not a string", nil)
 	}
 	return nil
 }
 
 // audience reads aud: a string, or an array of one (RFC 7519 section 4.1.3).
-func (d *claimsDecoder) audience(t *Token, value jsontext.Value) error {
-	if value.Kind() != '[' {
-		return d.one(&t.Audience, "aud", value)
+func audience(t *Token, value string) error {
+	if value[0] != '[' {
+		return one(&t.Audience, "aud", value)
 	}
 	var list []string
-	if err := json.Unmarshal(value, &list); err != nil || len(list) != 1 || list[0] == "" {
+	if err := json.Unmarshal([]byte(value), &list); err != nil || len(list) != 1 || list[0] == "" {
 		return tokenError("aud", "is not a string or an array of one", nil)
 	}
 	t.Audience = list[0]
@@ -228,11 +213,11 @@ func (d *claimsDecoder) audience(t *Token, value jsontext.Value) error {
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2).
-func numericDate(claim string, value jsontext.Value) (time.Time, error) {
-	if value.Kind() != '0' {
+func numericDate(claim, value string) (time.Time, error) {
+	if value[0] != '-' && !ascii.Digit(value[0]) {
 		return time.Time{}, tokenError(claim, "is not a number", nil)
 	}
-	seconds, err := strconv.ParseFloat(string(value), 64)
+	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || seconds < 1 || seconds >= 1<<40 {
 		return time.Time{}, tokenError(claim, "is not a time of this age", nil)
 	}

@@ -23,12 +23,12 @@ type claimedResource struct {
 }
 
 // resource reads the claim, which must be a resource of that type.
-func resource(claim, kind string, value jsontext.Value) (*claimedResource, error) {
-	if value.Kind() != '{' {
+func resource(claim, kind, value string) (*claimedResource, error) {
+	if value[0] != '{' {
 		return nil, tokenError(claim, "is not a resource", nil)
 	}
 	r := new(claimedResource)
-	if err := json.Unmarshal(value, r); err != nil {
+	if err := json.Unmarshal([]byte(value), r); err != nil {
 		return nil, tokenError(claim, "is not a well-formed resource", nil)
 	}
 	if r.Type != kind {
@@ -56,7 +56,7 @@ func (r *claimedResource) identifier(system string) string {
 	return system + "|" + found
 }
 
-func organizationResource(into *string, claim string, value jsontext.Value) error {
+func organizationResource(into *string, claim, value string) error {
 	r, err := resource(claim, "Organization", value)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func organizationResource(into *string, claim string, value jsontext.Value) erro
 
 // practitionerResource takes the SDS role profile ID or, without one, the SDS user
 // ID for who asks.
-func practitionerResource(t *Token, claim string, value jsontext.Value) error {
+func practitionerResource(t *Token, claim, value string) error {
 	r, err := resource(claim, "Practitioner", value)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func practitionerResource(t *Token, claim string, value jsontext.Value) error {
 }
 
 // deviceResource takes the first identifier of the device.
-func deviceResource(t *Token, claim string, value jsontext.Value) error {
+func deviceResource(t *Token, claim, value string) error {
 	r, err := resource(claim, "Device", value)
 	if err != nil {
 		return err
@@ -96,12 +96,12 @@ func deviceResource(t *Token, claim string, value jsontext.Value) error {
 }
 
 // actor reads act (RFC 8693 section 4.1), of which sub counts.
-func actor(t *Token, value jsontext.Value) error {
+func actor(t *Token, value string) error {
 	var act struct {
 		Subject string                    `json:"sub"`
 		Others  map[string]jsontext.Value `json:",embed"`
 	}
-	if value.Kind() != '{' || json.Unmarshal(value, &act) != nil {
+	if value[0] != '{' || json.Unmarshal([]byte(value), &act) != nil {
 		return tokenError("act", "is malformed", nil)
 	}
 	for name := range act.Others {
