@@ -76,7 +76,8 @@ func lockFile(path string) (*fileLock, error) {
 		err = fmt.Errorf("whoever is on this machine may write to %s", folder)
 	}
 	if err == nil {
-		l.file, err = root.OpenFile("."+l.base+".keeper", os.O_CREATE|os.O_RDWR|noFollow, 0o600)
+		// Not for writing, so that the file system can be remounted meanwhile.
+		l.file, err = l.open(os.O_CREATE | os.O_RDONLY)
 	}
 	if err == nil {
 		err = lock(l.file)
@@ -87,6 +88,24 @@ func lockFile(path string) (*fileLock, error) {
 	}
 	l.sweep()
 	return l, nil
+}
+
+// open opens the lock, which is no link to another file.
+func (l *fileLock) open(flag int) (*os.File, error) {
+	name := "." + l.base + ".keeper"
+	file, err := l.root.OpenFile(name, flag|noFollow|nonBlock, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	is, err := file.Stat()
+	entry, lerr := l.root.Lstat(name)
+	if err = errors.Join(err, lerr); err == nil && (!entry.Mode().IsRegular() || !os.SameFile(is, entry)) {
+		err = fmt.Errorf("%s is not a regular file", filepath.Join(filepath.Dir(l.path), name))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 func (l *fileLock) close() {
@@ -127,7 +146,10 @@ func (l *fileLock) told() (sum [sha256.Size]byte) {
 // tell remembers what the program was told of. If it cannot, the program is told
 // once more after a restart.
 func (l *fileLock) tell(sum [sha256.Size]byte) {
-	_, _ = l.file.WriteAt([]byte(hex.EncodeToString(sum[:])+"\n"), 0)
+	if file, err := l.open(os.O_WRONLY); err == nil {
+		_, _ = file.WriteAt([]byte(hex.EncodeToString(sum[:])+"\n"), 0)
+		_ = file.Close()
+	}
 }
 
 // replace writes the file beside the old one and puts it in its place.

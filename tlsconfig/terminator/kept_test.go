@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -90,7 +91,10 @@ func keptPrograms() []kept {
 			reloaded.around = around
 			reloaded.run = func(_, file string) []string { return []string{"-W", "-db", "-f", file} }
 			reloaded.hook = func(_ string, r *running) terminator.Hook {
-				return terminator.Command([]string{"haproxy", "-c", "-f", r.config}, []string{"kill", "-USR2", fmt.Sprint(r.process.Pid)})
+				check := terminator.Command(nil, []string{"haproxy", "-c", "-f", r.config})
+				return func(ctx context.Context, file string) error {
+					return errors.Join(check(ctx, file), r.process.Signal(syscall.SIGUSR2)) // to the master
+				}
 			}
 			all = append(all, reloaded)
 		}
