@@ -11,6 +11,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // A Forward is the handler behind a [Guard] that has a FHIR server make the
@@ -94,8 +95,13 @@ type SupersedeForm int
 
 // The forms of a supersede.
 const (
-	SupersedeByStore     SupersedeForm = iota + 1 // the server does both when it gets the new one, as the NRL
-	SupersedeTransaction                          // one transaction Bundle has both
+	// SupersedeByStore leaves both acts to the server, when it gets the new pointer, as
+	// the NRL has it. Nothing makes them conditional on the version that was judged.
+	// Who names it asserts what AllowUnconditional does, and that the server supersedes
+	// the pointer whose id relatesTo.target has, and no other one.
+	SupersedeByStore SupersedeForm = iota + 1
+	// SupersedeTransaction is one transaction Bundle of both.
+	SupersedeTransaction
 )
 
 const defaultMaxAnswer = 8 << 20
@@ -163,6 +169,9 @@ func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // find asks for one pointer, or for those that a search finds.
 func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
+	if !outcome.Acceptable(r) {
+		return nil, &ChangeError{Rule: RuleMediaType, Detail: "of the answer is none that is served"}
+	}
 	at, ok := fhirpath.Parse(r.URL)
 	if !ok || !at.Typed {
 		return nil, requestError(0, "has a path that is not that of a DocumentReference")
@@ -192,6 +201,9 @@ func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
 	a, err := f.send(out)
 	if err != nil {
 		return nil, err
+	}
+	if a.status == http.StatusNotAcceptable {
+		return nil, &ChangeError{Rule: RuleMediaType, Detail: "of the answer is none that the store serves"}
 	}
 	return a, a.refusal(0, Query{ID: at.ID})
 }

@@ -327,3 +327,49 @@ func TestTheLogOfAStoresFaultIsBounded(t *testing.T) {
 	assert.Contains(t, log.String(), `"rule":"store"`)
 	assert.Less(t, log.Len(), 2048)
 }
+
+// The format of an answer is refused before the store is asked, and a store that
+// does not serve it is not at fault.
+func TestAnAnswersFormatIsOneThatIsServed(t *testing.T) {
+	t.Parallel()
+	asked := []string{}
+	h := facade(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.RawQuery+" "+r.Header.Get("Accept"))
+		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "xml") {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/fhir+json")
+		io.WriteString(w, "{}")
+	}, nil, nil)
+	get := func(target, accept string) *http.Request {
+		r := request("GET", target, "", "")
+		if accept != "" {
+			r.Header.Set("Accept", accept)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r     *http.Request
+		code  int
+		asked string // empty: the store is not
+	}{
+		{get(collection+"/x?_format=turtle", ""), 415, ""},
+		{get(collection+"/x?_format=turtle", "application/fhir+json"), 415, ""},
+		{get(collection+"?subject=x&_format=json&_format=xml", ""), 415, ""},
+		{get(collection+"/x", "text/turtle"), 415, ""},
+		{get(collection+"/x", "application/fhir+xml"), 415, "GET  application/fhir+xml"},
+		{get(collection+"/x?_format=json", "text/turtle"), 200, "GET _format=json text/turtle"},
+		{get(collection+"/x", ""), 200, "GET  "},
+		{request("DELETE", collection+"/"+oldID+"?_format=json", "", ""), 200, "DELETE  application/fhir+json"},
+		{request("DELETE", collection+"/"+oldID+"?_format=turtle", "", ""), 415, ""},
+	} {
+		asked = nil
+		w := through(t, h, c.r)
+		assert.Equal(t, c.code, w.Code, "%s: %s", c.r.URL, w.Body)
+		assert.Equal(t, c.asked, strings.Join(asked, ", "), c.r.URL)
+		if c.code == 415 {
+			assert.Contains(t, w.Body.String(), "UNSUPPORTED_MEDIA_TYPE")
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // attempts bounds how often one change is judged.
@@ -127,6 +128,9 @@ func (f *Forward) request(r *http.Request, method string, u *url.URL, contentTyp
 		if values := r.Header[name]; len(values) == 1 && harmless(values[0]) {
 			out.Header.Set(name, values[0])
 		}
+	}
+	if method != http.MethodGet && method != http.MethodHead && r.URL.Query().Has("_format") { // which the URL of a change has not
+		out.Header.Set("Accept", outcome.MediaType(r))
 	}
 	if prefer := r.Header["Prefer"]; len(prefer) == 1 && (prefer[0] == "return=minimal" || prefer[0] == "return=representation" || prefer[0] == "return=OperationOutcome") {
 		out.Header.Set("Prefer", prefer[0])

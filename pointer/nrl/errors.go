@@ -25,6 +25,20 @@ func (e *patientError) Error() string {
 	return "The NHS number does not conform to the NHS Number format: " + e.nhsNumber
 }
 
+// strangerError is a patient that the Spine does not know.
+type strangerError struct{ nhsNumber string }
+
+func (e *strangerError) Error() string {
+	return "The given NHS number could not be found " + e.nhsNumber + "."
+}
+
+// organisationError is an organisation that there is not.
+type organisationError struct{ code string }
+
+func (e *organisationError) Error() string {
+	return "The ODS code in the custodian and/or author element is not resolvable - " + e.code
+}
+
 type fullError struct{}
 
 func (*fullError) Error() string { return "there is no room for another pointer" }
@@ -38,6 +52,10 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch err.(type) {
 	case *patientError:
 		o.Issue, o.Code, o.Display = "invalid", "INVALID_NHS_NUMBER", "Invalid NHS number"
+	case *strangerError:
+		o = outcome.NoRecordFound.With(err.Error())
+	case *organisationError:
+		o.Issue, o.Code, o.Display = "not-found", "ORGANISATION_NOT_FOUND", "Organisation not found"
 	case *parameterError:
 		o.Issue, o.Code, o.Display = "invalid", "INVALID_PARAMETER", "Invalid parameter"
 	case *fullError:

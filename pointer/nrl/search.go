@@ -31,7 +31,7 @@ func (s *Store) find(w http.ResponseWriter, r *http.Request, base string) {
 			found = append(found, k)
 		}
 	} else {
-		match, err := matcher(params)
+		match, err := s.matcher(params)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -69,13 +69,13 @@ func parameters(rawQuery string) (map[string]string, error) {
 }
 
 // matcher checks the parameters of a search by subject.
-func matcher(params map[string]string) (func(*revision) bool, error) {
+func (s *Store) matcher(params map[string]string) (func(*revision) bool, error) {
 	nhsNumber, found := strings.CutPrefix(params["subject"], spine.PatientURL)
 	if !found {
 		return nil, &parameterError{"subject is not " + spine.PatientURL + "[NHS number]"}
 	}
-	if !spine.IsNHSNumber(nhsNumber) {
-		return nil, &patientError{nhsNumber}
+	if err := s.knowsPatient(nhsNumber); err != nil {
+		return nil, err
 	}
 	if summary, asked := params["_summary"]; asked && summary != "count" {
 		return nil, &parameterError{"_summary is not count"}
@@ -86,6 +86,9 @@ func matcher(params map[string]string) (func(*revision) bool, error) {
 		var err error
 		if owner, err = asid.ParseODSCode(code); !found || err != nil {
 			return nil, &parameterError{"custodian is not " + spine.OrganizationURL + "[ODS code]"}
+		}
+		if s.Organisations != nil && !s.Organisations(owner) {
+			return nil, &parameterError{"custodian is not an organisation that is known"}
 		}
 	}
 	pair := func(name string) (system, value string, err error) {

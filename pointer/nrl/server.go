@@ -140,8 +140,11 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if !found {
 		return nil, invalid("subject", "does not refer to "+spine.PatientURL+"[NHS number]")
 	}
-	if !spine.IsNHSNumber(nhsNumber) {
-		return nil, &patientError{nhsNumber}
+	if err := s.knowsPatient(nhsNumber); err != nil {
+		return nil, err
+	}
+	if err := s.knowsOrganisations(p.Custodian, resource); err != nil {
+		return nil, err
 	}
 	p.ID, p.Version = newID(), "1"
 	k := &revision{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}

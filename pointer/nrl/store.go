@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
 
@@ -23,6 +24,15 @@ type Store struct {
 	// Base is the URL before DocumentReference in the answers; nil: https, the
 	// request's Host and the path of the request before DocumentReference.
 	Base *url.URL
+
+	// Patients reports whether the Spine knows the NHS number; nil: it knows all. A
+	// create and a search for another one are answered 404 NO_RECORD_FOUND.
+	Patients func(nhsNumber string) bool
+
+	// Organisations reports whether there is the organisation; nil: there are all. A
+	// create with another custodian or author is answered 400 ORGANISATION_NOT_FOUND,
+	// a search by another custodian 400 INVALID_PARAMETER.
+	Organisations func(asid.ODSCode) bool
 
 	// Time is the clock; nil: time.Now.
 	Time func() time.Time
