@@ -4,7 +4,6 @@ package nrl_test
 
 import (
 	"fmt"
-	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -43,8 +42,7 @@ func Example() {
 	send := func(method, target, body string) *httptest.ResponseRecorder {
 		r := asidtest.NewRequest(method, target, system, self)
 		if body != "" {
-			r.Header.Set("Content-Type", "application/fhir+json")
-			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+			asidtest.WithBody(r, "application/fhir+json", body)
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)

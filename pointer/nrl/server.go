@@ -120,7 +120,12 @@ func (s *Store) fresh(r *http.Request, judged *pointer.Pointer) (*revision, erro
 	if err != nil {
 		return nil, &pointer.ChangeError{Rule: pointer.RuleBody, Detail: "could not be read", Err: err}
 	}
-	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return s.made(r.Header.Get("Content-Type"), body, judged)
+}
+
+// made makes of a body a pointer that can be stored.
+func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (*revision, error) {
+	contentType, _, _ = strings.Cut(contentType, ";")
 	isXML := strings.Contains(strings.ToLower(contentType), "xml")
 	resource, err := parseElement(isXML, body)
 	if err != nil {

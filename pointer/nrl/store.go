@@ -131,9 +131,6 @@ func (s *Store) commit(d *pointer.Decision, fresh *revision) (*revision, error) 
 	}
 
 	// Nothing below fails.
-	if s.pointers == nil {
-		s.pointers, s.named, s.ofPatient = make(map[string]*revision), make(map[pointer.Query]*revision), make(map[string][]*revision)
-	}
 	if old != nil {
 		s.replace(old, next)
 	}
@@ -194,6 +191,9 @@ func (s *Store) room(k *revision) error {
 }
 
 func (s *Store) add(k *revision) {
+	if s.pointers == nil {
+		s.pointers, s.named, s.ofPatient = make(map[string]*revision), make(map[pointer.Query]*revision), make(map[string][]*revision)
+	}
 	s.pointers[k.pointer.ID] = k
 	if q, named := nameOf(k); named {
 		s.named[q] = k

@@ -293,6 +293,29 @@ var wrongGuards = map[string]wrongHandler{
 	"codes in small letters are another's": rewritten(func(_ *http.Request, body string) string {
 		return strings.ReplaceAll(body, "/Organization/rr8", "/Organization/ZZ9")
 	}),
+	"custodians on any host":        replaced(`directory\.example\.nhs\.uk`, "directory.spineservices.nhs.uk"),
+	"custodians over http":          replaced(`http://directory`, "https://directory"),
+	"custodians with a query":       replaced(`RR8\?x=RXA`, "RR8"),
+	"custodians with a fragment":    replaced(`RR8#RXA`, "RR8"),
+	"custodians with a version":     replaced(`RR8/_history/1`, "RR8"),
+	"custodians with dot segments":  replaced(`RXA/\.\./RR8`, "RR8"),
+	"custodians with several codes": replaced(`RR8,RXA`, "RR8"),
+	"custodians with blanks":        replaced(`Organization/RR8 +`, "Organization/RR8"),
+	"custodians of any type":        replaced(`Practitioner/RR8`, "Organization/RR8"),
+	"custodians by their display":   replaced(`"custodian":\s*\{"display":"RR8"\}`, `"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8"}`),
+	"custodians as text":            replaced(`"custodian":\s*"RR8"`, `"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8"}`),
+	"identifiers of any system":     replaced(`Id/ods-site-code`, "Id/ods-organization-code"),
+	"commas behind the last":        replaced(`,\s*\}`, "}"),
+	"comments":                      replaced(`/\*.*?\*/`, ""),
+	"an array around the resource":  replaced(`(?s)^\[(.*)\]$`, "$1"),
+	"what is behind the resource": rewritten(func(_ *http.Request, body string) string {
+		var first json.RawMessage
+		if json.NewDecoder(strings.NewReader(body)).Decode(&first) != nil {
+			return body
+		}
+		return string(first)
+	}),
+
 	"JSON names twice, and what is behind": rewritten(lastWins),
 	"a byte order mark":                    replaced("^\ufeff", ""),
 	"names in other letters":               replaced(`"(Custodian|CUSTODIAN)":\s*\{[^}]*\},?`, ""),

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nrl_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
+	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
+)
+
+func TestAStoreCanBeSeeded(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("../testdata/create-stu3.json")
+	require.NoError(t, err)
+	store := new(nrl.Store)
+	first, err := store.Seed("application/fhir+json", body)
+	require.NoError(t, err)
+	assert.NotEmpty(t, first.ID)
+	assert.Equal(t, "current", first.Status)
+
+	_, err = store.Seed("application/fhir+json", body)
+	e, ok := err.(*pointer.ChangeError)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, pointer.RuleDuplicate, e.Rule)
+
+	other := strings.Replace(string(body), first.MasterIdentifier.Value, "urn:uuid:1d4fbcf7-5b9d-4a3f-9d5c-0a5f3b1e7c11", 1)
+	other = strings.Replace(other, `"status": "current"`, `"id": "old-one", "status": "superseded"`, 1)
+	second, err := store.Seed("application/fhir+json", []byte(other))
+	require.NoError(t, err)
+	assert.Equal(t, "old-one", second.ID)
+	assert.Equal(t, "superseded", second.Status)
+	_, err = store.Seed("application/fhir+json", []byte(strings.Replace(other, "1d4fbcf7", "2d4fbcf7", 1)))
+	assert.ErrorContains(t, err, "there already")
+	assert.NoError(t, pointertest.TestResolver(store, first, second))
+
+	for _, wrong := range []string{
+		strings.Replace(other, "superseded", "draft", 1), strings.Replace(other, "custodian", "authenticator", 1), "{}",
+	} {
+		_, err = store.Seed("application/fhir+json", []byte(wrong))
+		assert.Error(t, err, wrong)
+	}
+}
