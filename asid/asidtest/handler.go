@@ -179,8 +179,8 @@ func authorizerCases(build func(Setting) http.Handler) []kit.Case {
 	var good, unknown *testdata.Request
 	var cases []kit.Case
 	for _, c := range testdata.Cases() {
-		if c.Request == nil || c.Request.Server != "nrl" {
-			continue
+		if c.Request == nil || c.Request.Server != "nrl" || c.Request.Registry == "" {
+			continue // in an outage a server may know the sender from before: see below
 		}
 		if t == nil {
 			t = newTrial(c.Request.Self, build)
