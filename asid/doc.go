@@ -34,7 +34,10 @@
 //
 // A consumer, or a provider that maintains its pointers, sends its requests by a
 // [Transport], which adds the headers and the token, and goes through the SSP
-// where it is told to; a [Retry] around it repeats what may be repeated.
+// where it is told to; a [Retry] around it repeats what may be repeated. Both keep a
+// request's context and other headers, and so do audit records: OpenTelemetry's
+// otelhttp works around them and, with a span for each attempt, as the Base. The URLs
+// in its spans have the NHS numbers of searches.
 //
 // Registries are a [Memory], a [File] that is read again when it changes, those of
 // package asid/sds, which ask the Spine Directory Service, or your own, of systems
