@@ -4,7 +4,9 @@ package nrlsecurity_test
 
 import (
 	"os"
+	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +21,7 @@ var namedPath = regexp.MustCompile("`([a-z.][a-zA-Z0-9_.]*(?:/[a-zA-Z0-9_.]+)+)`
 // that they name exists.
 func TestDocumentsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"} {
+	for _, page := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md", "PRODUCTION.md", "README.md"} {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		paths := 0
@@ -32,6 +34,46 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 			assert.NoError(t, err, "%s names %s", page, path)
 			paths++
 		}
-		assert.Greater(t, paths, 4, page)
+		assert.NotZero(t, paths, page)
 	}
+}
+
+// TestPackagesPullInWhatTheREADMESays holds the table of modules against the imports.
+func TestPackagesPullInWhatTheREADMESays(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("asks the go command")
+	}
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(string(readme), "| package | modules |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	const ours = "github.com/nrlsecurity/nrlsecurity"
+	packages := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 2 || strings.HasPrefix(cells[0], "-") {
+			continue
+		}
+		want := strings.Split(cells[1], ", ")
+		if cells[1] == "none" {
+			want = nil
+		}
+		for _, folder := range quotedItems(cells[0]) {
+			out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./"+folder).Output()
+			require.NoError(t, err, folder)
+			found := map[string]bool{}
+			for module := range strings.FieldsSeq(string(out)) {
+				if module != ours {
+					found[module] = true
+				}
+			}
+			assert.Len(t, found, len(want), "%s pulls in %v", folder, found)
+			for module := range found {
+				assert.True(t, slices.ContainsFunc(want, func(name string) bool { return strings.Contains(module, name) }), "%s pulls in %s", folder, module)
+			}
+			packages++
+		}
+	}
+	assert.Greater(t, packages, 10)
 }

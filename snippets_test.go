@@ -32,7 +32,7 @@ func provider(records http.Handler) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	crls := &revocation.CRLs{Fetcher: &revocation.HTTPFetcher{}, Cache: revocation.DirCache("crls")}
+	crls := &revocation.CRLs{Fetcher: &revocation.HTTPFetcher{}, Cache: revocation.DirCache("crls"), Logger: slog.Default()}
 	go crls.Run(context.Background())
 	end := &tlsconfig.Endpoint{
 		Certificate: tlsconfig.CertificateFiles("provider.pem", "provider.key"),
@@ -48,7 +48,10 @@ func provider(records http.Handler) {
 		log.Fatal(err)
 	}
 	gate := &asid.Gate{Self: asid.MustParseID("200000000205"), Peers: end, Logger: slog.Default()}
-	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: gate.Middleware(records), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Addr: ":443", TLSConfig: config, Handler: gate.Middleware(records),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 	log.Fatal(server.ListenAndServeTLS("", ""))
 }
 
@@ -64,7 +67,7 @@ func consumer(end *tlsconfig.Endpoint, ods asid.ODSCode, record string) {
 		Protocol:    asid.SSP,
 		SSP:         &url.URL{Scheme: "https", Host: "proxy.int.spine2.ncrs.nhs.uk"},
 		Claims:      asid.Claims{Organization: ods, User: "111222333444"},
-		Base:        &http.Transport{TLSClientConfig: config},
+		Base:        &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
 	}}
 	response, err := client.Get(record)
 	if revoked, ok := errors.AsType[*revocation.RevokedError](err); ok {
@@ -84,7 +87,10 @@ func nrl(end *tlsconfig.Endpoint, registry asid.Registry, db store) {
 	authorizer := &asid.Authorizer{Registry: registry, Self: asid.MustParseID("999999999999"), Peers: end}
 	guard := &pointer.Guard{Resolver: db}
 	handler := authorizer.Middleware(guard.Middleware(db)) // db reads pointer.DecisionFrom(r.Context())
-	server := &http.Server{Addr: ":443", TLSConfig: config, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Addr: ":443", TLSConfig: config, Handler: handler,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 	log.Fatal(server.ListenAndServeTLS("", ""))
 }
 
