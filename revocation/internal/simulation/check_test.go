@@ -24,10 +24,10 @@ func (w *world) check(n *node, leaf leafID, stapled *document) {
 		w.log("%s    process %d about %d: %s after %s", stamp(w.now()), n.id, leaf.serial(), outcome(c.err), c.took)
 	}
 	w.agrees(n, c)
-	if w.fault == nil && *timing {
+	if w.fault == nil {
 		w.timely(n, c)
 	}
-	if w.fault == nil && *timing {
+	if w.fault == nil {
 		w.looked(n, c)
 	}
 }
@@ -130,11 +130,11 @@ func (w *world) timely(n *node, c *checked) {
 	allowed := deadline + slack
 	before := w.oracle(c.certain, c.at, reading{}).path(c.leaf)
 	switch extra := w.headStarts(n); {
-	case before != undecided && !c.first:
+	case before != undecided && !c.first && *timing:
 		allowed = 0
 	case before != undecided:
 		allowed = time.Second + extra + slack
-	case n.env.fetch != nil && w.served(n, c, func(h *host) bool { return h.mode != honest }) == good:
+	case n.env.fetch != nil && w.served(n, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
 		allowed = 2*time.Second + extra + slack
 	}
 	if c.took > allowed {
@@ -143,7 +143,9 @@ func (w *world) timely(n *node, c *checked) {
 	if n.env.fetch == nil || c.err == nil || verdictOf(c.err) == revoked {
 		return
 	}
-	sick := func(h *host) bool { return h.mode != honest || time.Since(h.since) < retry+time.Second+latency }
+	sick := func(h *host) bool {
+		return h.mode != honest || h.stuck || time.Since(h.since) < retry+time.Second+latency
+	}
 	if w.served(n, c, sick) == good && w.allHonest() && !n.justAsked() {
 		w.fail("process %d about %d: %s although its sources have been well for %s", n.id, c.leaf.serial(), outcome(c.err), retry)
 	}
@@ -163,7 +165,7 @@ func (w *world) headStarts(n *node) time.Duration {
 
 func (w *world) allHonest() bool {
 	for _, h := range w.hosts {
-		if h.mode != honest || time.Since(h.since) < retry+time.Second+latency {
+		if h.mode != honest || h.stuck || time.Since(h.since) < retry+time.Second+latency {
 			return false
 		}
 	}
@@ -205,7 +207,7 @@ func (w *world) looked(n *node, c *checked) {
 		late, all := []string(nil), mirrored(s.place)
 		for i, url := range all {
 			h := w.hosts[mirrorHost(i)]
-			if h.mode == hanging || h.mode == deaf || h.mode == failing || time.Since(h.since) < 2*limit {
+			if h.mode == hanging || h.mode == deaf || h.mode == failing || h.stuck || time.Since(h.since) < 2*limit {
 				continue
 			}
 			if last := n.last(url); time.Since(last) > limit {

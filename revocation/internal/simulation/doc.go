@@ -25,9 +25,9 @@
 // through as a whole. What the processes do at random, and how their goroutines
 // take turns, is not a matter of the seed, so that a fault may show now and then.
 //
-// With -timing it is also judged how long answers take; there the oracle is stricter
-// than the package in places that are not told apart yet. The tag rules adds a test
-// that breaks one rule of the model after another and names the seed that tells:
+// The tag rules adds a test that breaks one rule of the model after another and names
+// the seed that tells; the tag mutations one that does the same to the package:
 //
 //	go test ./revocation/internal/simulation -tags rules -run ModelRules -seeds 10000
+//	go test ./revocation/internal/simulation -tags mutations -run Mutations -timeout 0 -v
 package simulation

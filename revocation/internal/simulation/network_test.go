@@ -39,12 +39,13 @@ type host struct {
 	lag    time.Duration
 	replay map[string]*document // what the attacker serves instead, by place or serial number
 	since  time.Time            // since when it has been as it is
+	stuck  bool                 // requests may be under way that never end, so that others wait behind them
 }
 
 // change sets how the host behaves from now on.
 func (h *host) change(set func()) {
 	set()
-	h.since = time.Now()
+	h.since, h.stuck = time.Now(), h.stuck || h.mode == deaf
 }
 
 const latency = 30 * time.Millisecond

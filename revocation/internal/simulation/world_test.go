@@ -126,13 +126,14 @@ func (w *world) stored(n *node, leaf leafID) {
 	if n.env.cache == nil || !w.store.healthy() {
 		return
 	}
-	reads := map[string]bool{} // places that it reads for the first time
+	reads := map[string]bool{}                                     // places that it reads for the first time
+	whole := time.Since(w.store.calmSince()) > refresh+time.Minute // else what is lost is back under some keys only
 	for _, s := range leaf.subjects() {
-		reads[s.place] = n.asked[leaf].Equal(time.Now()) && n.looked[leaf] && !n.has(s, leaf)
+		reads[s.place] = whole && n.asked[leaf].Equal(time.Now()) && n.looked[leaf] && !n.has(s, leaf)
 	}
 	for d := range w.store.documents() {
 		seen := time.Since(w.store.lainSince(d)) > refresh+time.Minute && time.Since(n.started) > refresh+time.Minute &&
-			time.Since(w.store.calmSince()) > refresh+time.Minute && time.Since(n.turn) > refresh+time.Minute
+			whole && time.Since(n.turn) > refresh+time.Minute
 		if d.places != nil && d.kind != answer {
 			for _, s := range leaf.subjects() {
 				if (reads[s.place] || seen) && d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "") {
