@@ -25,6 +25,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
@@ -120,7 +121,7 @@ func (o *options) probe(ctx context.Context, stdout, stderr io.Writer) (*probe.R
 	if err != nil {
 		return nil, err
 	}
-	if isTerminal(stderr) {
+	if endpoint.IsTerminal(stderr) {
 		prober.Progress = func(subject string) { fmt.Fprintf(stderr, "\r\x1b[K%.*s", columns()-1, subject) }
 		defer fmt.Fprint(stderr, "\r\x1b[K")
 	}
@@ -214,19 +215,10 @@ func (o *options) write(report *probe.Report, stdout io.Writer) error {
 		return err
 	}
 	width := 100
-	if isTerminal(stdout) {
+	if endpoint.IsTerminal(stdout) {
 		width = columns()
 	}
 	return report.WriteText(stdout, width)
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 }
 
 // columns is the width of the terminal as the shell exports it, or 80.
