@@ -95,6 +95,41 @@ func TestPointersAreFoundOnAnotherNRL(t *testing.T) {
 	})
 }
 
+// An R4 server whose pointers name the patient by NHS number does not know them by URL.
+func TestAnR4ServerIsSearchedByTheNHSNumber(t *testing.T) {
+	t.Parallel()
+	d := load(t, "supersede-both", "r4", "json")
+	want, err := d.parse()
+	require.NoError(t, err)
+	want.RelatesTo = nil
+	var asked url.Values
+	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Query()
+		if asked.Get("subject:identifier") != "https://fhir.nhs.uk/Id/nhs-number|9000000009" {
+			reply(w, d.contentType(), "", searchsetOf("json"))
+			return
+		}
+		reply(w, d.contentType(), "", searchsetOf("json", d.text))
+	})
+	q := pointer.Query{Subject: patient, Identifier: newIdentifier}
+	_, err = f.Resolve(t.Context(), q)
+	require.ErrorIs(t, err, pointer.ErrNotFound)
+	assert.Equal(t, patient, asked.Get("subject"))
+
+	f.SubjectByIdentifier = true
+	got, err := f.Resolve(t.Context(), q)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	assert.False(t, asked.Has("subject"))
+	assert.Equal(t, newIdentifier.System+"|"+newIdentifier.Value, asked.Get("identifier"))
+
+	asked = nil
+	q.Subject = "https://fhir.example/Patient/1" // of which no NHS number is known
+	_, err = f.Resolve(t.Context(), q)
+	assert.ErrorIs(t, err, pointer.ErrNotFound)
+	assert.Nil(t, asked)
+}
+
 func TestTheVersionMayComeInTheETagAlone(t *testing.T) {
 	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")

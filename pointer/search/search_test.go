@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -185,4 +186,28 @@ func TestErrorsNameNoPatient(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "NO_RECORD_FOUND")
 	assert.NotContains(t, err.Error(), patient)
+}
+
+// Whoever wants FHIR's types has them of a pointer's Resource. golang-fhir-models has
+// those of R4, whose names of what a consumer needs are STU3's, too.
+func TestAPointerIsReadIntoTheTypesOfGolangFHIRModels(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"STU3", "R4"} {
+		c, _ := client("https://nrl.test/"+version, 200, page("", entry(resource(t, strings.ToLower(version)), "match")))
+		pointers, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+		require.NoError(t, err, version)
+		require.Len(t, pointers, 1)
+		p := pointers[0]
+		d, err := fhir.UnmarshalDocumentReference(p.Resource)
+		require.NoError(t, err, version)
+		assert.Equal(t, fhir.DocumentReferenceStatusCurrent, d.Status)
+		require.Len(t, d.Content, len(p.Contents))
+		for i, content := range d.Content {
+			require.NotNil(t, content.Attachment.Url)
+			assert.Equal(t, p.Contents[i].URL, *content.Attachment.Url)
+			assert.Equal(t, p.Contents[i].ContentType, *content.Attachment.ContentType)
+		}
+		require.NotEmpty(t, d.Type.Coding)
+		assert.Contains(t, []string{*d.Type.Coding[0].Code, *d.Type.Coding[0].Display}, p.Type)
+	}
 }
