@@ -138,6 +138,11 @@ func (l *List) Beyond(most int, others ...*List) []*big.Int {
 	return l.list.Beyond(most, lists...)
 }
 
+// Overlaps reports whether the list and another may be about one certificate.
+func (l *List) Overlaps(other *List) bool {
+	return l.list.Key == other.list.Key && l.list.Issuer() == other.list.Issuer() && l.list.List.Overlaps(other.list.List)
+}
+
 // SameScope reports whether another list has the same issuer, key and scope, so that
 // one of the two is the other's successor.
 func (l *List) SameScope(other *List) bool {

@@ -75,6 +75,20 @@ func TestAListTellsWhatItIsAbout(t *testing.T) {
 	assert.False(t, named.Of("http://crl.nhs.uk/crlc8.crl"))
 	assert.False(t, unnamed.Of(url), "it was added")
 	assert.False(t, named.SameScope(unnamed))
+	assert.True(t, named.Overlaps(unnamed))
+	for name, c := range map[string]struct {
+		scope revocationtest.Scope
+		want  bool
+	}{
+		"the same point":      {revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{"HTTP://crl.nhs.uk/crlc7.crl"}}}, true},
+		"another point":       {revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{"http://crl.nhs.uk/crlc8.crl"}}}, false},
+		"certificates of CAs": {revocationtest.Scope{OnlyCACerts: true}, false},
+		"leaves":              {revocationtest.Scope{OnlyUserCerts: true}, true},
+	} {
+		other := listsOf(t, with(p.ca.crl(), func(l *revocationtest.CRL) { l.Scope = &c.scope })).Lists(p.ca.cert)
+		assert.Equal(t, c.want, named.Overlaps(&other[0]), name)
+		assert.Equal(t, c.want, other[0].Overlaps(named), name)
+	}
 	assert.True(t, named.SameScope(named))
 
 	point := revocationtest.CRLDistributionPoints(revocationtest.DistributionPoint{PointName: revocationtest.PointName{URLs: []string{url}}})

@@ -3,7 +3,6 @@
 package terminator
 
 import (
-	"bufio"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -132,7 +131,7 @@ func (l *fileLock) sweep() {
 	}
 }
 
-// told returns the sum of the contents that the program was last told of.
+// told returns the sum of what the program was last told of.
 func (l *fileLock) told() (sum [sha256.Size]byte) {
 	text := make([]byte, 2*len(sum))
 	if _, err := l.file.ReadAt(text, 0); err == nil {
@@ -177,8 +176,7 @@ func (l *fileLock) replace(old fs.FileInfo, render func(io.Writer) error) (info 
 	if err := file.Chmod(mode); err != nil {
 		return nil, err
 	}
-	w := bufio.NewWriterSize(file, 1<<18)
-	if err := errors.Join(render(w), w.Flush()); err != nil {
+	if err := render(file); err != nil {
 		return nil, err
 	}
 	if err := file.Sync(); err != nil {

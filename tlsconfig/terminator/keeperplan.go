@@ -138,7 +138,7 @@ func (p *plan) gaps() {
 	for i, l := range p.lists {
 		var before []*revocation.List
 		for j, other := range p.lists {
-			if i != j && overlap(l, other) && (other.ThisUpdate.After(l.ThisUpdate) || j < i && other.ThisUpdate.Equal(l.ThisUpdate)) {
+			if i != j && (other.ThisUpdate.After(l.ThisUpdate) || j < i && other.ThisUpdate.Equal(l.ThisUpdate)) && l.Overlaps(other) {
 				before = append(before, other)
 			}
 		}
@@ -154,14 +154,6 @@ func (p *plan) gaps() {
 				Detail: "a list with another scope may be read in its place; the program behind refuses them"})
 		}
 	}
-}
-
-// overlap reports whether two lists may be about one certificate.
-func overlap(a, b *revocation.List) bool {
-	if a.Signer != b.Signer || a.OnlyUsers && b.OnlyCAs || a.OnlyCAs && b.OnlyUsers {
-		return false
-	}
-	return !a.Named || !b.Named || slices.ContainsFunc(a.Points, b.Of) || len(a.Points) == 0 || len(b.Points) == 0
 }
 
 // judge says whether peers can be accepted by the lists, and what is missing.

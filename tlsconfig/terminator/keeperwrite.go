@@ -25,11 +25,11 @@ type heldFile struct {
 	known   bool        // it has been read
 	info    fs.FileInfo // nil: there is no file
 	path    string      // with symbolic links resolved
-	sum     [sha256.Size]byte
-	ours    bool       // it is as a Keeper writes it
-	digests [][32]byte // of its lists that are pinned CAs', in their order
-	foreign []string   // what else it holds, in words
-	blocks  [][]byte   // what it was found to hold, until it is known whose it is
+	text    []byte      // as it was read, until it is known whether it is ours
+	ours    bool        // it is as a Keeper writes it
+	digests [][32]byte  // of its lists that are pinned CAs', in their order
+	foreign []string    // what else it holds, in words
+	blocks  [][]byte    // what it was found to hold, until it is known whose it is
 }
 
 func (h *heldFile) has(l *revocation.List) bool { return slices.Contains(h.digests, l.Digest()) }
@@ -132,8 +132,7 @@ func (k *Keeper) read(path string) error {
 		return nil
 	}
 	k.edited()
-	k.held = heldFile{known: true, path: path, info: info, sum: sha256.Sum256(data)}
-	k.pending.due = k.Reload != nil && k.lock.told() != k.held.sum
+	k.held = heldFile{known: true, path: path, info: info, text: data}
 	if k.Program == Envoy {
 		if data, err = crlsOfSecret(data); err != nil {
 			k.foreign("what is not for Envoy's discovery service: " + err.Error())
@@ -202,29 +201,49 @@ func (k *Keeper) write(p *plan) error {
 	for i, l := range p.lists {
 		digests[i] = l.Digest()
 	}
-	if slices.Equal(k.held.digests, digests) {
-		if k.held.ours {
-			return nil
-		}
-		h := sha256.New()
-		if err := k.render(h, p.lists); err != nil {
-			return err
-		}
-		if k.held.ours = [sha256.Size]byte(h.Sum(nil)) == k.held.sum; k.held.ours {
-			return nil
+	sum := sumOf(digests)
+	if k.held.text != nil && slices.Equal(k.held.digests, digests) {
+		rest := comparison(k.held.text)
+		if k.held.ours = k.render(&rest, p.lists) == nil && len(rest) == 0; k.held.ours {
+			k.held.text = nil
+			k.pending.due = k.Reload != nil && k.lock.told() != sum
 		}
 	}
-	h := sha256.New()
-	info, err := k.lock.replace(k.held.info, func(w io.Writer) error { return k.render(io.MultiWriter(w, h), p.lists) })
+	if k.held.ours && slices.Equal(k.held.digests, digests) {
+		return nil
+	}
+	info, err := k.lock.replace(k.held.info, func(w io.Writer) error { return k.render(w, p.lists) })
 	if err != nil {
 		return err
 	}
-	k.held = heldFile{known: true, path: k.held.path, info: info, sum: [sha256.Size]byte(h.Sum(nil)), ours: true, digests: digests}
+	k.held = heldFile{known: true, path: k.held.path, info: info, ours: true, digests: digests}
 	k.floor = digests
 	k.written = k.now()
 	k.pending.due, k.pending.at, k.pending.wait = k.Reload != nil, time.Time{}, 0
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" written", slog.Int("lists", len(p.lists)), slog.Int64("octets", info.Size()))
 	return nil
+}
+
+// sumOf identifies what a file holds.
+func sumOf(digests [][32]byte) [sha256.Size]byte {
+	h := sha256.New()
+	for _, digest := range digests {
+		h.Write(digest[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// A comparison is what is still to be written to it.
+type comparison []byte
+
+var errOther = errors.New("it is not the same")
+
+func (c *comparison) Write(b []byte) (int, error) {
+	if !bytes.HasPrefix(*c, b) {
+		return 0, errOther
+	}
+	*c = (*c)[len(b):]
+	return len(b), nil
 }
 
 // reload tells the program, if it has to be told and the time for it has come.
@@ -241,7 +260,7 @@ func (k *Keeper) reload(ctx context.Context) {
 		return
 	}
 	*t = tell{told: k.now()}
-	k.lock.tell(k.held.sum)
+	k.lock.tell(sumOf(k.held.digests))
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" taken by the program")
 }
 
@@ -256,28 +275,22 @@ func (k *Keeper) render(w io.Writer, lists []*revocation.List) error {
 // writePEM writes lists one behind the other, without a line between them: HAProxy
 // takes a blank line for the end.
 func writePEM(w io.Writer, lists []*revocation.List) error {
-	const line, lines = 48, 512
-	text, broken := make([]byte, 64*lines), make([]byte, 0, 65*lines)
+	const most = 1 << 18 // octets written at once
+	text := make([]byte, 0, most)
 	for _, l := range lists {
-		if _, err := io.WriteString(w, "-----BEGIN X509 CRL-----\n"); err != nil {
-			return err
-		}
+		text = append(text, "-----BEGIN X509 CRL-----\n"...)
 		for der := l.DER; len(der) > 0; {
-			n := min(len(der), line*lines)
-			base64.StdEncoding.Encode(text, der[:n])
-			der, broken = der[n:], broken[:0]
-			for rest := text[:base64.StdEncoding.EncodedLen(n)]; len(rest) > 0; {
-				m := min(len(rest), 64)
-				broken = append(append(broken, rest[:m]...), '\n')
-				rest = rest[m:]
-			}
-			if _, err := w.Write(broken); err != nil {
-				return err
+			n := min(len(der), 48) // in a line
+			text = append(base64.StdEncoding.AppendEncode(text, der[:n]), '\n')
+			if der = der[n:]; len(text) > most-100 {
+				if _, err := w.Write(text); err != nil {
+					return err
+				}
+				text = text[:0]
 			}
 		}
-		if _, err := io.WriteString(w, "-----END X509 CRL-----\n"); err != nil {
-			return err
-		}
+		text = append(text, "-----END X509 CRL-----\n"...)
 	}
-	return nil
+	_, err := w.Write(text)
+	return err
 }

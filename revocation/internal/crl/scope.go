@@ -102,6 +102,16 @@ func (l *List) Only() (users, cas, attributes bool) {
 	return l.scope.userCerts, l.scope.caCerts, l.scope.attributeCerts
 }
 
+// Overlaps reports whether both lists, of one issuer, may be about one certificate.
+func (l *List) Overlaps(other *List) bool {
+	a, b := &l.scope, &other.scope
+	if a.userCerts && (b.caCerts || b.attributeCerts) || a.caCerts && (b.userCerts || b.attributeCerts) ||
+		a.attributeCerts && (b.userCerts || b.caCerts) || a.someReasons && b.someReasons && a.reasons&b.reasons == 0 {
+		return false
+	}
+	return !a.name.present || !b.name.present || der.Share(a.name.names(l.issuer), b.name.names(other.issuer))
+}
+
 // PointURLs returns the URIs among the names of the list's distribution point.
 func (l *List) PointURLs() (urls []string) {
 	for _, name := range l.scope.name.names(l.issuer) {
