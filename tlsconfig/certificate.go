@@ -44,7 +44,8 @@ const rereadEvery = time.Second
 // since the last look; when what they hold has changed and belongs together,
 // the new pair is presented. A pair that is damaged, unreadable or mismatched
 // is never presented: the last good one stays in use and is returned with the
-// error. Files of more than 1 MiB are refused.
+// error. Files of more than 1 MiB are refused, and so are encrypted keys, which
+// crypto/x509 does not decrypt: package tlsconfig/pkcs12 reads those of PKCS #12.
 func CertificateFiles(certFile, keyFile string) CertificateSource {
 	return (&certificateFiles{certFile: certFile, keyFile: keyFile}).get
 }
@@ -114,15 +115,19 @@ func (f *certificateFiles) read(last *filesRead) *filesRead {
 	if last != nil && last.err == nil && last.sum == next.sum {
 		return next
 	}
-	if err := damagedPEM(certPEM); err != nil {
+	if certPEM, err = plainPEM(certPEM); err != nil {
 		next.err = fmt.Errorf("%s: %w", f.certFile, err)
 		return next
 	}
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if keyPEM, err = plainPEM(keyPEM); err != nil {
+		next.err = fmt.Errorf("%s: %w", f.keyFile, err)
+		return next
+	}
+	pair, err := keyPair(certPEM, keyPEM)
 	if err != nil {
 		next.err = fmt.Errorf("%s, %s: %w", f.certFile, f.keyFile, err)
 		return next
 	}
-	next.cert = &pair
+	next.cert = pair
 	return next
 }

@@ -92,7 +92,7 @@ func TestPinsAreReadFromPEMFiles(t *testing.T) {
 		{"two certificates", pair, ""},
 		{"text before the certificates", append([]byte("Certificate:\n    Data: ...\n"), pair...), ""},
 		{"an empty file", nil, "no PEM certificate"},
-		{"DER", s.subCA.cert.Raw, "no PEM certificate"},
+		{"DER", s.subCA.cert.Raw, "binary"},
 		{"a key", keyPEM(t, s.subCA.key), "not a CERTIFICATE"},
 		{"a second certificate that is cut short", pair[:len(pair)-100], "damaged"},
 		{"a first certificate that is damaged", append([]byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), pair...), "damaged"},
