@@ -51,6 +51,9 @@ func caching(t *testing.T, pki *spinetest.PKI) *revocation.Checker {
 }
 
 func TestCachesAreNoFault(t *testing.T) {
+	if testing.Short() {
+		t.Skip("goes through all cases twice")
+	}
 	t.Parallel()
 	pki := newPKI(t)
 	server, client := pki.Endpoint(provider, proxy), pki.Endpoint(proxy)
@@ -65,6 +68,9 @@ func TestCachesAreNoFault(t *testing.T) {
 }
 
 func TestWhatIsNoFault(t *testing.T) {
+	if testing.Short() {
+		t.Skip("goes through all cases eight times")
+	}
 	t.Parallel()
 	pki := newPKI(t)
 	for name, change := range map[string]func(*tlsconfig.Endpoint){

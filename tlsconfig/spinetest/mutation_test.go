@@ -494,11 +494,17 @@ func caught(t *testing.T, server bool, tables ...map[string]wrong) {
 }
 
 func TestEachWrongServerIsCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("connects to a wrong end for each mistake")
+	}
 	t.Parallel()
 	caught(t, true, wrongEnds, wrongServers)
 }
 
 func TestEachWrongClientIsCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("connects to a wrong end for each mistake")
+	}
 	t.Parallel()
 	caught(t, false, wrongEnds, wrongClients)
 }

@@ -86,10 +86,14 @@ func (s *serviceTest) cases(urls []string) []kit.Case {
 				})
 			}
 		}
-		refused("a certificate that is revoked", func() *http.Client {
+		add("a certificate that is revoked", func() error {
 			cert := s.pki.Issue(s.peer, freshBatch())
 			s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-			return s.client(&cert)
+			c := s.client(&cert)
+			defer c.CloseIdleConnections()
+			err := unserved(served(c, u))
+			s.deaf.Store(err != nil)
+			return err
 		})
 		for _, version := range forbiddenVersions() {
 			refused("a client of "+tls.VersionName(version), func() *http.Client {
@@ -200,7 +204,7 @@ func (s *serviceTest) plain(u string) error {
 // outlived revokes a certificate while a connection is open. Whatever the server
 // does, be it to close the connection, no further request is served.
 func (s *serviceTest) outlived(u string) error {
-	follows := s.follows()
+	s.follows()
 	cert := s.pki.Issue(s.peer, freshBatch())
 	c := s.client(&cert)
 	defer c.CloseIdleConnections()
@@ -208,17 +212,7 @@ func (s *serviceTest) outlived(u string) error {
 		return fmt.Errorf("before that: it was refused: %w", err)
 	}
 	s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	if follows {
-		s.pki.Pass(news)
-	}
-	for end := time.Now().Add(s.heed); ; time.Sleep(20 * time.Millisecond) {
-		if served(c, u) != nil {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("it was served %v later", s.heed)
-		}
-	}
+	return s.eventually(mustRefuse, func() (*outcome, error) { return &outcome{client: served(c, u)}, nil })
 }
 
 // expired lets a certificate expire while a connection is open.

@@ -34,7 +34,7 @@ import (
 // is moved: by a minute, by three seconds while certificates expire, and twice
 // by two hours, in which sources have to look for news. A config with another
 // clock is waited for: 3 s, and up to 20 s wherever it has not noticed a
-// revocation yet. On the way certificates are revoked, and p's services are made to
+// revocation yet (10 s with the clock p.Now). On the way certificates are revoked, and p's services are made to
 // fail and set right again: do not use p for other tests at the same time.
 //
 // A config says nothing of requests on connections that stay open, nor of other

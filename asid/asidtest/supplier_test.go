@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asidtest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+)
+
+// supplierMistakes are rules that are taken out of testdata/supplier/provider.go:
+// what stands there, and what comes in its place.
+var supplierMistakes = map[string][2]string{
+	"gate":       {"gate.Middleware(records))\n	return", "records)\n	return"}, // of one route
+	"peers":      {"Peers: peers", "Peers: asid.InsecureUnverifiedPeers{}"},
+	"self":       {"Self: self", `Self: asid.MustParseID("200000000999")`},
+	"testids":    {"Time: clock}\n	mux", "Time: clock, TestIDs: true}\n	mux"},
+	"fqdn":       {`FQDNs: []string{"ssp.nhs.uk"}`, "AllowAnyFQDN: true"},
+	"second":     {`"ssp.nhs.uk"}`, `"ssp.nhs.uk", "not-ssp.nhs.uk"}`},
+	"revocation": {"Revocation: checker", "Revocation: func(tlsconfig.RevocationChecker) tlsconfig.RevocationChecker { return tlsconfig.InsecureSkipRevocation{} }(checker)"},
+	"stale":      {"{crls}, Time: clock}", "{crls}, Time: clock, Policy: revocation.Policy{Unknown: revocation.Allow, MaxStale: time.Hour}}"},
+	"depth":      {"{crls}, Time: clock}", "{crls}, Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}}"},
+	"clock":      {"Revocation: checker, Time: clock}", "Revocation: checker, Time: func() func() time.Time { now := clock(); return func() time.Time { return now } }()}"},
+}
+
+// A supplier's module, outside of this one, tests its provider with the kits; its
+// tests fail when any of its rules is taken out.
+func TestASuppliersOwnModule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a module and its tests")
+	}
+	t.Parallel()
+	program := testenv.Need(t, "go", "golang")
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		return string(text)
+	}
+	// The requirements are those of this module, so that nothing is looked for in a
+	// network.
+	requirements := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(read(filepath.Join(root, "go.mod")), "module supplier.example")
+	write("go.mod", requirements+"\nrequire github.com/nrlsecurity/nrlsecurity v0.0.0\n\nreplace github.com/nrlsecurity/nrlsecurity => "+root+"\n")
+	write("go.sum", read(filepath.Join(root, "go.sum")))
+
+	right, test := read("testdata/supplier/provider.go"), read("testdata/supplier/provider_test.go")
+	write("right/provider.go", right)
+	write("right/provider_test.go", test)
+	write("right/testify_test.go", read("testdata/supplier/testify_test.go"))
+	// The tests of the wrong ones are linked together, which takes most of the time.
+	for name, m := range supplierMistakes {
+		require.Equal(t, 1, strings.Count(right, m[0]), name)
+		write(name+"/provider.go", strings.Replace(right, m[0], m[1], 1))
+		write("wrong/"+name+"_test.go", strings.NewReplacer(
+			"package supplier", "package wrong",
+			"import (", "import (\n	"+name+` "supplier.example/`+name+`"`,
+			"(t *testing.T) {", "_"+name+"(t *testing.T) {\n	t.Parallel()",
+			" Handler(", " "+name+".Handler(", " Endpoint(", " "+name+".Endpoint(",
+		).Replace(test))
+	}
+	run := func(pattern string, flags ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), program, append(append([]string{"test", "-vet=off"}, flags...), pattern)...)
+		command.Dir = dir
+		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run("./right")
+	require.NoError(t, err, out)
+	out, err = run("./wrong", "-parallel", "8")
+	require.Error(t, err, "the tests of the wrong ones fail")
+	for name := range supplierMistakes {
+		assert.Regexp(t, `(?m)^\s*--- FAIL: Test(Handler|Server)_`+name+` `, out)
+	}
+}
