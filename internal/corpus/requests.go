@@ -225,6 +225,8 @@ func (g *generator) headerCases(add adder) {
 			r.again("InteractionID", nrlInteraction+"read")
 			r.again("InteractionID", nrlInteraction+"read")
 		}},
+		{"an underscore for a hyphen beside the header", "provider", "header", func(r *request) { r.again("Ssp_From", maintainerASID) }},
+		{"the InteractionID twice in one line", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read, "+nrlInteraction+"read") }},
 		{"another Ssp-InteractionID than retrieval", "provider", "header", func(r *request) { r.set("Ssp-InteractionID", nrlInteraction+"read") }},
 		{"an Ssp-TraceID that is no UUID", "provider", "header", func(r *request) { r.set("Ssp-TraceID", "1") }},
 		{"an ASID that nobody registered", "nrl", "asid", func(r *request) { r.set("fromASID", "200000000999") }},
@@ -375,7 +377,20 @@ func (g *generator) tokenCases(add adder) {
 		}},
 		{"a citizen for direct care", "token", func(c claims) { citizen("9434765919")(c); c["reason_for_request"] = "directcare" }},
 		{"a citizen and a professional", "token", func(c claims) { user := c["requesting_user"]; citizen("9434765919")(c); c["requesting_user"] = user }},
-		{"the shape of GP Connect's tokens", "token", set("requesting_organization", map[string]any{"resourceType": "Organization",
+		{"a professional and a citizen beside", "token", set("requesting_patient", "https://fhir.nhs.net/Id/nhs-number|9434765919")},
+		{"a whole token of GP Connect's", "token", func(c claims) {
+			identified := func(kind, system, value string) map[string]any {
+				return map[string]any{"resourceType": kind, "id": "10019", "identifier": []any{map[string]any{"system": system, "value": value}}}
+			}
+			for _, claim := range []string{"requesting_system", "requesting_user", "scope"} {
+				delete(c, claim)
+			}
+			c["sub"], c["requested_scope"] = "10019", "patient/DocumentReference.read"
+			c["requesting_organization"] = identified("Organization", "https://fhir.nhs.uk/Id/ods-organization-code", "RXA")
+			c["requesting_device"] = identified("Device", "https://consumer.corpus.nhs.uk/device", "1")
+			c["requesting_practitioner"] = identified("Practitioner", "https://fhir.nhs.uk/Id/sds-role-profile-id", "111222333444")
+		}},
+		{"the organisation in the shape of GP Connect's tokens", "token", set("requesting_organization", map[string]any{"resourceType": "Organization",
 			"identifier": []any{map[string]any{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RXA"}}})},
 	} {
 		with(c.name, c.rule, c.change)
@@ -385,6 +400,11 @@ func (g *generator) tokenCases(add adder) {
 		{"the scheme in other letters", "", "bearer " + good.token()},
 		{"two blanks behind the scheme", "", "Bearer  " + good.token()},
 		{"another scheme", "token", "Basic dXNlcjpwYXNz"},
+		{"another scheme before a good token", "token", "Basic " + good.token()},
+		{"the algorithm HS256 without a signature", "token", "Bearer " + token(map[string]any{"alg": "HS256", "typ": "JWT"}, good)},
+		{"the algorithm None", "token", "Bearer " + token(map[string]any{"alg": "None", "typ": "JWT"}, good)},
+		{"no algorithm", "token", "Bearer " + token(map[string]any{"typ": "JWT"}, good)},
+		{"another type", "token", "Bearer " + token(map[string]any{"alg": "none", "typ": "JWE"}, good)},
 		{"no scheme", "token", good.token()},
 		{"the scheme alone", "token", "Bearer"},
 		{"two parts", "token", "Bearer " + strings.TrimSuffix(good.token(), ".")},
