@@ -5,7 +5,7 @@
 //
 //	go run ./examples/crls -roots FILE -subcas FILE [-url URL]... [-cert FILE]... [-cache DIR] [-once]
 //	    [-write PROGRAM:FILE [-reload CMD | -haproxy SOCKET]]... [-mirror ADDR] [-metrics ADDR]
-//	    [-via URL] [-refresh DURATION] [-leaf]
+//	    [-via URL] [-refresh DURATION] [-leaf-crls]
 //
 // README.md beside this file says what to run where.
 package main
@@ -85,7 +85,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	flags.Func("reload", "`CMD` that makes the program of the last -write read its file again, words without a shell; 'TEST && CMD' runs a test first", once(func(w *write) *string { return &w.reload }))
 	flags.Func("haproxy", "the stats `SOCKET` of the last -write's HAProxy, which then needs -reload only for files that do not fit through it", once(func(w *write) *string { return &w.haproxy }))
-	flags.BoolFunc("leaf", "the last -write is for an Apache or Envoy that looks up the leaf alone (terminator.Params.LeafCRLs)", last(func(w *write, _ string) error {
+	flags.BoolFunc("leaf-crls", "the last -write is for an Apache or Envoy that looks up the leaf alone (terminator.Params.LeafCRLs)", last(func(w *write, _ string) error {
 		w.leaf = true
 		return nil
 	}))
@@ -227,9 +227,10 @@ func (d *daemon) once(ctx context.Context) error {
 // which certificates nothing is known.
 func (d *daemon) asked(ctx context.Context) error {
 	for {
+		before := d.looks()
 		err := d.pinned.ask(ctx, d.crls)
-		open := func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil }
-		if ctx.Err() != nil || !slices.ContainsFunc(d.crls.State().Looks, open) {
+		// What has come meanwhile, or is still on its way, may be what is missing.
+		if asked := d.looks(); ctx.Err() != nil || asked >= 0 && asked == before {
 			return err
 		}
 		select {
@@ -237,6 +238,15 @@ func (d *daemon) asked(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// looks returns how many looks have ended once, or -1 if not all have.
+func (d *daemon) looks() int {
+	looks := d.crls.State().Looks
+	if slices.ContainsFunc(looks, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil }) {
+		return -1
+	}
+	return len(looks)
 }
 
 // run keeps everything current until ctx ends.

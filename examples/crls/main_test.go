@@ -249,7 +249,7 @@ func TestFlags(t *testing.T) {
 		_, err := parse(args, io.Discard)
 		assert.Error(t, err, name)
 	}
-	o, err := parse(append(pins, "-write", "nginx:/a", "-reload", "nginx -t && nginx -s reload", "-write", "haproxy:/b", "-haproxy", "/run/s", "-write", "apache:/c", "-leaf"), io.Discard)
+	o, err := parse(append(pins, "-write", "nginx:/a", "-reload", "nginx -t && nginx -s reload", "-write", "haproxy:/b", "-haproxy", "/run/s", "-write", "apache:/c", "-leaf-crls"), io.Discard)
 	require.NoError(t, err)
 	require.Len(t, o.writes, 3)
 	assert.Equal(t, write{program: "nginx", file: "/a", reload: "nginx -t && nginx -s reload"}, *o.writes[0])
