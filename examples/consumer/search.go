@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -44,7 +45,7 @@ func (s *patientSearch) run(ctx context.Context, t asid.Transport, stdout, stder
 		return err
 	}
 	rows := rowsOf(pointers)
-	if err := table(stdout, rows, columns()); err != nil {
+	if err := table(stdout, rows, columns(stdout)); err != nil {
 		return err
 	}
 	return s.records(ctx, rows, stderr, fetch)
@@ -67,28 +68,52 @@ func rowsOf(pointers []search.Pointer) []row {
 	return rows
 }
 
-// columns returns the width of the terminal, or zero if it is not known.
-func columns() int {
-	width, err := strconv.Atoi(os.Getenv("COLUMNS"))
-	if err != nil {
-		return 0
+// columns returns the width of the terminal that w is, or zero if it is none or its
+// width is not known. The variable COLUMNS says it for it.
+func columns(w io.Writer) int {
+	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
+		return max(width, 0)
 	}
-	return width
+	if file, ok := w.(*os.File); ok {
+		return terminalWidth(file)
+	}
+	return 0
 }
 
-// table writes the rows. Types and formats are cut where the terminal is narrow;
-// URLs never are.
+// table writes the rows. Where the terminal is too narrow for them, types and formats
+// are cut and each URL has a line of its own. URLs are never cut, and nothing is where
+// the width is not known, as in a file.
 func table(w io.Writer, rows []row, width int) error {
-	most := 0
-	if width > 0 {
-		most = max(width/4, 8)
+	whole := lines(rows, 0, true)
+	if width > 0 && slices.ContainsFunc(whole, func(line string) bool { return utf8.RuneCountInString(line) > width }) {
+		// Beside them are the number, the custodian and the gaps.
+		whole = lines(rows, max((width-18)/2, 8), false)
+		for i, r := range rows {
+			whole[1+i] += "\n   " + printable(r.url)
+		}
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "#\tTYPE\tCUSTODIAN\tFORMAT\tURL")
+	_, err := io.WriteString(w, strings.Join(whole, "\n")+"\n")
+	return err
+}
+
+// lines returns the lines of the table, with types and formats of at most so many
+// characters.
+func lines(rows []row, most int, urls bool) []string {
+	var text strings.Builder
+	tw := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	line := func(number, kind, custodian, format, url string) {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s", number, short(kind, most), custodian, short(format, most))
+		if urls {
+			fmt.Fprintf(tw, "\t%s", url)
+		}
+		fmt.Fprintln(tw)
+	}
+	line("#", "TYPE", "CUSTODIAN", "FORMAT", "URL")
 	for _, r := range rows {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.number, short(r.kind, most), r.custodian, short(r.format, most), printable(r.url))
+		line(r.number, r.kind, r.custodian, r.format, printable(r.url))
 	}
-	return tw.Flush()
+	_ = tw.Flush() // a Builder takes everything
+	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
 }
 
 // short cuts a text to so many characters, if most is not zero.
@@ -124,6 +149,9 @@ func (s *patientSearch) records(ctx context.Context, rows []row, stderr io.Write
 		rows = rows[n-1 : n]
 	}
 	for i, r := range rows {
+		if i > 0 {
+			fmt.Fprintln(stderr) // a record need not end its last line
+		}
 		fmt.Fprintf(stderr, "record %d of %d: %s\n", i+1, len(rows), printable(r.url))
 		about := asid.WithSubject(ctx, asid.Subject{Pointer: r.pointer, NHSNumber: s.nhsNumber})
 		if err := fetch(about, r.url); err != nil {

@@ -154,16 +154,48 @@ func TestAnSSPThatIsUnavailableIsAskedAgain(t *testing.T) {
 
 func TestTheTableFitsTheTerminal(t *testing.T) {
 	t.Parallel()
-	rows := []row{{"1", "Mental health crisis plan\x1b[2J", "RR8", "Direct Access Unstructured\t", "https://provider.nhs.uk/records/1", ""}}
-	for width, want := range map[int]string{
-		0:   "1  Mental health crisis plan[2J  RR8        Direct Access Unstructured  https://provider.nhs.uk/records/1\n",
-		200: "1  Mental health crisis plan[2J  RR8        Direct Access Unstructured  https://provider.nhs.uk/records/1\n",
-		40:  "1  Mental he…  RR8        Direct Ac…  https://provider.nhs.uk/records/1\n",
-		1:   "1  Mental …  RR8        Direct …  https://provider.nhs.uk/records/1\n",
+	rows := []row{
+		{"1", "Mental health crisis plan\x1b[2J", "RR8", "Direct Access Unstructured\t", "https://provider.nhs.uk/records/1", ""},
+		{"12", "EOLC", "RXA01", "PDF", "https://provider.nhs.uk/records/\u202e12", ""},
+	}
+	wide := []string{
+		"#   TYPE                          CUSTODIAN  FORMAT                      URL",
+		"1   Mental health crisis plan[2J  RR8        Direct Access Unstructured  https://provider.nhs.uk/records/1",
+		"12  EOLC                          RXA01      PDF                         https://provider.nhs.uk/records/12",
+	}
+	for width, want := range map[int][]string{
+		0: wide, 200: wide, 107: wide,
+		106: {
+			"#   TYPE                          CUSTODIAN  FORMAT",
+			"1   Mental health crisis plan[2J  RR8        Direct Access Unstructured", "   https://provider.nhs.uk/records/1",
+			"12  EOLC                          RXA01      PDF", "   https://provider.nhs.uk/records/12",
+		},
+		40: {
+			"#   TYPE         CUSTODIAN  FORMAT",
+			"1   Mental hea…  RR8        Direct Acc…", "   https://provider.nhs.uk/records/1",
+			"12  EOLC         RXA01      PDF", "   https://provider.nhs.uk/records/12",
+		},
+		1: {
+			"#   TYPE      CUSTODIAN  FORMAT",
+			"1   Mental …  RR8        Direct …", "   https://provider.nhs.uk/records/1",
+			"12  EOLC      RXA01      PDF", "   https://provider.nhs.uk/records/12",
+		},
 	} {
 		var b bytes.Buffer
 		require.NoError(t, table(&b, rows, width))
-		_, body, _ := strings.Cut(b.String(), "\n")
-		assert.Equal(t, want, body, "%d columns", width)
+		assert.Equal(t, strings.Join(want, "\n")+"\n", b.String(), "%d columns", width)
 	}
+}
+
+func TestWhatIsNoTerminalHasNoWidth(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	defer file.Close()
+	t.Setenv("COLUMNS", "")
+	assert.Zero(t, columns(file))
+	assert.Zero(t, columns(new(bytes.Buffer)))
+	t.Setenv("COLUMNS", "40")
+	assert.Equal(t, 40, columns(file))
+	t.Setenv("COLUMNS", "-1")
+	assert.Zero(t, columns(file))
 }
