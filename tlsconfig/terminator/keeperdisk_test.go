@@ -67,17 +67,24 @@ func TestNothingIsLeftBesideTheFile(t *testing.T) {
 	assert.Equal(t, "crls.pem", entries[1].Name())
 }
 
+func TestAFolderThatAnybodyMayWriteToIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, rootList(), subCAList(7))
+	require.NoError(t, os.Chmod(filepath.Dir(e.file), 0o777))
+	require.NoError(t, e.once(t))
+	assert.Equal(t, 1, e.records("may replace it"))
+}
+
 func TestFilesThatCannotBeReplacedAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		before func(t *testing.T, e *estate)
 		want   string
 	}{
-		"a folder":                           {func(t *testing.T, e *estate) { require.NoError(t, os.Mkdir(e.file, 0o755)) }, "not a regular file"},
-		"a link that leads nowhere":          {func(t *testing.T, e *estate) { require.NoError(t, os.Symlink("/nonexistent/x", e.file)) }, "leads nowhere"},
-		"a pipe":                             {func(t *testing.T, e *estate) { require.NoError(t, syscall.Mkfifo(e.file, 0o600)) }, "not a regular file"},
-		"no folder":                          {func(_ *testing.T, e *estate) { e.keeper.File = filepath.Join(e.file, "x", "crls.pem") }, "no such file"},
-		"a folder that anybody may write to": {func(t *testing.T, e *estate) { require.NoError(t, os.Chmod(filepath.Dir(e.file), 0o777)) }, "may write to"},
+		"a folder":                  {func(t *testing.T, e *estate) { require.NoError(t, os.Mkdir(e.file, 0o755)) }, "not a regular file"},
+		"a link that leads nowhere": {func(t *testing.T, e *estate) { require.NoError(t, os.Symlink("/nonexistent/x", e.file)) }, "leads nowhere"},
+		"a pipe":                    {func(t *testing.T, e *estate) { require.NoError(t, syscall.Mkfifo(e.file, 0o600)) }, "not a regular file"},
+		"no folder":                 {func(_ *testing.T, e *estate) { e.keeper.File = filepath.Join(e.file, "x", "crls.pem") }, "no such file"},
 		"a lock that is a link": {func(t *testing.T, e *estate) {
 			require.NoError(t, os.Symlink("elsewhere", filepath.Join(filepath.Dir(e.file), ".crls.pem.keeper")))
 		}, "not a regular file"},

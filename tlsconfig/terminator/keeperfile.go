@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,8 +36,14 @@ func (k *Keeper) acquire() (path string, err error) {
 		return path, nil
 	}
 	k.release()
-	k.lock, err = lockFile(path)
-	return path, err
+	if k.lock, err = lockFile(path); err != nil {
+		return path, err
+	}
+	// An emptyDir of Kubernetes is open to all, and to nobody but the pod.
+	if info, err := k.lock.root.Stat("."); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		k.log(slog.LevelWarn, "whoever can reach the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
+	}
+	return path, nil
 }
 
 func (k *Keeper) release() {
@@ -70,14 +77,8 @@ func lockFile(path string) (*fileLock, error) {
 		return nil, err
 	}
 	l := &fileLock{path: path, base: filepath.Base(path), root: root}
-	info, err := root.Stat(".")
-	if err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		err = fmt.Errorf("whoever is on this machine may write to %s", folder)
-	}
-	if err == nil {
-		// Not for writing, so that the file system can be remounted meanwhile.
-		l.file, err = l.open(os.O_CREATE | os.O_RDONLY)
-	}
+	// Not for writing, so that the file system can be remounted meanwhile.
+	l.file, err = l.open(os.O_CREATE | os.O_RDONLY)
 	if err == nil {
 		err = lock(l.file)
 	}
