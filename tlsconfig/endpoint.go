@@ -39,6 +39,13 @@ type Endpoint struct {
 	// none in any case.
 	SessionTicketsDisabled bool
 
+	// MaxConnectionAge is the age from which on a connection is closed with its next
+	// answer, so that its client makes another handshake; zero: connections may live for
+	// ever, since Peer judges each of their requests. It needs Middleware before
+	// the handlers, package asid's too, and ConnContext as the server's; without the latter every
+	// answer closes its connection.
+	MaxConnectionAge time.Duration
+
 	// Timeout bounds the check of one peer, since crypto/tls gives the check
 	// no context; zero: 10 s.
 	Timeout time.Duration
@@ -210,6 +217,9 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	}
 	if e.Timeout < 0 {
 		refuse(errors.New("the endpoint's Timeout is negative"))
+	}
+	if e.MaxConnectionAge < 0 {
+		refuse(errors.New("the endpoint's MaxConnectionAge is negative"))
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 )
@@ -122,6 +123,9 @@ func (e *Endpoint) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := e.peer(r)
 		if err == nil {
+			if e.tooOld(r) {
+				w.Header().Set("Connection", "close")
+			}
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -132,6 +136,24 @@ func (e *Endpoint) Middleware(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "the client certificate was refused by rule "+err.Rule.String(), http.StatusForbidden)
 	})
+}
+
+type bornKey struct{}
+
+// ConnContext is for [http.Server.ConnContext], where MaxConnectionAge is set: it notes
+// when the connection was made.
+func (e *Endpoint) ConnContext(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, bornKey{}, time.Now())
+}
+
+// tooOld reports whether the connection of r is to end, which it is if its age is not
+// known.
+func (e *Endpoint) tooOld(r *http.Request) bool {
+	if e.MaxConnectionAge <= 0 {
+		return false
+	}
+	born, ok := r.Context().Value(bornKey{}).(time.Time)
+	return !ok || time.Since(born) >= e.MaxConnectionAge
 }
 
 // A deadline is a context that checks share, so that a check which is answered

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -330,4 +331,39 @@ func (l *logged) records(t *testing.T) (out []map[string]any) {
 		out = append(out, record)
 	}
 	return out
+}
+
+// A connection ends with the answer after which it is too old, and one whose age
+// nobody knows with the first.
+func TestConnectionsAreOnlySoOld(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	leaf := s.subCA.issue(t, sspName).Leaf
+	state := &tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: 0xC030, HandshakeComplete: true, PeerCertificates: []*x509.Certificate{leaf}}
+	synctest.Test(t, func(t *testing.T) {
+		e := s.endpoint(t, providerName, sspName)
+		h := e.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		closes := func(ctx context.Context) bool {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+			r.TLS = state
+			h.ServeHTTP(w, r)
+			require.Equal(t, http.StatusOK, w.Code)
+			return w.Header().Get("Connection") == "close"
+		}
+		ctx := e.ConnContext(t.Context(), nil)
+		time.Sleep(1000 * time.Hour)
+		assert.False(t, closes(ctx), "no age is set")
+		e.MaxConnectionAge = time.Hour
+		assert.True(t, closes(ctx))
+		ctx = e.ConnContext(t.Context(), nil)
+		time.Sleep(time.Hour - time.Nanosecond)
+		assert.False(t, closes(ctx))
+		time.Sleep(time.Nanosecond)
+		assert.True(t, closes(ctx))
+		assert.True(t, closes(t.Context()), "without ConnContext")
+	})
+	e := s.endpoint(t, providerName, sspName)
+	e.MaxConnectionAge = -1
+	_, err := e.ServerConfig()
+	assert.ErrorContains(t, err, "MaxConnectionAge")
 }
