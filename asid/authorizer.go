@@ -91,7 +91,7 @@ func (a *Authorizer) Middleware(next http.Handler) http.Handler {
 	if err := a.Validate(); err != nil {
 		return misconfigured(a.Logger, a.ErrorHandler, err)
 	}
-	warnUnverified(a.Logger, a.Peers)
+	warnLoose(a.Logger, a.Peers, a.TestIDs)
 	by := &reader{
 		peers: a.Peers, protocol: a.Protocol, requireInteraction: a.RequireInteraction, testIDs: a.TestIDs, self: a.Self,
 	}

@@ -80,7 +80,7 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 			refusing.ServeHTTP(&response{ResponseWriter: w, noStore: true}, r)
 		})
 	}
-	warnUnverified(g.Logger, g.Peers)
+	warnLoose(g.Logger, g.Peers, g.TestIDs)
 	by := &reader{peers: g.Peers, protocol: SSP, testIDs: g.TestIDs, self: g.Self}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trail, r := newTrail(g.Audit, g.Logger, g.Time, r)

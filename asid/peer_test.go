@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -99,8 +100,30 @@ func TestPeersThatNobodyVerifiesAreWarnedOf(t *testing.T) {
 	a.Peers, a.Logger = asid.InsecureUnverifiedPeers{}, slog.New(slog.NewJSONHandler(&log, nil))
 	handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	assert.Contains(t, log.String(), "peers are not verified")
+	assert.NotContains(t, log.String(), "TestIDs")
 	assert.Equal(t, http.StatusOK, serve(handler, create()).Code)
 	r := create()
 	r.TLS = nil
 	assert.Equal(t, http.StatusForbidden, serve(handler, r).Code)
+}
+
+func TestTestIDsAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	for name, build := range map[string]func(log *slog.Logger, test bool){
+		"authorizer": func(log *slog.Logger, test bool) {
+			a := authorizer(t)
+			a.TestIDs, a.Logger = test, log
+			a.Middleware(http.NotFoundHandler())
+		},
+		"gate": func(log *slog.Logger, test bool) {
+			g := &asid.Gate{Self: asid.MustParseID("200000000205"), Peers: asidtest.Peers{}, TestIDs: test, Logger: log}
+			g.Middleware(http.NotFoundHandler())
+		},
+	} {
+		for _, test := range []bool{false, true} {
+			var log bytes.Buffer
+			build(slog.New(slog.NewJSONHandler(&log, nil)), test)
+			assert.Equal(t, test, strings.Contains(log.String(), "TestIDs is in use"), "%s: %s", name, log.String())
+		}
+	}
 }

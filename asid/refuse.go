@@ -20,10 +20,16 @@ func misconfigured(logger *slog.Logger, handler func(http.ResponseWriter, *http.
 	})
 }
 
-// warnUnverified warns of a source that verifies nothing.
-func warnUnverified(logger *slog.Logger, peers PeerSource) {
-	if _, insecure := peers.(InsecureUnverifiedPeers); insecure && logger != nil {
+// warnLoose makes a record of each word that loosens what is checked.
+func warnLoose(logger *slog.Logger, peers PeerSource, testIDs bool) {
+	if logger == nil {
+		return
+	}
+	if _, insecure := peers.(InsecureUnverifiedPeers); insecure {
 		logger.Warn("peers are not verified: any client can be any system")
+	}
+	if testIDs {
+		logger.Warn("ASIDs of fewer than 12 digits are accepted: TestIDs is in use")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
@@ -73,6 +74,8 @@ type Forward struct {
 
 	ErrorHandler func(http.ResponseWriter, *http.Request, error) // nil: WriteError
 	Logger       *slog.Logger                                    // one record for each change that the server did not make; nil: none
+
+	warned sync.Once
 }
 
 // Conditions name the methods on which a server honours If-Match.
@@ -134,6 +137,7 @@ func (f *Forward) Validate() error {
 // ServeHTTP answers a read or a search, or makes the change that a [Guard] has
 // decided on. A change without a decision is refused with 500.
 func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.warned.Do(f.warn)
 	err := f.Validate()
 	if err == nil {
 		if override := fhirpath.Override(r); override != "" {
@@ -153,6 +157,19 @@ func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.relay(w, r, a)
+}
+
+// warn makes a record of each word that loosens what is checked.
+func (f *Forward) warn() {
+	if f.Logger == nil {
+		return
+	}
+	if f.AllowUnconditional {
+		f.Logger.Warn("changes are made to later versions than were judged: AllowUnconditional is in use")
+	}
+	if f.Supersede == SupersedeByStore {
+		f.Logger.Warn("pointers are superseded in later versions than were judged: SupersedeByStore is in use")
+	}
 }
 
 func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {

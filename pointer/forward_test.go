@@ -328,6 +328,37 @@ func TestTheLogOfAStoresFaultIsBounded(t *testing.T) {
 	assert.Less(t, log.Len(), 2048)
 }
 
+// What loosens the conditions of changes is said once, and nothing if nothing does.
+func TestWhatLoosensAForwardIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*pointer.Forward)
+		word   string
+	}{
+		"nothing":            {func(*pointer.Forward) {}, ""},
+		"AllowUnconditional": {func(f *pointer.Forward) { f.AllowUnconditional = true }, "AllowUnconditional is in use"},
+		"SupersedeByStore":   {func(f *pointer.Forward) { f.Supersede = pointer.SupersedeByStore }, "SupersedeByStore is in use"},
+	} {
+		var log bytes.Buffer
+		h := facade(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/fhir+json")
+			io.WriteString(w, "{}")
+		}, nil, func(f *pointer.Forward) {
+			f.Supersede = 0
+			test.change(f)
+			f.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		})
+		for range 2 {
+			through(t, h, request("GET", collection+"/"+oldID, "", ""))
+		}
+		if test.word == "" {
+			assert.NotContains(t, log.String(), "in use", name)
+		} else {
+			assert.Equal(t, 1, strings.Count(log.String(), test.word), "%s: %s", name, log.String())
+		}
+	}
+}
+
 // The format of an answer is refused before the store is asked, and a store that
 // does not serve it is not at fault.
 func TestAnAnswersFormatIsOneThatIsServed(t *testing.T) {
