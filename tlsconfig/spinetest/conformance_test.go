@@ -5,6 +5,7 @@ package spinetest_test
 import (
 	"context"
 	"crypto/tls"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,12 +33,35 @@ func TestRunClient(t *testing.T) {
 	spinetest.RunClient(t, pki, cfg, provider)
 }
 
+// A memory is a cache. One in a folder of the test's could still be written to by a
+// look that a handshake has begun, when the folder is removed.
+type memory struct {
+	mu      sync.Mutex
+	entries map[string][]revocation.Member
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]revocation.Member, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entries[key], nil
+}
+
+func (m *memory) Merge(_ context.Context, key string, members ...revocation.Member) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.entries == nil {
+		m.entries = map[string][]revocation.Member{}
+	}
+	m.entries[key] = revocation.Join(time.Now(), m.entries[key], members)
+	return nil
+}
+
 // caching returns a checker as a supplier sets it up, with sources that keep
 // their answers and look for news.
 func caching(t *testing.T, pki *spinetest.PKI) *revocation.Checker {
 	t.Helper()
-	crls := &revocation.CRLs{Fetcher: pki.Fetcher(), Cache: revocation.DirCache(t.TempDir()), Time: pki.Now}
-	ocsp := &revocation.OCSP{Fetcher: pki.Fetcher(), Cache: revocation.DirCache(t.TempDir()), ResponderStatus: crls, Time: pki.Now}
+	crls := &revocation.CRLs{Fetcher: pki.Fetcher(), Cache: new(memory), Time: pki.Now}
+	ocsp := &revocation.OCSP{Fetcher: pki.Fetcher(), Cache: new(memory), ResponderStatus: crls, Time: pki.Now}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	for _, run := range []func(context.Context) error{crls.Run, ocsp.Run} {
