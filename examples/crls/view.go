@@ -22,30 +22,38 @@ type view struct {
 	last   string            // facts that were shown last
 }
 
-// lists returns the lists that decide, and for each when it is looked after next.
-func (v *view) lists() (lists []revocation.List, next []time.Time) {
+// A row is a list that decides.
+type row struct {
+	revocation.List
+	name string    // what an operator calls it: the URL, or the CA
+	next time.Time // when it is looked after next; zero: it is not
+}
+
+func (v *view) rows() (rows []row) {
 	looks := v.daemon.crls.State().Looks
 	for _, l := range v.daemon.crls.Lists(v.daemon.pinned.cas()...) {
 		if !l.Decides {
 			continue
 		}
-		var at time.Time
+		r := row{List: l, name: plain(l.Issuer)}
+		if len(l.Points) > 0 {
+			r.name = plain(l.Points[0])
+		}
 		for _, look := range looks {
-			if l.Of(look.URL) && (at.IsZero() || look.Next.Before(at)) {
-				at = look.Next
+			if l.Of(look.URL) && (r.next.IsZero() || look.Next.Before(r.next)) {
+				r.name, r.next = plain(look.URL), look.Next
 			}
 		}
-		lists, next = append(lists, l), append(next, at)
+		rows = append(rows, r)
 	}
-	return lists, next
+	return rows
 }
 
 // facts returns what there is to show, without what time alone changes.
 func (v *view) facts() string {
 	var b strings.Builder
-	lists, _ := v.lists()
-	for i := range lists {
-		fmt.Fprintf(&b, "%x\n", lists[i].Digest())
+	for _, r := range v.rows() {
+		fmt.Fprintf(&b, "%x\n", r.Digest())
 	}
 	for _, k := range v.daemon.keepers {
 		s := k.State()
@@ -73,41 +81,56 @@ func (v *view) follow(ctx context.Context) {
 
 // show shows how things stand.
 func (v *view) show() {
-	lists, next := v.lists()
+	rows := v.rows()
 	if v.person {
-		v.table(lists, next)
+		v.table(rows)
 		return
 	}
 	said := map[[32]byte]bool{}
-	for i := range lists {
-		l := &lists[i]
-		said[l.Digest()] = true
-		if v.said[l.Digest()] {
+	for i := range rows {
+		r := &rows[i]
+		said[r.Digest()] = true
+		if v.said[r.Digest()] {
 			continue
 		}
-		v.daemon.logger.Info("list", "name", name(l), "issuer", l.Issuer, "number", l.Number, "this_update", l.ThisUpdate,
-			"next_update", l.NextUpdate, "octets", len(l.DER), "entries", l.Entries, "next_look", next[i])
+		v.daemon.logger.Info("list", "name", r.name, "issuer", r.Issuer, "number", r.Number, "this_update", r.ThisUpdate,
+			"next_update", r.NextUpdate, "octets", len(r.DER), "entries", r.Entries, "next_look", r.next)
 	}
 	v.said = said
 	for _, k := range v.daemon.keepers {
 		s := k.State()
-		v.daemon.logger.Info("file", "program", string(k.Program), "file", k.File, "complete", s.Complete, "lists", len(s.Lists),
-			"octets", s.Size, "written", s.Written, "told", s.Told, "problems", problems(s))
+		if s.File == "" {
+			continue // not looked at yet
+		}
+		attrs := []any{"program", string(k.Program), "file", k.File, "complete", s.Complete, "lists", len(s.Lists), "octets", s.Size}
+		if !s.Written.IsZero() {
+			attrs = append(attrs, "written", s.Written)
+		}
+		if !s.Told.IsZero() {
+			attrs = append(attrs, "told", s.Told)
+		}
+		if wrong := problems(s); len(wrong) > 0 {
+			attrs = append(attrs, "problems", wrong)
+		}
+		v.daemon.logger.Info("file", attrs...)
 	}
 }
 
 // table is what a person sees: a line a list, a line a file, and what is wrong.
-func (v *view) table(lists []revocation.List, next []time.Time) {
+func (v *view) table(rows []row) {
 	now := time.Now()
 	w := tabwriter.NewWriter(v.daemon.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\n%s\tsize\tentries\tage\tgood for\tnext look in\n", now.Format(time.TimeOnly))
-	for i := range lists {
-		l := &lists[i]
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", name(l), size(len(l.DER)), l.Entries, span(now.Sub(l.ThisUpdate)), until(l.NextUpdate, now), until(next[i], now))
+	for i := range rows {
+		r := &rows[i]
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", r.name, size(len(r.DER)), r.Entries, span(now.Sub(r.ThisUpdate)), until(r.NextUpdate, now), until(r.next, now))
 	}
 	w.Flush()
 	for _, k := range v.daemon.keepers {
 		s := k.State()
+		if s.File == "" {
+			continue // not looked at yet
+		}
 		standing := "not complete"
 		if s.Complete {
 			standing = "complete and current"
@@ -155,17 +178,6 @@ func (v *view) waiting() (done func()) {
 		close(stop)
 		<-stopped
 	}
-}
-
-// name is what an operator calls a list.
-func name(l *revocation.List) string {
-	if len(l.Points) > 0 {
-		return plain(l.Points[0])
-	}
-	if strings.Contains(l.Source, "://") {
-		return plain(l.Source)
-	}
-	return plain(l.Issuer)
 }
 
 // plain returns a text that a certificate or a server has chosen without what a
