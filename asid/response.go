@@ -88,6 +88,17 @@ func (u *response) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// WriteString is Write without a copy.
+func (u *response) WriteString(s string) (int, error) {
+	u.before()
+	u.send(http.StatusOK)
+	n, err := io.WriteString(u.ResponseWriter, s)
+	if u.trail != nil && u.trail.response != nil {
+		u.trail.response.take([]byte(s[:n]))
+	}
+	return n, err
+}
+
 // ReadFrom lets the server send a file without copying it. What cannot be read
 // sends no header.
 func (u *response) ReadFrom(r io.Reader) (int64, error) {

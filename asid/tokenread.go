@@ -30,7 +30,7 @@ func (d *claimsDecoder) object(part string, do func(name, value string) error) e
 		return errMalformed
 	}
 	var err error
-	if d.raw, err = base64.RawURLEncoding.Strict().AppendDecode(d.raw[:0], []byte(part)); err != nil {
+	if d.raw, err = strictBase64.AppendDecode(d.raw[:0], []byte(part)); err != nil {
 		return errMalformed
 	}
 	// The grammar, UTF-8, and that no name is there twice, at any depth.
@@ -57,6 +57,8 @@ func (d *claimsDecoder) object(part string, do func(name, value string) error) e
 		}
 	}
 }
+
+var strictBase64 = base64.RawURLEncoding.Strict()
 
 var errMalformed = errors.New("malformed")
 
