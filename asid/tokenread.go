@@ -174,21 +174,21 @@ func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 }
 
 // finish stores what depends on more than one claim.
-func (s *claimsSeen) finish(t *Token) error {
+func (seen *claimsSeen) finish(t *Token) error {
 	switch {
-	case s.organization != "" && s.otherSpelling != "" && s.organization != s.otherSpelling:
+	case seen.organization != "" && seen.otherSpelling != "" && seen.organization != seen.otherSpelling:
 		return tokenError("requesting_organisation", "differs from requesting_organization", nil)
-	case s.scope != "" && s.requestedScope != "" && s.scope != s.requestedScope:
+	case seen.scope != "" && seen.requestedScope != "" && seen.scope != seen.requestedScope:
 		return tokenError("requested_scope", "differs from scope", nil)
-	case s.resources && s.texts:
+	case seen.resources && seen.texts:
 		return tokenError("requesting_organization", "and who asks are partly identifiers, partly resources", nil)
 	}
-	t.Resources = s.resources
-	if t.Organization = s.organization; t.Organization == "" {
-		t.Organization = s.otherSpelling
+	t.Resources = seen.resources
+	if t.Organization = seen.organization; t.Organization == "" {
+		t.Organization = seen.otherSpelling
 	}
-	if t.Scope = s.scope; t.Scope == "" || t.Resources && s.requestedScope != "" {
-		t.Scope = s.requestedScope
+	if t.Scope = seen.scope; t.Scope == "" || t.Resources && seen.requestedScope != "" {
+		t.Scope = seen.requestedScope
 	}
 	return nil
 }

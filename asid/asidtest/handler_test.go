@@ -119,7 +119,6 @@ func repair(name, value string, so func(values []string) bool) func(*http.Reques
 
 func none(values []string) bool     { return len(values) == 0 }
 func empty(values []string) bool    { return len(values) == 1 && values[0] == "" }
-func several(values []string) bool  { return len(values) > 1 }
 func anything(values []string) bool { return true }
 
 func malformedID(values []string) bool {
