@@ -47,7 +47,11 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	s.setUp()
 	cas = slices.DeleteFunc(slices.Clone(cas), func(c *x509.Certificate) bool { return c == nil })
 	s.cas.Store(&cas)
-	s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon())
+	for _, l := range s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon()) {
+		for _, key := range l.Keys() {
+			s.shared.merge(key)
+		}
+	}
 	standings, _ := s.lists.Standings(s.now())
 	var lists []List
 	for _, l := range standings {

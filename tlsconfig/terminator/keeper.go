@@ -155,12 +155,14 @@ func (k *Keeper) Once(ctx context.Context) error {
 	defer k.release()
 	k.began, k.pending.wait = time.Time{}, 0
 	k.ask()
+	k.known()
 	for ctx.Err() == nil && !k.asked() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
 		}
-		k.ask() // what has come may name further points
+		k.ask() // what has come may name further points, and be under further keys of the Cache
+		k.known()
 	}
 	k.step(ctx)
 	state := k.State()
@@ -208,6 +210,11 @@ func (k *Keeper) ask() {
 			}
 		}
 	}
+}
+
+// known returns the lists of the pinned CAs, which the Cache is asked for, too.
+func (k *Keeper) known() []revocation.List {
+	return k.CRLs.Lists(slices.Concat(k.Pins.SubCAs(), k.Pins.Roots())...)
 }
 
 // asked reports whether every look has ended once.

@@ -5,12 +5,14 @@ package terminator_test
 import (
 	"math/big"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
@@ -46,4 +48,23 @@ func TestKeeperWritesNoDeltaAndSaysByHowMuchTheProxyLags(t *testing.T) {
 	require.Equal(t, []terminator.ProblemKind{terminator.Lag}, problems(state))
 	assert.Equal(t, []*big.Int{big.NewInt(9)}, state.Problems[0].Serials)
 	assert.Equal(t, 59*time.Minute, state.Problems[0].Lag.Round(time.Minute))
+}
+
+// During an outage a restart changes nothing: the lists of CRLs.URLs, which no
+// certificate names, are in the Cache.
+func TestKeeperWritesFromTheCacheDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, rootList(), batch(subCAList(7), subCAURL))
+	e.crls.KeepDER, e.crls.Cache = false, revocation.DirCache(filepath.Join(t.TempDir(), "cache"))
+	require.NoError(t, e.once(t))
+	want := e.read(t)
+	require.NoError(t, os.Remove(e.file))
+
+	e.serve(rootURL, nil)
+	e.serve(subCAURL, nil)
+	e.crls = &revocation.CRLs{Fetcher: e, URLs: e.crls.URLs, Cache: e.crls.Cache}
+	e.keeper = &terminator.Keeper{CRLs: e.crls, Pins: e.keeper.Pins, Program: terminator.Nginx, File: e.file, Logger: e.keeper.Logger}
+	require.NoError(t, e.once(t))
+	assert.Equal(t, want, e.read(t))
+	assert.Contains(t, problems(e.keeper.State()), terminator.Unfetched)
 }

@@ -109,8 +109,10 @@ func (e *estate) Fetch(_ context.Context, r revocation.Request) (*revocation.Res
 func (e *estate) once(t *testing.T) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.crls.Run(ctx) })
+	defer running.Wait()
 	defer cancel()
-	go func() { _ = e.crls.Run(ctx) }()
 	return e.keeper.Once(ctx)
 }
 

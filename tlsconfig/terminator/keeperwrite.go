@@ -73,7 +73,7 @@ func (k *Keeper) step(ctx context.Context) {
 	if err == nil {
 		err = k.read(path)
 	}
-	known := k.CRLs.Lists(slices.Concat(k.Pins.SubCAs(), k.Pins.Roots())...)
+	known := k.known()
 	k.recognise(known)
 	p := k.plan(known, k.now())
 	if err == nil && p.serves {

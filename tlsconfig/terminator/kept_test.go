@@ -45,6 +45,7 @@ type kept struct {
 	name    string
 	rebinds bool // a reload closes the listening socket for a moment
 	reloads int  // how many are made under load
+	leaf    bool // LeafCRLs: the root's own list has a distribution point
 	hook    func(dir string, r *running) terminator.Hook
 }
 
@@ -76,6 +77,9 @@ func keptPrograms() []kept {
 				httpd := []string{"apache2", "-f", r.config}
 				return terminator.Command(append(httpd[:3:3], "-t"), append(httpd[:3:3], "-k", "graceful"))
 			}
+			leaf := k
+			leaf.name, leaf.leaf, leaf.reloads = "apache-leaf", true, 1
+			all = append(all, leaf)
 		case terminator.Stunnel:
 			k.rebinds, k.reloads = true, 10
 			k.hook = func(_ string, r *running) terminator.Hook {
@@ -134,9 +138,13 @@ func (p *kept) test(t *testing.T) {
 	var ahead atomic.Int64 // by how much the clock of the CRLs is ahead
 	crls := &revocation.CRLs{Fetcher: authority.Fetcher(), KeepDER: true, Refresh: time.Hour,
 		Time: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}
-	require.NoError(t, crls.Add(rootList().DER()))
+	root := rootList()
+	if p.leaf {
+		root.Scope = &revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{rootURL}}, OnlyCACerts: true}
+	}
+	require.NoError(t, crls.Add(root.DER()))
 	keeper := &terminator.Keeper{
-		CRLs: crls, Pins: pki.Pins(), Program: p.program, Certificates: []*x509.Certificate{good.Leaf},
+		CRLs: crls, Pins: pki.Pins(), Program: p.program, LeafCRLs: p.leaf, Certificates: []*x509.Certificate{good.Leaf},
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -159,7 +167,7 @@ func (p *kept) test(t *testing.T) {
 		return hook(ctx, file)
 	}
 	r := p.launch(t, pki, func(params *terminator.Params) {
-		params.Backend = address
+		params.Backend, params.LeafCRLs = address, p.leaf
 		params.CRLs = filepath.Join(filepath.Dir(params.CRLs), "kept.pem")
 		keeper.File = params.CRLs
 		require.NoError(t, keeper.Once(ctx))
@@ -228,10 +236,14 @@ func (p *kept) test(t *testing.T) {
 // of peers whom the program ought to refuse.
 func (p *kept) backend(t *testing.T, pki *testpki.PKI, crls *revocation.CRLs) (address string, asked *atomic.Int64) {
 	asked = new(atomic.Int64)
+	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Time: crls.Time}
+	if p.leaf {
+		checker.Policy.Depth = revocation.EndEntity // the SubCA names no distribution point here
+	}
 	f := &front.Front{
 		Form: fronted[p.program], Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Secret: secret,
 		Verifier: tlsconfig.Verifier{
-			Pins: pki.Pins(), FQDNs: []string{sspFQDN}, Revocation: &revocation.Checker{Sources: []revocation.Source{crls}, Time: crls.Time},
+			Pins: pki.Pins(), FQDNs: []string{sspFQDN}, Revocation: checker,
 		},
 	}
 	served := f.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

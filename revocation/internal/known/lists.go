@@ -223,19 +223,22 @@ func makeRoom(waiting []*List, l *List) (left []*List, ok bool) {
 	return waiting, len(waiting) < maxUnverified
 }
 
-// Try tries the lists whose signer is not known yet with further certificates.
-func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) {
+// Try tries the lists whose signer is not known yet with further certificates, and
+// returns those that are in the set now.
+func (s *Lists) Try(signers []*x509.Certificate, horizon time.Time) (verified []*List) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	insert := func(l *List) bool {
 		cert := s.signerOf(l, signers)
 		if cert != nil {
 			s.insert(l, cert, horizon)
+			verified = append(verified, l)
 		}
 		return cert != nil
 	}
 	tryAll(s.unverified, insert)
 	tryAll(s.brought, insert)
+	return verified
 }
 
 // tryAll drops from groups of lists those that are inserted.
