@@ -4,6 +4,7 @@ package nrl_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,6 +19,11 @@ func FuzzCreate(f *testing.F) {
 			f.Add(format == "xml", example(f, "create-"+version+"."+format))
 		}
 	}
+	// What primitives and the narrative may have.
+	f.Add(false, strings.Replace(example(f, "create-r4.json"), `"status"`, `"_date":{"id":"x"},"_description":{"extension":[{"url":"u","_valueCode":{"extension":[{"url":"v","valueCode":"w"}]}}]},`+
+		`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>x &amp; y</p></div>"},"status"`, 1))
+	f.Add(true, strings.Replace(example(f, "create-r4.xml"), "<status", `<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml"><p>x</p></div></text>`+
+		`<description id="d" value="x"><extension url="u"><valueCode value="w"/></extension></description><status`, 1))
 	f.Fuzz(func(t *testing.T, isXML bool, body string) {
 		format := "json"
 		if isXML {

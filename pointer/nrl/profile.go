@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 var (
@@ -78,6 +79,8 @@ func isForm(kind, s string) bool {
 		return err == nil
 	case "uri":
 		return !strings.ContainsFunc(s, unicode.IsSpace)
+	case "xhtml":
+		return fhir.IsNarrative(s)
 	case "typeName":
 		return typeForm.MatchString(s)
 	case "mediaType":
@@ -116,19 +119,28 @@ func (e *element) conforms(kind string, edition byte, isXML bool) error {
 		if isXML {
 			c.list, c.literal = m.list, isLiteral(m.kind)
 		}
-		if c.list != m.list || complex != (len(c.children) > 0) || c.literal != isLiteral(m.kind) {
+		if c.list != m.list || c.value != "" && (complex || c.literal != isLiteral(m.kind)) || complex && (c.extended || len(c.children) == 0) {
 			return invalid(c.name, "has not the shape that FHIR gives it there")
 		}
-		if complex {
-			if err := c.conforms(m.kind, edition, isXML); err != nil {
-				return err
+		inner := m.kind
+		if !complex {
+			inner, c.extended = "Element", len(c.children) > 0
+			if c.value == "" && c.find("extension") == nil {
+				return invalid(c.name, "has neither a value nor an extension")
 			}
-		} else if !isForm(m.kind, c.value) || c.name == "docStatus" && !isDocStatus(c.value) {
+		}
+		if err := c.conforms(inner, edition, isXML); err != nil {
+			return err
+		}
+		if c.value != "" && !isForm(m.kind, c.value) || c.name == "docStatus" && c.value != "" && !isDocStatus(c.value) {
 			return invalid(c.name, "has not the form that FHIR gives it there")
 		}
 	}
-	if kind == "Extension" && e.find("url") == nil {
+	if url := e.find("url"); kind == "Extension" && (url == nil || url.value == "" || url.extended) {
 		return invalid("extension", "has no url")
+	}
+	if id := e.find("id"); id != nil && id.extended { // an attribute in XML
+		return invalid("id", "has an extension")
 	}
 	e.arrange(kind, edition)
 	return nil
@@ -156,7 +168,17 @@ const contentStability = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension
 func (e *element) complete() error {
 	mandatory := []string{"status", "type", "subject", "author", "custodian", "content"}
 	if e.isR4() {
-		return e.has("", mandatory...)
+		if err := e.has("", mandatory...); err != nil {
+			return err
+		}
+		for _, c := range e.children {
+			if c.name == "content" {
+				if err := c.has("content.", "attachment"); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	}
 	if err := e.has("", append(mandatory, "meta", "class", "context")...); err != nil {
 		return err
@@ -199,7 +221,8 @@ func (e *element) edition() byte {
 
 func (e *element) has(path string, names ...string) error {
 	for _, name := range names {
-		if e.find(name) == nil {
+		// An extension says why a value is missing, and it is missing all the same.
+		if c := e.find(name); c == nil || c.extended && c.value == "" {
 			return invalid(path+name, "is missing")
 		}
 	}

@@ -10,12 +10,15 @@ import (
 // definitions are FHIR's of a DocumentReference and of what is in it: of each
 // type the elements in the order of XML, each with its type. * is a list, /3 or /4
 // an element of STU3 or of R4 alone. Each type has id and extension besides, the
-// first two. What is left out is not stored: modifierExtension, implicitRules and
+// first two, but for the resource. Element is what a primitive may have besides
+// its value. What is left out is not stored: modifierExtension, implicitRules and
 // contained, which change what the rest means or are pointers of nobody's.
 const definitions = `
-DocumentReference meta:Meta language:code masterIdentifier:Identifier identifier:Identifier* status:code docStatus:code type:CodeableConcept
+DocumentReference meta:Meta language:code text:Narrative extension:Extension* masterIdentifier:Identifier identifier:Identifier* status:code docStatus:code type:CodeableConcept
 	class:CodeableConcept/3 category:CodeableConcept*/4 subject:Reference created:dateTime/3 indexed:instant/3 date:instant/4 author:Reference*
 	authenticator:Reference custodian:Reference relatesTo:RelatesTo* description:string securityLabel:CodeableConcept* content:Content* context:Context
+Narrative status:code div:xhtml
+Element
 Meta versionId:id lastUpdated:instant source:uri/4 profile:uri* security:Coding* tag:Coding*
 Identifier use:use type:CodeableConcept system:uri value:string period:Period assigner:Reference
 CodeableConcept coding:Coding* text:string
@@ -48,6 +51,9 @@ var schema = sync.OnceValue(func() map[string][]member {
 		if !typed {
 			name = word
 			types[name] = []member{{name: "id", kind: "string"}, {name: "extension", kind: "Extension", list: true}}
+			if name == documentReference {
+				types[name] = types[name][:1]
+			}
 			if name == "Extension" {
 				types[name] = append(types[name], member{name: "url", kind: "uri"})
 			}

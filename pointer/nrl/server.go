@@ -141,6 +141,9 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 	if err := resource.conforms(documentReference, resource.edition(), isXML); err != nil {
 		return nil, err
 	}
+	if err := resource.complete(); err != nil { // now that what is a primitive is known
+		return nil, err
+	}
 	nhsNumber, found := strings.CutPrefix(p.Subject, spine.PatientURL)
 	if !found {
 		return nil, invalid("subject", "does not refer to "+spine.PatientURL+"[NHS number]")

@@ -247,19 +247,43 @@ func TestElementsKeepTheirForm(t *testing.T) {
 	t.Parallel()
 	i := start(t)
 	const extra = `{"resourceType":"DocumentReference","status":"current","category":[{"text":"plan"}],"subject":{"reference":"` + patient + `"},
-		"text":{"status":"generated","div":"</div></text><custodian/>"},
+		"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p title='x'>é &amp; &lt;custodian/&gt;</p></div>"},
+		"extension":[{"url":"urn:root","valueCode":"x"}],"language":"en","_language":{"id":"l1"},"description":"d",
+		"_description":{"extension":[{"url":"urn:d","_valueString":{"extension":[{"url":"urn:e","valueCode":"y"}]}}]},
+		"_date":{"extension":[{"url":"urn:unknown","valueBoolean":true}]},
+		"meta":{"profile":["urn:p",null,"urn:r"],"_profile":[null,{"id":"q1","extension":[{"url":"urn:q","valueCode":"z"}]},{"id":"r1"}]},
 		"type":{"coding":[{"system":"s","code":"c","userSelected":true}],"text":"\"<&>\u000a"},
 		"author":[{"id":"a1","reference":"r"}],"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/A81001"},
-		"content":[{"attachment":{"size":12,"title":"é"}},{"extension":[{"id":"e1","url":"u","valueBoolean":false}]}]}`
+		"content":[{"attachment":{"size":12,"title":"é"}},{"attachment":{"title":"t"},"extension":[{"id":"e1","url":"u","valueBoolean":false}]}]}`
 	at := i.create(t, "json", extra)
 	asXML := i.send("GET", at, "xml", "").Body.String()
 	for _, want := range []string{`<userSelected value="true"/>`, `<author id="a1"><reference value="r"/></author>`,
 		`<extension id="e1" url="u"><valueBoolean value="false"/></extension>`, `<size value="12"/>`, `&lt;&amp;&gt;&#xA;`} {
 		assert.Contains(t, asXML, want)
 	}
-	assert.NotContains(t, asXML, "<text>", "the narrative is not stored")
+	for _, want := range []string{
+		`<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml"><p title='x'>é &amp; &lt;custodian/&gt;</p></div></text><extension url="urn:root">`,
+		`<language id="l1" value="en"/><text>`, `<date><extension url="urn:unknown"><valueBoolean value="true"/></extension></date>`,
+		`<description value="d"><extension url="urn:d"><valueString><extension url="urn:e"><valueCode value="y"/></extension></valueString></extension></description>`,
+		`<profile value="urn:p"/><profile id="q1"><extension url="urn:q"><valueCode value="z"/></extension></profile><profile id="r1" value="urn:r"/>`,
+	} {
+		assert.Contains(t, asXML, want)
+	}
+	asJSON := i.send("GET", at, "json", "").Body.String()
+	assert.Contains(t, asJSON, `"profile":["urn:p",null,"urn:r"],"_profile":[null,{"id":"q1","extension":[{"url":"urn:q","valueCode":"z"}]},{"id":"r1"}]`)
+	assert.Contains(t, asJSON, `"_date":{"extension":`)
+	assert.NotContains(t, asJSON, `"date":`)
 	assert.Equal(t, 1, strings.Count(asXML, "<custodian>"))
 	require.NoError(t, func() error { _, err := pointer.Parse("application/xml", []byte(asXML)); return err }())
+
+	for old, new := range map[string]string{
+		`"_profile":[null,`: `"_profile":[`, `"_profile":[null,{`: `"_profile":[null,null,null,{`, `["urn:p",null,`: `["urn:p",`, `"_profile":[null,{"id":"q1",`: `"_profile":[null,{"id":"q1","x":"y",`,
+		`"_date":{`: `"_author":{`, `"_description":{`: `"_description":[{`, `"_language":{"id":"l1"}`: `"_language":"l1"`, `{"url":"urn:unknown"`: `{"url":null`,
+		`"_language":{"id":"l1"},`: `"_createdBy":{"id":"l1"},`, `"language":"en","_language":{"id":"l1"}`: `"_language":{"id":"l1"}`,
+	} {
+		require.Contains(t, extra, old)
+		assert.Equal(t, 400, i.send("POST", collection, "json", strings.Replace(extra, old, new, 1)).Code, new)
+	}
 
 	// And back again.
 	again := i.create(t, "xml", asXML)
@@ -268,7 +292,7 @@ func TestElementsKeepTheirForm(t *testing.T) {
 	require.NoError(t, json.Unmarshal(i.send("GET", again, "json", "").Body.Bytes(), &second))
 	for _, m := range []map[string]any{first, second} {
 		delete(m, "id")
-		delete(m, "meta")
+		delete(m["meta"].(map[string]any), "lastUpdated")
 	}
 	assert.Equal(t, first, second)
 }
