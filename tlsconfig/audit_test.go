@@ -195,3 +195,69 @@ func TestAuditFindsAServerThatPrefersLengthOfKeyToTheList(t *testing.T) {
 	require.Equal(t, tlsconfig.ECDHE_RSA_AES256_SHA, tlsconfig.Suite(o.server.CipherSuite), "it departs")
 	require.Error(t, tlsconfig.Audit(cfg))
 }
+
+// Each field that only one end uses makes the config that end's, alone.
+func TestAuditKnowsTheEndByEachField(t *testing.T) {
+	t.Parallel()
+	client := map[string]func(*tls.Config){
+		"InsecureSkipVerify": func(c *tls.Config) { c.InsecureSkipVerify = true },
+		"RootCAs":            func(c *tls.Config) { c.RootCAs = x509.NewCertPool() },
+		"ServerName":         func(c *tls.Config) { c.ServerName = providerName },
+		"GetClientCertificate": func(c *tls.Config) {
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return nil, nil }
+		},
+		"ClientSessionCache": func(c *tls.Config) { c.ClientSessionCache = tls.NewLRUClientSessionCache(0) },
+	}
+	server := map[string]func(*tls.Config){
+		"ClientAuth": func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert },
+		"ClientCAs":  func(c *tls.Config) { c.ClientCAs = x509.NewCertPool() },
+		"GetCertificate": func(c *tls.Config) {
+			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
+		},
+		"GetConfigForClient": func(c *tls.Config) {
+			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }
+		},
+	}
+	base := func() *tls.Config {
+		return &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{uint16(tlsconfig.ECDHE_RSA_AES256_GCM_SHA384)}}
+	}
+	require.Contains(t, departures(t, tlsconfig.Audit(base())), "ClientAuth", "neither's is a server's")
+	for ours, set := range client {
+		cfg := base()
+		set(cfg)
+		found := departures(t, tlsconfig.Audit(cfg))
+		require.NotContains(t, found, "ClientAuth", ours)
+		require.Contains(t, found, "VerifyConnection", ours)
+		for theirs, setToo := range server {
+			cfg := base()
+			set(cfg)
+			setToo(cfg)
+			require.Contains(t, departures(t, tlsconfig.Audit(cfg)), "ClientAuth", "%s and %s", ours, theirs)
+		}
+	}
+}
+
+func TestAuditReadsALeafThatWasNotParsed(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	cert := s.subCA.issueFor(t, providerName, key)
+	cert.Leaf = nil
+	require.ErrorContains(t, tlsconfig.Audit(&tls.Config{Certificates: []tls.Certificate{cert}}), "certificate 0 is ECDSA")
+}
+
+// What is reported of several configs of one server is said once.
+func TestAuditSaysEachDepartureOnce(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	cfg := serverConfig(t, s.endpoint(t, providerName, sspName))
+	choose := cfg.GetConfigForClient
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		chosen, err := choose(hello)
+		chosen = chosen.Clone()
+		chosen.KeyLogWriter = new(bytes.Buffer)
+		return chosen, err
+	}
+	require.Equal(t, []string{"KeyLogWriter"}, departures(t, tlsconfig.Audit(cfg)))
+}

@@ -145,6 +145,8 @@ func (c *callers) hello(info *tls.ClientHelloInfo) {
 		}
 	}
 	switch {
+	case len(names) == 0: // such as SSL version 3, for which crypto/tls has no list
+		c.report.add(clauseProtocol, "versions offered", Departure, remedyVersion, "none that crypto/tls knows")
 	case len(wrong) > 0:
 		c.report.add(clauseProtocol, "versions offered", Departure, remedyVersion, "%s", strings.Join(names, ", "))
 	default:

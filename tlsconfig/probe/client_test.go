@@ -5,6 +5,7 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -175,4 +176,34 @@ func TestClientThatDoesNotCall(t *testing.T) {
 	report, err := (&probe.Prober{Timeout: 10 * time.Second}).Client(t.Context(), listener)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Undecided, report.Verdict(), "%+v", report.Findings)
+}
+
+// A client of SSL version 3 offers no version that crypto/tls has a name for, and is
+// no less wrong for it.
+func TestClientOfSSLVersion3IsADeparture(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	sent := make(chan error, 1)
+	go func() {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err == nil {
+			hello := append([]byte{1, 0, 0, 41, 3, 0}, make([]byte, 32)...)
+			hello = append(hello, 0, 0, 2, 0, 0x2f, 1, 0)
+			_, err = conn.Write(append([]byte{22, 3, 0, 0, byte(len(hello))}, hello...))
+			defer conn.Close()
+			io.Copy(io.Discard, conn)
+		}
+		sent <- err
+	}()
+	report, err := new(probe.Prober).Client(t.Context(), listener)
+	require.NoError(t, err)
+	require.NoError(t, <-sent)
+	for _, finding := range report.Findings {
+		if finding.Subject == "versions offered" {
+			assert.Equal(t, probe.Departure, finding.Severity, finding.Found)
+			return
+		}
+	}
+	t.Errorf("the versions are not reported: %+v", report.Findings)
 }
