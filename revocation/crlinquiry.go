@@ -141,7 +141,11 @@ func (i *crlInquiry) readFirst(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstLook)
 	defer cancel()
 	for range maxRounds {
-		groups := never(&i.source.asker, slices.Concat(single(i.source.files), single(i.entries)))
+		entries := i.entries
+		if i.source.asker.Hangs(cacheHost) { // it is waited for once
+			entries = nil
+		}
+		groups := never(&i.source.asker, slices.Concat(single(i.source.files), single(entries)))
 		if len(groups) == 0 || i.d.Status == known.StatusRevoked || i.how.refused(ctx, i.q) {
 			break
 		}

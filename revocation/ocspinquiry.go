@@ -45,7 +45,7 @@ func (s *OCSP) inquire(ctx context.Context, q Query, how asking, staple [32]byte
 	i.takeAdded()
 	if s.Cache != nil {
 		i.entry = []*fetch.Watch{s.shared.entry(known.AnswerKey(i.q.Path), slices.Clone(i.q.Path))}
-		if i.decide(ctx); i.v.Status != known.StatusRevoked && !s.asker.Asked(i.entry[0]) && !how.refused(ctx, i.q) {
+		if i.decide(ctx); i.v.Status != known.StatusRevoked && !s.asker.Asked(i.entry[0]) && !s.asker.Hangs(cacheHost) && !how.refused(ctx, i.q) {
 			first, cancel := context.WithTimeout(ctx, firstLook)
 			s.asker.Ask(first, [][]*fetch.Watch{i.entry}, func() bool { return false })
 			cancel()

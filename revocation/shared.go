@@ -41,6 +41,9 @@ type sharedEntry struct {
 	merging, again bool
 }
 
+// cacheHost is the host of all entries.
+const cacheHost = "cache"
+
 // maxMerge bounds a merge, which no check waits for.
 const maxMerge = 10 * time.Second
 
@@ -58,7 +61,7 @@ func (c *shared) entry(key string, path []*x509.Certificate) *fetch.Watch {
 		if path != nil {
 			e.path.Store(&path) // before Run may read it
 		}
-		w = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: "cache", Of: e, Do: func(ctx context.Context) error {
+		w = c.asker.Watch(fetch.Target{Key: "cache " + key, URL: "cache", Host: cacheHost, Of: e, Do: func(ctx context.Context) error {
 			return c.read(ctx, e)
 		}})
 	}

@@ -225,6 +225,14 @@ func (a *Asker) Troubled(name string) bool {
 		slices.ContainsFunc(h.flights, func(f *flight) bool { return a.since(f.start) > headStart }))
 }
 
+// Hangs reports whether an attempt at a host has been under way for a head start.
+func (a *Asker) Hangs(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hosts[name]
+	return h != nil && slices.ContainsFunc(h.flights, func(f *flight) bool { return a.since(f.start) >= headStart })
+}
+
 // since is how long ago a time was by the wall clock; a time ahead of it was
 // longer ago than anything.
 func (a *Asker) since(t time.Time) time.Duration {

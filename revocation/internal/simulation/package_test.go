@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -118,6 +120,17 @@ func storedOf(members []revocation.Member) (stored []member) {
 		stored = append(stored, member{order: m.Order, digest: m.Digest, bytes: m.Bytes})
 	}
 	return stored
+}
+
+// TestSeedsThatFailed plays histories in which the package was once wrong.
+func TestSeedsThatFailed(t *testing.T) {
+	for name, seed := range map[string]uint64{
+		"a Cache that hangs is waited for a second by each source, not by each key": 2422,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, attempt(t, randomHistory(seed), newProgram, allKept, nil))
+		})
+	}
 }
 
 // TestSeeds plays histories against the package.
