@@ -134,7 +134,7 @@ func (w *world) timely(n *node, c *checked) {
 		allowed = 0
 	case before != undecided:
 		allowed = time.Second + extra + slack
-	case n.env.fetch != nil && w.served(n, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
+	case n.env.fetch != nil && (!w.config.shape.OCSP && !n.asksSoon(c.began) || *timing) && w.served(n, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
 		allowed = 2*time.Second + extra + slack
 	}
 	if c.took > allowed {
@@ -218,6 +218,14 @@ func (w *world) looked(n *node, c *checked) {
 			w.fail("process %d about %d: accepted, but its sources were not looked after for more than %s: %s", n.id, c.leaf.serial(), refresh, strings.Join(late, "; "))
 		}
 	}
+}
+
+// asksSoon reports whether the process has asked for something less than a retry
+// before a check: what came then may have been published again since.
+func (n *node) asksSoon(at time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.fetches, func(f *fetch) bool { return f.at.Before(at) && at.Sub(f.at) < retry+time.Second })
 }
 
 // justAsked reports whether the process has asked for something less than a retry
