@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestCorpusOfOffers(t *testing.T) {
 	defer pki.Close()
 	server := pki.NewServer(pki.Endpoint("provider.nhs.uk", "ssp.nhs.uk"), http.NotFoundHandler())
 	defer server.Close()
-	prober := &probe.Prober{ServerName: "provider.nhs.uk"}
+	prober := &probe.Prober{ServerName: "provider.nhs.uk", Timeout: 30 * time.Second}
 	for _, c := range testdata.Cases() {
 		if c.Offer == nil {
 			continue

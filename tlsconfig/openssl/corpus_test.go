@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ import (
 func TestCorpusOfOffers(t *testing.T) {
 	needLibrary(t)
 	address := serve(t, serverEndpoint(), http.NotFoundHandler())
-	prober := &probe.Prober{ServerName: serverName}
+	prober := &probe.Prober{ServerName: serverName, Timeout: 30 * time.Second}
 	for _, c := range testdata.Cases() {
 		if c.Offer == nil {
 			continue
