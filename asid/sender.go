@@ -43,17 +43,17 @@ func lookup(ctx context.Context, registry Registry, c *Access) (*System, error) 
 		sys, err = registry.Lookup(ctx, c.From)
 	}
 	switch {
+	case err == nil && sys != nil && sys.ASID == c.From:
+		return sys, nil
+	case err == nil:
+		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
 	case errors.Is(err, ErrNotFound):
 		return nil, &RequestError{Rule: RuleASID, ASID: c.From, Interaction: c.Observed, Err: ErrNotFound}
 	case errors.Is(err, ErrNoOrganization) && c.Organization.IsZero():
 		return nil, &RequestError{Rule: RuleToken, ASID: c.From, Interaction: c.Observed, Claim: "requesting_organization",
 			Detail: "names no ODS code, without which the sender cannot be looked up", Err: ErrNoOrganization}
-	case err != nil:
-		return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
-	case sys == nil || sys.ASID != c.From:
-		return nil, &RegistryError{ASID: c.From, Detail: "the look-up gave no system, or another's"}
 	}
-	return sys, nil
+	return nil, &RegistryError{ASID: c.From, Detail: "the look-up failed", Err: err}
 }
 
 // organization returns the organisation that the token names, or zero.
