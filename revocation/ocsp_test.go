@@ -597,7 +597,7 @@ func TestOCSPRun(t *testing.T) {
 			time.Sleep(10 * time.Minute) // of the bubble's clock
 			synctest.Wait()
 		}
-		require.Equal(t, 19, cached)
+		require.GreaterOrEqual(t, cached, 19, "the first answer may be one that Run had already fetched")
 		nonces := map[string]bool{}
 		for _, r := range server.asked() {
 			nonces[string(requestNonce(r.Body))] = true
