@@ -125,6 +125,9 @@ func TestASupersedeIsOneTransaction(t *testing.T) {
 			for _, want := range []string{"transaction", "ifMatch", "superseded", "DocumentReference/" + oldID} {
 				assert.Contains(t, string(body), want)
 			}
+			want := d.pick(`"request":{"method":"POST","url":"DocumentReference"}`, `<request><method value="POST"/><url value="DocumentReference"/></request>`)
+			assert.Equal(t, 1, strings.Count(string(body), want))
+			assert.Equal(t, 2, strings.Count(string(body), newIdentifier.Value), "of the new one, and of what is stored in this test")
 			for _, not := range []string{newID, "<?xml", oldIdentifier.Value} {
 				assert.NotContains(t, string(body), not)
 			}
@@ -393,6 +396,8 @@ func TestAnAnswersFormatIsOneThatIsServed(t *testing.T) {
 		{get(collection+"/x?_format=json", "text/turtle"), 200, "GET _format=json text/turtle"},
 		{get(collection+"/x", ""), 200, "GET  "},
 		{request("DELETE", collection+"/"+oldID+"?_format=json", "", ""), 200, "DELETE  application/fhir+json"},
+		{request("DELETE", collection+"/"+oldID, "", ""), 200, "DELETE  "},
+		{request("HEAD", collection+"/x?_format=json", "", ""), 200, "HEAD _format=json "},
 		{request("DELETE", collection+"/"+oldID+"?_format=turtle", "", ""), 415, ""},
 	} {
 		asked = nil

@@ -202,6 +202,7 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 		"a read in XML, which was not asked for":          {patch(), moving(t), put, []string{"xml"}, nil, 502, []string{"GET"}},
 		"a read that is no pointer":                       {patch(), moving(t), put, []string{"broken"}, nil, 502, []string{"GET"}},
 		"one before a JSON Patch that is none":            {patch(), moving(t), jsonPatch, []string{"broken"}, nil, 502, []string{"GET"}},
+		"a read of a pointer without a status":            {patch(), moving(t), put, []string{"no status"}, nil, 502, []string{"GET"}},
 		"a read of another's pointer":                     {patch(), moving(t), put, []string{"theirs"}, nil, 502, []string{"GET"}},
 		"a read of a pointer with another id":             {patch(), moving(t), put, []string{"another"}, nil, 502, []string{"GET"}},
 		"a read with the version as ETag alone":           {patch(), moving(t), put, []string{"etag 3"}, []int{200}, 200, []string{"GET", "PUT 3"}},
@@ -246,7 +247,11 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 				case "broken":
 					return says(200, `{"resourceType":"DocumentReference","custodian":{},"custodian":{}}`)
 				case "xml":
-					return says(200, storedAs(t, "3", "A81001"), "Content-Type", "application/fhir+xml")
+					text := load(t, "create", "stu3", "xml").text
+					text = strings.Replace(strings.Replace(text, `versionId value="1"`, `versionId value="3"`, 1), "<status", `<id value="`+oldID+`"/><status`, 1)
+					return says(200, text, "Content-Type", "application/fhir+xml")
+				case "no status":
+					return says(200, strings.Replace(storedAs(t, "3", "A81001"), `"status": "current",`, "", 1))
 				case "theirs":
 					return says(200, storedAs(t, "3", "RX1"))
 				case "another":
@@ -285,6 +290,8 @@ func TestWhatATransactionIsAnswered(t *testing.T) {
 		"with the new version":         {"3", bundle("transaction-response", strings.Replace(entry, `"status"`, `"etag":"W/\"1\"","status"`, 1)+","+entry), 200, 201, `W/"1"`},
 		"a batch":                      {"3", bundle("batch-response", entry+","+entry), 200, 502, ""},
 		"an entry too few":             {"3", bundle("transaction-response", entry), 200, 502, ""},
+		"a name twice":                 {"3", strings.Replace(bundle("transaction-response", entry+","+entry), "}]}", `}],"type":"transaction-response"}`, 1), 200, 502, ""},
+		"no answer":                    {"3", "", -1, 502, ""},
 		"what is no JSON":              {"3", "x", 200, 502, ""},
 		"refused":                      {"3", "{}", 422, 422, ""},
 		"an old one that is another's": {"theirs", "", 0, 502, ""},
@@ -301,6 +308,9 @@ func TestWhatATransactionIsAnswered(t *testing.T) {
 				}
 				assert.Equal(t, "application/fhir+json", r.Header.Get("Accept"))
 				assert.Contains(t, body, `"ifMatch":"W/\"3\""`)
+				if c.status < 0 {
+					return nil
+				}
 				return says(c.status, c.answer)
 			}
 			r := request("POST", collection, "application/fhir+json", supersede)

@@ -4,6 +4,7 @@ package fhir_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,13 +44,17 @@ func kindOf(t *testing.T, r fhir.Reader, contentType, body string) (fhir.Kind, s
 func TestEveryBeginningOfABodyIsMalformed(t *testing.T) {
 	t.Parallel()
 	for contentType, whole := range map[string]string{inJSON: wholeJSON, inXML: wholeXML} {
-		for _, stored := range []bool{false, true} {
-			r := fhir.Reader{Stored: stored}
-			kind, _ := kindOf(t, r, contentType, whole)
-			require.Zero(t, kind)
-			for n := range len(whole) {
-				kind, _ := kindOf(t, r, contentType, whole[:n])
-				require.Equal(t, fhir.Malformed, kind, "%s", whole[:n])
+		// Of XML, too, with end tags and white space.
+		long := regexp.MustCompile(`<(\w+) (value="[^"]*")/>`).ReplaceAllString(whole, "<$1 $2> </$1>")
+		for _, whole := range []string{whole, long} {
+			for _, stored := range []bool{false, true} {
+				r := fhir.Reader{Stored: stored}
+				kind, _ := kindOf(t, r, contentType, whole)
+				require.Zero(t, kind)
+				for n := range len(whole) {
+					kind, _ := kindOf(t, r, contentType, whole[:n])
+					require.Equal(t, fhir.Malformed, kind, "%s", whole[:n])
+				}
 			}
 		}
 	}
@@ -107,62 +112,66 @@ func TestDocumentsOfXML(t *testing.T) {
 		body string
 		want fhir.Kind
 	}{
-		"a name with a prefix":                         {strings.NewReplacer("<status", "<f:status").Replace(wholeXML), fhir.Refused},
-		"a name that begins with a colon":              {swap("<status", "<:status"), fhir.Refused},
-		"an attribute with a prefix":                   {swap("<status value", "<status x:value"), fhir.Refused},
-		"an attribute that begins with a colon":        {swap("<status value", "<status :value"), fhir.Refused},
-		"an ignored element's attribute with a prefix": {swap("<description value", "<description x:lang='en' value"), fhir.Refused},
-		"a language outside the narrative":             {swap("<description value", "<description xml:lang='en' value"), fhir.Refused},
-		"a language in the narrative":                  {swap("<status", strings.Replace(narrative, "<p>", `<p xml:lang="cy">`, 1)+"<status"), taken},
-		"a language on the narrative":                  {swap("<status", strings.Replace(narrative, "<div ", `<div xml:lang="cy" `, 1)+"<status"), taken},
-		"another attribute of xml's in the narrative":  {swap("<status", strings.Replace(narrative, "<p>", `<p xml:space="preserve">`, 1)+"<status"), fhir.Refused},
-		"CDATA in a comment":                           {swap("<status", "<!-- <![CDATA[ --><status"), fhir.Refused},
-		"a comment":                                    {swap("<status", "<!-- x --><status"), taken},
-		"U+FFFE":                                       {swap(`value="d"`, "value=\"\uFFFE\""), fhir.Malformed},
-		"U+FFFF":                                       {swap(`value="d"`, "value=\"\uFFFF\""), fhir.Malformed},
-		"a control":                                    {swap(`value="d"`, "value=\"\x01\""), fhir.Malformed},
-		"no UTF-8":                                     {swap(`value="d"`, "value=\"\xff\""), fhir.Malformed},
-		"an end before the beginning":                  {"</DocumentReference>", fhir.Malformed},
-		"an end of another element":                    {swap("</meta>", "</text>"), fhir.Malformed},
-		"text before the root":                         {"x" + wholeXML, fhir.Malformed},
-		"text behind the root":                         {wholeXML + "x", fhir.Malformed},
-		"markup behind the root":                       {wholeXML + "<", fhir.Malformed},
-		"another root":                                 {wholeXML + "<x/>", fhir.Malformed},
-		"a comment behind the root":                    {wholeXML + " <!-- x -->\n", taken},
-		"text between elements":                        {swap("<status", "x<status"), fhir.Refused},
-		"text in a value":                              {swap(`<status value="current"/>`, `<status value="current">x</status>`), fhir.Refused},
-		"white space in a value's element":             {swap(`<status value="current"/>`, "<status value=\"current\">\n</status>"), taken},
-		"as deep as may be":                            {deep(64), taken},
-		"deeper":                                       {deep(65), fhir.Refused},
-		"FHIR's namespace twice":                       {swap("<subject>", `<subject xmlns="http://hl7.org/fhir">`), taken},
-		"FHIR's namespace on an inner element alone":   {strings.Replace(strings.Replace(wholeXML, ` xmlns="http://hl7.org/fhir"`, "", 1), "<subject>", `<subject xmlns="http://hl7.org/fhir">`, 1), fhir.Refused},
-		"FHIR's namespace as a reference":              {swap("http://hl7.org", "http:&#x2F;/hl7.org"), taken},
-		"no namespace":                                 {strings.Replace(wholeXML, ` xmlns="http://hl7.org/fhir"`, "", 1), taken},
-		"another namespace":                            {swap("http://hl7.org/fhir", "http://hl7.org/fhir5"), fhir.Refused},
-		"another namespace within":                     {swap("<subject>", `<subject xmlns="urn:x">`), fhir.Refused},
-		"a narrative":                                  {swap("<status", narrative+"<status"), taken},
-		"XHTML on what is no div":                      {swap("<status", strings.NewReplacer("<div", "<p", "</div", "</p").Replace(narrative)+"<status"), fhir.Refused},
-		"a div outside text":                           {swap("<status", "<type>"+strings.TrimSuffix(strings.TrimPrefix(narrative, "<text>"), "</text>")+"</type><status"), fhir.Refused},
-		"XHTML declared twice":                         {swap("<status", strings.Replace(narrative, "<p>", `<p xmlns="http://www.w3.org/1999/xhtml">`, 1)+"<status"), fhir.Refused},
-		"a div in a text in the div":                   {swap("<status", strings.Replace(narrative, "<p>x</p>", `<text><div xmlns="http://www.w3.org/1999/xhtml"/></text>`, 1)+"<status"), fhir.Refused},
-		"FHIR's namespace in the narrative":            {swap("<status", strings.Replace(narrative, "<p>", `<p xmlns="http://hl7.org/fhir">`, 1)+"<status"), fhir.Refused},
-		"text behind the narrative's div":              {swap("<status", strings.Replace(narrative, "</div>", "</div>x", 1)+"<status"), fhir.Refused},
-		"text behind an element in the narrative":      {swap("<status", strings.Replace(narrative, "</p>", "</p>x", 1)+"<status"), taken},
-		"an attribute on the root":                     {swap("<DocumentReference ", `<DocumentReference id="x" `), fhir.Refused},
-		"another root element":                         {strings.ReplaceAll(wholeXML, "DocumentReference", "Basic"), fhir.Refused},
-		"an id on an element":                          {swap("<subject>", `<subject id="x">`), taken},
-		"another attribute on an element":              {swap("<subject>", `<subject value="x">`), fhir.Refused},
-		"an id beside a value that decides":            {swap(`<status value`, `<status id="x" value`), fhir.Refused},
-		"an extension of a value that decides":         {swap(`<status value="current"/>`, `<status value="current"><extension url="x"/></status>`), fhir.Refused},
-		"an extension of another value":                {swap(`<description value="d"/>`, `<description value="d"><extension url="x"/></description>`), taken},
-		"a custodian within what is ignored":           {swap("<description", `<content><custodian/></content><description`), fhir.Refused},
-		"an identifier within the custodian's parts":   {swap("<custodian>", `<custodian><extension><identifier/></extension>`), fhir.Refused},
-		"an identifier within what is ignored":         {swap("<description", `<content><identifier/></content><description`), taken},
-		"an attribute twice":                           {swap("<status value", `<status value="x" value`), fhir.Malformed},
-		"an element twice":                             {swap("<status", `<status value="current"/><status`), fhir.Refused},
-		"an ignored one twice":                         {swap("<description", `<description value="x"/><description`), fhir.Refused},
-		"an ignored one that may be there twice":       {swap("<description", `<content/><content/><description`), taken},
-		"an element twice, in different ones":          {swap("</subject>", `<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="1"/></identifier></subject>`), fhir.Invalid},
+		"a name with a prefix":                               {strings.NewReplacer("<status", "<f:status").Replace(wholeXML), fhir.Refused},
+		"a name that begins with a colon":                    {swap("<status", "<:status"), fhir.Refused},
+		"an attribute with a prefix":                         {swap("<status value", "<status x:value"), fhir.Refused},
+		"an attribute that begins with a colon":              {swap("<status value", "<status :value"), fhir.Refused},
+		"an ignored element's attribute with a prefix":       {swap("<description value", "<description x:lang='en' value"), fhir.Refused},
+		"a prefix within what is ignored":                    {swap("<description", "<content><f:x/></content><description"), fhir.Refused},
+		"a colon before a name within what is ignored":       {swap("<description", "<content><:x/></content><description"), fhir.Refused},
+		"a colon before an attribute within what is ignored": {swap("<description", "<content><x :y='z'/></content><description"), fhir.Refused},
+		"a root that is a narrative":                         {`<div xmlns="http://www.w3.org/1999/xhtml"/>`, fhir.Refused},
+		"a language outside the narrative":                   {swap("<description value", "<description xml:lang='en' value"), fhir.Refused},
+		"a language in the narrative":                        {swap("<status", strings.Replace(narrative, "<p>", `<p xml:lang="cy">`, 1)+"<status"), taken},
+		"a language on the narrative":                        {swap("<status", strings.Replace(narrative, "<div ", `<div xml:lang="cy" `, 1)+"<status"), taken},
+		"another attribute of xml's in the narrative":        {swap("<status", strings.Replace(narrative, "<p>", `<p xml:space="preserve">`, 1)+"<status"), fhir.Refused},
+		"CDATA in a comment":                                 {swap("<status", "<!-- <![CDATA[ --><status"), fhir.Refused},
+		"a comment":                                          {swap("<status", "<!-- x --><status"), taken},
+		"U+FFFE":                                             {swap(`value="d"`, "value=\"\uFFFE\""), fhir.Malformed},
+		"U+FFFF":                                             {swap(`value="d"`, "value=\"\uFFFF\""), fhir.Malformed},
+		"a control":                                          {swap(`value="d"`, "value=\"\x01\""), fhir.Malformed},
+		"no UTF-8":                                           {swap(`value="d"`, "value=\"\xff\""), fhir.Malformed},
+		"an end before the beginning":                        {"</DocumentReference>", fhir.Malformed},
+		"an end of another element":                          {swap("</meta>", "</text>"), fhir.Malformed},
+		"text before the root":                               {"x" + wholeXML, fhir.Malformed},
+		"text behind the root":                               {wholeXML + "x", fhir.Malformed},
+		"markup behind the root":                             {wholeXML + "<", fhir.Malformed},
+		"another root":                                       {wholeXML + "<x/>", fhir.Malformed},
+		"a comment behind the root":                          {wholeXML + " <!-- x -->\n", taken},
+		"text between elements":                              {swap("<status", "x<status"), fhir.Refused},
+		"text in a value":                                    {swap(`<status value="current"/>`, `<status value="current">x</status>`), fhir.Refused},
+		"white space in a value's element":                   {swap(`<status value="current"/>`, "<status value=\"current\">\n</status>"), taken},
+		"as deep as may be":                                  {deep(64), taken},
+		"deeper":                                             {deep(65), fhir.Refused},
+		"FHIR's namespace twice":                             {swap("<subject>", `<subject xmlns="http://hl7.org/fhir">`), taken},
+		"FHIR's namespace on an inner element alone":         {strings.Replace(strings.Replace(wholeXML, ` xmlns="http://hl7.org/fhir"`, "", 1), "<subject>", `<subject xmlns="http://hl7.org/fhir">`, 1), fhir.Refused},
+		"FHIR's namespace as a reference":                    {swap("http://hl7.org", "http:&#x2F;/hl7.org"), taken},
+		"no namespace":                                       {strings.Replace(wholeXML, ` xmlns="http://hl7.org/fhir"`, "", 1), taken},
+		"another namespace":                                  {swap("http://hl7.org/fhir", "http://hl7.org/fhir5"), fhir.Refused},
+		"another namespace within":                           {swap("<subject>", `<subject xmlns="urn:x">`), fhir.Refused},
+		"a narrative":                                        {swap("<status", narrative+"<status"), taken},
+		"XHTML on what is no div":                            {swap("<status", strings.NewReplacer("<div", "<p", "</div", "</p").Replace(narrative)+"<status"), fhir.Refused},
+		"a div outside text":                                 {swap("<status", "<type>"+strings.TrimSuffix(strings.TrimPrefix(narrative, "<text>"), "</text>")+"</type><status"), fhir.Refused},
+		"XHTML declared twice":                               {swap("<status", strings.Replace(narrative, "<p>", `<p xmlns="http://www.w3.org/1999/xhtml">`, 1)+"<status"), fhir.Refused},
+		"a div in a text in the div":                         {swap("<status", strings.Replace(narrative, "<p>x</p>", `<text><div xmlns="http://www.w3.org/1999/xhtml"/></text>`, 1)+"<status"), fhir.Refused},
+		"FHIR's namespace in the narrative":                  {swap("<status", strings.Replace(narrative, "<p>", `<p xmlns="http://hl7.org/fhir">`, 1)+"<status"), fhir.Refused},
+		"text behind the narrative's div":                    {swap("<status", strings.Replace(narrative, "</div>", "</div>x", 1)+"<status"), fhir.Refused},
+		"text behind an element in the narrative":            {swap("<status", strings.Replace(narrative, "</p>", "</p>x", 1)+"<status"), taken},
+		"an attribute on the root":                           {swap("<DocumentReference ", `<DocumentReference id="x" `), fhir.Refused},
+		"another root element":                               {strings.ReplaceAll(wholeXML, "DocumentReference", "Basic"), fhir.Refused},
+		"an id on an element":                                {swap("<subject>", `<subject id="x">`), taken},
+		"another attribute on an element":                    {swap("<subject>", `<subject value="x">`), fhir.Refused},
+		"an id beside a value that decides":                  {swap(`<status value`, `<status id="x" value`), fhir.Refused},
+		"an extension of a value that decides":               {swap(`<status value="current"/>`, `<status value="current"><extension url="x"/></status>`), fhir.Refused},
+		"an extension of another value":                      {swap(`<description value="d"/>`, `<description value="d"><extension url="x"/></description>`), taken},
+		"a custodian within what is ignored":                 {swap("<description", `<content><custodian/></content><description`), fhir.Refused},
+		"an identifier within the custodian's parts":         {swap("<custodian>", `<custodian><extension><identifier/></extension>`), fhir.Refused},
+		"an identifier within what is ignored":               {swap("<description", `<content><identifier/></content><description`), taken},
+		"an attribute twice":                                 {swap("<status value", `<status value="x" value`), fhir.Malformed},
+		"an element twice":                                   {swap("<status", `<status value="current"/><status`), fhir.Refused},
+		"an ignored one twice":                               {swap("<description", `<description value="x"/><description`), fhir.Refused},
+		"an ignored one that may be there twice":             {swap("<description", `<content/><content/><description`), taken},
+		"an element twice, in different ones":                {swap("</subject>", `<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="1"/></identifier></subject>`), fhir.Invalid},
 	} {
 		kind, _ := kindOf(t, fhir.Reader{}, inXML, c.body)
 		assert.Equal(t, c.want, kind, name)

@@ -124,9 +124,10 @@ func TestScannerReadsAsEncodingXML(t *testing.T) {
 		"a > in a value":                    {`<a v=">"/>`, true},
 		"the other quote in a value":        {`<a v="'" w='"'/>`, true},
 		"an empty value":                    {`<a v=""/>`, true},
-		"names with all that they may have": {`<_a-1.b xml:lang="en"/>`, true},
+		"names with all that they may have": {`<_aAzZ-09.b xml:lang="en"/>`, true},
 		"letters beyond ASCII in texts":     {"<a v='é€😀'>é</a>", true},
 		"an end without a beginning":        {`</a>`, true}, // the cursor's to refuse
+		"an empty comment":                  {`<a><!----></a>`, true},
 		"a comment with two hyphens":        {`<a><!-- -- --></a>`, false},
 		"a comment that ends with three":    {`<a><!-- ---></a>`, false},
 		"a comment that does not end":       {`<a><!-- </a>`, false},
