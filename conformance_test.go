@@ -211,6 +211,9 @@ func receiver(d *ast.FuncDecl) string {
 	return "?."
 }
 
+// A test that passed; what it printed last may have no line's end.
+var passedTest = regexp.MustCompile(`--- PASS: (\w+) \(`)
+
 // testsOfLog returns the tests that passed in the log that TEST_LOG names, as
 // "folder TestName"; nil if it names none.
 func testsOfLog(t *testing.T) map[string]bool {
@@ -226,9 +229,8 @@ func testsOfLog(t *testing.T) map[string]bool {
 	var since []string // of the package whose "ok" comes next
 	for lines := bufio.NewScanner(log); lines.Scan(); {
 		line := lines.Text()
-		if test, ok := strings.CutPrefix(line, "--- PASS: "); ok {
-			test, _, _ = strings.Cut(test, " ")
-			since = append(since, test)
+		if test := passedTest.FindStringSubmatch(line); test != nil {
+			since = append(since, test[1])
 		}
 		if fields := strings.Fields(line); len(fields) > 1 && (fields[0] == "ok" || fields[0] == "FAIL") {
 			folder := strings.TrimPrefix(fields[1], "github.com/nrlsecurity/nrlsecurity/")
