@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -271,4 +272,27 @@ func TestFlags(t *testing.T) {
 	} {
 		assert.Error(t, run(t.Context(), args, io.Discard, io.Discard), name)
 	}
+}
+
+// TestHooksAreThoseOfTheFlags: a test that fails forbids the reload, and what HAProxy's
+// socket cannot do the reload does.
+func TestHooksAreThoseOfTheFlags(t *testing.T) {
+	t.Parallel()
+	socket := t.TempDir() + "/none"
+	for name, test := range map[string]struct {
+		write write
+		fails bool
+	}{
+		"a reload":                     {write{reload: "true"}, false},
+		"a reload that fails":          {write{reload: "false"}, true},
+		"a test and a reload":          {write{reload: "true && true"}, false},
+		"a test that fails":            {write{reload: "false && true"}, true},
+		"a socket that is not there":   {write{haproxy: socket}, true},
+		"the same, with a reload":      {write{haproxy: socket, reload: "true"}, false},
+		"the same, whose reload fails": {write{haproxy: socket, reload: "false"}, true},
+	} {
+		err := test.write.hook(slog.New(slog.DiscardHandler))(t.Context(), "/crl")
+		assert.Equal(t, test.fails, err != nil, "%s: %v", name, err)
+	}
+	assert.Nil(t, new(write).hook(slog.New(slog.DiscardHandler)))
 }
