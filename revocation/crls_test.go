@@ -3,7 +3,6 @@
 package revocation_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -572,7 +571,7 @@ func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 		time.Sleep(time.Until(ocspNow))
 		server := &crlServer{}
 		server.publish(url, between(p.ca.crl(), 0, 3*time.Hour))
-		var log bytes.Buffer
+		var log records
 		crls := &revocation.CRLs{Fetcher: server, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

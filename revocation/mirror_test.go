@@ -248,6 +248,10 @@ func TestMirrorServesDeltasWhereTheyAreNamed(t *testing.T) {
 	w.ask(t, points(at(urls(firstPoint))), revocationtest.FreshestCRL(at(urls(fresh))))
 	w.requireServed(t, der, firstPoint)
 	w.requireServed(t, delta, fresh)
+	require.NoError(t, w.crls.Add(w.publish(secondPoint, func(l *revocationtest.CRL) { // of another partition
+		l.BaseNumber, l.Number, l.ThisUpdate = 1, 8, ocspNow
+	})))
+	w.requireServed(t, delta, fresh)
 
 	// A point of complete lists never serves a delta CRL, whoever names it for one.
 	w.ask(t, points(at(urls(fresh))))
@@ -274,6 +278,12 @@ func TestMirrorFindsListsThatNameNoPoint(t *testing.T) {
 	w.requireServed(t, added, firstPoint)
 	w.requireServed(t, added, thirdPoint)
 	w.requireServed(t, second, secondPoint) // nobody named it for a certificate
+
+	// One for CAs' certificates is not what the leaves that named the points need.
+	require.NoError(t, w.crls.Add(w.publish(thirdPoint, func(l *revocationtest.CRL) {
+		l.Scope, l.Number, l.ThisUpdate = &revocationtest.Scope{OnlyCACerts: true}, 4, ocspNow
+	})))
+	w.requireServed(t, added, thirdPoint)
 }
 
 func TestMirrorsPrefixes(t *testing.T) {

@@ -118,7 +118,7 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 	}
 }
 
-// records is a log.
+// records is a log that is read while it is written.
 type records struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -134,4 +134,10 @@ func (r *records) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
+}
+
+func (r *records) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text.Reset()
 }

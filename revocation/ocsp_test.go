@@ -218,7 +218,8 @@ func TestOCSPResponders(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, revocation.Good, a.Status)
-			require.Equal(t, test.asked[len(asked)-1], a.Source)
+			// The answer of one that is asked in the background may be there first.
+			require.Contains(t, append(test.later, test.asked[len(asked)-1]), a.Source)
 			require.False(t, a.Cached)
 		})
 	}
