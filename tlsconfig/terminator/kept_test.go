@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -212,7 +213,12 @@ func (p *kept) test(t *testing.T) {
 
 	began := time.Now()
 	for range p.reloads {
+		before := r.children()
 		require.NoError(t, hook(ctx, keeper.File))
+		// nginx makes one reload of several that it has not begun.
+		for deadline := time.Now().Add(time.Minute); p.program == terminator.Nginx && !anyNew(before, r.children()); {
+			require.True(t, time.Now().Before(deadline), "no new worker")
+		}
 		for p.fresh(t, r.addr, "/", good) != http.StatusOK {
 			require.True(t, p.rebinds)
 		}
@@ -229,6 +235,19 @@ func (p *kept) test(t *testing.T) {
 	}
 	assert.True(t, refused())
 	assert.True(t, keeper.State().Complete, "%v", keeper.State().Problems)
+}
+
+// children returns the ids of the program's processes, as Linux tells them.
+func (r *running) children() []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", r.process.Pid))
+	if err != nil {
+		return []string{"unknown", fmt.Sprint(time.Now())} // always new
+	}
+	return strings.Fields(string(text))
+}
+
+func anyNew(before, now []string) bool {
+	return slices.ContainsFunc(now, func(id string) bool { return !slices.Contains(before, id) })
 }
 
 // backend starts what is behind the program: a front that asks the same CRLs, or
