@@ -25,7 +25,7 @@ import (
 // replaced as a whole or not at all; one that is damaged, cut short or another
 // key's counts as absent. A directory that others may write to, or that another
 // user owns, is refused. At most 16,384 entries are kept, of which those that were
-// not merged into for longest go first.
+// not used for longest go first.
 type DirCache string
 
 const (
@@ -52,7 +52,12 @@ func (d DirCache) Get(ctx context.Context, key string) ([]Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.read(key)
+	members, err := d.read(key)
+	if len(members) > 0 {
+		now := time.Now()
+		_ = os.Chtimes(d.path(key), now, now) // it only says what is in use, to whoever makes room
+	}
+	return members, err
 }
 
 // read returns the members of an entry, none if there is no whole one.

@@ -259,3 +259,20 @@ func TestDirCacheSurvivesAKill(t *testing.T) {
 		require.NotEmpty(t, texts(t, DirCache(dir), "k"))
 	}
 }
+
+// An entry that is read is in use, though nothing new is merged into it.
+func TestDirCacheEntryThatIsReadIsInUse(t *testing.T) {
+	dir := t.TempDir()
+	c := DirCache(dir + "/cache")
+	require.NoError(t, c.Merge(t.Context(), "key", Member{Order: "o", Bytes: []byte("b")}))
+	files, err := filepath.Glob(dir + "/cache/*.set")
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	old := time.Now().AddDate(0, -1, 0)
+	require.NoError(t, os.Chtimes(files[0], old, old))
+	_, err = c.Get(t.Context(), "key")
+	require.NoError(t, err)
+	info, err := os.Stat(files[0])
+	require.NoError(t, err)
+	require.True(t, info.ModTime().After(old.AddDate(0, 0, 1)))
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // TestNewsArriveWithinRefresh: with Run going and a source that can be reached, a
@@ -90,4 +91,20 @@ func TestNewsArriveWithinRefresh(t *testing.T) {
 			assert.LessOrEqual(t, longest, test.within+time.Minute, "a check a minute")
 		})
 	}
+}
+
+// What nobody has signed does not say when to ask again.
+func TestUnverifiedListDoesNotHastenTheNextLook(t *testing.T) {
+	t.Parallel()
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		server := &crlServer{}
+		server.publish(url, with(between(p.ca.crl(), -time.Hour, 10*time.Second), func(c *revocationtest.CRL) { c.Key = p.other.key }))
+		stop := running(t, (&revocation.CRLs{Fetcher: server, URLs: []string{url}}).Run)
+		time.Sleep(40 * time.Minute)
+		assert.Len(t, server.requests(), 1)
+		stop()
+	})
 }

@@ -17,7 +17,8 @@
 // values, with issuer and key filled in, are ordinary documents that a checker
 // must accept; each further field changes one thing.
 //
-// [TestSource] checks a user's own implementation of [revocation.Source].
+// [TestSource] checks a user's own implementation of [revocation.Source], [TestCache] one of
+// [revocation.Cache].
 //
 // Nothing here needs a testing.TB, so that examples can use it too. Functions
 // panic where they are given what they cannot work with, as those of

@@ -24,10 +24,10 @@ func (w *world) check(n *node, leaf leafID, stapled *document) {
 		w.log("%s    process %d about %d: %s after %s", stamp(w.now()), n.id, leaf.serial(), outcome(c.err), c.took)
 	}
 	w.agrees(n, c)
-	if w.fault == nil {
+	if w.fault == nil && !*answers {
 		w.timely(n, c)
 	}
-	if w.fault == nil {
+	if w.fault == nil && !*answers {
 		w.looked(n, c)
 	}
 }

@@ -22,6 +22,9 @@ var (
 	within = flag.Duration("within", 0, "begin no further history after so long; zero: play them all")
 	brief  = flag.Bool("brief", false, "say which seed fails, without making its history short")
 
+	// answers leaves out how long answers take and when sources were looked at.
+	answers = flag.Bool("answers", false, "judge the answers alone")
+
 	// timing allows no time at all where the answer is at hand. That is stricter than
 	// the package in places that are not told apart yet: a second is always allowed.
 	timing = flag.Bool("timing", false, "judge strictly how long answers take")
