@@ -57,3 +57,13 @@ func TestAStrangersCertificateCannotMakeAnErrorLong(t *testing.T) {
 	_, err := s.verifier(sspName).Verify(t.Context(), clientPresents(newRoot(t, long, "leaf").cert))
 	require.Less(t, len(refused(t, err, tlsconfig.RuleSubCA).Error()), 1000)
 }
+
+// crypto/x509's errors repeat names of the certificate's, of which a peer may choose
+// the length.
+func TestPeerErrorIsBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100_000)
+	for _, err := range []*tlsconfig.PeerError{{Rule: tlsconfig.RuleUsage, Err: errors.New(long)}, {Rule: tlsconfig.RuleUsage, Detail: long, Err: errors.New(long)}} {
+		require.Less(t, len(err.Error()), 1100)
+	}
+}
