@@ -4,12 +4,16 @@ package front_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/x509"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -86,4 +90,34 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 	err := &front.Error{Rule: front.RuleHeader, Header: "Ssl-Client-Cert", Detail: long}
 	assert.Less(t, len(err.Error()), 1300)
+}
+
+// A check that hangs ends with Timeout, or an eighth of it later.
+func TestTimeoutBoundsTheCheck(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	at := time.Now() // the bubble's clock is another
+	synctest.Test(t, func(t *testing.T) {
+		f := newFront(pki, front.Nginx)
+		f.Verifier.Time = func() time.Time { return at }
+		f.Verifier.Revocation = hanging{}
+		f.Timeout = 40 * time.Second
+		var err error
+		h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, err = f.Peer(r) }))
+		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), claiming{}))
+		r.Header = headers
+		start := time.Now()
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 45*time.Second, time.Since(start))
+	})
+}
+
+type hanging struct{}
+
+func (hanging) Check(ctx context.Context, _ []*x509.Certificate, _ []byte) error {
+	<-ctx.Done()
+	return ctx.Err()
 }

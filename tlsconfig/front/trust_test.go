@@ -4,6 +4,7 @@ package front_test
 
 import (
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -94,4 +95,37 @@ func TestProxyByMutualTLS(t *testing.T) {
 	pki.Authority.Revoke(leaf, revocation.ReasonKeyCompromise, time.Now())
 	b.get(t, headers)
 	assert.Equal(t, front.RuleProxy, b.rule(t), "the proxy, revoked since, on the connection that it has")
+}
+
+// A front that also knows its proxy by mutual TLS takes a plain connection by address
+// and secret, as any other does.
+func TestProxyPeersAndAPlainConnection(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	f := newFront(pki, front.Nginx)
+	f.ProxyPeers = pki.Endpoint("records.nhs.uk", "proxy.nhs.uk")
+	b := serve(t, f, "tcp", "127.0.0.1:0")
+	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	b.get(t, headers)
+	assert.NoError(t, b.err)
+	headers.Del(front.SecretHeader)
+	b.get(t, headers)
+	assert.Equal(t, front.RuleProxy, b.rule(t))
+}
+
+// A process of which nobody knows the user is no user's, whatever UIDs has.
+func TestUnixSocketOfAnUnknownUser(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	f := newFront(pki, front.Nginx)
+	f.UIDs, f.Secret, f.Proxies = []int{-1}, "", nil
+	closed := new(net.UnixConn)
+	b := new(behind)
+	h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = f.Peer(r) }))
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), closed))
+	r.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	assert.Equal(t, front.RuleProxy, b.rule(t))
 }
