@@ -56,6 +56,7 @@ func (i *crlInquiry) decide() error {
 		return err
 	}
 	i.d = d
+	s.share(d.Verified)
 	if end := d.ThisUpdate.Add(i.how.maxAge); d.Status == known.StatusGood && i.how.maxAge > 0 && i.q.At.After(end) {
 		d.Errs = append(d.Errs, &known.ListError{Source: d.List.Source(), Err: &der.Error{Kind: ErrExpired,
 			Detail: "older than Policy.MaxAge, though its nextUpdate is " + stamp(d.NextUpdate)}})

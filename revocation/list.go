@@ -47,11 +47,7 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	s.setUp()
 	cas = slices.DeleteFunc(slices.Clone(cas), func(c *x509.Certificate) bool { return c == nil })
 	s.cas.Store(&cas)
-	for _, l := range s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon()) {
-		for _, key := range l.Keys() {
-			s.shared.merge(key)
-		}
-	}
+	s.share(s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon()))
 	standings, _ := s.lists.Standings(s.now())
 	var lists []List
 	for _, l := range standings {
@@ -77,6 +73,15 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 // that Lists may return more than before. What a list that is known says at a later
 // time is no change.
 func (s *CRLs) Changed() <-chan struct{} { return s.lists.Changed() }
+
+// share puts lists into the Cache that were verified after they had come.
+func (s *CRLs) share(verified []*known.List) {
+	for _, l := range verified {
+		for _, key := range l.Keys() {
+			s.shared.merge(key)
+		}
+	}
+}
 
 // readCacheOf has the entries of the Cache looked after that may hold the lists of
 // CAs: those of the names in URLs, and those of lists that are known.

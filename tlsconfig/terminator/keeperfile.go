@@ -110,6 +110,7 @@ func (l *fileLock) open(flag int) (*os.File, error) {
 
 func (l *fileLock) close() {
 	if l.file != nil {
+		unlock(l.file)
 		_ = l.file.Close()
 	}
 	_ = l.root.Close()

@@ -27,6 +27,9 @@ func lock(file *os.File) error {
 	return err
 }
 
+// unlock ends the lock, also where a process that is being started has the file, too.
+func unlock(file *os.File) { _ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }
+
 // keepOwner gives a file the owner and the group of another.
 func keepOwner(file *os.File, old fs.FileInfo) error {
 	want, ok := old.Sys().(*syscall.Stat_t)

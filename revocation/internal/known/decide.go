@@ -45,6 +45,7 @@ type Decision struct {
 	Subjects []*crl.Subject // the certificate, and signers whose own status was asked about
 	Read     []*crl.Subject // these, and those of whose keys it was asked whether they are to be trusted
 	Behind   bool           // a delta CRL says that there is a later complete list than the known ones
+	Verified []*List        // that this path verified first
 	Rests    Rests
 	Window   Window
 }
@@ -85,12 +86,12 @@ type decision struct {
 func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time) (*Decision, error) {
 	d := &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
 	d.rests.add(&s.offered, s.offered.Load())
-	s.Try(slices.Concat(path, issuers), horizon)
+	verified := s.Try(slices.Concat(path, issuers), horizon)
 	v, err := d.status(path)
 	if err != nil {
 		return nil, err
 	}
-	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Rests: d.rests, Window: d.window}, nil
+	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Rests: d.rests, Window: d.window}, nil
 }
 
 // subject reads a certificate once.
