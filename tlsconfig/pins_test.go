@@ -59,6 +59,13 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 		{"a SubCA with an unknown critical extension", root, edit(func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
 		}), "unknown critical extension"},
+		{"a SubCA for e-mail and servers", root, edit(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageServerAuth}
+		}), ""},
+		{"a SubCA for clients", root, edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), ""},
+		{"a SubCA for any use", root, edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), ""},
+		{"a SubCA for e-mail", root, edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} }), "neither clientAuth nor serverAuth"},
+		{"a SubCA for an unknown use", root, edit(func(c *x509.Certificate) { c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 2, 3}} }), "neither clientAuth nor serverAuth"},
 		{"a SubCA with an RSA key of 1024 bits", root, []*x509.Certificate{s.root.issueCA(t, "X", rsaKey(t, "weak", 1024)).cert}, "1024 bits"},
 		{"a SubCA with an ECDSA key of 224 bits", root, []*x509.Certificate{s.root.issueCA(t, "X", p224).cert}, "224 bits"},
 	} {

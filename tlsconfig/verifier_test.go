@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,7 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 		{"with the CN in an IA5String", s.subCA, encoded(asn1.TagIA5String, []byte(sspName)), none},
 		{"with the CN in a T61String", s.subCA, encoded(asn1.TagT61String, []byte(sspName)), none},
 		{"with the CN in a BMPString", s.subCA, encoded(asn1.TagBMPString, twoBytes), none},
+		{"with the CN in a BMPString that ends in NUL", s.subCA, encoded(asn1.TagBMPString, append(slices.Clone(twoBytes), 0, 0)), tlsconfig.RuleFQDN},
 		{"with the bytes of a BMPString in a UTF8String", s.subCA, encoded(asn1.TagUTF8String, twoBytes), tlsconfig.RuleFQDN},
 		{"without basicConstraints", s.subCA, func(c *x509.Certificate) { c.BasicConstraintsValid = false }, none},
 		{"signed with SHA-512", s.subCA, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA512WithRSA }, none},

@@ -11,6 +11,7 @@
 package fqdn
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -128,7 +129,33 @@ func commonName(cert *x509.Certificate) (string, error) {
 	if len(names) != 1 {
 		return "", fmt.Errorf("there is no subjectAltName and the subject has %d common names, not one", len(names))
 	}
-	return names[0], nil
+	return names[0], checkEnd(cert.RawSubject)
+}
+
+// An attributeSET is a RelativeDistinguishedName (RFC 5280 section 4.1.2.4).
+type attributeSET []struct {
+	Type  asn1.ObjectIdentifier
+	Value asn1.RawValue
+}
+
+// checkEnd refuses a common name in a BMPString that ends in NUL: crypto/x509 leaves
+// the NUL out, and other readers do not. A subject that was not parsed is not looked at.
+func checkEnd(subject []byte) error {
+	if len(subject) == 0 {
+		return nil
+	}
+	var names []attributeSET
+	if rest, err := asn1.Unmarshal(subject, &names); err != nil || len(rest) > 0 {
+		return errors.New("the subject cannot be read")
+	}
+	for _, name := range names {
+		for _, attribute := range name {
+			if attribute.Type.Equal(oidCommonName) && attribute.Value.Tag == asn1.TagBMPString && bytes.HasSuffix(attribute.Value.Bytes, []byte{0, 0}) {
+				return errors.New("the common name ends in NUL")
+			}
+		}
+	}
+	return nil
 }
 
 func letter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
