@@ -20,7 +20,8 @@
 // or arm64; it is tried with 3.0 and 3.5. Available says what is missing, and so do NewListener and NewDialer;
 // elsewhere the package compiles, and that is the error. cgo is not needed, but
 // the program is linked dynamically to the C library either way, even with
-// CGO_ENABLED=0.
+// CGO_ENABLED=0. A program that must do without leaves this package out, as the examples do
+// with the build tag nolibssl.
 //
 // An *rsa.PrivateKey is given to libssl. Any other crypto.Signer with an RSA key,
 // such as one that does not leave its store, is asked to sign, by PKCS #1 v1.5 with

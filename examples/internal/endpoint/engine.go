@@ -10,10 +10,11 @@ import (
 	"net/http"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
 // An Engine is what does TLS: native (crypto/tls) or openssl (the system's libssl).
+// With the build tag nolibssl the program has native alone, and with CGO_ENABLED=0 it
+// then needs no C library.
 type Engine string
 
 // Register adds the flag to fs.
@@ -31,7 +32,7 @@ func (e Engine) Listen(inner net.Listener, end *tlsconfig.Endpoint) (net.Listene
 		}
 		return tls.NewListener(inner, config), nil
 	case "openssl":
-		return openssl.NewListener(inner, end)
+		return listenLibssl(inner, end)
 	}
 	return nil, e.unknown()
 }
@@ -46,11 +47,7 @@ func (e Engine) Transport(end *tlsconfig.Endpoint) (http.RoundTripper, error) {
 		}
 		return &http.Transport{TLSClientConfig: config}, nil
 	case "openssl":
-		dialer, err := openssl.NewDialer(end)
-		if err != nil {
-			return nil, err
-		}
-		return dialer.Transport(), nil
+		return libsslTransport(end)
 	}
 	return nil, e.unknown()
 }
