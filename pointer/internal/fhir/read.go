@@ -65,9 +65,13 @@ func read[T any](contentType string, body []byte, r Reader, rules func(Reader, c
 // charset, if it is there, is UTF-8 (RFC 8259 section 8.1; FHIR http, 2.21), and
 // fhirVersion is 3.0 or 4.0, with or without a patch level. Other parameters are
 // ignored, as RFC 2045 section 1 asks: clients of the national API send version=1.
+// The extended notation of RFC 2231 is refused.
 func FormatOf(contentType string) (Format, error) {
 	if contentType == "application/fhir+json" { // the common one, without an allocation
 		return JSON, nil
+	}
+	if strings.Contains(contentType, "*") { // RFC 2231: some readers go by charset*, the others by charset
+		return 0, &Error{Kind: MediaType, Detail: "has a parameter whose name or value has an asterisk"}
 	}
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
