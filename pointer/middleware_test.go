@@ -263,14 +263,17 @@ func TestBodiesOverTheLimitAreRefusedWhateverTheySay(t *testing.T) {
 func TestBodiesHaveTheLengthThatTheySay(t *testing.T) {
 	t.Parallel()
 	create := load(t, "create", "stu3", "json").text
-	for said, taken := range map[int]bool{
-		len(create): true, -1: true, 0: true, // unknown
-		len(create) - 1: false, len(create) + 1: false, 1: false,
-	} {
-		r := request(http.MethodPost, collection, "application/fhir+json", create)
-		r.ContentLength = int64(said)
-		w, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
-		assert.Equal(t, taken, h.called, "%d of %d bytes: %s", said, len(create), w.Body)
+	large := create + strings.Repeat(" ", 100<<10) // not read in one piece
+	for _, body := range []string{create, large} {
+		for said, taken := range map[int]bool{
+			len(body): true, -1: true, 0: true, // unknown
+			len(body) - 1: false, len(body) + 1: false, 1: false, 200 << 10: false,
+		} {
+			r := request(http.MethodPost, collection, "application/fhir+json", body)
+			r.ContentLength = int64(said)
+			w, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
+			assert.Equal(t, taken, h.called, "%d of %d bytes: %s", said, len(body), w.Body)
+		}
 	}
 	r := request(http.MethodPost, collection, "application/fhir+json", create)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(create[:100]), iotest.ErrReader(io.ErrClosedPipe)))

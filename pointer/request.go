@@ -218,6 +218,9 @@ func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, &ChangeError{Rule: RuleBody, Detail: "could not be read", Err: err}
 	}
+	if r.ContentLength > 0 && int64(buffer.Len()) != r.ContentLength {
+		return nil, &ChangeError{Rule: RuleBody, Detail: "has another length than its Content-Length"}
+	}
 	return buffer.Bytes(), nil
 }
 

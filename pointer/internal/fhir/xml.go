@@ -252,11 +252,12 @@ func (c *xmlCursor) next(l level) (field, error) {
 	}
 }
 
-// skip reads to the end of the present element. A custodian in there, or another
-// organisation in the custodian, would be found by a reader that looks for one at
-// any depth, as readers of XML may. Readers of JSON go by the path.
+// skip reads to the end of the present element. What decides about a pointer in
+// there, or another organisation or pointer in the custodian or a relatesTo, would
+// be found by a reader that looks for it at any depth, as readers of XML may.
+// Readers of JSON go by the path.
 func (c *xmlCursor) skip() error {
-	owner := slices.ContainsFunc(c.open, func(name []byte) bool { return string(name) == "custodian" })
+	deciding := slices.ContainsFunc(c.open, func(name []byte) bool { return string(name) == "custodian" || string(name) == "relatesTo" })
 	for depth := len(c.open); len(c.open) >= depth; {
 		t, err := c.token()
 		if err != nil {
@@ -267,11 +268,11 @@ func (c *xmlCursor) skip() error {
 		}
 		switch name := c.scan.name; string(name) {
 		case "reference", "identifier", "value": // of an extension or an assigner
-			if !owner {
+			if !deciding {
 				continue
 			}
 			fallthrough
-		case "custodian":
+		case "custodian", "relatesTo", "masterIdentifier", "subject":
 			return refusedElement(string(name), "is in a place that is none of the pointer's own")
 		}
 	}
