@@ -100,7 +100,10 @@ func (m *model) sync(ctx context.Context) {
 		d := m.library.find(s.bytes)
 		places := []string{""}
 		if d.places == nil && d.kind != answer {
-			places = m.cache.store.origins(d)
+			places = nil
+			for _, url := range m.cache.store.origins(d) {
+				places = append(places, placeIn(url))
+			}
 		}
 		for _, place := range places {
 			m.take(knownDocument{d, place})

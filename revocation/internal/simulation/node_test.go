@@ -57,11 +57,21 @@ type node struct {
 	keys    map[string]bool      // whose certificates it has seen
 }
 
-// knowledge says how certain it is that a process has a document.
+// knowledge says how certain it is that a process has a document, by where it came
+// from; "" of one for which that does not matter.
 type knowledge struct {
-	surely bool
-	places []string // where a list that names no distribution point came from
+	places []string
+	surely map[string]bool
 }
+
+// A certainty says when a document that has come to a process is one that it has.
+type certainty int
+
+const (
+	perhaps  certainty = iota
+	ifWanted           // it can be about something that was asked about, and its signer is known
+	surely
+)
 
 func (n *node) ahead() time.Duration { return time.Duration(n.skew.Load()) }
 func (n *node) now() time.Time       { return n.w.now().Add(n.ahead()) }
@@ -124,47 +134,49 @@ func (n *node) fetch(ctx context.Context, f *fetch) {
 		return // made for another request, so that it may only revoke
 	}
 	if f.doc != nil {
-		n.w.origin(f.doc, placeIn(f.url))
-		n.learn(f.doc, false, placeIn(f.url))
+		n.w.origin(f.doc, f.url)
+		n.learn(f.doc, ifWanted, placeIn(f.url))
 	}
 }
 
 // origin notes where a list without a scope came from; the store keeps that too.
-func (w *world) origin(d *document, place string) {
+func (w *world) origin(d *document, url string) {
 	if d.places != nil || d.kind == answer {
 		return
 	}
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
-	if !slices.Contains(w.origins[d], place) {
-		w.origins[d] = append(w.origins[d], place)
+	if !slices.Contains(w.origins[d], url) {
+		w.origins[d] = append(w.origins[d], url)
 	}
 }
 
-// learn notes that a document has come to the process. What is fetched is kept for
-// sure only if it can be about something that was asked about, and its signer is
-// known.
-func (n *node) learn(d *document, surely bool, place string) {
+// learn notes that a document has come to the process.
+func (n *node) learn(d *document, how certainty, place string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	k := n.known[d]
 	if k == nil {
-		k = &knowledge{}
+		k = &knowledge{surely: map[string]bool{}}
 		n.known[d] = k
 		n.arrived = append(n.arrived, d)
 	}
-	if !surely {
+	sure := how == surely
+	if how == ifWanted {
 		for leaf := range n.asked {
 			for _, s := range leaf.subjects() {
-				surely = surely || d.issuer == s.issuer && (d.key == s.issuerKey || n.keys[d.key] || d.responder != nil) &&
+				sure = sure || d.issuer == s.issuer && (d.key == s.issuerKey || n.keys[d.key] || d.responder != nil) &&
 					(d.kind == answer && d.serial == s.serial || d.kind != answer && covers(d, s, place))
 			}
 		}
 	}
-	k.surely = k.surely || surely
-	if d.kind != answer && d.places == nil && !slices.Contains(k.places, place) {
+	if d.kind == answer || d.places != nil {
+		place = ""
+	}
+	if !slices.Contains(k.places, place) {
 		k.places = append(k.places, place)
 	}
+	k.surely[place] = k.surely[place] || sure
 }
 
 // has reports whether the process looks after the place of a subject already, for
@@ -194,12 +206,8 @@ func (n *node) view() (certain, possible []knownDocument) {
 	defer n.mu.Unlock()
 	for _, d := range n.arrived {
 		k := n.known[d]
-		places := k.places
-		if places == nil {
-			places = []string{""}
-		}
-		for _, place := range places {
-			if k.surely {
+		for _, place := range k.places {
+			if k.surely[place] {
 				certain = append(certain, knownDocument{d, place})
 			} else {
 				possible = append(possible, knownDocument{d, place})
@@ -237,7 +245,7 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	n.keys[caKey(leaf.generation)] = true
 	n.mu.Unlock()
 	if stapled != nil {
-		n.learn(stapled, true, "")
+		n.learn(stapled, surely, "")
 	}
 	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), clock: n.w.now(), first: !before, stapled: stapled}
 	n.w.stored(n, leaf)

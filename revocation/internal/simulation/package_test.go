@@ -126,6 +126,7 @@ func storedOf(members []revocation.Member) (stored []member) {
 func TestSeedsThatFailed(t *testing.T) {
 	for name, seed := range map[string]uint64{
 		"a Cache that hangs is waited for a second by each source, not by each key": 2422,
+		"where a list came from that another process found is lost with the store":  3328,
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, attempt(t, randomHistory(seed), newProgram, allKept, nil))

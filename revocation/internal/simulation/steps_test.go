@@ -216,7 +216,7 @@ func (w *world) add(n *node, d *document) {
 	}
 	switch err := n.process.add(d); {
 	case err == nil:
-		n.learn(d, true, "")
+		n.learn(d, surely, "")
 	case !errors.Is(err, revocation.ErrTooLarge): // too many wait for a question to be verified
 		w.fail("Add(%s): %v", d, err)
 	}

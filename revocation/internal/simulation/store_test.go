@@ -69,7 +69,7 @@ func (s *store) lainSince(d *document) time.Time {
 	return s.since[d]
 }
 
-// origins returns the places at which the processes found a document.
+// origins returns the URLs at which the processes found a document.
 func (s *store) origins(d *document) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,15 +123,31 @@ func (h *handle) get(ctx context.Context, keys ...string) (map[string][]member, 
 	for _, members := range found {
 		for _, m := range members {
 			if d := h.store.w.library.find(m.bytes); d != nil && d.places != nil || d != nil && d.kind == answer {
-				h.node.learn(d, false, "")
+				h.node.learn(d, ifWanted, "")
 			} else if d != nil {
-				for _, place := range h.store.origins(d) {
-					h.node.learn(d, false, place)
+				// Each member says one URL. If there are fewer, some are lost, and the
+				// order of a member is its process's own affair.
+				urls, how := h.store.origins(d), ifWanted
+				if count(members, m) < len(urls) {
+					how = perhaps
+				}
+				for _, url := range urls {
+					h.node.learn(d, how, placeIn(url))
 				}
 			}
 		}
 	}
 	return found, nil
+}
+
+// count returns how many of the members are the same document.
+func count(members []member, m member) (n int) {
+	for _, other := range members {
+		if other.digest == m.digest {
+			n++
+		}
+	}
+	return n
 }
 
 func (h *handle) merge(ctx context.Context, key string, join func(a, b []member) []member, members ...member) error {

@@ -81,7 +81,7 @@ type world struct {
 	hosts   map[string]*host
 	store   *store
 	nodes   [nodes]*node
-	origins map[*document][]string // places that a list without a scope came from
+	origins map[*document][]string // URLs that a list without a scope came from
 	asleep  atomic.Int64           // for how long all machines have been, in nanoseconds
 	woken   time.Time              // when they last were
 	fault   error
@@ -137,7 +137,7 @@ func (w *world) stored(n *node, leaf leafID) {
 		if d.places != nil && d.kind != answer {
 			for _, s := range leaf.subjects() {
 				if (reads[s.place] || seen) && d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "") {
-					n.learn(d, true, "")
+					n.learn(d, surely, "")
 				}
 			}
 		}
