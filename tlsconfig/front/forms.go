@@ -139,7 +139,7 @@ func fromClientCert(value string) ([]byte, error) {
 // fromXFCC decodes Envoy's header of one proxy: pairs joined by semicolons, of
 // which Cert has the percent-encoded PEM in quotes.
 func fromXFCC(value string) ([]byte, error) {
-	found := ""
+	found, there := "", false
 	for len(value) > 0 {
 		key, rest, ok := strings.Cut(value, "=")
 		if !ok {
@@ -159,10 +159,10 @@ func fromXFCC(value string) ([]byte, error) {
 			text, rest = rest[:end], rest[end:]
 		}
 		if strings.EqualFold(key, "Cert") {
-			if found != "" {
+			if there {
 				return nil, errors.New("has Cert more than once")
 			}
-			found = text
+			found, there = text, true
 		}
 		switch {
 		case rest == "":

@@ -262,9 +262,9 @@ func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
 	if suite, err := tlsconfig.ParseSuite(a.cipher); err != nil || f.Suites != nil && !slices.Contains(f.Suites, suite) {
 		return nil, &Error{Rule: "suite", Detail: fmt.Sprintf("the client's connection to the proxy has the suite %s", quote(a.cipher))}
 	}
-	leaf, err := f.leaves.get(f, a.certificate)
+	leaf, known, err := f.leaves.get(f, a.certificate)
 	if err != nil {
-		return nil, &Error{Rule: RuleHeader, Detail: err.Error()}
+		return nil, &Error{Rule: RuleHeader, Header: forms[f.Form].certificate, Err: err}
 	}
 	if err := f.end.VerifyLeaf(leaf); err != nil {
 		e := &Error{Rule: "peer", Err: err}
@@ -273,7 +273,9 @@ func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
 		}
 		return nil, e
 	}
-	f.leaves.put(a.certificate, leaf)
+	if !known {
+		f.leaves.put(a.certificate, leaf)
+	}
 	return leaf, nil
 }
 

@@ -248,6 +248,7 @@ func TestAmbiguousCertificatesAreRefused(t *testing.T) {
 		{"a Byte Sequence that does not end", front.RFC9440, ":" + base + "x"},
 		{"a colon alone", front.RFC9440, ":"},
 		{"Cert twice", front.Envoy, `Cert="` + pemOf + `";Cert="` + pemOf + `"`},
+		{"Cert twice, once empty", front.Envoy, `Cert="";Cert="` + pemOf + `"`},
 		{"Cert twice, in other letters", front.Envoy, `cert="` + pemOf + `";CERT="` + pemOf + `"`},
 		{"elements of two proxies", front.Envoy, `Cert="` + pemOf + `",Hash=0a`},
 		{"elements of two proxies, the first without Cert", front.Envoy, `Hash=0a,Cert="` + pemOf + `"`},
@@ -264,6 +265,7 @@ func TestAmbiguousCertificatesAreRefused(t *testing.T) {
 		headers[written[test.form].certificate] = []string{test.value}
 		b.get(t, headers)
 		assert.Equal(t, front.RuleHeader, b.rule(t), "%s: %s: %v", test.form, test.name, b.err)
+		assert.ErrorContains(t, b.err, written[test.form].certificate, "%s: %s", test.form, test.name)
 	}
 }
 

@@ -22,35 +22,33 @@ const (
 	maxLeafOctets = 8 << 20
 )
 
-// get returns the certificate of a header.
-func (l *leaves) get(f *Front, header string) (*x509.Certificate, error) {
+// get returns the certificate of a header. known: put has nothing to do.
+func (l *leaves) get(f *Front, header string) (cert *x509.Certificate, known bool, err error) {
 	l.mu.RLock()
-	cert := l.new[header]
-	if cert == nil {
+	cert, known = l.new[header]
+	if !known {
 		cert = l.old[header]
 	}
 	l.mu.RUnlock()
 	if cert != nil {
-		return cert, nil
+		return cert, known, nil
 	}
 	raw, err := forms[f.Form].decode(header)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return x509.ParseCertificate(raw)
+	cert, err = x509.ParseCertificate(raw)
+	return cert, false, err
 }
 
 // put keeps a certificate. Those that were not asked for while the newer half was
 // filled go.
 func (l *leaves) put(header string, cert *x509.Certificate) {
-	l.mu.RLock()
-	_, known := l.new[header]
-	l.mu.RUnlock()
-	if known {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, known := l.new[header]; known {
+		return
+	}
 	if l.new == nil || len(l.new) == maxLeaves || l.octets+len(header) > maxLeafOctets {
 		l.old, l.new, l.octets = l.new, make(map[string]*x509.Certificate), 0
 	}
