@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -270,27 +269,4 @@ func (k *Keeper) render(w io.Writer, lists []*revocation.List) error {
 		return writeSecret(w, lists)
 	}
 	return writePEM(w, lists)
-}
-
-// writePEM writes lists one behind the other, without a line between them: HAProxy
-// takes a blank line for the end.
-func writePEM(w io.Writer, lists []*revocation.List) error {
-	const most = 1 << 18 // octets written at once
-	text := make([]byte, 0, most)
-	for _, l := range lists {
-		text = append(text, "-----BEGIN X509 CRL-----\n"...)
-		for der := l.DER; len(der) > 0; {
-			n := min(len(der), 48) // in a line
-			text = append(base64.StdEncoding.AppendEncode(text, der[:n]), '\n')
-			if der = der[n:]; len(text) > most-100 {
-				if _, err := w.Write(text); err != nil {
-					return err
-				}
-				text = text[:0]
-			}
-		}
-		text = append(text, "-----END X509 CRL-----\n"...)
-	}
-	_, err := w.Write(text)
-	return err
 }
