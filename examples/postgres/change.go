@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -91,7 +92,7 @@ func (s *Store) make(ctx context.Context, d *pointer.Decision, f *fresh) error {
 	case pgconn.SafeToRetry(err): // nothing was sent
 		return unavailable(err)
 	}
-	if e, said := errors.AsType[*pgconn.PgError](err); said && e.Severity == "ERROR" {
+	if e, said := undone(err); said {
 		return refusal(d, e)
 	}
 	// The connection was lost, or the server ended, perhaps after the commit. The
@@ -102,14 +103,22 @@ func (s *Store) make(ctx context.Context, d *pointer.Decision, f *fresh) error {
 	return &pointer.ChangeError{Rule: pointer.RuleStore, Action: d.Change.Action, Detail: "broke off, so that it is not known whether it made the change"}
 }
 
+// undone returns what the server says of a statement that it has not carried out.
+// It ends with FATAL or PANIC at any moment; 40003 and class 08 say that it is not
+// known. Severity itself is in the language of the server.
+func undone(err error) (e *pgconn.PgError, said bool) {
+	e, said = errors.AsType[*pgconn.PgError](err)
+	return e, said && e.SeverityUnlocalized == "ERROR" && e.Code != "40003" && !strings.HasPrefix(e.Code, "08")
+}
+
 // refusal is a statement that the server says it has not carried out.
 func refusal(d *pointer.Decision, e *pgconn.PgError) error {
 	switch e.Code {
 	case "40001", "40P01", "23505": // serialization_failure, deadlock_detected, unique_violation
 		return errChanged
 	}
-	switch e.Code[:2] {
-	case "22", "54": // such as a NUL in a text, or a number beyond all bounds
+	switch {
+	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "54"): // such as a NUL in a text, or a number beyond all bounds
 		return &pointer.ChangeError{Rule: pointer.RuleResource, Action: d.Change.Action, Detail: "has a value that cannot be stored"}
 	default:
 		return unavailable(e)

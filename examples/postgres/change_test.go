@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/pointer"
+)
+
+func TestWhatAServerSaysOfAChange(t *testing.T) {
+	t.Parallel()
+	said := func(severity, unlocalised, code string) error {
+		return fmt.Errorf("exec: %w", &pgconn.PgError{Severity: severity, SeverityUnlocalized: unlocalised, Code: code})
+	}
+	for name, c := range map[string]struct {
+		err    error
+		undone bool
+	}{
+		"a unique violation":           {said("ERROR", "ERROR", "23505"), true},
+		"one in German":                {said("FEHLER", "ERROR", "23505"), true},
+		"a server that ends":           {said("FATAL", "FATAL", "57P01"), false},
+		"a completion that is unknown": {said("ERROR", "ERROR", "40003"), false},
+		"a connection that was lost":   {said("ERROR", "ERROR", "08006"), false},
+		"no severity":                  {said("ERROR", "", "23505"), false},
+		"what no server has said":      {io.ErrUnexpectedEOF, false},
+	} {
+		_, undone := undone(c.err)
+		assert.Equal(t, c.undone, undone, name)
+	}
+	d := new(pointer.Decision)
+	for code, rule := range map[string]pointer.Rule{"22P05": pointer.RuleResource, "54001": pointer.RuleResource, "57014": pointer.RuleUnavailable, "": pointer.RuleUnavailable} {
+		e, ok := errors.AsType[*pointer.ChangeError](refusal(d, &pgconn.PgError{Code: code}))
+		assert.True(t, ok, code)
+		assert.Equal(t, rule, e.Rule, code)
+	}
+	for _, code := range []string{"40001", "40P01", "23505"} {
+		assert.ErrorIs(t, refusal(d, &pgconn.PgError{Code: code}), errChanged)
+	}
+}
