@@ -36,6 +36,8 @@ type flight struct {
 	compression uint8
 	protocol    string // of ALPN
 	secureReneg bool
+	session     []byte // its identifier; empty: the server keeps none
+	resumed     bool   // the flight ends with ChangeCipherSpec: an old session goes on
 
 	certificates [][]byte
 	keyExchange  []byte // ServerKeyExchange; nil: none came
@@ -92,6 +94,12 @@ func readFlight(r io.Reader) (*flight, error) {
 				return f, err
 			}
 			pending = rest
+		case recordChangeCipherSpec:
+			if f.version == 0 {
+				return nil, errors.New("the server sent ChangeCipherSpec before its hello")
+			}
+			f.resumed = true
+			return f, nil
 		default:
 			return nil, fmt.Errorf("the server sent a record of type %d in its first flight", header[0])
 		}
@@ -150,6 +158,7 @@ func (f *flight) serverHello(body cryptobyte.String) bool {
 		!body.ReadUint16(&f.suite) || !body.ReadUint8(&f.compression) {
 		return false
 	}
+	f.session = bytes.Clone(session)
 	if body.Empty() {
 		return true
 	}

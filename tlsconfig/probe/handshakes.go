@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,6 +52,7 @@ type outcome struct {
 	status int   // of the answer; 0: none came, or none of HTTP/1
 	spoke  bool  // an answer came, whatever it says
 	state  tls.ConnectionState
+	first  bytes.Buffer // what the server sent, from its hello on
 	// after is the error that ended the connection once the client thought that
 	// the handshake was over.
 	after error
@@ -87,7 +90,7 @@ func (o *outcome) String() string {
 }
 
 // handshake makes a whole handshake with crypto/tls and one request.
-func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessions tls.ClientSessionCache) outcome {
+func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessions tls.ClientSessionCache) (o outcome) {
 	conn, err := q.dial(ctx)
 	if err != nil {
 		return outcome{err: err}
@@ -104,11 +107,11 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 			return cert, nil
 		},
 	}
-	client := tls.Client(conn, cfg)
-	if err := client.HandshakeContext(ctx); err != nil {
-		return outcome{err: err}
+	client := tls.Client(recorder{conn, &o.first}, cfg)
+	if o.err = client.HandshakeContext(ctx); o.err != nil {
+		return o
 	}
-	o := outcome{state: client.ConnectionState()}
+	o.state = client.ConnectionState()
 	if _, o.after = fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", q.name); o.after != nil {
 		return o
 	}
@@ -203,15 +206,56 @@ func (q *questions) resumption(ctx context.Context) {
 		return
 	}
 	second := q.handshake(ctx, q.Certificate, sessions)
+	resumed := second.err == nil && second.state.DidResume
+	err := second.err
+	if err == nil && !resumed {
+		resumed, err = q.resumes(ctx)
+	}
 	switch {
-	case second.err != nil:
-		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", &second)
-	case second.state.DidResume:
+	case err != nil:
+		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", err)
+	case resumed:
 		q.report.add(clauseTLSMA, subject, Advice, "switch tickets and session caches off, unless the certificate is verified again on resumption",
 			"the server resumes sessions; whether a certificate that was revoked meanwhile is refused, a probe cannot tell")
 	default:
-		q.report.add(clauseTLSMA, subject, Conformant, "", "none by ticket")
+		q.report.add(clauseTLSMA, subject, Conformant, "", "none, by ticket or by the session's identifier")
 	}
+}
+
+// resumes reports whether the server goes on with a session that it knows by its
+// identifier. crypto/tls knows tickets only, so the session begins with it, and a
+// hello of ours asks to resume it: the server has shown its will by the time that
+// keys would be wanted.
+func (q *questions) resumes(ctx context.Context) (bool, error) {
+	first := q.handshake(ctx, q.Certificate, nil)
+	if first.err != nil {
+		return false, first.err
+	}
+	began, err := readFlight(&first.first)
+	if err != nil || len(began.session) == 0 {
+		return false, err
+	}
+	again, err := q.ask(ctx, hello{version: tls.VersionTLS12, suites: []uint16{began.suite}, session: began.session})
+	if err != nil && refused(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return again.resumed, nil
+}
+
+// A recorder keeps the beginning of what is read from a connection, which is a
+// server's first flight.
+type recorder struct {
+	net.Conn
+	read *bytes.Buffer
+}
+
+func (r recorder) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	r.read.Write(b[:min(n, max(0, maxFlight-r.read.Len()))])
+	return n, err
 }
 
 // renegotiation looks at the protection of RFC 5746. crypto/tls never starts a

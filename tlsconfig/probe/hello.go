@@ -24,6 +24,7 @@ type hello struct {
 	protocols   []string // ALPN; nil: none
 	signatures  []uint16 // signature_algorithms; nil: the usual ones
 	groups      []uint16 // supported_groups; nil: the usual ones
+	session     []byte   // session to resume, of a handshake of crypto/tls; nil: none
 }
 
 var (
@@ -42,6 +43,7 @@ const (
 	extPointFormats        = 11
 	extSignatureAlgorithms = 13
 	extALPN                = 16
+	extExtendedMaster      = 23
 	extSupportedVersions   = 43
 	extKeyShare            = 51
 	extRenegotiationInfo   = 0xff01
@@ -51,8 +53,9 @@ const (
 const versionSSL30 = 0x0300
 
 const (
-	recordAlert     = 21
-	recordHandshake = 22
+	recordChangeCipherSpec = 20
+	recordAlert            = 21
+	recordHandshake        = 22
 )
 
 // record returns the hello in a record of its own.
@@ -68,7 +71,7 @@ func (h *hello) record() []byte {
 		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
 			b.AddUint16(min(h.version, tls.VersionTLS12))
 			b.AddBytes(random[:])
-			b.AddUint8(0) // no session
+			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.session) })
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, h.suites) })
 			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
 				if h.compression == nil {
@@ -115,6 +118,9 @@ func (h *hello) extensions(b *cryptobyte.Builder) {
 	extension(extPointFormats, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })
 	extension(extSignatureAlgorithms, list(h.signatures, usualSignatures))
 	extension(extRenegotiationInfo, func(b *cryptobyte.Builder) { b.AddUint8(0) })
+	if h.session != nil { // RFC 7627 section 5.3: as when the session began
+		extension(extExtendedMaster, func(*cryptobyte.Builder) {})
+	}
 	if h.protocols != nil {
 		extension(extALPN, func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {

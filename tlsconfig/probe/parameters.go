@@ -199,6 +199,11 @@ func (q *questions) chain(ctx context.Context) {
 	} else {
 		q.report.add(clauseCiphers, "the server's key", Conformant, "", "RSA, %d bits", key.N.BitLen())
 	}
+	if len(chain) == 1 && !bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+		// RFC 5246 section 7.4.2: only the root may be left out.
+		q.report.add(clauseTLSMA, "the server's chain", Departure, "send the SubCA after the server's certificate",
+			"the certificate comes alone, without %s: clients that know the root alone refuse it", leaf.Issuer)
+	}
 	if len(chain) > 1 && !bytes.Equal(leaf.RawIssuer, chain[1].RawSubject) {
 		q.report.add(clauseTLSMA, "order of the chain", Departure, "send the leaf, then the SubCA that issued it", "the second certificate is %s, the leaf's issuer is %s", chain[1].Subject, leaf.Issuer)
 	}

@@ -68,24 +68,16 @@ location / { return 204; } } }`, dir, addr, directives)
 }
 
 var foreignServers = []foreignServer{
-	{"OpenSSL to the guidance but for pins and names", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance, "-serverpref", "-Verify", "2", "-verify_return_error"), unpinned},
 	{"OpenSSL with every version", "openssl", "openssl", sServer("-cipher", guidance+":@SECLEVEL=0", "-min_protocol", "TLSv1", "-serverpref", "-Verify", "2", "-verify_return_error"), append([]string{"TLS 1.0", "TLS 1.1", "TLS 1.3"}, unpinned...)},
 	{"OpenSSL with suites of its own", "openssl", "openssl", sServer("-tls1_2", "-cipher", "DEFAULT", "-serverpref", "-Verify", "2", "-verify_return_error"), append([]string{"suites outside the list", "order of preference"}, unpinned...)},
-	{"OpenSSL with the client's preference", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance, "-Verify", "2", "-verify_return_error"), append([]string{"order of preference"}, unpinned...)},
-	{"OpenSSL that asks for no certificate", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance, "-serverpref"), append([]string{"request of a client certificate", "a client without a certificate"}, badClients...)},
-	{"OpenSSL that takes no certificate too", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance, "-serverpref", "-verify", "2", "-verify_return_error"), append([]string{"a client without a certificate"}, unpinned...)},
-	{"OpenSSL that goes on whatever it finds", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance, "-serverpref", "-Verify", "2"), badClients},
 	{"OpenSSL with NULL and anonymous suites", "openssl", "openssl", sServer("-tls1_2", "-cipher", guidance+":eNULL:aNULL:@SECLEVEL=0", "-serverpref", "-Verify", "2", "-verify_return_error"), append([]string{"suites outside the list"}, unpinned...)},
-	{"nginx to the guidance but for pins and names", "nginx", "nginx", nginx("ssl_protocols TLSv1.2; ssl_ciphers " + guidance + "; ssl_prefer_server_ciphers on; ssl_verify_client on;"), unpinned},
 	{"nginx as installed", "nginx", "nginx", nginx(""), append([]string{"suites outside the list", "order of preference", "request of a client certificate", "a client without a certificate"}, badClients...)},
 	{"nginx with an optional certificate", "nginx", "nginx", nginx("ssl_protocols TLSv1.2; ssl_ciphers " + guidance + "; ssl_prefer_server_ciphers on; ssl_verify_client optional_no_ca;"),
 		[]string{"a client without a certificate", "a client certificate that signs itself", "a client certificate of another SubCA", "a client certificate of another FQDN"}},
-	{"nginx with TLS 1.3", "nginx", "nginx", nginx("ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers " + guidance + "; ssl_prefer_server_ciphers on; ssl_verify_client on;"), append([]string{"TLS 1.3"}, unpinned...)},
-	{"nginx with the client's preference", "nginx", "nginx", nginx("ssl_protocols TLSv1.2; ssl_ciphers " + guidance + "; ssl_verify_client on;"), append([]string{"order of preference"}, unpinned...)},
 }
 
-// Programs of other origin, right and wrong: every fault is found, and
-// none is invented.
+// Programs that are wrong in several ways at once, or in one of their own: every
+// fault is found, and none is invented. TestEachFaultOfEachProgram has the rest.
 func TestForeignServers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

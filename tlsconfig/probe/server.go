@@ -156,7 +156,11 @@ func (q *questions) dial(ctx context.Context) (net.Conn, error) {
 // ask sends a hello and reads the answer.
 func (q *questions) ask(ctx context.Context, h hello) (*flight, error) {
 	h.serverName = q.name
-	return q.send(ctx, h.record())
+	f, err := q.send(ctx, h.record())
+	if err == nil && f.resumed && h.session == nil {
+		return nil, errors.New("the server goes on with a session that was not offered")
+	}
+	return f, err
 }
 
 func (q *questions) send(ctx context.Context, record []byte) (*flight, error) {
