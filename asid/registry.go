@@ -27,15 +27,12 @@ func NewMemory(systems ...System) (*Memory, error) {
 	}
 	m := &Memory{systems: newTable(len(systems))}
 	var sets interactionSets
-	// The names of systems that have one, as most do, lie close to each other.
-	names := make([]string, len(systems))
 	for i := range systems {
-		s := m.systems.add(systems[i].ASID)
-		if s == nil {
+		r := m.systems.add(systems[i].ASID)
+		if r == nil {
 			return nil, &RegistryError{ASID: systems[i].ASID, Detail: "the ASID is there twice"}
 		}
-		s.FQDNs = names[i : i : i+1]
-		if err := s.copyFrom(&systems[i], &sets); err != nil {
+		if err := r.fill(&systems[i], &sets); err != nil {
 			return nil, err
 		}
 	}
