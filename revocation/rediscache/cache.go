@@ -51,7 +51,7 @@ type Cache struct {
 
 	Prefix   string        // of keys; empty: "nrlsecurity:"
 	Lifetime time.Duration // of an entry, since a process last read it or merged into it; zero: 40 days
-	MaxBytes int           // of an entry, beyond which it is neither read nor added to; zero: 128 MiB
+	MaxBytes int           // of an entry, beyond which it is not read, and lost when it is added to; zero: 128 MiB
 
 	// Time is the clock by which superseded documents are dropped; nil: time.Now.
 	Time func() time.Time
@@ -104,8 +104,22 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('HGETALL', KEYS[1])
 `)
 
+// readFields returns the names of the fields of an entry, unless it is too large.
+var readFields = redis.NewScript(`
+local size = 0
+local fields = redis.call('HKEYS', KEYS[1])
+for _, field in ipairs(fields) do
+	size = size + #field + redis.call('HSTRLEN', KEYS[1], field)
+	if size > tonumber(ARGV[1]) then
+		return redis.error_reply('TOOLARGE ' .. KEYS[1])
+	end
+end
+return fields
+`)
+
 // writeEntry adds fields to an entry and removes others, if those are still there by
-// which that was decided.
+// which that was decided. If the entry would be too large without the others, all of
+// it goes: what it calls good the new fields may revoke.
 var writeEntry = redis.NewScript(`
 local adding, staying = tonumber(ARGV[3]), tonumber(ARGV[4])
 local first = 5 + 2 * adding
@@ -119,10 +133,19 @@ if adding > 0 then
 	for i = 5, first - 1 do
 		size = size + #ARGV[i]
 	end
-	for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-		size = size + #field + redis.call('HSTRLEN', KEYS[1], field)
+	local fields, leaving = redis.call('HKEYS', KEYS[1]), {}
+	for i = first + staying, #ARGV do
+		leaving[ARGV[i]] = true
+	end
+	for _, field in ipairs(fields) do
+		if not leaving[field] then
+			size = size + #field + redis.call('HSTRLEN', KEYS[1], field)
+		end
 	end
 	if size > tonumber(ARGV[1]) then
+		for _, field in ipairs(fields) do
+			redis.call('HDEL', KEYS[1], field)
+		end
 		return redis.error_reply('TOOLARGE ' .. KEYS[1])
 	end
 end
@@ -167,9 +190,9 @@ func (c *Cache) Merge(ctx context.Context, key string, members ...revocation.Mem
 
 // try merges, unless another process changes the entry meanwhile.
 func (c *Cache) try(ctx context.Context, key string, members []revocation.Member) (done bool, err error) {
-	fields, err := c.Client.HKeys(ctx, key).Result()
+	fields, err := readFields.Run(ctx, c.Client, []string{key}, c.maxBytes()).StringSlice()
 	if err != nil {
-		return false, err
+		return false, tooLarge(err)
 	}
 	var there []revocation.Member // without their octets, which Join does not look at
 	has := map[string]bool{}

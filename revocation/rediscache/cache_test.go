@@ -52,12 +52,8 @@ func TestEntriesAreBounded(t *testing.T) {
 		return revocation.Member{Order: "o", Digest: sha256.Sum256(content), Bytes: content}
 	}
 	require.NoError(t, c.Merge(t.Context(), "k", of(1, 500)))
-	require.ErrorIs(t, c.Merge(t.Context(), "k", of(2, 500)), rediscache.ErrTooLarge)
-	members, err := c.Get(t.Context(), "k")
-	require.NoError(t, err)
-	require.Equal(t, []revocation.Member{of(1, 500)}, members)
 	require.NoError(t, client.HSet(t.Context(), "nrlsecurity:k", "by somebody else", bytes.Repeat([]byte{3}, 1000)).Err())
-	_, err = c.Get(t.Context(), "k")
+	_, err := c.Get(t.Context(), "k")
 	require.ErrorIs(t, err, rediscache.ErrTooLarge)
 
 	long := of(1, 1)
