@@ -148,7 +148,10 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 func (u *crlURL) soon(question *crlQuestion) {
 	s := u.source
 	d, err := s.lists.Decide(question.path, s.Issuers, s.now(), s.horizon())
-	if err != nil || !d.Behind {
+	if err != nil {
+		return
+	}
+	if s.share(d.Verified); !d.Behind {
 		return
 	}
 	for n := range question.subject.Points {

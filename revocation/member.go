@@ -44,7 +44,7 @@ type Cache interface {
 // A Member is a document in an entry of a Cache. Order and Digest identify it.
 type Member struct {
 	Order  string   // which others it supersedes, in a form of its own: at most 200 octets
-	Digest [32]byte // SHA-256 of Bytes
+	Digest [32]byte // which document it is, computed from Bytes by the source alone
 	Bytes  []byte   // a CRL or an OCSP response in DER
 }
 

@@ -29,7 +29,8 @@ type shared struct {
 	warn  func(message string, err error)
 
 	mu     sync.Mutex
-	merges sync.WaitGroup
+	merges int           // that are under way
+	idle   chan struct{} // closed when none is; nil: nobody waits
 }
 
 // A sharedEntry is what the Cache has under one key.
@@ -108,17 +109,29 @@ func (c *shared) merge(key string) {
 		return
 	}
 	e.merging = true
-	c.merges.Go(func() {
+	c.merges++
+	go func() {
 		for more := true; more; {
 			if err := c.mergeNow(e); err != nil {
 				c.warn("document not cached", err)
 			}
-			c.mu.Lock()
-			more, e.again = e.again, false
-			e.merging = more
-			c.mu.Unlock()
+			more = c.more(e)
 		}
-	})
+	}()
+}
+
+// more notes that a merge has ended, and reports whether another one is to follow.
+func (c *shared) more(e *sharedEntry) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.merging, e.again = e.again, false; e.merging {
+		return true
+	}
+	if c.merges--; c.merges == 0 && c.idle != nil {
+		close(c.idle)
+		c.idle = nil
+	}
+	return false
 }
 
 func (c *shared) mergeNow(e *sharedEntry) (err error) {
@@ -132,17 +145,23 @@ func (c *shared) mergeNow(e *sharedEntry) (err error) {
 	return c.cache.Merge(ctx, c.cacheKey(e.key), fromMembers(c.under(e.key))...)
 }
 
-// wait waits for the merges that are under way, for as long as one may take.
+// wait waits until no merge is under way, for as long as one may take. Others may
+// begin meanwhile, which a sync.WaitGroup does not allow.
 func (c *shared) wait() {
-	done := make(chan struct{})
-	go func() {
-		c.merges.Wait()
-		close(done)
-	}()
+	c.mu.Lock()
+	if c.merges == 0 {
+		c.mu.Unlock()
+		return
+	}
+	if c.idle == nil {
+		c.idle = make(chan struct{})
+	}
+	idle := c.idle
+	c.mu.Unlock()
 	timer := time.NewTimer(maxMerge)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-idle:
 	case <-timer.C:
 	}
 }

@@ -15,7 +15,7 @@ import (
 // A Member is one document as a Cache keeps it.
 type Member struct {
 	Order  string   // what it supersedes, see Order
-	Digest [32]byte // SHA-256 of Bytes
+	Digest [32]byte // which document it is, see crl.List.Digest and ocsp.Response.Digest
 	Bytes  []byte   // DER
 }
 
