@@ -3,6 +3,7 @@
 package tlsconfig
 
 import (
+	"crypto/fips140"
 	"crypto/tls"
 	"fmt"
 	"slices"
@@ -84,6 +85,9 @@ func (s Suite) IANA() string {
 // eight, the two most preferred among them, and in FIPS 140-3 mode it has only
 // those two; tlsconfig/openssl has all.
 func (s Suite) Native() bool {
+	if s == ECDHE_RSA_AES256_SHA && fips140.Enabled() {
+		return false // crypto/tls leaves it out of every list then
+	}
 	i := s.rank()
 	return i >= 0 && profile[i].native
 }
