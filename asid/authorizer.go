@@ -134,11 +134,14 @@ func (a *Authorizer) judge(r *http.Request, by *reader, in *incoming) (*Caller, 
 		return nil, err
 	}
 	in.bound = sys.bind(&in.names)
-	err = in.token.check(&tokenRules{
+	rules := &tokenRules{
 		level: a.Tokens.or(TokenAgreement), interaction: observed, method: r.Method, audience: a.Audience,
-		now: a.Time, skew: a.MaxSkew, testIDs: a.TestIDs, system: sys,
-	})
-	if err != nil {
+		now: a.Time, skew: a.MaxSkew, testIDs: a.TestIDs,
+	}
+	if rules.level == TokenAgreement {
+		rules.system = sys
+	}
+	if err := in.token.check(rules); err != nil {
 		return nil, err
 	}
 	return &Caller{System: sys, Interaction: observed, Binding: in.bound, Token: in.token}, nil

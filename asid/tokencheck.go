@@ -23,13 +23,13 @@ const (
 	TokenForm
 
 	// TokenClaims asks also for every mandatory claim, in the form that the
-	// interaction's tokens have: the times, the scope, the reason, who asks.
+	// interaction's tokens have: the times, the scope, which for the NRL's
+	// interactions is that of the method, the reason, who asks.
 	TokenClaims
 
-	// TokenAgreement asks also that the claims agree with the rest of the request
-	// and with the registry: requesting_system is the sender,
-	// requesting_organization one of its organisations, and the scope that of the
-	// method.
+	// TokenAgreement asks also that the claims agree with the registry:
+	// requesting_system is the sender, and requesting_organization one of its
+	// organisations.
 	TokenAgreement
 )
 

@@ -175,6 +175,33 @@ func TestTheLevelSaysHowMuchOfATokenIsChecked(t *testing.T) {
 	assert.IsType(t, &asid.ConfigError{}, gateAnswers(t, strict, asid.DocumentReferenceContentRead, good))
 }
 
+func TestAnAuthorizersLevelsAreThoseOfAGate(t *testing.T) {
+	t.Parallel()
+	good := retrieving().with(claims{"scope": "patient/DocumentReference.read"})
+	tokens := []claims{
+		{},
+		good.with(claims{"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|ZZ9"}),
+		good.with(claims{"requesting_system": "https://fhir.nhs.uk/Id/accredited-system|200000000205"}),
+		good.with(claims{"scope": "patient/DocumentReference.write"}),
+		good,
+	}
+	for level, accepts := range map[asid.TokenCheck][]bool{
+		asid.TokenDefault:   {false, false, false, false, true},
+		asid.TokenForm:      {true, true, true, true, true},
+		asid.TokenClaims:    {false, true, true, false, true},
+		asid.TokenAgreement: {false, false, false, false, true},
+	} {
+		a := authorizer(t)
+		a.Tokens, a.Time = level, func() time.Time { return issued }
+		for i, token := range tokens {
+			r := asidtest.NewRequest(http.MethodGet, "/STU3/DocumentReference/1", consumer, nrl)
+			r.Header.Set("Authorization", "Bearer "+token.token(t))
+			_, refused := judge(t, a, r)
+			assert.Equal(t, accepts[i], refused.err == nil, "level %d, token %d: %v", level, i, refused.err)
+		}
+	}
+}
+
 func TestTokensOfGPConnectAreTakenForItsInteractionsOnly(t *testing.T) {
 	t.Parallel()
 	for _, level := range []asid.TokenCheck{asid.TokenClaims, asid.TokenAgreement} {
