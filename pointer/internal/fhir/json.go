@@ -177,12 +177,12 @@ func (c *jsonCursor) pop() error {
 }
 
 func (c *jsonCursor) text() (string, error) {
-	if c.dec.PeekKind() != '"' {
-		return "", c.unexpected("is not a string")
-	}
 	quoted, err := c.dec.ReadValue()
 	if err != nil {
 		return "", err
+	}
+	if quoted[0] != '"' {
+		return "", refused("is not a string")
 	}
 	if bytes.IndexByte(quoted, '\\') >= 0 {
 		unquoted, err := jsontext.AppendUnquote(nil, quoted)
