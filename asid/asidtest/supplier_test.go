@@ -3,6 +3,7 @@
 package asidtest_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,8 +63,12 @@ func TestASuppliersOwnModule(t *testing.T) {
 	write("right/provider.go", right)
 	write("right/provider_test.go", test)
 	write("right/testify_test.go", read("testdata/supplier/testify_test.go"))
+	mistakes := maps.Clone(supplierMistakes)
+	if os.Getenv("CI") == "" { // each is a package to build, and the kits wait for what a wrong one does not notice
+		maps.DeleteFunc(mistakes, func(name string, _ [2]string) bool { return name != "gate" && name != "peers" && name != "fqdn" })
+	}
 	// The tests of the wrong ones are linked together, which takes most of the time.
-	for name, m := range supplierMistakes {
+	for name, m := range mistakes {
 		require.Equal(t, 1, strings.Count(right, m[0]), name)
 		write(name+"/provider.go", strings.Replace(right, m[0], m[1], 1))
 		write("wrong/"+name+"_test.go", strings.NewReplacer(
@@ -84,7 +89,7 @@ func TestASuppliersOwnModule(t *testing.T) {
 	require.NoError(t, err, out)
 	out, err = run("./wrong", "-parallel", "8")
 	require.Error(t, err, "the tests of the wrong ones fail")
-	for name := range supplierMistakes {
+	for name := range mistakes {
 		assert.Regexp(t, `(?m)^\s*--- FAIL: Test(Handler|Server)_`+name+` `, out)
 	}
 }
