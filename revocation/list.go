@@ -120,7 +120,7 @@ func (l *List) Of(url string) bool {
 		return slices.ContainsFunc(l.Points, func(point string) bool { return der.URI(point).Equal(name) })
 	}
 	place := known.PlaceOf(url)
-	return slices.Contains(l.list.Places, place) || l.list.Origin == place
+	return slices.Contains(l.list.Places, place) || slices.Contains(l.list.URLs, place) || l.list.Origin == place
 }
 
 // Covers returns nil if the list is authoritative for the certificate (RFC 5280

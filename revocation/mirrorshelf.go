@@ -31,7 +31,7 @@ func newShelf(lists []List) *shelf {
 			}
 		default:
 			s.unnamed = append(s.unnamed, l)
-			for _, place := range append(slices.Clip(l.list.Places), l.list.Origin) {
+			for _, place := range slices.Concat(l.list.Places, l.list.URLs) {
 				s.places[place] = append(s.places[place], l)
 			}
 		}

@@ -47,6 +47,7 @@ type List struct {
 	Raw    []byte  // DER; nil: not needed again
 	Places []Place // where it came from, sorted; of a list with issuingDistributionPoint it does not matter
 	Origin Place   // which place handed it over; Added: the operator
+	URLs   []Place // that handed it over, sorted, if it has an issuingDistributionPoint without a name
 	Key    Key     // that signed it, once it is in the set
 	Name   string  // of its issuer, for an operator; likewise
 }
@@ -56,7 +57,11 @@ func NewList(l *crl.List, raw []byte, origin Place, places ...Place) *List {
 	if l.Scoped() {
 		places = []Place{Added}
 	}
-	return &List{List: l, Raw: raw, Places: places, Origin: origin}
+	list := &List{List: l, Raw: raw, Places: places, Origin: origin}
+	if l.Scoped() && len(l.PointKeys()) == 0 && origin != Added {
+		list.URLs = []Place{origin}
+	}
+	return list
 }
 
 // Keys returns the keys under which the set has the list.
@@ -282,10 +287,11 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 		if i := slices.IndexFunc(lists, own.same); i >= 0 {
 			merged := *lists[i]
 			merged.Places = union(merged.Places, own.Places)
+			merged.URLs = union(merged.URLs, own.URLs)
 			if merged.Raw == nil {
 				merged.Raw = own.Raw
 			}
-			if len(merged.Places) == len(lists[i].Places) && (merged.Raw == nil) == (lists[i].Raw == nil) {
+			if len(merged.Places) == len(lists[i].Places) && len(merged.URLs) == len(lists[i].URLs) && (merged.Raw == nil) == (lists[i].Raw == nil) {
 				continue
 			}
 			lists[i] = &merged
