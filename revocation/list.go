@@ -158,6 +158,14 @@ func (l *List) SameScope(other *List) bool {
 	return l.list.Key == other.list.Key && l.list.Issuer() == other.list.Issuer() && l.list.ScopeKey() == other.list.ScopeKey()
 }
 
+// PassesFor reports whether a program that goes by names, scopes and key identifiers
+// alone, as OpenSSL does, may look up a certificate of the other list's Signer in this
+// list: their CAs have one name, and neither the authorityKeyIdentifier (RFC 5280
+// section 5.2.1) nor the scope tells them apart.
+func (l *List) PassesFor(other *List) bool {
+	return l.list.Key != other.list.Key && l.list.Issuer() == other.list.Issuer() && l.list.List.Overlaps(other.list.List) && !l.list.NamesOther(other.Signer)
+}
+
 // Supersedes reports whether the list takes the place of another of the same scope:
 // neither thisUpdate nor number is lower, and one is higher.
 func (l *List) Supersedes(other *List) bool {

@@ -50,7 +50,8 @@
 //	err := keeper.Run(ctx)
 //
 // Command is for nginx, Apache and stunnel, StatsSocket for HAProxy, which needs no reload.
-// Envoy watches the file. The Keeper need not be the user that may reload: without a Reload,
+// Envoy watches the file. For Apache, too, it is the one file of Render: a directory of
+// hashed names (SSLCARevocationPath) is not written. The Keeper need not be the user that may reload: without a Reload,
 // another unit can watch the file. A command that succeeds is no proof that the program goes
 // by the file; what proves it is that a handshake of a good peer still succeeds.
 //
@@ -82,5 +83,6 @@
 // writes none and removes one that it finds. Where a CA issues deltas, State says by how
 // much the proxy lags and which serial numbers it accepts meanwhile (Lag), and likewise
 // those that it accepts because of several lists about one certificate it reads the latest
-// alone (Gap). The front refuses them.
+// alone (Gap). The front refuses them. Lists of pinned CAs that share a name have to bear
+// an authorityKeyIdentifier: else OpenSSL refuses the peers of one, which State says.
 package terminator

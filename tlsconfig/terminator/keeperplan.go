@@ -41,6 +41,7 @@ func (k *Keeper) plan(known []revocation.List, now time.Time) *plan {
 	// those about most stand before those about some.
 	slices.SortStableFunc(p.lists, func(a, b *revocation.List) int { return cmp.Compare(breadth(b), breadth(a)) })
 	p.gaps()
+	p.namesakes()
 	p.judge(k)
 	return p
 }
@@ -152,6 +153,18 @@ func (p *plan) gaps() {
 		if len(serials) > 0 {
 			p.wrong(Problem{Kind: Gap, Issuer: l.Issuer, Scope: l.Scope, Serials: serials,
 				Detail: "a list with another scope may be read in its place; the program behind refuses them"})
+		}
+	}
+}
+
+// namesakes says which lists OpenSSL may take for those of another CA of the same name,
+// whose signature they do not bear: it refuses that one's peers then.
+func (p *plan) namesakes() {
+	for _, l := range p.lists {
+		if slices.ContainsFunc(p.lists, func(other *revocation.List) bool { return l.PassesFor(other) }) {
+			p.complete = false
+			p.wrong(Problem{Kind: Unusable, Issuer: l.Issuer, Scope: l.Scope,
+				Detail: "its authorityKeyIdentifier does not say which of the pinned CAs of this name it is of: OpenSSL takes the latest list for all of them, and refuses the peers of the others. Pin one of the CAs, or render it with AllowNoCRLs and leave revocation to the program behind"})
 		}
 	}
 }

@@ -62,3 +62,9 @@ func (l *List) MaySign(cert *x509.Certificate) bool {
 func (l *List) Names(cert *x509.Certificate) bool {
 	return len(l.keyID) > 0 && bytes.Equal(cert.SubjectKeyId, l.keyID)
 }
+
+// NamesOther reports whether the list's authorityKeyIdentifier names another key than
+// the certificate's.
+func (l *List) NamesOther(cert *x509.Certificate) bool {
+	return len(l.keyID) > 0 && len(cert.SubjectKeyId) > 0 && !bytes.Equal(cert.SubjectKeyId, l.keyID)
+}
