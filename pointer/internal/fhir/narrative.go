@@ -42,7 +42,8 @@ func (c *xmlCursor) isFormatting() bool {
 		if !slices.Contains(formattingAttributes(), string(a.name)) {
 			return false
 		}
-		if name := string(a.name); name == "href" || name == "src" {
+		switch string(a.name) {
+		case "href", "src", "cite", "longdesc":
 			scheme, _, absolute := strings.Cut(strings.ToLower(strings.TrimSpace(unescaped(a.raw))), ":")
 			if absolute && scheme != "https" && scheme != "http" && scheme != "mailto" && !strings.ContainsAny(scheme, "/?#") {
 				return false
