@@ -7,6 +7,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
@@ -93,4 +94,15 @@ func JudgeOCSP(response []byte, path []*x509.Certificate) error {
 		_, err = new(OCSP).take(r, response, path, false)
 	}
 	return err
+}
+
+// OnCollected has do called when the memory of a list is, for each list that is known
+// now and not in seen.
+func (s *CRLs) OnCollected(seen map[[32]byte]bool, do func()) {
+	for _, l := range s.lists.All() {
+		if !seen[l.Digest()] {
+			seen[l.Digest()] = true
+			runtime.AddCleanup(l.List, func(do func()) { do() }, do)
+		}
+	}
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation_test
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+)
+
+// Lists that have been replaced for a day are no longer in memory, however many
+// answers were given from them.
+func TestReplacedListsAreCollected(t *testing.T) {
+	const url, days = "http://crl.example/1.crl", 10
+	for name, test := range map[string]func(t *testing.T, s *revocation.CRLs, net *network) (replace func(der []byte), stop func()){
+		"by Add": func(t *testing.T, s *revocation.CRLs, _ *network) (func([]byte), func()) {
+			return func(der []byte) { require.NoError(t, s.Add(der)) }, func() {}
+		},
+		"by Run": func(t *testing.T, s *revocation.CRLs, net *network) (func([]byte), func()) {
+			s.Fetcher = net
+			return func(der []byte) {
+				net.set(url, func(context.Context, revocation.Request) (*revocation.Response, error) {
+					return &revocation.Response{Body: der}, nil
+				})
+			}, running(t, s.Run)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var collected atomic.Int64
+			seen, s := map[[32]byte]bool{}, &revocation.CRLs{}
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ocspNow))
+				p := newCRLPKI(t)
+				replace, stop := test(t, s, newNetwork(map[string]answerer{}))
+				for day := range int64(days) {
+					serial := leafSerial + day // a client of its own, whose answer stays
+					list := revocationtest.CRL{Issuer: p.ca.cert, Key: p.ca.key, Number: day + 1, ThisUpdate: time.Now(), NextUpdate: time.Now().Add(48 * time.Hour)}
+					want := revocation.Good
+					if day%2 == 0 {
+						want, list.Entries = revocation.Revoked, []revocationtest.Entry{{Serial: big.NewInt(serial)}}
+					}
+					replace(list.DER())
+					time.Sleep(2 * time.Hour) // Run looks
+					leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"}}, ocspRSA("leaf"), p.ca)
+					leaf.cert.Extensions = append(leaf.cert.Extensions, points(at(urls(url))))
+					a, err := s.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}, At: time.Now()})
+					require.NoError(t, err)
+					require.Equal(t, want, a.Status)
+					s.OnCollected(seen, func() { collected.Add(1) })
+					time.Sleep(24 * time.Hour)
+				}
+				stop()
+				time.Sleep(time.Minute) // for what has begun to end
+			})
+			require.Len(t, seen, days)
+			// The last one, its predecessor, and the one before, since what is forgotten
+			// goes by the latest time that was asked about when a list comes.
+			const left = 3
+			for deadline := time.Now().Add(time.Minute); collected.Load() < days-left; time.Sleep(time.Millisecond) {
+				require.True(t, time.Now().Before(deadline), "of %d lists that were replaced, %d were collected", days-left, collected.Load())
+				runtime.GC()
+			}
+			runtime.KeepAlive(s)
+		})
+	}
+}
