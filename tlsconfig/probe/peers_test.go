@@ -117,7 +117,7 @@ func waitFor(t *testing.T, addr string, log fmt.Stringer) {
 			conn.Close()
 		}
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond, "the program does not listen")
+	}, time.Minute, 10*time.Millisecond, "the program does not listen")
 }
 
 func writeFiles(t *testing.T, dir string, pki *spinetest.PKI) {
