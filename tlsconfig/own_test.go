@@ -84,6 +84,34 @@ func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {
 	assert.Equal(t, "the source panicked: broken", records[1]["detail"])
 }
 
+// A handshake that is broken off takes no renewal with it, which others wait for.
+func TestASourceIsNotCancelledWithTheHandshakeThatAskedIt(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	cert := s.subCA.issue(t, providerName)
+	asked, release := make(chan context.Context), make(chan struct{})
+	built := false
+	e := s.endpoint(t, providerName, sspName)
+	e.Certificate = func(ctx context.Context) (*tls.Certificate, error) {
+		if built {
+			asked <- ctx
+			<-release
+		}
+		return &cert, nil
+	}
+	end, err := e.Check(x509.ExtKeyUsageServerAuth)
+	require.NoError(t, err)
+	built = true
+	ctx, cancel := context.WithCancel(t.Context())
+	presented := make(chan *tls.Certificate, 1)
+	go func() { presented <- end.Certificate(ctx) }()
+	source := <-asked
+	cancel()
+	assert.NoError(t, source.Err())
+	assert.Equal(t, cert.Certificate, (<-presented).Certificate, "the last good one")
+	close(release)
+}
+
 func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
