@@ -234,7 +234,10 @@ func (a *audit) overridden(outer, chosen *tls.Config) {
 	if hook != counts {
 		return // the configs differ by design
 	}
-	// NextProtos is not compared: net/http adds HTTP/2 to it, without effect.
+	// net/http adds HTTP/2 to NextProtos by itself, without effect.
+	if slices.ContainsFunc(outer.NextProtos, func(p string) bool { return p != "h2" && !slices.Contains(chosen.NextProtos, p) }) {
+		a.add("NextProtos", clauseTLSMA, lost)
+	}
 	if outer.ClientAuth != chosen.ClientAuth {
 		a.add("ClientAuth", clauseTLSMA, lost)
 	}

@@ -121,6 +121,8 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 		{"our server with tickets disabled afterwards", ourServer(func(c *tls.Config) { c.SessionTicketsDisabled = true }), []string{"SessionTicketsDisabled"}},
 		{"our server with another clock", ourServer(func(c *tls.Config) { c.Time = time.Now }), []string{"Time"}},
 		{"our server with verification by crypto/x509 too", ourServer(func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert }), []string{"ClientAuth"}},
+		{"our server with HTTP/2, which net/http adds", ourServer(func(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }), nil},
+		{"our server with another protocol", ourServer(func(c *tls.Config) { c.NextProtos = append(c.NextProtos, "acme-tls/1", "x") }), []string{"NextProtos"}},
 		{"our server with the hook cleared on what it chooses", ourServer(func(c *tls.Config) {
 			choose := c.GetConfigForClient
 			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
