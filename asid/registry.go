@@ -27,12 +27,15 @@ func NewMemory(systems ...System) (*Memory, error) {
 	}
 	m := &Memory{systems: newTable(len(systems))}
 	var sets interactionSets
+	// The names of systems that have one, as most do, lie close to each other.
+	names := make([]string, len(systems))
 	for i := range systems {
-		r := m.systems.add(systems[i].ASID)
-		if r == nil {
+		s := m.systems.add(systems[i].ASID)
+		if s == nil {
 			return nil, &RegistryError{ASID: systems[i].ASID, Detail: "the ASID is there twice"}
 		}
-		if err := r.fill(&systems[i], &sets); err != nil {
+		s.FQDNs = names[i : i : i+1]
+		if err := s.copyFrom(&systems[i], &sets); err != nil {
 			return nil, err
 		}
 	}

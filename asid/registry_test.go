@@ -5,7 +5,6 @@ package asid_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -144,7 +143,7 @@ func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {
 	id := func(i int) asid.ID { return asid.MustParseID(fmt.Sprintf("%012d", i*i+1)) }
 	given := make([]asid.System, systems)
 	for i := range given {
-		given[i] = asid.System{ASID: id(i), FQDNs: []string{strings.Repeat("a", 1+i%60) + fmt.Sprintf("%d.nhs.uk", i)}}
+		given[i] = asid.System{ASID: id(i), FQDNs: []string{fmt.Sprintf("a%d.nhs.uk", i)}}
 		if i%7 == 0 {
 			given[i].FQDNs = append(given[i].FQDNs, "b.nhs.uk")
 		}
@@ -161,7 +160,6 @@ func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {
 		require.Equal(t, given[i].FQDNs, s.FQDNs)
 		own, err := asid.NewSystem(given[i])
 		require.NoError(t, err)
-		require.Equal(t, given[i].FQDNs, own.FQDNs)
 		for n := i*each/4 - each; n < i*each/4+2*each; n++ {
 			want := slices.Contains(given[i].Interactions, interaction(n))
 			require.Equal(t, want, s.Assured(interaction(n)), "%d %d", i, n)

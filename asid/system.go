@@ -33,11 +33,11 @@ type System struct {
 // FQDN that is not a plain host name, an interaction ID that is not a URN, and
 // whatever the system lists twice.
 func NewSystem(given System) (*System, error) {
-	r := new(row)
-	if err := r.fill(&given, &shared); err != nil {
+	s := new(System)
+	if err := s.copyFrom(&given, &shared); err != nil {
 		return nil, err
 	}
-	return &r.System, nil
+	return s, nil
 }
 
 // copyFrom makes s a checked copy of what the user gave. Its set of interactions

@@ -20,26 +20,10 @@ type table struct {
 // A slot has 8 bits of a hash above the number of a row plus one; zero: it is free.
 type slot uint32
 
-// A row is a System and, on the line of 64 bytes before it, the only name that most
-// systems have: a decision reads two lines that the processor fetches together.
+// A row is a System that begins with a line of 64 bytes.
 type row struct {
-	name [1]string
-	text [line - unsafe.Sizeof("")]byte // of name; empty: it is too long
 	System
-	_ [line - unsafe.Sizeof(System{})%line]byte
-}
-
-// fill makes the row's System a checked copy of what the user gave.
-func (r *row) fill(given *System, sets setSource) error {
-	r.FQDNs = r.name[:0]
-	if err := r.copyFrom(given, sets); err != nil {
-		return err
-	}
-	if len(r.FQDNs) == 1 && len(r.FQDNs[0]) <= len(r.text) {
-		// Nothing else ever writes to text, so that it may be a string.
-		r.FQDNs[0] = unsafe.String(&r.text[0], copy(r.text[:], r.FQDNs[0]))
-	}
-	return nil
+	_ [(line - unsafe.Sizeof(System{})%line) % line]byte
 }
 
 const line = 64
@@ -79,8 +63,8 @@ func (t *table) find(id ID) *System {
 	}
 }
 
-// add makes a row for the system of that ASID, or returns nil if there is one.
-func (t *table) add(id ID) *row {
+// add makes a place for the system of that ASID, or returns nil if it has one.
+func (t *table) add(id ID) *System {
 	i, hash := t.start(id)
 	for ; t.slots[i&(len(t.slots)-1)] != 0; i++ {
 		s := t.slots[i&(len(t.slots)-1)]
@@ -90,7 +74,7 @@ func (t *table) add(id ID) *row {
 	}
 	t.rows = append(t.rows, row{})
 	t.slots[i&(len(t.slots)-1)] = hash | slot(len(t.rows))
-	r := &t.rows[len(t.rows)-1]
-	r.ASID = id
-	return r
+	sys := &t.rows[len(t.rows)-1].System
+	sys.ASID = id
+	return sys
 }
