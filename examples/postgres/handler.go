@@ -33,13 +33,18 @@ const resourceSQL = `SELECT version::text, resource || jsonb_build_object('id', 
 // [pointer.Guard] has decided on.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
+	dir, last := path.Split(r.URL.Path)
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		err = s.serveChange(w, r)
-	case path.Base(r.URL.Path) == "DocumentReference":
+	// Before the search, as asid has it: DocumentReference has the form of an id, and
+	// who may read only must not search.
+	case strings.HasSuffix(dir, "/DocumentReference/"):
+		err = s.serveRead(w, r, last)
+	case last == "DocumentReference":
 		err = s.serveSearch(w, r)
 	default:
-		err = s.serveRead(w, r)
+		err = &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not that of a DocumentReference"}
 	}
 	if err != nil {
 		pointer.WriteError(w, r, err)
@@ -94,8 +99,7 @@ func newResource(r *http.Request, p *pointer.Pointer) (*fresh, error) {
 	return &fresh{id: rand.Text(), resource: body}, nil
 }
 
-func (s *Store) serveRead(w http.ResponseWriter, r *http.Request) error {
-	id := path.Base(r.URL.Path)
+func (s *Store) serveRead(w http.ResponseWriter, r *http.Request, id string) error {
 	var version string
 	var resource json.RawMessage
 	err := s.pool.QueryRow(r.Context(), resourceSQL+`id = $1`, id).Scan(&version, &resource)

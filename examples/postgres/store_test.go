@@ -94,6 +94,8 @@ func TestPostgreSQLHoldsPointers(t *testing.T) {
 		for target, code := range map[string]int{
 			collection + "/%00": http.StatusBadRequest, collection + "/%ff": http.StatusBadRequest, collection + "/none": http.StatusNotFound,
 			collection: http.StatusBadRequest, collection + "?subject=%00": http.StatusBadRequest, collection + "?subject=none": http.StatusOK,
+			collection + "/DocumentReference?subject=" + url.QueryEscape(patient): http.StatusNotFound, // a read, though not of a pointer
+			"/STU3/Patient/" + second.id:                                          http.StatusBadRequest, collection + "/": http.StatusNotFound,
 		} {
 			assert.Equal(t, code, get(target).Code, target)
 		}
