@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	maxText  = 512  // of subject, system and value, in bytes
-	maxFound = 1000 // pointers in one answer
+	maxText   = 512     // of subject, system and value, in bytes
+	maxFound  = 1000    // pointers in one answer
+	maxAnswer = 8 << 20 // of the pointers in one answer, in bytes
 )
 
 // resourceSQL is a current pointer as clients get it.
@@ -113,11 +115,32 @@ func (s *Store) serveRead(w http.ResponseWriter, r *http.Request, id string) err
 	return write(w, resource)
 }
 
-// serveSearch answers with the current pointers of a patient.
+// subjectOf reads the query of a search. A parameter that the store has not is
+// refused: without it the search would find more than was asked for.
+func subjectOf(rawQuery string) (string, error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return "", &pointer.ChangeError{Rule: pointer.RuleRequest, Detail: "has a malformed query"}
+	}
+	for name := range query {
+		if name != "subject" && name != "_format" {
+			return "", &pointer.ChangeError{Rule: pointer.RuleRequest, Detail: "has a parameter that the interaction has not"}
+		}
+	}
+	if subjects := query["subject"]; len(subjects) == 1 && subjects[0] != "" {
+		return subjects[0], nil
+	}
+	return "", &pointer.ChangeError{Rule: pointer.RuleRequest, Detail: "has not one subject"}
+}
+
+var errTooMany = errors.New("one answer has no room for what was found")
+
+// serveSearch answers with the current pointers of a patient, with all of them or
+// with none.
 func (s *Store) serveSearch(w http.ResponseWriter, r *http.Request) error {
-	subject := r.URL.Query().Get("subject")
-	if subject == "" {
-		return &pointer.ChangeError{Rule: pointer.RuleRequest, Detail: "has no subject"}
+	subject, err := subjectOf(r.URL.RawQuery)
+	if err != nil {
+		return err
 	}
 	rows, err := s.pool.Query(r.Context(), resourceSQL+`subject = $1 ORDER BY updated, id LIMIT 1001`, subject)
 	if err != nil {
@@ -134,16 +157,22 @@ func (s *Store) serveSearch(w http.ResponseWriter, r *http.Request) error {
 		Entries []entry `json:"entry,omitempty"`
 	}{Type: "Bundle", Kind: "searchset"}
 	var version string
+	size := 0
 	e := entry{Search: map[string]string{"mode": "match"}}
-	if _, err := pgx.ForEachRow(rows, []any{&version, &e.Resource}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&version, &e.Resource}, func() error {
+		if size += len(e.Resource); size > maxAnswer || len(bundle.Entries) == maxFound {
+			return errTooMany
+		}
 		bundle.Entries = append(bundle.Entries, entry{append(json.RawMessage(nil), e.Resource...), e.Search})
 		return nil
-	}); err != nil {
+	})
+	switch {
+	case errors.Is(err, errTooMany):
+		return &pointer.ChangeError{Rule: pointer.RuleStore, Detail: "has more pointers of that patient than one answer can"}
+	case err != nil:
 		return unasked(err)
 	}
-	if bundle.Total = len(bundle.Entries); bundle.Total > maxFound {
-		return &pointer.ChangeError{Rule: pointer.RuleStore, Detail: "has more pointers of that patient than one answer can"}
-	}
+	bundle.Total = len(bundle.Entries)
 	return write(w, bundle)
 }
 

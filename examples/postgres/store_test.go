@@ -100,6 +100,27 @@ func TestPostgreSQLHoldsPointers(t *testing.T) {
 			assert.Equal(t, code, get(target).Code, target)
 		}
 	})
+	t.Run("what a search is refused for", func(t *testing.T) {
+		found := collection + "?subject=" + url.QueryEscape(patient)
+		assert.Equal(t, http.StatusOK, get(found+"&_format=json").Code)
+		for _, more := range []string{"&custodian=" + url.QueryEscape(custodianOf+"RX1"), "&_id=" + second.id, "&subject=other", "&subject=" + url.QueryEscape(patient), "&a;b"} {
+			assert.Equal(t, http.StatusBadRequest, get(found+more).Code, more)
+		}
+	})
+	t.Run("more octets than one answer has room for", func(t *testing.T) {
+		const rich = patientURL + "9000000017"
+		long := strings.Replace(resource("A81001", rich, "", ""), "{", `{"description":"`+strings.Repeat("x", 1000<<10)+`",`, 1)
+		for n := range 9 {
+			s, answer := post(t, long)
+			require.Equal(t, http.StatusCreated, s.code, answer)
+			if n == 0 {
+				assert.Equal(t, http.StatusOK, get(collection+"?subject="+url.QueryEscape(rich)).Code)
+			}
+		}
+		a := get(collection + "?subject=" + url.QueryEscape(rich))
+		assert.Equal(t, http.StatusBadGateway, a.Code)
+		assert.Contains(t, a.Body.String(), "OperationOutcome")
+	})
 	t.Run("one name at the same time", func(t *testing.T) {
 		for range 10 {
 			codes := make(chan int, 4)
