@@ -83,7 +83,12 @@ func (s *Store) make(ctx context.Context, d *pointer.Decision, f *fresh) error {
 	}
 	statement := map[pointer.Action]string{pointer.Create: createSQL, pointer.Supersede: supersedeSQL, pointer.Update: updateSQL,
 		pointer.Delete: deleteSQL}[d.Change.Action]
-	done, err := s.pool.Exec(ctx, statement, args...)
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil { // nothing was sent
+		return unavailable(err)
+	}
+	done, err := conn.Exec(ctx, statement, args...)
+	conn.Release() // made needs one, too
 	switch {
 	case err == nil && done.RowsAffected() == 1:
 		return nil
@@ -126,7 +131,7 @@ func refusal(d *pointer.Decision, e *pgconn.PgError) error {
 }
 
 // made reports whether the store shows that the change was made: the new pointer,
-// whose id nobody else has, is there, or the judged version is gone in the way
+// whose id no other one has, is there, or the judged version is gone in the way
 // that was decided on. Of an update and a delete another one of the same may have
 // done it, which comes to the same.
 func (s *Store) made(ctx context.Context, d *pointer.Decision, f *fresh) bool {

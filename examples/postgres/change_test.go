@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
@@ -43,4 +45,20 @@ func TestWhatAServerSaysOfAChange(t *testing.T) {
 	for _, code := range []string{"40001", "40P01", "23505"} {
 		assert.ErrorIs(t, refusal(d, &pgconn.PgError{Code: code}), errChanged)
 	}
+}
+
+func TestAChangeWithoutAConnectionWasNotMade(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres:///nrl?host="+t.TempDir()) // on whose socket no server is
+	require.NoError(t, err)
+	s := &Store{pool: pool}
+	d := &pointer.Decision{Change: pointer.Change{Action: pointer.Create, New: new(pointer.Pointer)}}
+	unavailable := func(what string) {
+		e, ok := errors.AsType[*pointer.ChangeError](s.make(t.Context(), d, new(fresh)))
+		require.True(t, ok, what)
+		assert.Equal(t, pointer.RuleUnavailable, e.Rule, what)
+	}
+	unavailable("no server")
+	pool.Close()
+	unavailable("a closed pool")
 }
