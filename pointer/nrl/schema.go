@@ -12,7 +12,8 @@ import (
 // an element of STU3 or of R4 alone. Each type has id and extension besides, the
 // first two, but for the resource. Element is what a primitive may have besides
 // its value. What is left out is not stored: modifierExtension, implicitRules and
-// contained, which change what the rest means or are pointers of nobody's.
+// contained, which change what the rest means or are pointers that no guard has
+// judged.
 const definitions = `
 DocumentReference meta:Meta language:code text:Narrative extension:Extension* masterIdentifier:Identifier identifier:Identifier* status:code docStatus:code type:CodeableConcept
 	class:CodeableConcept/3 category:CodeableConcept*/4 subject:Reference created:dateTime/3 indexed:instant/3 date:instant/4 author:Reference*

@@ -199,6 +199,7 @@ func (k *revision) full() *element {
 	if m := k.resource.find("meta"); m != nil {
 		meta.children = append(meta.children, m.children...)
 	}
+	meta.arrange("Meta", k.resource.edition())
 	full := group(documentReference, text("id", k.pointer.ID), meta)
 	for _, c := range k.resource.without("id", "meta") {
 		if c.name == "status" {

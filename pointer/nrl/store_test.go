@@ -361,3 +361,16 @@ func TestInvalidNHSNumbersHaveTheirCode(t *testing.T) {
 	w = i.send("GET", query("subject", patient[:len(patient)-1]+"8"), "json", "")
 	assert.Contains(t, w.Body.String(), "INVALID_NHS_NUMBER")
 }
+
+// An order of XML's that FHIR's JSON has not: the store adds versionId and
+// lastUpdated behind the extensions that it was given.
+func TestMetaIsInTheOrderOfXML(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	body := strings.Replace(example(t, "create-stu3.json"), `"meta": {`, `"meta": {"extension":[{"url":"urn:x","valueString":"y"}],"tag":[{"code":"z"}],`, 1)
+	at := i.create(t, "json", body)
+	answer := i.send(http.MethodGet, at, "xml", "").Body.String()
+	_, meta, found := strings.Cut(answer, "<meta>")
+	require.True(t, found, answer)
+	assert.Regexp(t, `^<extension .*<versionId .*<lastUpdated .*<profile .*<tag>.*</meta>`, meta)
+}
