@@ -3,6 +3,7 @@
 package nrl_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -39,6 +40,20 @@ func TestAStoreCanBeSeeded(t *testing.T) {
 	_, err = store.Seed("application/fhir+json", []byte(strings.Replace(other, "1d4fbcf7", "2d4fbcf7", 1)))
 	assert.ErrorContains(t, err, "there already")
 	assert.NoError(t, pointertest.TestResolver(store, first, second))
+
+	// What the store assigns itself is not kept, in whatever form: the NRL's own
+	// examples have meta.version.
+	for n, meta := range []string{`"version": "7"`, `"versionId": "7"`} {
+		given := strings.Replace(string(body), `"versionId": "1"`, meta, 1)
+		given = strings.Replace(given, first.MasterIdentifier.Value, fmt.Sprintf("urn:uuid:%d", n), 1)
+		p, err := store.Seed("application/fhir+json", []byte(given))
+		require.NoError(t, err, meta)
+		assert.Equal(t, "1", p.Version, meta)
+	}
+	r4, err := os.ReadFile("../testdata/create-r4.json")
+	require.NoError(t, err)
+	_, err = new(nrl.Store).Seed("application/fhir+json", r4)
+	assert.NoError(t, err, "nothing else in meta")
 
 	for _, wrong := range []string{
 		strings.Replace(other, "superseded", "draft", 1), strings.Replace(other, "custodian", "authenticator", 1), "{}",

@@ -138,6 +138,11 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 	if p.Status != current {
 		return nil, invalid("status", "of a new pointer is not current")
 	}
+	if m := resource.find("meta"); m != nil { // what the store assigns itself
+		if m.children = m.without("versionId", "version", "lastUpdated"); len(m.children) == 0 {
+			resource.children = resource.without("meta")
+		}
+	}
 	if err := resource.conforms(documentReference, resource.edition(), isXML); err != nil {
 		return nil, err
 	}
@@ -156,9 +161,6 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 	}
 	p.ID, p.Version = newID(), "1"
 	k := &revision{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
-	if m := resource.find("meta"); m != nil {
-		m.children = m.without("versionId", "version", "lastUpdated")
-	}
 	if !resource.isR4() { // when the NRL took it
 		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
 	}
