@@ -34,13 +34,13 @@ func parseXML(body []byte) (*element, error) {
 				return nil, errForm
 			}
 			e := group(tok.Name.Local)
-			if err := e.attributes(tok.Attr); err != nil {
+			if err := e.attributes(tok.Attr, len(open) == 0); err != nil {
 				return nil, err
 			}
 			if len(open) > 0 {
 				parent := open[len(open)-1]
-				if (e.name == "id" || e.name == "url") && parent.find(e.name) != nil {
-					return nil, errForm // as an attribute and as an element: one name twice in JSON
+				if isAttribute(parent.name, len(open) == 1, e.name) {
+					return nil, errForm
 				}
 				parent.children = append(parent.children, e)
 			}
@@ -58,14 +58,18 @@ func parseXML(body []byte) (*element, error) {
 	}
 }
 
-// attributes makes elements of the attributes that JSON has as members.
-func (e *element) attributes(attrs []xml.Attr) error {
+// attributes makes elements of the attributes that JSON has as members; root says
+// that e is the resource.
+func (e *element) attributes(attrs []xml.Attr, root bool) error {
 	for _, a := range attrs {
 		switch a.Name.Local {
 		case "xmlns":
 		case "value":
 			e.value = a.Value
 		case "id", "url":
+			if !isAttribute(e.name, root, a.Name.Local) {
+				return errForm
+			}
 			e.children = append(e.children, text(a.Name.Local, a.Value))
 		default:
 			return errForm

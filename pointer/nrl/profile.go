@@ -124,6 +124,9 @@ func (e *element) conforms(kind string, edition byte, isXML bool) error {
 		}
 		inner := m.kind
 		if !complex {
+			if !isXML && len(c.children) > 0 && !c.extended { // an object, whose members JSON has under the name with an underscore
+				return invalid(c.name, "has not the shape that FHIR gives it there")
+			}
 			inner, c.extended = "Element", len(c.children) > 0
 			if c.value == "" && c.find("extension") == nil {
 				return invalid(c.name, "has neither a value nor an extension")

@@ -48,6 +48,8 @@ func TestCreatesAreRefused(t *testing.T) {
 			"a date that no calendar has":                   replaced("2026-02-03T09:00:00+00:00", "2026-02-30T09:00:00+00:00", "2026-02-03T09:00:00+00:00", "2026-02-30T09:00:00+00:00"),
 			"a date in words":                               replaced("2026-02-03T09:00:00+00:00", "yesterday", "2026-02-03T09:00:00+00:00", "yesterday"),
 			"a time without a zone":                         replaced("2026-02-03T09:00:00+00:00", "2026-02-03T09:00:00", "2026-02-03T09:00:00+00:00", "2026-02-03T09:00:00"),
+			"an object or an attribute for an element":      replaced(`"contentType": "application/pdf"`, `"contentType": {"id":"x"}`, "<attachment>\n      <contentType value=\"application/pdf\"/>\n      <url value=\"https://records.example.nhs.uk/plans/0001.pdf\"/>", `<attachment url="https://records.example.nhs.uk/plans/0001.pdf"><contentType value="application/pdf"/>`),
+			"an object or an element for an attribute":      replaced(`"display": "Care plan"`, `"display": {"extension":[{"url":"urn:x","valueCode":"y"}]}`, `<display value="Care plan"/>`, `<display value="Care plan"><extension><url value="urn:x"/><valueCode value="y"/></extension></display>`),
 			"a script as the record's URL":                  replaced("https://records.example.nhs.uk/plans/0001.pdf", "javascript:alert(1)", "https://records.example.nhs.uk/plans/0001.pdf", "javascript:alert(1)"),
 			"a relative URL of a record":                    replaced("https://records.example.nhs.uk/plans/0001.pdf", "/plans/0001.pdf", "https://records.example.nhs.uk/plans/0001.pdf", "/plans/0001.pdf"),
 			"a record over HTTP":                            replaced("https://records.", "http://records.", "https://records.", "http://records."),
