@@ -36,6 +36,7 @@ func (f *Front) ConnContext(ctx context.Context, c net.Conn) context.Context {
 		c = inner.NetConn()
 	}
 	switch socket := c.(type) {
+	case nil: // a wrapper that has none beneath it: the address is not known
 	case *net.UnixConn:
 		known.unix = true
 		if uid, err := peerUID(socket); err == nil {

@@ -3,6 +3,7 @@
 package front_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -128,4 +129,40 @@ func TestUnixSocketOfAnUnknownUser(t *testing.T) {
 	r.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	assert.Equal(t, front.RuleProxy, b.rule(t))
+}
+
+// A wrapper is a connection around another, which may be nil.
+type wrapper struct {
+	net.Conn
+	inner net.Conn
+}
+
+func (w wrapper) NetConn() net.Conn { return w.inner }
+
+// net/http calls ConnContext where it accepts connections: a panic there would end the
+// process.
+func TestConnectionThatWrapsNothing(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	for name, c := range map[string]net.Conn{
+		"a wrapper":                wrapper{Conn: ours},
+		"a wrapper of such":        wrapper{Conn: ours, inner: wrapper{Conn: ours}},
+		"TLS over such":            tls.Server(wrapper{Conn: ours}, &tls.Config{}),
+		"TLS over no connection":   tls.Server(nil, &tls.Config{}),
+		"no connection whatsoever": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFront(pki, front.Nginx)
+			b := new(behind)
+			h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = f.Peer(r) }))
+			r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), c))
+			r.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			assert.Equal(t, front.RuleProxy, b.rule(t))
+		})
+	}
 }
