@@ -28,7 +28,8 @@ import (
 //
 // A key that cannot sign by RSASSA-PSS, as those of some tokens, is presented with
 // SupportedSignatureAlgorithms naming what it can do: tls.PKCS1WithSHA256 and its
-// kin. An Endpoint has each new key sign once, and refuses one that fails.
+// kin. An Endpoint has each new key sign once, and refuses one that fails or takes
+// longer than ten seconds.
 type CertificateSource func(ctx context.Context) (*tls.Certificate, error)
 
 // StaticCertificate always presents cert, such as tls.X509KeyPair returns it.

@@ -35,6 +35,8 @@ type ownCertificate struct {
 	current  atomic.Pointer[examined]
 	logged   atomic.Pointer[string] // the error that was logged last
 	expiries expiries
+
+	trying map[*tls.Certificate]struct{} // whose examination goes on; guarded by mu
 }
 
 // An examined pairs what the source returned with what is presented for it.
@@ -59,7 +61,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
-	present, err := examine(cert, usage, o.now())
+	present, err := o.examine(cert)
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
@@ -144,7 +146,7 @@ func (o *ownCertificate) renew(ctx context.Context) (answered <-chan struct{}, m
 		cert, err := o.ask(ctx)
 		current := o.current.Load()
 		if cert != nil && cert != current.from {
-			present, unfit := examine(cert, o.usage, o.now())
+			present, unfit := o.examine(cert)
 			if unfit == nil {
 				current = newExamined(cert, present)
 				o.current.Store(current)
@@ -183,6 +185,58 @@ func (o *ownCertificate) log(ctx context.Context, err error) {
 	}
 	o.logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
 }
+
+// maxTrying bounds the examinations that go on at once. One does for long if the
+// key's Signer, such as a token's, does not return.
+const maxTrying = 4
+
+// examine is the function of this name, for no longer than defaultTimeout: a Signer
+// that never returns must not keep later certificates from being presented.
+func (o *ownCertificate) examine(cert *tls.Certificate) (*tls.Certificate, error) {
+	now := o.now()
+	o.mu.Lock()
+	if _, tried := o.trying[cert]; tried {
+		o.mu.Unlock()
+		return nil, errKeySilent
+	}
+	if len(o.trying) >= maxTrying {
+		o.mu.Unlock()
+		return nil, fmt.Errorf("the private keys of the %d certificates before it were asked to sign and have not answered", maxTrying)
+	}
+	if o.trying == nil {
+		o.trying = make(map[*tls.Certificate]struct{})
+	}
+	o.trying[cert] = struct{}{}
+	o.mu.Unlock()
+	type result struct {
+		present *tls.Certificate
+		err     error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r = result{err: fmt.Errorf("examining it panicked: %v", p)}
+			}
+			o.mu.Lock()
+			delete(o.trying, cert)
+			o.mu.Unlock()
+			ended <- r
+		}()
+		r.present, r.err = examine(cert, o.usage, now)
+	}()
+	timer := time.NewTimer(defaultTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-ended:
+		return r.present, r.err
+	case <-timer.C:
+		return nil, errKeySilent
+	}
+}
+
+var errKeySilent = fmt.Errorf("the private key was asked to sign and has not answered within %v", defaultTimeout)
 
 // examine returns a copy of cert, its leaf parsed, if a peer that follows the
 // guidance could accept it: an RSA leaf for this usage, valid now, with its key

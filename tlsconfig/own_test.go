@@ -14,7 +14,9 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -110,6 +112,77 @@ func TestASourceIsNotCancelledWithTheHandshakeThatAskedIt(t *testing.T) {
 	assert.NoError(t, source.Err())
 	assert.Equal(t, cert.Certificate, (<-presented).Certificate, "the last good one")
 	close(release)
+}
+
+// A stuck key never signs.
+type stuck struct {
+	crypto.Signer
+	asked *atomic.Int64
+	until chan struct{}
+}
+
+func (k stuck) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.asked.Add(1)
+	<-k.until
+	return nil, errors.New("the token was pulled")
+}
+
+// Tokens hang. A certificate whose key does is refused, asked to sign once at a time,
+// and keeps no later one from being presented.
+func TestAKeyThatNeverSignsDoesNotEndRenewal(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	old, renewed := s.subCA.issue(t, providerName), s.subCA.issue(t, providerName)
+	var hanging [6]tls.Certificate
+	for i := range hanging {
+		hanging[i] = s.subCA.issue(t, providerName)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		until := make(chan struct{})
+		for i := range hanging {
+			hanging[i].PrivateKey = stuck{hanging[i].PrivateKey.(crypto.Signer), &asked, until}
+		}
+		var current atomic.Pointer[tls.Certificate]
+		current.Store(&old)
+		e, log := s.endpoint(t, providerName, sspName), new(logged)
+		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		e.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
+		cfg, err := e.ServerConfig()
+		require.NoError(t, err)
+		presented := func() []byte {
+			cert, err := cfg.GetCertificate(new(tls.ClientHelloInfo))
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+			return cert.Certificate[0]
+		}
+		current.Store(&hanging[0])
+		for range 5 {
+			assert.Equal(t, old.Leaf.Raw, presented())
+		}
+		assert.EqualValues(t, 1, asked.Load(), "the same certificate's key is not asked again meanwhile")
+		assert.Len(t, log.records(t), 1)
+		current.Store(&renewed)
+		presented()
+		assert.Equal(t, renewed.Leaf.Raw, presented())
+		for i := range hanging {
+			current.Store(&hanging[i])
+			assert.Equal(t, renewed.Leaf.Raw, presented())
+		}
+		assert.EqualValues(t, 4, asked.Load(), "of certificates ever new, only so many at once")
+		close(until)
+		synctest.Wait()
+		current.Store(&old)
+		presented()
+		assert.Equal(t, old.Leaf.Raw, presented(), "once the keys have answered")
+
+		again, until := old, make(chan struct{})
+		again.PrivateKey = stuck{old.PrivateKey.(crypto.Signer), &asked, until}
+		current.Store(&again)
+		_, err = e.ServerConfig()
+		assert.ErrorContains(t, err, "has not answered")
+		close(until)
+	})
 }
 
 func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
