@@ -31,7 +31,8 @@ const maxFile = 1 << 20
 const rereadEvery = time.Second
 
 // File presents the key in the file with its certificate and the CAs beside it,
-// whatever their order there. The file must hold one key. It is looked at again as
+// whatever their order there. The file must hold one key; of several certificates of
+// that key it is the one whose notBefore is the latest. It is looked at again as
 // that of tlsconfig.CertificateFiles is: at most once a second, and while what it holds
 // is damaged the last good certificate stays in use and is returned with the error.
 //
@@ -122,10 +123,10 @@ func decode(data []byte, password string) (cert *tls.Certificate, err error) {
 	var rest []*x509.Certificate
 	var leaf *x509.Certificate
 	for _, c := range append([]*x509.Certificate{first}, others...) {
-		if leaf == nil && public.Equal(c.PublicKey) {
-			leaf = c
-		} else {
+		if !public.Equal(c.PublicKey) {
 			rest = append(rest, c)
+		} else if leaf == nil || c.NotBefore.After(leaf.NotBefore) {
+			leaf = c
 		}
 	}
 	if leaf == nil {

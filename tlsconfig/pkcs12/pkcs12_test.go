@@ -5,6 +5,7 @@ package pkcs12_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -80,6 +81,38 @@ func TestFile(t *testing.T) {
 	}
 	_, err := pkcs12.File(filepath.Join(t.TempDir(), "none.p12"), nil)(t.Context())
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A key may have several certificates in a file: one that was renewed beside the one
+// before, or one that is self-signed, as key tools begin with.
+func TestFileOfAKeyWithSeveralCertificates(t *testing.T) {
+	t.Parallel()
+	pki := testpki.Spine()
+	own := pki.Leaf(name)
+	renewed := pki.Leaf(name, func(c *x509.Certificate) { c.NotBefore = own.Leaf.NotBefore.Add(time.Minute) }).Leaf
+	require.Equal(t, own.Leaf.PublicKey, renewed.PublicKey)
+	template := *own.Leaf
+	template.NotBefore, template.NotAfter = own.Leaf.NotBefore.Add(-time.Minute), own.Leaf.NotAfter.AddDate(10, 0, 0)
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, own.Leaf.PublicKey, own.PrivateKey)
+	require.NoError(t, err)
+	selfSigned, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	for what, test := range map[string]struct{ order, chain []*x509.Certificate }{
+		"self-signed before": {[]*x509.Certificate{selfSigned, own.Leaf, pki.SubCA}, []*x509.Certificate{own.Leaf, pki.SubCA}},
+		"self-signed after":  {[]*x509.Certificate{own.Leaf, pki.SubCA, selfSigned}, []*x509.Certificate{own.Leaf, pki.SubCA}},
+		"renewed before":     {[]*x509.Certificate{renewed, own.Leaf, pki.SubCA}, []*x509.Certificate{renewed, pki.SubCA}},
+		"renewed after":      {[]*x509.Certificate{own.Leaf, renewed, pki.SubCA}, []*x509.Certificate{renewed, pki.SubCA}},
+	} {
+		path := filepath.Join(t.TempDir(), "own.p12")
+		require.NoError(t, os.WriteFile(path, encoded(t, own, "pass", test.order...), 0o600))
+		cert, err := pkcs12.File(path, said("pass"))(t.Context())
+		require.NoError(t, err, what)
+		var chain [][]byte
+		for _, c := range test.chain {
+			chain = append(chain, c.Raw)
+		}
+		assert.Equal(t, chain, cert.Certificate, what)
+	}
 }
 
 func TestFileIsReadAgainWhenItChanges(t *testing.T) {
