@@ -105,7 +105,7 @@ func (s *Store) make(ctx context.Context, d *pointer.Decision, f *fresh) error {
 	if s.made(ctx, d, f) {
 		return nil
 	}
-	return &pointer.ChangeError{Rule: pointer.RuleStore, Action: d.Change.Action, Detail: "broke off, so that it is not known whether it made the change"}
+	return &pointer.ChangeError{Rule: pointer.RuleStore, Action: d.Change.Action, Detail: "broke off, so that it is not known whether it made the change", Err: cause(err)}
 }
 
 // undone returns what the server says of a statement that it has not carried out.

@@ -3,9 +3,14 @@
 package postgres
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -61,4 +66,30 @@ func TestAChangeWithoutAConnectionWasNotMade(t *testing.T) {
 	unavailable("no server")
 	pool.Close()
 	unavailable("a closed pool")
+}
+
+func TestTheLogSaysWhyTheDatabaseDidNotAnswer(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres:///nrl?host="+t.TempDir()) // on whose socket no server is
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	var log bytes.Buffer
+	s := &Store{pool: pool, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	a := httptest.NewRecorder()
+	s.ServeHTTP(a, httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=9000000009", nil))
+	assert.Equal(t, http.StatusServiceUnavailable, a.Code)
+	assert.Contains(t, log.String(), "failed to connect")
+	assert.NotContains(t, log.String(), "9000000009")
+	assert.NotContains(t, a.Body.String(), "failed to connect")
+
+	said := &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "23514", Detail: "Failing row contains (9000000009)."}
+	for name, c := range map[string]struct{ err, logged error }{
+		"a caller that left":       {fmt.Errorf("exec: %w", context.Canceled), context.Canceled},
+		"a deadline":               {fmt.Errorf("exec: %w", context.DeadlineExceeded), context.DeadlineExceeded},
+		"an answer that broke off": {fmt.Errorf("receive: %w", io.ErrUnexpectedEOF), io.ErrUnexpectedEOF},
+		"a row in a refusal":       {said, nil},
+		"a value in an encoding":   {errors.New("cannot encode 9000000009"), nil},
+	} {
+		assert.Equal(t, c.logged, cause(c.err), name)
+	}
 }

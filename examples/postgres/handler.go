@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
@@ -49,6 +50,9 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not that of a DocumentReference"}
 	}
 	if err != nil {
+		if s.Logger != nil {
+			s.Logger.WarnContext(r.Context(), "request not answered by the store", slog.String("method", r.Method), slog.Any("error", err))
+		}
 		pointer.WriteError(w, r, err)
 	}
 }

@@ -7,6 +7,8 @@
 // left out.
 //
 //	store, err := postgres.Open(ctx, "postgres:///nrl", base)
+//	...
+//	store.Logger = slog.Default()
 //	guard := &pointer.Guard{Resolver: store, Disclose: true}
 //	handler := authorizer.Middleware(guard.Middleware(store))
 package postgres
@@ -18,6 +20,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/url"
 	"strconv"
 
@@ -30,8 +35,11 @@ import (
 )
 
 // A Store holds pointers in PostgreSQL. It is a [pointer.Resolver] and the handler
-// behind the guard, and safe for concurrent use, by several processes, too.
+// behind the guard, and safe for concurrent use, by several processes, too; Logger
+// is not to be changed once it is in use.
 type Store struct {
+	Logger *slog.Logger // one record for each request that failed, without patients; nil: none
+
 	pool *pgxpool.Pool
 	base *url.URL
 }
@@ -152,5 +160,22 @@ func unavailable(err error) error {
 	if said {
 		detail = "answered with SQLSTATE " + e.Code
 	}
-	return &pointer.ChangeError{Rule: pointer.RuleUnavailable, Detail: detail}
+	return &pointer.ChangeError{Rule: pointer.RuleUnavailable, Detail: detail, Err: cause(err)}
+}
+
+// cause is what may be logged of a failed statement: why there is no connection or
+// no answer. All else may have the statement's values in it; it is nil then.
+func cause(err error) error {
+	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
 }
