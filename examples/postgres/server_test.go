@@ -52,8 +52,12 @@ func startServer(t *testing.T) *server {
 	}
 	out, err := s.program("initdb", "-D", s.dir+"/data", "-U", "nrl", "-A", "trust", "-E", "UTF8", "--locale=C", "-N").CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	t.Cleanup(func() {
+		if s.cmd != nil && s.cmd.Process != nil { // whether it answers or not
+			s.kill(t)
+		}
+	})
 	s.start(t)
-	t.Cleanup(func() { s.kill(t) })
 	return s
 }
 

@@ -4,7 +4,7 @@
 // and changes are SQL, behind a pointer.Guard. It is an example of its own
 // module, to be copied: importing pointer must not bring a database's driver
 // along. It takes and gives JSON; what NRL's search has besides the patient is
-// left out.
+// refused.
 //
 //	store, err := postgres.Open(ctx, "postgres:///nrl", base)
 //	...
