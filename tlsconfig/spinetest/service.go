@@ -19,7 +19,8 @@ import (
 
 // TestService sends requests to a running server and joins what it gets wrong.
 // peer is the FQDN of the client that it accepts. urls are of https and an
-// address on loopback, one for each listener and each route: one without the
+// address on loopback, or a name that p knows (PKI.SetHost), for no other is dialled;
+// one for each listener and each route: one without the
 // check of peers is found only if it is named. For each URL
 //
 //   - the peer is answered, whatever with, but for 401, 403, 495 and 496;
@@ -117,7 +118,7 @@ func (s *serviceTest) client(cert *tls.Certificate) *http.Client {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 	}
 	return &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: config, MaxConnsPerHost: 1, ResponseHeaderTimeout: patience},
+		Transport:     &http.Transport{DialContext: s.pki.DialContext, TLSClientConfig: config, MaxConnsPerHost: 1, ResponseHeaderTimeout: patience},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       patience,
 	}

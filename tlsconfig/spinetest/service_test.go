@@ -121,3 +121,14 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 	assert.Empty(t, spinetest.ServiceFaults(pki, proxy, gated+"/gated/1"))
 	assert.Len(t, spinetest.ServiceFaults(pki, proxy, gated+"/gated/1", gated+"/open"), 2, "the second route is found when it is named")
 }
+
+// The cases are for the PKI's own servers: whatever the URLs say, no other is dialled.
+func TestServiceIsOneOfThePKIs(t *testing.T) {
+	t.Parallel()
+	pki := newPKI(t)
+	e := pki.Endpoint(provider, proxy)
+	server := pki.NewServer(e, e.Middleware(http.HandlerFunc(hello)))
+	t.Cleanup(server.Close)
+	assert.NoError(t, spinetest.TestService(pki, proxy, "https://"+provider+"/records/1"), "by its name")
+	assert.ErrorContains(t, spinetest.TestService(pki, proxy, "https://records.invalid/records/1"), `no server of this PKI is called "records.invalid"`)
+}
