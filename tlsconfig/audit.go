@@ -241,6 +241,13 @@ func (a *audit) overridden(outer, chosen *tls.Config) {
 	if outer.ClientAuth != chosen.ClientAuth {
 		a.add("ClientAuth", clauseTLSMA, lost)
 	}
+	if source := code(outer.GetCertificate); source != 0 && source != code(chosen.GetCertificate) {
+		a.add("GetCertificate", clauseTLSMA, lost)
+	}
+	// More in the outer list is without effect, too, and net/http demands one suite.
+	if outer.CipherSuites != nil && slices.ContainsFunc(chosen.CipherSuites, func(id uint16) bool { return !slices.Contains(outer.CipherSuites, id) }) {
+		a.add("CipherSuites", clauseCiphers, lost)
+	}
 	if code(outer.Time) != code(chosen.Time) {
 		a.add("Time", clauseTLSMA, lost)
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -123,6 +124,10 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 		{"our server with verification by crypto/x509 too", ourServer(func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert }), []string{"ClientAuth"}},
 		{"our server with HTTP/2, which net/http adds", ourServer(func(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }), nil},
 		{"our server with another protocol", ourServer(func(c *tls.Config) { c.NextProtos = append(c.NextProtos, "acme-tls/1", "x") }), []string{"NextProtos"}},
+		{"our server with another certificate", ourServer(func(c *tls.Config) {
+			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }
+		}), []string{"GetCertificate"}},
+		{"our server with suites left out", ourServer(func(c *tls.Config) { c.CipherSuites = c.CipherSuites[:1] }), []string{"CipherSuites"}},
 		{"our server with the hook cleared on what it chooses", ourServer(func(c *tls.Config) {
 			choose := c.GetConfigForClient
 			c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

@@ -70,7 +70,8 @@ const defaultTimeout = 10 * time.Second
 //
 // The config is complete. What is changed on it afterwards has no effect on the
 // connections, which get a config of GetConfigForClient's: Audit reports such
-// changes.
+// changes where they would bear on the guidance, except of ClientCAs, which only
+// tells clients what is pinned.
 // GetConfigForClient decides about each connection and VerifyConnection, on
 // the configs that it returns, about each peer. Each call returns a new config
 // with ticket keys of its own.
