@@ -24,17 +24,26 @@ type answerRead struct {
 	body                 []byte
 }
 
-// Codes with which the NRL answers 400 to what is not there: a read of a pointer
-// that is not current, which told from a missing one would tell another
-// organisation that it is there, and a search for an NHS number that is none.
-const (
-	codeNotCurrent = "BAD_REQUEST"
-	codeNoPatient  = "INVALID_NHS_NUMBER"
+// absent are the statuses that say that what was asked for is not there, and the
+// Spine's code that must be with each; empty: none need be.
+type absent map[int]string
+
+var (
+	// The NRL answers 400 to a read of a pointer that is not current, which told from a
+	// missing one would tell another organisation that it is there.
+	noPointer = absent{http.StatusNotFound: "", http.StatusGone: "", http.StatusBadRequest: "BAD_REQUEST"}
+
+	// What a search has just found may have been deleted since.
+	goneMeanwhile = absent{http.StatusNotFound: "", http.StatusGone: ""}
+
+	// A search that finds nothing is a 200, but for an NHS number that the NRL does not
+	// know. A 404 without its code is a URL with no FHIR server behind it, and taken for
+	// an empty answer it would let a duplicate be created.
+	noPatient = absent{http.StatusNotFound: "NO_RECORD_FOUND", http.StatusBadRequest: "INVALID_NHS_NUMBER"}
 )
 
-// get reads u. An answer of 404 or 410, or of 400 with the code absent, is
-// ErrNotFound; an empty absent is no code.
-func (f *FHIR) get(ctx context.Context, u *url.URL, accept, absent string) (*answerRead, error) {
+// get reads u. An answer that is one of none is ErrNotFound.
+func (f *FHIR) get(ctx context.Context, u *url.URL, accept string, none absent) (*answerRead, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -45,15 +54,11 @@ func (f *FHIR) get(ctx context.Context, u *url.URL, accept, absent string) (*ans
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if code, ok := none[resp.StatusCode]; ok && (code == "" || codeOf(resp) == code) {
+		return nil, ErrNotFound
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-	case http.StatusNotFound, http.StatusGone:
-		return nil, ErrNotFound
-	case http.StatusBadRequest:
-		if absent != "" && codeOf(resp) == absent {
-			return nil, ErrNotFound
-		}
-		return nil, fmt.Errorf("the server answered with status %d", resp.StatusCode)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return nil, unavailable(resp)
 	default:

@@ -63,7 +63,7 @@ func (f *FHIR) Resolve(ctx context.Context, q Query) (*Pointer, error) {
 	}
 	switch {
 	case fhirpath.IsID(q.ID):
-		return f.read(ctx, q, codeNotCurrent)
+		return f.read(ctx, q, noPointer)
 	case q.ID == "" && q.Subject != "" && !q.Identifier.IsZero():
 		return f.search(ctx, q)
 	default:
@@ -75,8 +75,8 @@ func (f *FHIR) reader() fhir.Reader {
 	return fhir.Reader{Relative: f.RelativeReferences, Stored: true}
 }
 
-func (f *FHIR) read(ctx context.Context, q Query, absent string) (*Pointer, error) {
-	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType, absent)
+func (f *FHIR) read(ctx context.Context, q Query, none absent) (*Pointer, error) {
+	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType, none)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
-		a, err := f.get(ctx, page, jsonType, codeNoPatient)
+		a, err := f.get(ctx, page, jsonType, noPatient)
 		if n > 0 && errors.Is(err, ErrNotFound) {
 			return nil, errors.New("the answer to a search has a next page that is not there")
 		}
@@ -161,7 +161,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		return nil, ErrNotFound
 	}
 	if found.Version == "" { // a read has an ETag
-		return f.read(ctx, Query{ID: found.ID, Subject: q.Subject, Identifier: q.Identifier}, "")
+		return f.read(ctx, Query{ID: found.ID, Subject: q.Subject, Identifier: q.Identifier}, goneMeanwhile)
 	}
 	return found, nil
 }

@@ -108,6 +108,11 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 		"400 and no coding": {false, func(*http.Request, int) *http.Response {
 			return says(400, `{"resourceType":"OperationOutcome","issue":[{"severity":"error"}]}`)
 		}, nil, "status 400"},
+		"a search at a URL where there is nothing": {true, func(*http.Request, int) *http.Response { return says(404, "") }, nil, "status 404"},
+		"a search that is gone":                    {true, func(*http.Request, int) *http.Response { return says(410, "") }, nil, "status 410"},
+		"a search for a patient who is not known": {true, func(*http.Request, int) *http.Response {
+			return says(404, refusalOf("error", spineCodes, "NO_RECORD_FOUND", "x"))
+		}, nil, "not found"},
 		"a pointer without an id": {true, func(*http.Request, int) *http.Response {
 			return says(200, searchsetOf("json", strings.Replace(d.text, `"id": "`+newID+`",`, "", 1)))
 		}, nil, "without an id"},

@@ -210,7 +210,7 @@ func (a *storeAnswer) refusal(action Action, q Query) error {
 // stored reads the judged pointer as it is stored, in the format named.
 func (f *Forward) stored(ctx context.Context, d *Decision, accept string) (*answerRead, error) {
 	resolver := &FHIR{Client: f.Client, Base: f.Backend, MaxBytes: f.MaxBytes}
-	a, err := resolver.get(ctx, f.Backend.JoinPath(fhirpath.DocumentReference, d.Stored.ID), accept, codeNotCurrent)
+	a, err := resolver.get(ctx, f.Backend.JoinPath(fhirpath.DocumentReference, d.Stored.ID), accept, noPointer)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, errChanged
