@@ -94,6 +94,10 @@ func (e *Endpoint) ServerConfig() (*tls.Config, error) {
 // does; leaving suites out with Suites is the only means. A connection on which
 // HTTP/2 was negotiated is an error: http.Transport offers it, whatever the config
 // says, if ForceAttemptHTTP2 is set, as in a clone of http.DefaultTransport.
+//
+// ClientSessionCache is this config's alone. To a server a resumed session is still
+// that of the certificate it began with: the config of another Endpoint that is given
+// this cache is taken for this client.
 func (e *Endpoint) ClientConfig() (*tls.Config, error) {
 	e, own, suites, err := e.build(x509.ExtKeyUsageClientAuth)
 	if err != nil {
