@@ -29,7 +29,7 @@ import (
 const sspName = "msg.int.spine2.ncrs.nhs.uk"
 
 // A provider's records are for the Spine Secure Proxy alone. Two things stand before
-// the handler: the endpoint, which lets nobody else make a connection, and the gate,
+// the handler: the endpoint, which refuses every other client's handshake, and the gate,
 // which holds each request's headers to what the proxy sends. In production the pins
 // are files (tlsconfig.LoadPins), the certificate is (tlsconfig.CertificateFiles), and
 // revocation is asked of a revocation.CRLs whose Run has been started; here all three

@@ -408,7 +408,7 @@ func (l *logged) records(t *testing.T) (out []map[string]any) {
 }
 
 // A connection ends with the answer after which it is too old, and one whose age
-// nobody knows with the first.
+// is unknown, for want of ConnContext, with the first.
 func TestConnectionsAreOnlySoOld(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

@@ -65,7 +65,7 @@ type world struct {
 func simulatedID(i int) asid.ID { return mustID(fmt.Sprintf("%012d", 300_000_000_000+i)) }
 
 // newWorld plans the hour: half of the ASIDs come and go, one in ten is never
-// there, and the directory fails a third of the time.
+// there, and up to four minutes in health alternate with up to two in trouble.
 func newWorld(seed uint64) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 1)), history: make(map[asid.ID][]period), inFlight: make(map[asid.ID]int)}
 	begin := time.Now()

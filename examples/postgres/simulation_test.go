@@ -286,7 +286,7 @@ func (w *world) faults(t *testing.T) (list []string, changes int) {
 		}
 	}
 	explained := map[*sent]bool{}
-	unlocated := map[string]int{} // by organisation: inserts that nobody was told of
+	unlocated := map[string]int{} // by organisation: inserts whose answer was lost
 	for _, tx := range order {
 		var inserted, changed *change
 		action := pointer.Create

@@ -115,7 +115,7 @@ func TestProxyPeersAndAPlainConnection(t *testing.T) {
 	assert.Equal(t, front.RuleProxy, b.rule(t))
 }
 
-// A process of which nobody knows the user is no user's, whatever UIDs has.
+// A process whose user the kernel does not tell is refused, whatever UIDs has.
 func TestUnixSocketOfAnUnknownUser(t *testing.T) {
 	t.Parallel()
 	pki := spinetest.NewPKI()
