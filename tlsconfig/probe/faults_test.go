@@ -35,6 +35,7 @@ type settings struct {
 	rootOnly    bool   // no SubCA is trusted, so none is there to complete the server's chain with
 	sessions    bool
 	http2       bool
+	renegotiate bool // with clients that ask for it; other programs than OpenSSL are not told
 }
 
 // A fault is one thing that is wrong, and the departures by which it is found,
@@ -169,7 +170,7 @@ func writeCertificates(t *testing.T, dir string, pki *spinetest.PKI) {
 	alone.Certificate = alone.Certificate[:1]
 	for name, cert := range map[string]tls.Certificate{
 		"good": pki.Issue(serverName), "expired": pki.Issue(serverName, spinetest.Expired()), "elsewhere": pki.Issue("elsewhere.nhs.uk"),
-		"other": pki.Issue(serverName, spinetest.FromOtherSubCA()), "alone": alone, "revoked": revoked,
+		"other": pki.Issue(serverName, spinetest.FromOtherSubCA()), "alone": alone, "revoked": revoked, "client": pki.Issue(clientName),
 	} {
 		key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 		require.NoError(t, err)

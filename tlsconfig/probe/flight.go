@@ -17,6 +17,7 @@ import (
 
 // Handshake types (RFC 5246 section 7.4).
 const (
+	typeHelloRequest      = 0
 	typeClientHello       = 1
 	typeServerHello       = 2
 	typeCertificate       = 11
@@ -29,9 +30,13 @@ const (
 // the names of its CAs.
 const maxFlight = 1 << 20
 
+// maxRecord is the longest that an encrypted record may be (RFC 5246 section 6.2.3).
+const maxRecord = 1<<14 + 2048
+
 // A flight is what a server answers to a hello before anything is encrypted.
 type flight struct {
 	version     uint16
+	random      []byte
 	suite       uint16
 	compression uint8
 	protocol    string // of ALPN
@@ -45,8 +50,12 @@ type flight struct {
 	authorities  [][]byte
 }
 
-// An alert is a fatal alert that answered a hello.
+// An alert is one by which a server refuses a hello.
 type alert uint8
+
+// noRenegotiation is the alert that refuses a second handshake, as a warning (RFC
+// 5246 section 7.2.2).
+const noRenegotiation = 100
 
 func (a alert) Error() string { return "alert " + tls.AlertError(a).Error() }
 
@@ -72,7 +81,7 @@ func readFlight(r io.Reader) (*flight, error) {
 			return nil, closedOr(err)
 		}
 		length := int(binary.BigEndian.Uint16(header[3:]))
-		if header[1] != 3 || length == 0 || length > 1<<14+2048 {
+		if header[1] != 3 || length == 0 || length > maxRecord {
 			return nil, fmt.Errorf("the server does not speak TLS: its answer begins with %x", header)
 		}
 		body := make([]byte, length)
@@ -158,7 +167,7 @@ func (f *flight) serverHello(body cryptobyte.String) bool {
 		!body.ReadUint16(&f.suite) || !body.ReadUint8(&f.compression) {
 		return false
 	}
-	f.session = bytes.Clone(session)
+	f.random, f.session = bytes.Clone(random), bytes.Clone(session)
 	if body.Empty() {
 		return true
 	}

@@ -96,18 +96,9 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 		return outcome{err: err}
 	}
 	defer conn.Close()
-	cfg := &tls.Config{
-		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(), ServerName: q.name,
-		InsecureSkipVerify: true, // the server's certificate is a question of its own
-		ClientSessionCache: sessions,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			if cert == nil {
-				return new(tls.Certificate), nil
-			}
-			return cert, nil
-		},
-	}
-	client := tls.Client(recorder{conn, &o.first}, cfg)
+	config := q.config(cert)
+	config.ClientSessionCache = sessions
+	client := tls.Client(recorder{conn, &o.first}, config)
 	if o.err = client.HandshakeContext(ctx); o.err != nil {
 		return o
 	}
@@ -125,6 +116,20 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 		o.after = errors.New("the answer is not one of HTTP/1")
 	}
 	return o
+}
+
+// config returns that of a client, with a certificate or, if it is nil, without one.
+func (q *questions) config(cert *tls.Certificate) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(), ServerName: q.name,
+		InsecureSkipVerify: true, // the server's certificate is a question of its own
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if cert == nil {
+				return new(tls.Certificate), nil
+			}
+			return cert, nil
+		},
+	}
 }
 
 func nativeIDs() (ids []uint16) {
@@ -256,20 +261,6 @@ func (r recorder) Read(b []byte) (int, error) {
 	n, err := r.Conn.Read(b)
 	r.read.Write(b[:min(n, max(0, maxFlight-r.read.Len()))])
 	return n, err
-}
-
-// renegotiation looks at the protection of RFC 5746. crypto/tls never starts a
-// renegotiation, so whether a client may is not asked.
-func (q *questions) renegotiation(context.Context) {
-	const subject = "secure renegotiation (RFC 5746)"
-	switch {
-	case q.seen == nil:
-		q.report.add(clauseProtocol, subject, Undecided, "", "no handshake of TLS 1.2 got that far")
-	case q.seen.secureReneg:
-		q.report.add(clauseProtocol, subject, Conformant, "", "the server knows it")
-	default:
-		q.report.add(clauseProtocol, subject, Advice, "update the TLS library", "the server does not know it")
-	}
 }
 
 // SelfSigned makes a certificate that claims the subject of another and is

@@ -25,6 +25,7 @@ type hello struct {
 	signatures  []uint16 // signature_algorithms; nil: the usual ones
 	groups      []uint16 // supported_groups; nil: the usual ones
 	session     []byte   // session to resume, of a handshake of crypto/tls; nil: none
+	verifyData  []byte   // of the client's Finished, to renegotiate within a handshake of crypto/tls; nil: a first handshake
 }
 
 var (
@@ -60,31 +61,36 @@ const (
 
 // record returns the hello in a record of its own.
 func (h *hello) record() []byte {
-	var random [32]byte
-	rand.Read(random[:])
 	var b cryptobyte.Builder
 	b.AddUint8(recordHandshake)
 	// RFC 5246 appendix E.1: servers must not mind the record's version.
 	b.AddUint16(min(h.version, tls.VersionTLS10))
-	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-		b.AddUint8(typeClientHello)
-		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-			b.AddUint16(min(h.version, tls.VersionTLS12))
-			b.AddBytes(random[:])
-			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.session) })
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, h.suites) })
-			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
-				if h.compression == nil {
-					b.AddUint8(0)
-				}
-				b.AddBytes(h.compression)
-			})
-			if h.version > versionSSL30 {
-				b.AddUint16LengthPrefixed(h.extensions)
-			}
-		})
-	})
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.message()) })
 	return b.BytesOrPanic() // nothing in it is of a length that could overflow
+}
+
+// message returns the hello without a record.
+func (h *hello) message() []byte {
+	var random [32]byte
+	rand.Read(random[:])
+	var b cryptobyte.Builder
+	b.AddUint8(typeClientHello)
+	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint16(min(h.version, tls.VersionTLS12))
+		b.AddBytes(random[:])
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.session) })
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, h.suites) })
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
+			if h.compression == nil {
+				b.AddUint8(0)
+			}
+			b.AddBytes(h.compression)
+		})
+		if h.version > versionSSL30 {
+			b.AddUint16LengthPrefixed(h.extensions)
+		}
+	})
+	return b.BytesOrPanic()
 }
 
 func addUint16s(b *cryptobyte.Builder, values []uint16) {
@@ -117,8 +123,10 @@ func (h *hello) extensions(b *cryptobyte.Builder) {
 	extension(extSupportedGroups, list(h.groups, usualGroups))
 	extension(extPointFormats, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })
 	extension(extSignatureAlgorithms, list(h.signatures, usualSignatures))
-	extension(extRenegotiationInfo, func(b *cryptobyte.Builder) { b.AddUint8(0) })
-	if h.session != nil { // RFC 7627 section 5.3: as when the session began
+	extension(extRenegotiationInfo, func(b *cryptobyte.Builder) {
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.verifyData) })
+	})
+	if h.session != nil || h.verifyData != nil { // RFC 7627 section 5.3: as when the session began
 		extension(extExtendedMaster, func(*cryptobyte.Builder) {})
 	}
 	if h.protocols != nil {

@@ -144,6 +144,9 @@ func serveOpenSSL(t *testing.T, path string, jobs []*job) {
 		if !j.sessions {
 			args = append(args, "-no_ticket", "-no_cache")
 		}
+		if j.renegotiate {
+			args = append(args, "-client_renegotiation")
+		}
 		if j.http2 {
 			args = append(args, "-alpn", "h2,http/1.1")
 		}

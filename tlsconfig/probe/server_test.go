@@ -211,7 +211,7 @@ func TestWithoutCertificateAndPinsNothingIsHeldAgainstTheServer(t *testing.T) {
 	report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), strings.TrimPrefix(server.URL, "https://"))
 	require.NoError(t, err)
 	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
-	assert.ElementsMatch(t, []string{"the server's certificate", "the good client", "resumption of sessions"}, findings(report, probe.NotAsked))
+	assert.ElementsMatch(t, []string{"the server's certificate", "the good client", "resumption of sessions", renegotiation}, findings(report, probe.NotAsked))
 }
 
 // A server that lets everybody in and then says nothing, or nothing of HTTP/1, has
