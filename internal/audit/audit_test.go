@@ -99,6 +99,15 @@ func TestNHSNumbersAreMaskedWhereverTheyStand(t *testing.T) {
 	}
 }
 
+// It is not parallel: what other tests allocate would count.
+func TestManyNHSNumbersAreMaskedInOnePass(t *testing.T) {
+	const numbers = 1000
+	path := strings.Repeat("/9434765919/%39434765919", numbers/2)
+	assert.Less(t, testing.AllocsPerRun(1, func() {
+		assert.Equal(t, strings.Repeat("/**********", numbers), audit.MaskNHSNumbers(path))
+	}), 100.0)
+}
+
 func TestTheRecordsOfOneRequestAreJoined(t *testing.T) {
 	t.Parallel()
 	ctx, r := audit.NewContext(t.Context())

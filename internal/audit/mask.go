@@ -38,9 +38,12 @@ func MaskNHSNumbers(s string) string {
 	return s
 }
 
-// mask replaces NHS numbers in s when it is decoded n times.
+// mask replaces NHS numbers in s when it is decoded n times, in one pass: the path of
+// a request may be a megabyte of them.
 func mask(s string, n int) string {
+	var masked strings.Builder
 	var digits [nhsNumberDigits]byte
+	taken := 0 // of s, into masked
 	for start := 0; start < len(s); {
 		end, count := start, 0
 		for end < len(s) {
@@ -55,15 +58,20 @@ func mask(s string, n int) string {
 			end += length
 		}
 		if count == nhsNumberDigits && spine.IsNHSNumber(string(digits[:])) {
-			s = s[:start] + strings.Repeat("*", nhsNumberDigits) + s[end:]
-			end = start + nhsNumberDigits
+			masked.WriteString(s[taken:start])
+			masked.WriteString("**********")
+			taken = end
 		}
 		if start = end; start < len(s) {
 			_, length := octet(s[start:], n)
 			start += length
 		}
 	}
-	return s
+	if taken == 0 {
+		return s
+	}
+	masked.WriteString(s[taken:])
+	return masked.String()
 }
 
 // octet returns the first octet of s when it is decoded n times, and the length of
