@@ -27,7 +27,7 @@ import (
 //
 //	id            joins the record with that of pointer.Guard
 //	received      when the request came, or was sent; the record's own time is the answer's
-//	method, path  of the request; NHS numbers in the path and in pointer are masked
+//	method, path  of the request; NHS numbers in path, query, claimed, pointer and error are masked
 //	host          to which a Transport sent it
 //	query         of the request, if IncludeQueries is set
 //	remote        the address of the peer; joins the record with the handshake's
@@ -45,8 +45,8 @@ import (
 //	aborted       that the handler panicked, or tried to take over the connection
 //	request, response  the bodies, if IncludeBodies is set
 //
-// Texts have at most 256 bytes, error has 1024, bodies are cut to IncludeBodies; what
-// is not printable is replaced, and behind what was cut stands how long it was.
+// Texts have at most 256 bytes, error has 1024, and behind what was cut stands how
+// long it was; bodies are cut to IncludeBodies. What is not printable is replaced.
 // Requests that net/http itself answers with 400 or 431 have no record.
 type Audit struct {
 	// Intent wants a record, of slog.LevelInfo, before an Authorizer or a Gate lets a
@@ -152,10 +152,29 @@ func (t *trail) write(r *http.Request, in *incoming, err error) {
 	t.answer(record, in)
 	if err != nil {
 		record.Text("rule", ruleOf(err))
-		record.LongText("error", reason(err), 1024)
+		t.failure(record, err)
 	} else {
 		record.Text("rule", t.shared.Rule())
 	}
+	t.put(record, r, level, message)
+}
+
+// failure adds why the request failed. What a transport or a registry says of it may
+// have its URL.
+func (t *trail) failure(record *audit.Record, err error) {
+	record.LongText("error", t.masked(reason(err)), 1024)
+}
+
+// masked masks the NHS numbers in a text, unless the policy includes them.
+func (t *trail) masked(text string) string {
+	if t.policy.nhsNumbers() {
+		return text
+	}
+	return audit.MaskNHSNumbers(text)
+}
+
+// put hands the record to the log, and counts it if that fails.
+func (t *trail) put(record *audit.Record, r *http.Request, level slog.Level, message string) {
 	// The request may be over, and its context with it.
 	ctx := context.WithoutCancel(r.Context())
 	if record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil && t.policy != nil {
@@ -169,17 +188,9 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 	record.Text("id", t.shared.ID())
 	record.Time("received", t.received)
 	record.Text("method", r.Method)
-	path := r.URL.EscapedPath()
-	if !t.policy.nhsNumbers() {
-		path = audit.MaskNHSNumbers(path)
-	}
-	record.Text("path", path)
+	record.Text("path", t.masked(r.URL.EscapedPath()))
 	if t.policy != nil && t.policy.IncludeQueries {
-		query := r.URL.RawQuery
-		if !t.policy.IncludeNHSNumbers {
-			query = audit.MaskNHSNumbers(query)
-		}
-		record.Text("query", query)
+		record.Text("query", t.masked(r.URL.RawQuery))
 	}
 	record.Text("remote", r.RemoteAddr)
 	record.Text("fqdn", in.names.String())
@@ -188,7 +199,7 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 	record.Text("to", in.to.String())
 	record.Text("interaction", string(in.observed))
 	if in.interaction != in.observed {
-		record.Text("claimed", string(in.interaction))
+		record.Text("claimed", t.masked(string(in.interaction)))
 	}
 	record.Text("trace", in.trace)
 	who(record, in.token)
@@ -252,10 +263,7 @@ func (t *trail) pointer(in *incoming) string {
 	if id == "" {
 		id = in.pointer
 	}
-	if t.policy.nhsNumbers() {
-		return id
-	}
-	return audit.MaskNHSNumbers(id)
+	return t.masked(id)
 }
 
 // idOf returns the logical id in the URL of a DocumentReference.

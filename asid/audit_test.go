@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,32 @@ func TestPatientsAreRecordedOnlyWhereTheyAreAskedFor(t *testing.T) {
 	serve(gate.Middleware(http.NotFoundHandler()), r.WithContext(asid.WithSubject(r.Context(), asid.Subject{NHSNumber: "9434765919"})))
 	assert.NotContains(t, log.String(), "9434765919")
 	assert.Equal(t, "/records/**********/%20**********", log.one(t)["path"])
+}
+
+func TestAnErrorsTextIsNoWayRoundTheMask(t *testing.T) {
+	t.Parallel()
+	const search = "https://nrl.test/STU3/DocumentReference?subject=https://demographics.spineservices.nhs.uk/STU3/Patient/9434765919"
+	for policy, shown := range map[*asid.Audit]bool{nil: false, {}: false, {IncludeNHSNumbers: true}: true} {
+		var log ledger
+		transport := &asid.Transport{
+			From: consumer.ASID, To: nrl, Claims: asid.Claims{Organization: ods("AMS01"), User: "1"}, Logger: log.logger(), Audit: policy,
+			Base: roundTripper(func(*http.Request) (*http.Response, error) {
+				return nil, &url.Error{Op: "Get", URL: search, Err: io.ErrUnexpectedEOF}
+			}),
+		}
+		_, err := transport.RoundTrip(newRequest(t, "GET", search))
+		require.ErrorContains(t, err, "9434765919", "what the caller gets")
+		assert.Equal(t, shown, strings.Contains(log.String(), "9434765919"))
+		assert.Contains(t, log.one(t)["error"], "unexpected EOF")
+
+		a := authorizer(t)
+		a.Logger, a.Audit = log.logger(), policy
+		r := create()
+		r.Header.Set("InteractionID", "urn:nhs:names:9434765919")
+		serve(a.Middleware(http.NotFoundHandler()), r)
+		assert.Equal(t, shown, strings.Contains(log.String(), "9434765919"), log.String())
+		assert.Contains(t, log.one(t)["error"], "is not that of the request")
+	}
 }
 
 func TestAPointersPathIsNoWayRoundTheMask(t *testing.T) {

@@ -4,7 +4,6 @@ package asid
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -32,12 +31,9 @@ func (t *trail) sent(r *http.Request, in *incoming, resp *http.Response, err err
 	record.Text("host", r.URL.Host)
 	t.answer(record, in)
 	if err != nil {
-		record.LongText("error", reason(err), 1024)
+		t.failure(record, err)
 	}
-	ctx := context.WithoutCancel(r.Context())
-	if record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil && t.policy != nil {
-		t.policy.failures.Add(1)
-	}
+	t.put(record, r, level, message)
 }
 
 // failed takes the beginning of the body of an answer that is an error, and gives
