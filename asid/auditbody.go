@@ -5,6 +5,7 @@ package asid
 import (
 	"io"
 	"sync"
+	"unicode/utf8"
 )
 
 // A body is the beginning of a body, for the audit. A transport may read it on
@@ -23,10 +24,19 @@ func (b *body) take(p []byte) {
 	b.left -= n
 }
 
-// taken returns what was taken so far.
+// taken returns what was taken so far, without a character of which only a part has
+// been taken.
 func (b *body) taken() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for i := len(b.text) - 1; i >= 0 && i >= len(b.text)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b.text[i]) {
+			if !utf8.FullRune(b.text[i:]) {
+				return string(b.text[:i])
+			}
+			break
+		}
+	}
 	return string(b.text)
 }
 

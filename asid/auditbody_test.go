@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 )
 
 // A RoundTripper may read the body on when it has returned (http.RoundTripper says
@@ -41,4 +42,15 @@ func TestABodyMayBeReadBesideItsRecord(t *testing.T) {
 	require.NoError(t, err)
 	<-read
 	assert.Contains(t, log.one(t)["request"], "begins")
+}
+
+func TestABodyIsNotCutWithinACharacter(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{1: "", 2: "é", 3: "é", 4: "é", 5: "é€", 6: "é€", 8: "é€", 9: "é€😀", 10: "é€😀x", 99: "é€😀x"} {
+		var log ledger
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger(), Audit: &asid.Audit{IncludeBodies: n}}
+		serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "é€😀x") })), retrieval())
+		got, _ := log.one(t)["response"].(string)
+		assert.Equal(t, want, got, "%d bytes", n)
+	}
 }
