@@ -170,7 +170,7 @@ func (t *Retry) pause(attempt int, resp *http.Response) (time.Duration, bool) {
 	if backoff <= 0 {
 		backoff = defaultBackoff
 	}
-	backoff = min(backoff<<attempt, longest)
+	backoff = min(backoff, longest>>attempt) << attempt
 	return backoff/2 + rand.N(backoff/2+1), true
 }
 

@@ -110,6 +110,7 @@ func TestRepetitionsAndPausesAreBounded(t *testing.T) {
 		"once":                      {asid.Retry{Retries: 1}, []any{503, 503}, 2, 500 * time.Millisecond},
 		"never":                     {asid.Retry{Retries: -1}, []any{503}, 1, 0},
 		"more than are allowed":     {asid.Retry{Retries: 10}, []any{503, 503, 503, 503}, 4, 3500 * time.Millisecond},
+		"a pause beyond all limits": {asid.Retry{Backoff: 1 << 62, MaxWait: 600 * time.Millisecond}, []any{503, 503, 503, 200}, 4, 1800 * time.Millisecond},
 		"a longest pause":           {asid.Retry{MaxWait: 600 * time.Millisecond}, []any{503, 503, 503, 200}, 4, 1700 * time.Millisecond},
 		"asked for as long":         {asid.Retry{MaxWait: 2 * time.Second}, []any{[2]any{503, "2"}, 200}, 2, 2 * time.Second},
 		"asked for longer than so":  {asid.Retry{MaxWait: 2 * time.Second}, []any{[2]any{503, "3"}}, 1, 0},
