@@ -153,6 +153,26 @@ func TestAMisspeltClaimIsRefused(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// A name may be written with escapes (RFC 8259 section 7), which every reader takes
+// for the characters themselves.
+func TestAClaimWhoseNameHasEscapesIsTheClaim(t *testing.T) {
+	t.Parallel()
+	token, err := asid.ParseToken(jwt(unsigned, `{"sc\u006fpe":"patient/*.read","\u0061ct":{"s\u0075b":"a"},"\/":{}}`))
+	require.NoError(t, err)
+	assert.Equal(t, &asid.Token{Scope: "patient/*.read", Actor: "a"}, token)
+	for _, payload := range []string{
+		`{"sc\u006fpe":"a","scope":"b"}`, `{"scope":"a","sc\u006fpe":"a"}`, `{"sc\u006Fpe":"a","s\u0063ope":"b"}`, `{"Sc\u006fpe":"a"}`,
+		`{"act":{"sub":"a","s\u0075b":"b"}}`, `{"act":{"S\u0075b":"a"}}`, `{"x":{"y":[{"z":1,"\u007a":2}]}}`,
+	} {
+		_, err := asid.ParseToken(jwt(unsigned, payload))
+		assert.Error(t, err, payload)
+	}
+	_, err = asid.ParseToken(jwt(`{"a\u006cg":"none"}`, `{}`))
+	assert.NoError(t, err)
+	_, err = asid.ParseToken(jwt(`{"alg":"none","\u0063rit":["x"]}`, `{}`))
+	assert.Error(t, err)
+}
+
 func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
 	t.Parallel()
 	claims := map[string]string{

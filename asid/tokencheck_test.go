@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,6 +232,27 @@ func TestTokensOfGPConnectAreTakenForItsInteractionsOnly(t *testing.T) {
 	assert.Equal(t, "https://fhir.nhs.uk/Id/sds-role-profile-id|222", token.User)
 	assert.Equal(t, "https://consumer.nhs.uk/device|1", token.Device)
 	assert.Equal(t, "organization/*.read", token.Scope)
+}
+
+// A reader such as encoding/json takes an element's name in any letter case.
+func TestAMisspeltElementOfAResourceIsRefused(t *testing.T) {
+	t.Parallel()
+	organization := func(text string) string {
+		return gpConnect().with(claims{"requesting_organization": json.RawMessage(text)}).token(t)
+	}
+	const good = `{"resourceType":"Organization","x":{"Identifier":1},"identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"AMS01","use":"x"}]}`
+	_, err := asid.ParseToken(organization(good))
+	require.NoError(t, err)
+	for _, change := range [][2]string{
+		{`"x"`, `"Identifier":[],"x"`}, {`"x"`, `"ResourceType":"Device","x"`}, {`"x"`, `"ID":"1","x"`}, {`"identifier"`, `"IDENTIFIER"`},
+		{`"use"`, `"Value"`}, {`"use"`, `"\u017fystem"`}, {`"use"`, `"v\u0061lue"`}, {`"use"`, `"S\u0079stem"`},
+	} {
+		var refused *asid.RequestError
+		_, err := asid.ParseToken(organization(strings.Replace(good, change[0], change[1], 1)))
+		require.Error(t, err, change)
+		require.ErrorAs(t, err, &refused, change)
+		assert.Equal(t, asid.RuleToken, refused.Rule, change)
+	}
 }
 
 func TestClocksMayDifferByHalfAMinute(t *testing.T) {

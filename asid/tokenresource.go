@@ -3,6 +3,7 @@
 package asid
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -14,12 +15,33 @@ import (
 // A claimedResource is what a token's FHIR resource says of who it is. GP
 // Connect's pages define the resources; other elements are ignored.
 type claimedResource struct {
-	Type       string `json:"resourceType"`
-	ID         string `json:"id"`
-	Identifier []struct {
-		System string `json:"system"`
-		Value  string `json:"value"`
-	} `json:"identifier"`
+	Type       string                    `json:"resourceType"`
+	ID         string                    `json:"id"`
+	Identifier []claimedIdentifier       `json:"identifier"`
+	Others     map[string]jsontext.Value `json:",embed"`
+}
+
+type claimedIdentifier struct {
+	System string                    `json:"system"`
+	Value  string                    `json:"value"`
+	Others map[string]jsontext.Value `json:",embed"`
+}
+
+// misspelt reports whether an element differs by letter case from one that counts.
+func (r *claimedResource) misspelt() bool {
+	return otherCase(r.Others, "resourceType", "id", "identifier") ||
+		slices.ContainsFunc(r.Identifier, func(id claimedIdentifier) bool { return otherCase(id.Others, "system", "value") })
+}
+
+// otherCase reports whether readers that ignore letter case would take one of the
+// members for one of those known.
+func otherCase(members map[string]jsontext.Value, known ...string) bool {
+	for name := range members {
+		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(name, k) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // resource reads the claim, which must be a resource of that type.
@@ -30,6 +52,9 @@ func resource(claim, kind, value string) (*claimedResource, error) {
 	r := new(claimedResource)
 	if err := json.Unmarshal([]byte(value), r); err != nil {
 		return nil, tokenError(claim, "is not a well-formed resource", nil)
+	}
+	if r.misspelt() {
+		return nil, tokenError(claim, "has an element that is written in other letter case", nil)
 	}
 	if r.Type != kind {
 		return nil, tokenError(claim, "is not a resource of the type "+kind, nil)
@@ -104,10 +129,8 @@ func actor(t *Token, value string) error {
 	if value[0] != '{' || json.Unmarshal([]byte(value), &act) != nil {
 		return tokenError("act", "is malformed", nil)
 	}
-	for name := range act.Others {
-		if strings.EqualFold(name, "sub") {
-			return tokenError("act", "has a claim that is written in other letter case", nil)
-		}
+	if otherCase(act.Others, "sub") {
+		return tokenError("act", "has a claim that is written in other letter case", nil)
 	}
 	t.Actor = act.Subject
 	return nil
