@@ -75,6 +75,9 @@ func (t *Token) check(by *tokenRules) error {
 	if by.level <= TokenForm {
 		return nil
 	}
+	if by.level == TokenAgreement && by.system == nil {
+		return &RegistryError{Detail: "the sender's system, with which the token must agree, is not known"}
+	}
 	if t.Resources && by.nrl() {
 		return tokenError("requesting_organization", "is a resource, which the NRL's tokens do not have", nil)
 	}
