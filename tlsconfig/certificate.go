@@ -17,9 +17,10 @@ import (
 // certificate may be needed, by one of them at a time, and must be safe for concurrent
 // use, since several endpoints may share it. While nothing has changed it should
 // return the same pointer, so that the certificate is examined once; what it returned
-// must not be changed. Its context ends after ten seconds. A handshake waits no more
-// than two seconds for it while there is a certificate that is valid; what it returns
-// later is presented from then on.
+// must not be changed. A handshake waits no more than two seconds for it while there is
+// a certificate that is valid; what it returns later is presented from then on. Its
+// context ends after ten seconds. A source that goes on for another second is logged,
+// and asked again beside that call; four calls may go on at once.
 //
 // It may return a certificate and an error: the last good certificate and why
 // there is none newer. An Endpoint in use presents that certificate and logs

@@ -29,14 +29,23 @@ type ownCertificate struct {
 
 	pins *Pins
 
-	mu     sync.Mutex
-	asking chan struct{} // closed when the source has answered; nil: it is not being asked
+	mu     sync.Mutex                    // guards these five, and is not held while anything is asked
+	asking *renewal                      // nil: the source is not being asked
+	asked  uint64                        // renewals that were begun
+	taken  uint64                        // the number of the latest renewal that had a certificate
+	late   int                           // renewals whose source was given up and has not answered yet
+	trying map[*tls.Certificate]struct{} // whose examination goes on
 
 	current  atomic.Pointer[examined]
 	logged   atomic.Pointer[string] // the error that was logged last
 	expiries expiries
+}
 
-	trying map[*tls.Certificate]struct{} // whose examination goes on; guarded by mu
+// A renewal is one asking of the source.
+type renewal struct {
+	number uint64
+	over   chan struct{} // closed when its answer has been taken, or is waited for no more
+	late   bool          // the latter; guarded by ownCertificate.mu
 }
 
 // An examined pairs what the source returned with what is presented for it.
@@ -57,7 +66,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger, pins: e.Verifier.Pins}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
-	cert, err := o.ask(ctx)
+	cert, err := o.askOnce(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
@@ -84,6 +93,33 @@ func (o *ownCertificate) ask(ctx context.Context) (cert *tls.Certificate, err er
 	return cert, err
 }
 
+// askOnce is ask for a caller who does not wait for a source that goes on after ctx
+// has ended.
+func (o *ownCertificate) askOnce(ctx context.Context) (*tls.Certificate, error) {
+	type answer struct {
+		cert *tls.Certificate
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		cert, err := o.ask(ctx)
+		answers <- answer{cert, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.cert, a.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		return a.cert, a.err
+	case <-timer.C:
+		return nil, errSourceSilent
+	}
+}
+
 // present returns the certificate to present now.
 func (o *ownCertificate) present(ctx context.Context) *tls.Certificate { return o.get(ctx).present }
 
@@ -95,18 +131,18 @@ func (o *ownCertificate) get(ctx context.Context) *examined {
 	if ctx == nil { // a hook that is called outside a handshake
 		ctx = context.Background()
 	}
-	answered, mine := o.renew(ctx)
+	over, mine := o.renew(ctx)
 	switch {
 	case !o.fit():
 		select {
-		case <-answered:
+		case <-over:
 		case <-ctx.Done():
 		}
 	case mine: // the others need not wait
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
-		case <-answered:
+		case <-over:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
@@ -121,44 +157,105 @@ func (o *ownCertificate) fit() (fit bool) {
 	return checkValidity(o.current.Load().present.Leaf, o.now()) == nil
 }
 
+const (
+	// grace is how long after the end of its context a source may answer: with that
+	// context's error, if it minds it.
+	grace = time.Second
+	// maxLate bounds the answers that are awaited of sources which do not mind it.
+	maxLate = 4
+)
+
+var errSourceSilent = errors.New("the source has not answered, although its context has ended")
+
 // renew asks the source and takes what it returns, unless it is being asked: mine
-// says which. The channel is closed once it has answered. It has defaultTimeout to do
-// so, whatever becomes of the handshake.
-func (o *ownCertificate) renew(ctx context.Context) (answered <-chan struct{}, mine bool) {
+// says which. The channel is closed once that is done, whatever becomes of the
+// handshake, or once the source has had defaultTimeout and the grace. Then the next
+// handshake asks again, in case that the call alone hangs and not what it asks.
+func (o *ownCertificate) renew(ctx context.Context) (over <-chan struct{}, mine bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.asking != nil {
-		return o.asking, false
+		return o.asking.over, false
 	}
-	done := make(chan struct{})
-	o.asking = done
+	o.asked++
+	r := &renewal{number: o.asked, over: make(chan struct{})}
+	if o.late >= maxLate {
+		close(r.over)
+		return r.over, false
+	}
+	o.asking = r
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultTimeout)
 	go func() {
-		defer close(done)
-		defer func() {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			o.asking = nil
-		}()
 		defer cancel()
+		defer o.end(r)
 		// Beside the source, only the clock, the key and the log are the user's.
 		defer func() { _ = recover() }()
+		silent := time.AfterFunc(defaultTimeout+grace, func() { o.giveUp(ctx, r) })
 		cert, err := o.ask(ctx)
-		current := o.current.Load()
-		if cert != nil && cert != current.from {
-			present, unfit := o.examine(cert)
-			if unfit == nil {
-				current = newExamined(cert, present)
-				o.current.Store(current)
-				o.warnStaple(ctx, present)
-			} else if err == nil {
-				err = unfit
-			}
-		}
-		o.log(ctx, err)
-		o.expiries.warn(ctx, o.logger, o.now(), current.present.Leaf, o.pins)
+		silent.Stop()
+		o.take(ctx, r, cert, err)
 	}()
-	return done, true
+	return r.over, true
+}
+
+// end is called when a renewal's answer has been taken, in time or late.
+func (o *ownCertificate) end(r *renewal) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r.late {
+		o.late--
+		return
+	}
+	o.asking = nil
+	close(r.over)
+}
+
+// giveUp lets the handshakes that wait for a renewal go on without it.
+func (o *ownCertificate) giveUp(ctx context.Context, r *renewal) {
+	o.mu.Lock()
+	waited := o.asking == r
+	if waited {
+		r.late = true
+		o.late++
+		o.asking = nil
+		close(r.over)
+	}
+	o.mu.Unlock()
+	if waited {
+		defer func() { _ = recover() }() // the log is the user's
+		o.log(ctx, errSourceSilent)
+	}
+}
+
+// take examines what a renewal has brought, and presents it from now on if it is fit
+// and no later renewal has brought a certificate before.
+func (o *ownCertificate) take(ctx context.Context, r *renewal, cert *tls.Certificate, err error) {
+	switch current := o.current.Load(); {
+	case cert == nil:
+	case cert == current.from:
+		o.put(r, current)
+	default:
+		present, unfit := o.examine(cert)
+		if unfit == nil && o.put(r, newExamined(cert, present)) {
+			o.warnStaple(ctx, present)
+		} else if err == nil {
+			err = unfit
+		}
+	}
+	o.log(ctx, err)
+	o.expiries.warn(ctx, o.logger, o.now(), o.current.Load().present.Leaf, o.pins)
+}
+
+// put reports whether it has put what a renewal has brought in place.
+func (o *ownCertificate) put(r *renewal, brought *examined) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r.number < o.taken {
+		return false
+	}
+	o.taken = r.number
+	o.current.Store(brought)
+	return true
 }
 
 // warnStaple tells of a certificate that says that a server must staple an OCSP

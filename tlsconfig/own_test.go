@@ -185,6 +185,77 @@ func TestAKeyThatNeverSignsDoesNotEndRenewal(t *testing.T) {
 	})
 }
 
+// A call that goes on for ever, whatever its context says, ends neither renewal nor
+// the handshakes that wait for it, and only so many of them go on.
+func TestASourceThatMindsNoContextDoesNotEndRenewal(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	older, newer, newest := s.subCA.issue(t, providerName, until(31)), s.subCA.issue(t, providerName), s.subCA.issue(t, providerName)
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		answers, calls, at := make(chan *tls.Certificate), 0, now
+		current := &older
+		e, log := s.endpoint(t, providerName, sspName), new(logged)
+		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		e.Verifier.Time = func() time.Time { return at }
+		e.Certificate = func(context.Context) (*tls.Certificate, error) {
+			calls++
+			if hangs.Load() {
+				return <-answers, nil
+			}
+			return current, nil
+		}
+		cfg, err := e.ServerConfig()
+		require.NoError(t, err)
+		presented := func() ([]byte, time.Duration) {
+			t.Helper()
+			start := time.Now()
+			cert, err := cfg.GetCertificate(new(tls.ClientHelloInfo))
+			require.NoError(t, err)
+			took := time.Since(start)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			return cert.Certificate[0], took
+		}
+		hangs.Store(true)
+		cert, took := presented()
+		assert.Equal(t, older.Certificate[0], cert)
+		assert.Equal(t, 2*time.Second, took)
+		if records := log.records(t); assert.Len(t, records, 1) {
+			assert.Contains(t, records[0]["detail"], "has not answered")
+		}
+		at = now.AddDate(0, 0, 32) // there is none to present: the answer is waited for
+		_, took = presented()
+		assert.Equal(t, 11*time.Second, took, "but not for ever")
+		presented()
+		presented()
+		_, took = presented()
+		assert.Zero(t, took, "with four that go on no fifth begins")
+		assert.Equal(t, 1+4, calls)
+
+		answers <- &newer
+		synctest.Wait()
+		cert, _ = presented()
+		assert.Equal(t, newer.Certificate[0], cert, "what comes late counts")
+		answers <- &newer // the one that was begun in its place
+		synctest.Wait()
+		hangs.Store(false)
+		current = &newest
+		presented()
+		for range 3 {
+			answers <- &newer
+			synctest.Wait()
+		}
+		cert, _ = presented()
+		assert.Equal(t, newest.Certificate[0], cert, "and undoes nothing that was asked for after it")
+
+		hangs.Store(true)
+		_, err = e.ServerConfig()
+		assert.ErrorContains(t, err, "has not answered")
+		close(answers)
+	})
+}
+
 func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
