@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // A Rule names the check that refused a peer. Its zero value is none of them.
@@ -73,7 +75,6 @@ func (e *PeerError) Error() string {
 
 // why is bounded: crypto/x509's errors repeat names of the certificate's.
 func (e *PeerError) why() string {
-	const most = 1000
 	text := e.Detail
 	if e.Err != nil {
 		if text != "" {
@@ -81,11 +82,11 @@ func (e *PeerError) why() string {
 		}
 		text += e.Err.Error()
 	}
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return text
+	return ascii.Cut(text, 1000)
 }
+
+// clip bounds what a peer's certificate can add to an error or a log.
+func clip(s string) string { return ascii.Cut(s, 200) }
 
 // Unwrap returns the cause.
 func (e *PeerError) Unwrap() error { return e.Err }

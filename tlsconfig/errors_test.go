@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,5 +66,9 @@ func TestPeerErrorIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, err := range []*tlsconfig.PeerError{{Rule: tlsconfig.RuleUsage, Err: errors.New(long)}, {Rule: tlsconfig.RuleUsage, Detail: long, Err: errors.New(long)}} {
 		require.Less(t, len(err.Error()), 1100)
+	}
+	for shift := range 3 { // wherever the cut falls
+		err := &tlsconfig.PeerError{Rule: tlsconfig.RuleUsage, Detail: strings.Repeat("x", shift) + strings.Repeat("€", 1000)}
+		require.True(t, utf8.ValidString(err.Error()), "no character is cut in two")
 	}
 }

@@ -106,12 +106,3 @@ func hasNameConstraints(cert *x509.Certificate) bool {
 	}
 	return false
 }
-
-// clip bounds what a peer's certificate can add to an error or a log.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
-}

@@ -2,7 +2,11 @@
 
 package front
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+)
 
 // The rules of this package. A certificate that came is refused by the rules of
 // tlsconfig, and the connection to the proxy by "version" and "suite".
@@ -28,7 +32,6 @@ func (e *Error) Error() string { return "peer refused by rule " + e.Rule + ": " 
 
 // why is bounded: the errors of what reads certificates repeat parts of them.
 func (e *Error) why() string {
-	const most = 1200
 	text := e.Detail
 	if e.Err != nil {
 		if text != "" {
@@ -39,10 +42,7 @@ func (e *Error) why() string {
 	if e.Header != "" {
 		text = e.Header + " " + text
 	}
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return text
+	return ascii.Cut(text, 1200)
 }
 
 // Unwrap returns the cause.

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -286,7 +287,7 @@ func (f *Front) log(r *http.Request, e *Error) {
 	}
 	attrs := []slog.Attr{slog.String("rule", e.Rule)}
 	if refusal, ok := errors.AsType[*tlsconfig.PeerError](e); ok && refusal.Cert != nil {
-		attrs = append(attrs, slog.String("subject", quote(refusal.Cert.Subject.String())), slog.String("serial", quote(refusal.Cert.SerialNumber.Text(16))))
+		attrs = append(attrs, slog.String("subject", ascii.Cut(refusal.Cert.Subject.String(), 200)), slog.String("serial", ascii.Cut(refusal.Cert.SerialNumber.Text(16), 200)))
 	}
 	f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", e.why()))...)
 }
