@@ -17,10 +17,10 @@
 // # What is needed
 //
 // OpenSSL 3.0 or a later 3.x (libssl.so.3 and libcrypto.so.3), on Linux on amd64
-// or arm64; it is tried with 3.0 and 3.5. Available says what is missing, and so do NewListener and NewDialer;
+// or arm64, with glibc; it is tried with 3.0 and 3.5. Available says what is missing, and so do NewListener and NewDialer;
 // elsewhere the package compiles, and that is the error. cgo is not needed, but
-// the program is linked dynamically to the C library either way, even with
-// CGO_ENABLED=0. A program that must do without leaves this package out, as the examples do
+// the program is linked dynamically to glibc either way, even with CGO_ENABLED=0: where
+// there is none, as on Alpine, it does not start, and nothing can say why. A program that must do without leaves this package out, as the examples do
 // with the build tag nolibssl.
 //
 // An *rsa.PrivateKey is given to libssl. Any other crypto.Signer with an RSA key,
@@ -66,7 +66,8 @@
 // # Limits
 //
 // A handshake ends after ten seconds and Endpoint.Timeout; HandshakeContext can make
-// it shorter. No more handshakes are computed at a time than GOMAXPROCS says, so
+// it shorter. http.Server does not: its ReadHeaderTimeout begins when the handshake is
+// over, so that half a ClientHello lives as long as a handshake may. No more handshakes are computed at a time than GOMAXPROCS says, so
 // that many of them do not become as many threads. Each connection's calls into
 // libssl exclude one another: reading and writing may go on at the same time, but
 // not on two processors. ConnectionState fills neither VerifiedChains nor TLSUnique,

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -209,4 +210,67 @@ func TestClientThatLeavesAtOnceIsNoWarning(t *testing.T) {
 	<-log.more
 	assert.Contains(t, log.String(), "level=DEBUG")
 	assert.NotContains(t, log.String(), "WARN")
+}
+
+// A pipes is a listener whose connections are made of memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+// http.Server gives its ReadHeaderTimeout to the request; half a ClientHello comes
+// before it, and is ended by the limit of the handshake.
+func TestHalfAClientHelloAndHalfAHeaderEnd(t *testing.T) {
+	needLibrary(t)
+	client, server := clientEndpoint(), serverEndpoint()
+	bubble(t, func(t *testing.T, at func(*tlsconfig.Endpoint) *tlsconfig.Endpoint) {
+		inner := &pipes{make(chan net.Conn), make(chan struct{})}
+		l, err := openssl.NewListener(inner, at(server))
+		require.NoError(t, err)
+		srv := &http.Server{ReadHeaderTimeout: time.Second, ErrorLog: log.New(io.Discard, "", 0),
+			Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("half a request was served") })}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = srv.Serve(l)
+		}()
+		d, err := openssl.NewDialer(at(client))
+		require.NoError(t, err)
+
+		a, b := net.Pipe()
+		inner.conns <- b
+		start := time.Now()
+		_, err = a.Write([]byte{22, 3, 1, 1, 0, 1, 0, 0, 0xfc, 3, 3})
+		require.NoError(t, err)
+		_, err = io.ReadAll(a)
+		assert.NoError(t, err)
+		assert.Equal(t, 20*time.Second, time.Since(start))
+		a.Close()
+
+		a, b = net.Pipe()
+		inner.conns <- b
+		c := d.Client(a, serverName)
+		_, err = c.Write([]byte("GET / HTTP/1.1\r\nHost: "))
+		require.NoError(t, err)
+		start = time.Now()
+		_, err = io.ReadAll(c)
+		assert.NoError(t, err)
+		assert.Equal(t, time.Second, time.Since(start))
+		c.Close()
+
+		require.NoError(t, srv.Close())
+		<-ended
+	})
 }

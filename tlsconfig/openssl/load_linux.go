@@ -17,6 +17,11 @@ func load(libcrypto, libssl string) (*library, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A program linked to glibc does not even start where another C library stands in
+	// its place; one built there, by cgo, does, and the engine was never tried with it.
+	if _, err := purego.Dlsym(crypto, "gnu_get_libc_version"); err != nil {
+		return nil, fmt.Errorf("%s is not linked to glibc, the only C library that this engine runs on", libcrypto)
+	}
 	ssl, err := purego.Dlopen(libssl, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, err
