@@ -160,23 +160,28 @@ func declared(t *testing.T, folder string, tests bool) map[string]bool {
 	files, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
 	require.NoError(t, err)
 	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") != tests {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, declaration := range parsed.Decls {
-			switch d := declaration.(type) {
-			case *ast.FuncDecl:
-				names[receiver(d)+d.Name.Name] = true
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					declaredBySpec(names, spec)
-				}
-			}
+		if strings.HasSuffix(file, "_test.go") == tests {
+			declaredIn(t, names, file)
 		}
 	}
 	return names
+}
+
+// declaredIn adds what a file declares to names.
+func declaredIn(t *testing.T, names map[string]bool, file string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	for _, declaration := range parsed.Decls {
+		switch d := declaration.(type) {
+		case *ast.FuncDecl:
+			names[receiver(d)+d.Name.Name] = true
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				declaredBySpec(names, spec)
+			}
+		}
+	}
 }
 
 func declaredBySpec(names map[string]bool, spec ast.Spec) {

@@ -38,6 +38,30 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
+// Names of functions and types, and in brackets the file that declares them.
+var namedIn = regexp.MustCompile("((?:`[A-Za-z.]+`(?:,|\\s+and)?\\s+)*)(?:\\(|\\(`([A-Za-z.]+)`,\\s+)`([a-z/0-9]+\\.go)`")
+
+// TestArchitectureNamesWhereThingsAre holds the way of a request in ARCHITECTURE.md
+// against the code: each function that a check names is declared in the file that it
+// names beside it.
+func TestArchitectureNamesWhereThingsAre(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	require.NoError(t, err)
+	_, way, _ := strings.Cut(string(text), "## The way of a handshake and of a request")
+	way, _, _ = strings.Cut(way, "\n## ")
+	found := 0
+	for _, match := range namedIn.FindAllStringSubmatch(way, -1) {
+		declared := map[string]bool{}
+		declaredIn(t, declared, match[3])
+		for _, name := range append(quotedItems(match[1]), match[2]) {
+			assert.True(t, name == "" || declared[name], "ARCHITECTURE.md has %s in %s", name, match[3])
+			found++
+		}
+	}
+	assert.Greater(t, found, 20)
+}
+
 // TestPackagesPullInWhatTheREADMESays holds the table of modules against the imports.
 func TestPackagesPullInWhatTheREADMESays(t *testing.T) {
 	t.Parallel()
