@@ -86,7 +86,7 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 		trail, r := newTrail(g.Audit, g.Logger, g.Time, r)
 		answer := &response{ResponseWriter: w, noStore: true, trail: trail}
 		// A handler that writes nothing leaves the header to the server.
-		defer answer.mark()
+		defer answer.before()
 		var in incoming
 		err := errUndecided
 		defer answer.record(r, &in, &err)

@@ -98,12 +98,11 @@ func find(header http.Header, fields []field) {
 	for key, values := range header {
 		for i := range fields {
 			f := &fields[i]
-			if len(key) != len(f.name) || key == "" || !ascii.EqualHeader(key, f.name) {
-				continue
-			}
-			if key == f.canonical {
+			switch {
+			case len(key) != len(f.name) || key == "":
+			case key == f.canonical:
 				f.values = values
-			} else {
+			case ascii.EqualHeader(key, f.name):
 				f.respelt = true
 			}
 		}

@@ -36,6 +36,11 @@ const maxURN = 255
 // parenthesis or an encoded NUL: directories read them as part of their query's
 // syntax (RFC 4515 section 3).
 func ParseInteractionID(s string) (InteractionID, error) {
+	switch id := InteractionID(s); id {
+	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate,
+		DocumentReferencePatch, DocumentReferenceDelete, DocumentReferenceContentRead:
+		return id, nil // well formed, and what nearly all requests have
+	}
 	if len(s) > maxURN {
 		return "", fmt.Errorf("the interaction ID has %d bytes, more than %d", len(s), maxURN)
 	}

@@ -2,6 +2,8 @@
 
 package asid
 
+import "strings"
+
 // members splits a JSON object into its members. The text must have been found to be
 // valid JSON; of another, what is returned means nothing.
 type members struct {
@@ -85,8 +87,13 @@ func (m *members) value() string {
 	return m.text[start:]
 }
 
-// quoted passes over a string.
+// quoted passes over a string. Nearly all have no escapes.
 func (m *members) quoted() {
+	rest := m.text[m.at+1:]
+	if end := strings.IndexByte(rest, '"'); end >= 0 && strings.IndexByte(rest[:end], '\\') < 0 {
+		m.at += end + 2
+		return
+	}
 	for m.at++; m.at < len(m.text); m.at++ {
 		switch m.text[m.at] {
 		case '\\':

@@ -31,8 +31,9 @@ func overrides() [9]string {
 // a switch of protocols, or CONNECT. What is behind a switch is no request that
 // anyone could judge.
 func Override(r *http.Request) string {
+	names := overrides()
 	for key := range r.Header {
-		for _, name := range overrides() {
+		for _, name := range names {
 			// Nearly all differ by their length.
 			if len(key) == len(name) && ascii.EqualHeader(key, name) {
 				return "has the header " + name
