@@ -4,12 +4,13 @@ package tlsconfig
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
+	"encoding/pem"
+	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
-	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/pemtext"
 )
 
 // A CertificateSource returns this end's own certificate: the leaf, the chain
@@ -38,98 +39,39 @@ func StaticCertificate(cert tls.Certificate) CertificateSource {
 	return func(context.Context) (*tls.Certificate, error) { return &cert, nil }
 }
 
-// rereadEvery bounds how often handshakes read the files of CertificateFiles.
-const rereadEvery = time.Second
-
-// CertificateFiles presents the PEM certificate chain and key in two files,
+// CertificateFiles presents the PEM certificate chain and key in two regular files,
 // which may be one. A handshake reads the files again if a second has passed
 // since the last look; when what they hold has changed and belongs together,
 // the new pair is presented. A pair that is damaged, unreadable or mismatched
 // is never presented: the last good one stays in use and is returned with the
-// error. Files of more than 1 MiB are refused, and so are encrypted keys, which
-// crypto/x509 does not decrypt: package tlsconfig/pkcs12 reads those of PKCS #12.
+// error. Files of more than 1 MiB are refused, and so are encrypted keys: package
+// tlsconfig/encryptedkey reads those with their password, and tlsconfig/pkcs12 those of PKCS #12.
 func CertificateFiles(certFile, keyFile string) CertificateSource {
-	return (&certificateFiles{certFile: certFile, keyFile: keyFile}).get
+	names := []string{certFile, keyFile}
+	return files.Source(func(_ context.Context, contents [][]byte) (*tls.Certificate, error) {
+		var text [2][]byte
+		for i, name := range names {
+			var err error
+			if text[i], err = pemtext.Plain(contents[i]); err == nil {
+				err = unencrypted(text[i])
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		pair, err := pemtext.KeyPair(text[0], text[1])
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", certFile, keyFile, err)
+		}
+		return pair, nil
+	}, names...)
 }
 
-type certificateFiles struct {
-	certFile, keyFile string
-
-	reading sync.Mutex
-	last    atomic.Pointer[filesRead]
-}
-
-// A filesRead is what one look at the files gave.
-type filesRead struct {
-	at   time.Time
-	cert *tls.Certificate // the last good one; nil: there was none yet
-	err  error            // why cert is not what the files hold now
-	sum  [sha256.Size]byte
-}
-
-func (f *certificateFiles) get(context.Context) (*tls.Certificate, error) {
-	last := f.last.Load()
-	if last.fresh() {
-		return last.cert, last.err
+func unencrypted(text []byte) error {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if pemtext.Encrypted(block) {
+			return errors.New("the key is encrypted: package tlsconfig/encryptedkey reads it with its password")
+		}
 	}
-	// One handshake reads; the others need not wait for a slow disk if there
-	// is something to present.
-	if last == nil || last.cert == nil {
-		f.reading.Lock()
-	} else if !f.reading.TryLock() {
-		return last.cert, last.err
-	}
-	defer f.reading.Unlock()
-	if last = f.last.Load(); !last.fresh() {
-		last = f.read(last)
-		f.last.Store(last)
-	}
-	return last.cert, last.err
-}
-
-func (r *filesRead) fresh() bool {
-	if r == nil {
-		return false
-	}
-	age := time.Since(r.at)
-	return age >= 0 && age < rereadEvery
-}
-
-// read compares contents, not times of modification: those are too coarse to
-// tell a file half written from one written.
-func (f *certificateFiles) read(last *filesRead) *filesRead {
-	next := &filesRead{at: time.Now()}
-	if last != nil {
-		next.cert = last.cert
-	}
-	certPEM, err := readBounded(f.certFile)
-	if err != nil {
-		next.err = err
-		return next
-	}
-	keyPEM, err := readBounded(f.keyFile)
-	if err != nil {
-		next.err = err
-		return next
-	}
-	keySum := sha256.Sum256(keyPEM)
-	next.sum = sha256.Sum256(append(keySum[:], certPEM...))
-	if last != nil && last.err == nil && last.sum == next.sum {
-		return next
-	}
-	if certPEM, err = plainPEM(certPEM); err != nil {
-		next.err = fmt.Errorf("%s: %w", f.certFile, err)
-		return next
-	}
-	if keyPEM, err = plainPEM(keyPEM); err != nil {
-		next.err = fmt.Errorf("%s: %w", f.keyFile, err)
-		return next
-	}
-	pair, err := keyPair(certPEM, keyPEM)
-	if err != nil {
-		next.err = fmt.Errorf("%s, %s: %w", f.certFile, f.keyFile, err)
-		return next
-	}
-	next.cert = pair
-	return next
+	return nil
 }

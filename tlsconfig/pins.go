@@ -7,10 +7,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/pemtext"
 )
 
 // Pins are the Spine CAs that a peer must chain to. Each is pinned by its
@@ -90,7 +94,8 @@ func NewPins(roots, subCAs []*x509.Certificate) (*Pins, error) {
 	return pins, nil
 }
 
-// LoadPins reads the pins from two PEM files and pins them as NewPins does.
+// LoadPins reads the pins from two PEM files, regular ones of at most 1 MiB, and pins
+// them as NewPins does.
 func LoadPins(rootsFile, subCAsFile string) (*Pins, error) {
 	roots, err := readCertificates(rootsFile)
 	if err != nil {
@@ -105,6 +110,42 @@ func LoadPins(rootsFile, subCAsFile string) (*Pins, error) {
 		return nil, fmt.Errorf("%s, %s: %w", rootsFile, subCAsFile, err)
 	}
 	return pins, nil
+}
+
+// readCertificates reads a PEM file that holds certificates and no other
+// object.
+func readCertificates(name string) ([]*x509.Certificate, error) {
+	data, err := files.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := parseCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return certs, nil
+}
+
+func parseCertificates(data []byte) ([]*x509.Certificate, error) {
+	data, err := pemtext.Plain(data)
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("a PEM object is a %s, not a CERTIFICATE", clip(block.Type))
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return nil, errors.New("there is no PEM certificate")
+	}
+	return certs, nil
 }
 
 // Replace makes p pin what newer pins, from the next handshake on: sessions of

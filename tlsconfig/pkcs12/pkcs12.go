@@ -9,26 +9,16 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
-	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
 )
-
-// maxFile is far more than a chain and its key need.
-const maxFile = 1 << 20
-
-// rereadEvery bounds how often handshakes read the file.
-const rereadEvery = time.Second
 
 // File presents the key in the file with its certificate and the CAs beside it,
 // whatever their order there. The file must hold one key; of several certificates of
@@ -37,68 +27,22 @@ const rereadEvery = time.Second
 // is damaged the last good certificate stays in use and is returned with the error.
 //
 // password is asked each time that the file has changed, and is not kept; nil: the
-// password is empty. Files of more than 1 MiB are refused.
+// password is empty. Files that are not regular or of more than 1 MiB are refused.
 func File(name string, password func(context.Context) (string, error)) tlsconfig.CertificateSource {
-	return (&file{name: name, password: password}).get
-}
-
-type file struct {
-	name     string
-	password func(context.Context) (string, error)
-
-	mu   sync.Mutex
-	at   time.Time // of the last look; zero: there was none
-	sum  [sha256.Size]byte
-	cert *tls.Certificate // the last good one
-	err  error            // why cert is not what the file holds now
-}
-
-func (f *file) get(ctx context.Context) (*tls.Certificate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if age := time.Since(f.at); f.at.IsZero() || age < 0 || age >= rereadEvery {
-		f.look(ctx)
-		f.at = time.Now()
-	}
-	return f.cert, f.err
-}
-
-func (f *file) look(ctx context.Context) {
-	data, err := read(f.name)
-	if err != nil {
-		f.err = err
-		return
-	}
-	sum := sha256.Sum256(data)
-	if f.err == nil && f.cert != nil && sum == f.sum {
-		return
-	}
-	password := ""
-	if f.password != nil {
-		if password, err = f.password(ctx); err != nil {
-			f.err = fmt.Errorf("%s: the password: %w", f.name, err)
-			return
+	return files.Source(func(ctx context.Context, contents [][]byte) (*tls.Certificate, error) {
+		said := ""
+		if password != nil {
+			var err error
+			if said, err = password(ctx); err != nil {
+				return nil, fmt.Errorf("%s: the password: %w", name, err)
+			}
 		}
-	}
-	cert, err := decode(data, password)
-	if err != nil {
-		f.err = fmt.Errorf("%s: %w", f.name, err)
-		return
-	}
-	f.cert, f.sum, f.err = cert, sum, nil
-}
-
-func read(name string) ([]byte, error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
-	}
-	return data, err
+		cert, err := decode(contents[0], said)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return cert, nil
+	}, name)
 }
 
 // decode returns the key's certificate, followed by those that issued it.
