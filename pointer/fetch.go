@@ -30,11 +30,14 @@ type absent map[int]string
 
 var (
 	// The NRL answers 400 to a read of a pointer that is not current, which told from a
-	// missing one would tell another organisation that it is there.
+	// missing one would tell another organisation that it is there. A pointer that is
+	// taken for missing by its id is one that no change is made to: a create is judged
+	// by a search alone.
 	noPointer = absent{http.StatusNotFound: "", http.StatusGone: "", http.StatusBadRequest: "BAD_REQUEST"}
 
-	// What a search has just found may have been deleted since.
-	goneMeanwhile = absent{http.StatusNotFound: "", http.StatusGone: ""}
+	// What a search has just found may have been deleted since. A 404 without the code
+	// may be a URL with no FHIR server behind it, as that of a search may.
+	goneMeanwhile = absent{http.StatusNotFound: "NO_RECORD_FOUND", http.StatusGone: ""}
 
 	// A search that finds nothing is a 200, but for an NHS number that the NRL does not
 	// know. A 404 without its code is a URL with no FHIR server behind it, and taken for

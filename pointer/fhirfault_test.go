@@ -72,6 +72,14 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 	}
 	withoutVersion := d.with(t, "meta", `"meta":{"profile":["x"]}`, "").text
 	absent := refusalOf("error", spineCodes, "BAD_REQUEST", "x")
+	thenRead := func(read *http.Response) func(*http.Request, int) *http.Response {
+		return func(r *http.Request, _ int) *http.Response {
+			if r.URL.Path == "/fhir/DocumentReference" {
+				return says(200, searchsetOf("json", withoutVersion))
+			}
+			return read
+		}
+	}
 	const found = "found"
 	for name, c := range map[string]struct {
 		search bool
@@ -136,12 +144,13 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 			}
 			return says(200, searchsetOf("json"))
 		}, func(f *pointer.FHIR) { f.MaxPages = 2 }, "more pages"},
-		"found, but its read is a 400 that says nothing": {true, func(r *http.Request, _ int) *http.Response {
-			if r.URL.Path == "/fhir/DocumentReference" {
-				return says(200, searchsetOf("json", withoutVersion))
-			}
-			return says(400, "")
-		}, nil, "status 400"},
+		"found, but its read is a 400 that says nothing":         {true, thenRead(says(400, "")), nil, "status 400"},
+		"found, but its read is a 404 of whatever answers there": {true, thenRead(says(404, "")), nil, "status 404"},
+		"found, but its read is a 404 of a FHIR server's": {true,
+			thenRead(says(404, refusalOf("error", "urn:x", "NO_RECORD_FOUND", "x"))), nil, "status 404"},
+		"found, and deleted before its read, as the NRL says it": {true,
+			thenRead(says(404, refusalOf("error", spineCodes, "NO_RECORD_FOUND", "x"))), nil, "not found"},
+		"found, and deleted before its read, as FHIR says it": {true, thenRead(says(410, "")), nil, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
