@@ -3,6 +3,7 @@
 package fhir
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,11 +44,35 @@ func (c *xmlCursor) isFormatting() bool {
 			return false
 		}
 		switch string(a.name) {
+		case "style":
+			if !isPlainStyle(unescaped(a.raw)) {
+				return false
+			}
 		case "href", "src", "cite", "longdesc":
 			scheme, _, absolute := strings.Cut(strings.ToLower(strings.TrimSpace(unescaped(a.raw))), ":")
 			if absolute && scheme != "https" && scheme != "http" && scheme != "mailto" && !strings.ContainsAny(scheme, "/?#") {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// styleFunction matches an opening parenthesis and the name before it.
+var styleFunction = regexp.MustCompile(`[^\s:;,('"]*\(`)
+
+// isPlainStyle reports whether a style loads and runs nothing: its only functions
+// are those of colours, and it has no escape, comment or block that could hide
+// another one (CSS Syntax 3, section 4).
+func isPlainStyle(s string) bool {
+	if strings.ContainsAny(s, `\@{}`) || strings.Contains(s, "/*") {
+		return false
+	}
+	for _, function := range styleFunction.FindAllString(s, -1) {
+		switch strings.ToLower(function) {
+		case "rgb(", "rgba(", "hsl(", "hsla(":
+		default:
+			return false
 		}
 	}
 	return true
