@@ -41,5 +41,5 @@ func (s *Store) Seed(contentType string, body []byte) (*pointer.Pointer, error) 
 		return nil, err
 	}
 	s.add(k)
-	return k.pointer, nil
+	return copyOf(k.pointer), nil
 }

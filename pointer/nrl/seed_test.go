@@ -5,16 +5,46 @@ package nrl_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 	"github.com/nrlsecurity/nrlsecurity/pointer/nrl"
 	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
 )
+
+// What a caller does with a pointer that it was given is not done to the store's.
+func TestAStoreHandsOutCopies(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("../testdata/supersede-reference-stu3.json")
+	require.NoError(t, err)
+	store := new(nrl.Store)
+	seeded, err := store.Seed("application/fhir+json", body)
+	require.NoError(t, err)
+	want := *seeded
+	want.RelatesTo = slices.Clone(seeded.RelatesTo)
+	require.Len(t, want.RelatesTo, 1)
+
+	resolve := func() *pointer.Pointer {
+		p, err := store.Resolve(t.Context(), pointer.Query{ID: want.ID})
+		require.NoError(t, err)
+		return p
+	}
+	var callers sync.WaitGroup
+	for _, p := range []*pointer.Pointer{seeded, resolve(), resolve()} {
+		callers.Go(func() {
+			p.Custodian, p.Version, p.RelatesTo[0].Code = asid.ODSCode{}, "7", "appends"
+		})
+	}
+	callers.Wait()
+	assert.Equal(t, &want, resolve())
+}
 
 func TestAStoreCanBeSeeded(t *testing.T) {
 	t.Parallel()

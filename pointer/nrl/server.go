@@ -134,7 +134,7 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 	if err := resource.complete(); err != nil {
 		return nil, err
 	}
-	p := *judged
+	p := copyOf(judged)
 	if p.Status != current {
 		return nil, invalid("status", "of a new pointer is not current")
 	}
@@ -160,7 +160,7 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 		return nil, err
 	}
 	p.ID, p.Version = newID(), "1"
-	k := &revision{pointer: &p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
+	k := &revision{pointer: p, resource: resource, updated: s.now(), bytes: int64(len(body)) + overhead + resource.size()}
 	if !resource.isR4() { // when the NRL took it
 		resource.children = append(resource.without("indexed"), text("indexed", k.updated.UTC().Format(instant)))
 	}

@@ -5,6 +5,7 @@ package nrl
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -81,7 +82,15 @@ func (s *Store) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, e
 	if k == nil || !q.Matches(k.pointer) {
 		return nil, pointer.ErrNotFound
 	}
-	return k.pointer, nil
+	return copyOf(k.pointer), nil
+}
+
+// copyOf shares nothing with p: a revision's pointer stays here, so that no caller
+// can change it.
+func copyOf(p *pointer.Pointer) *pointer.Pointer {
+	q := *p
+	q.RelatesTo = slices.Clone(p.RelatesTo)
+	return &q
 }
 
 // get returns the pointer of that id, or nil.
