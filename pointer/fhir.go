@@ -18,9 +18,9 @@ import (
 // it reads pointers by id and searches them by subject and identifier. What a
 // search finds counts only if its masterIdentifier is the one meant: FHIR's
 // parameter identifier means the plain identifiers too, and a server may leave
-// out parameters that it does not know. Every look-up asks caches to be passed
-// over. It is safe for concurrent use; its fields are not to be changed once it
-// is in use.
+// out parameters that it does not know. An answer with fewer resources than its
+// total is refused. Every look-up asks caches to be passed over. It is safe for
+// concurrent use; its fields are not to be changed once it is in use.
 //
 // What is stored is read tolerantly, except for the custodian. The NRL itself
 // shows current pointers only. There an update or a delete of another one is
@@ -126,6 +126,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		most = defaultMaxPages
 	}
 	var found *Pointer
+	total, entries := 0, 0
 	for n := 0; page != nil; n++ {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
@@ -141,6 +142,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if err != nil {
 			return nil, err
 		}
+		total, entries = max(total, set.Total), entries+len(set.Entries)
 		for _, e := range set.Entries {
 			p, err := f.candidate(e, q)
 			switch {
@@ -156,6 +158,9 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if page, err = f.next(set.Next); err != nil {
 			return nil, err
 		}
+	}
+	if entries < total {
+		return nil, errors.New("the answer to a search has fewer pointers than it says that it found")
 	}
 	if found == nil {
 		return nil, ErrNotFound

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func reply(w http.ResponseWriter, contentType, etag, body string) {
 func searchsetOf(format string, resources ...string) string {
 	var b strings.Builder
 	if format == "json" {
-		b.WriteString(`{"resourceType":"Bundle","type":"searchset","total":1,"link":[{"relation":"self","url":"x"}]`)
+		b.WriteString(`{"resourceType":"Bundle","type":"searchset","total":` + strconv.Itoa(len(resources)) + `,"link":[{"relation":"self","url":"x"}]`)
 		for i, r := range resources {
 			b.WriteString([]string{`,"entry":[`, ","}[min(i, 1)] + `{"fullUrl":"x","resource":` + r + `,"search":{"mode":"match"}}`)
 		}

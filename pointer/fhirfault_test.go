@@ -144,6 +144,18 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 			}
 			return says(200, searchsetOf("json"))
 		}, func(f *pointer.FHIR) { f.MaxPages = 2 }, "more pages"},
+		"nothing, of one pointer that is said to be found": {true, func(*http.Request, int) *http.Response {
+			return says(200, strings.Replace(searchsetOf("json"), `"total":0`, `"total":1`, 1))
+		}, nil, "fewer pointers"},
+		"two, of three on as many pages as there are": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, strings.Replace([]string{page("?page=1", d.text), searchsetOf("json", d.text)}[n], `"total":1`, `"total":3`, 1))
+		}, nil, "fewer pointers"},
+		"two, of two on two pages": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, strings.Replace([]string{page("?page=1", d.text), searchsetOf("json", d.text)}[n], `"total":1`, `"total":2`, 1))
+		}, nil, found},
+		"a total that is no number": {true, func(*http.Request, int) *http.Response {
+			return says(200, strings.Replace(searchsetOf("json", d.text), `"total":1`, `"total":"1"`, 1))
+		}, nil, "malformed"},
 		"found, but its read is a 400 that says nothing":         {true, thenRead(says(400, "")), nil, "status 400"},
 		"found, but its read is a 404 of whatever answers there": {true, thenRead(says(404, "")), nil, "status 404"},
 		"found, but its read is a 404 of a FHIR server's": {true,

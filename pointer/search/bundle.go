@@ -28,6 +28,7 @@ type Content struct {
 type bundle struct {
 	pointers []Pointer
 	next     string
+	total    int // as the NRL says, on all pages; zero if it does not
 }
 
 type coding struct {
@@ -49,7 +50,7 @@ func readBundle(body []byte) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &bundle{next: set.Next}
+	page := &bundle{next: set.Next, total: set.Total}
 	for _, resource := range set.Entries {
 		p, err := readPointer(resource)
 		if err != nil {

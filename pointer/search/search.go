@@ -52,8 +52,9 @@ func (c *Client) Validate() error {
 // Pointers returns all pointers that the NRL has for the query, or an error, never
 // a part of them. An answer that is an OperationOutcome is an [*OutcomeError], and
 // one that cannot be taken for the whole an [*AnswerError]: a page that is
-// malformed or too large, more than MaxPages, a page that was there before, or a
-// next page elsewhere than at the same scheme, host and port under Base.
+// malformed or too large, more than MaxPages, a page that was there before, fewer
+// pointers than the answer's total, or a next page elsewhere than at the same
+// scheme, host and port under Base.
 func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -67,6 +68,7 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		most = defaultMaxPages
 	}
 	var found []Pointer
+	total := 0
 	seen := make(map[string]bool)
 	for page := first; page != nil; {
 		if len(seen) == most {
@@ -77,13 +79,16 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, bundle.pointers...)
+		found, total = append(found, bundle.pointers...), max(total, bundle.total)
 		if page, err = c.next(page, bundle.next); err != nil {
 			return nil, err
 		}
 		if page != nil && seen[page.String()] {
 			return nil, &AnswerError{URL: page, Detail: "comes again"}
 		}
+	}
+	if len(found) < total {
+		return nil, &AnswerError{URL: first, Detail: fmt.Sprintf("has %d pointers of %d that it says were found", len(found), total)}
 	}
 	return found, nil
 }

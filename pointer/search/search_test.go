@@ -128,6 +128,8 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 		"a severity unknown":  {page("", good, entry(trouble("Warning"), "outcome"))},
 		"an outcome unread":   {page("", good, entry(`{"resourceType":"OperationOutcome","issue":{}}`, "outcome"))},
 		"no outcome in one":   {page("", good, entry(resource(t, "stu3"), "outcome"))},
+		"more were found":     {strings.Replace(page("", good), `"type"`, `"total":2,"type"`, 1)},
+		"one was found":       {strings.Replace(page(""), `"type"`, `"total":1,"type"`, 1)},
 		"too large a page":    {page("") + strings.Repeat(" ", 1<<20)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +190,7 @@ func TestErrorsNameNoPatient(t *testing.T) {
 	assert.NotContains(t, err.Error(), patient)
 }
 
-// Whoever wants FHIR's types has them of a pointer's Resource. golang-fhir-models has
+// A consumer that wants FHIR's types makes them of a pointer's Resource. golang-fhir-models has
 // those of R4, whose names of what a consumer needs are STU3's, too.
 func TestAPointerIsReadIntoTheTypesOfGolangFHIRModels(t *testing.T) {
 	t.Parallel()

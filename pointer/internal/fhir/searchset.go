@@ -14,6 +14,7 @@ import (
 type Searchset struct {
 	Entries []jsontext.Value // the resources found, unread
 	Next    string           // the URL of the next page; empty if this is the last
+	Total   int              // how many the server says it found, on all pages; zero if it does not say
 }
 
 // ReadSearchset reads a page in JSON. Entries that are about the search, or
@@ -25,6 +26,7 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 	var b struct {
 		ResourceType string `json:"resourceType"`
 		Type         string `json:"type"`
+		Total        int    `json:"total"`
 		Link         []struct {
 			Relation string `json:"relation"`
 			URL      string `json:"url"`
@@ -43,7 +45,7 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 	if b.ResourceType != "Bundle" || b.Type != "searchset" {
 		return nil, errors.New("the answer to a search is no searchset")
 	}
-	set := new(Searchset)
+	set := &Searchset{Total: b.Total}
 	for _, l := range b.Link {
 		if !strings.EqualFold(l.Relation, "next") {
 			continue
