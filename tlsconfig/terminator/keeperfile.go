@@ -178,7 +178,7 @@ func (l *fileLock) replace(old fs.FileInfo, render func(io.Writer) error) (info 
 	if err := file.Chmod(mode); err != nil {
 		return nil, err
 	}
-	if err := render(file); err != nil {
+	if err := render(&earlyWriter{file: file}); err != nil {
 		return nil, err
 	}
 	if err := file.Sync(); err != nil {
@@ -194,6 +194,20 @@ func (l *fileLock) replace(old fs.FileInfo, render func(io.Writer) error) (info 
 		return nil, err
 	}
 	return info, l.syncFolder()
+}
+
+// An earlyWriter writes to a file, and has the disk begin with each part while the
+// next is encoded, so that Sync has less to wait for.
+type earlyWriter struct {
+	file   *os.File
+	offset int64
+}
+
+func (w *earlyWriter) Write(b []byte) (int, error) {
+	n, err := w.file.Write(b)
+	startWriteback(w.file, w.offset, int64(n))
+	w.offset += int64(n)
+	return n, err
 }
 
 // syncFolder has the renaming survive a loss of power. That the folder cannot be
