@@ -68,11 +68,11 @@ type Keeper struct {
 	state atomic.Pointer[KeeperState]
 
 	// Under turn.
-	lock    *fileLock  // nil: not held
-	held    heldFile   // what the file holds
-	floor   [][32]byte // of lists that the file has had, which nothing older takes the place of
-	began   time.Time  // of Run
-	ready   bool       // every point has been asked once
+	lock    *fileLock         // nil: not held
+	held    heldFile          // what the file holds
+	floor   map[[32]byte]bool // digests of lists that the file has had, which nothing older takes the place of
+	began   time.Time         // of Run
+	ready   bool              // every point has been asked once
 	said    map[string]Problem
 	written time.Time
 	pending tell
@@ -155,14 +155,14 @@ func (k *Keeper) Once(ctx context.Context) error {
 	defer k.release()
 	k.began, k.pending.wait = time.Time{}, 0
 	k.ask()
-	k.known()
+	k.known(k.Pins)
 	for ctx.Err() == nil && !k.asked() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
 		}
 		k.ask() // what has come may name further points, and be under further keys of the Cache
-		k.known()
+		k.known(k.Pins)
 	}
 	k.step(ctx)
 	state := k.State()
@@ -213,8 +213,8 @@ func (k *Keeper) ask() {
 }
 
 // known returns the lists of the pinned CAs, which the Cache is asked for, too.
-func (k *Keeper) known() []revocation.List {
-	return k.CRLs.Lists(slices.Concat(k.Pins.SubCAs(), k.Pins.Roots())...)
+func (k *Keeper) known(pins *tlsconfig.Pins) []revocation.List {
+	return k.CRLs.Lists(slices.Concat(pins.SubCAs(), pins.Roots())...)
 }
 
 // asked reports whether every look has ended once.

@@ -3,9 +3,12 @@
 package terminator_test
 
 import (
+	"crypto/rand"
+	"crypto/x509"
 	"math/big"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +17,8 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
 
@@ -48,6 +53,58 @@ func TestKeeperWritesNoDeltaAndSaysByHowMuchTheProxyLags(t *testing.T) {
 	require.Equal(t, []terminator.ProblemKind{terminator.Lag}, problems(state))
 	assert.Equal(t, []*big.Int{big.NewInt(9)}, state.Problems[0].Serials)
 	assert.Equal(t, 59*time.Minute, state.Problems[0].Lag.Round(time.Minute))
+}
+
+// A CA's certificate that was renewed for the same key is pinned beside the one of
+// before. The one list is about the peers of both.
+func TestRenewedCertificateOfACAHasTheListsOfItsKey(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, rootList(), batch(subCAList(7), subCAURL))
+	renewed := *e.pki.SubCA
+	renewed.SerialNumber, renewed.NotAfter = big.NewInt(1<<40), renewed.NotAfter.AddDate(1, 0, 0)
+	der, err := x509.CreateCertificate(rand.Reader, &renewed, e.pki.Root, renewed.PublicKey, testpki.Key("root"))
+	require.NoError(t, err)
+	second, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	for _, subCAs := range [][]*x509.Certificate{{e.pki.SubCA, second}, {second, e.pki.SubCA}} {
+		pins, err := tlsconfig.NewPins([]*x509.Certificate{e.pki.Root}, subCAs)
+		require.NoError(t, err)
+		e.keeper = &terminator.Keeper{CRLs: e.crls, Pins: pins, Program: terminator.Nginx, File: e.file, Certificates: []*x509.Certificate{naming(e.pki).Leaf}}
+		require.NoError(t, e.once(t))
+		require.Len(t, e.contents(t), 2)
+		assert.Empty(t, e.keeper.State().Problems)
+	}
+}
+
+// Pins may be replaced at any moment: lists of the pins of before are not judged by
+// those of after.
+func TestPinsReplacedWhileAFileIsPlanned(t *testing.T) {
+	t.Parallel()
+	pki := testpki.Spine()
+	cas := []*x509.Certificate{pki.Root}
+	after, err := tlsconfig.NewPins(cas, []*x509.Certificate{pki.SubCA, pki.Sibling})
+	require.NoError(t, err)
+	replaced := 0
+	for moment := int32(1); ; moment++ { // at each reading of the clock in turn
+		pins, err := tlsconfig.NewPins(cas, []*x509.Certificate{pki.Sibling})
+		require.NoError(t, err)
+		var readings atomic.Int32
+		crls := &revocation.CRLs{KeepDER: true, Time: func() time.Time {
+			if readings.Add(1) == moment {
+				pins.Replace(after)
+			}
+			return time.Now()
+		}}
+		require.NoError(t, crls.Add(inPEM(rootList(), subCAList(), listBy(pki.Sibling, "sibling", nil))))
+		readings.Store(0)
+		k := &terminator.Keeper{CRLs: crls, Pins: pins, Program: terminator.Nginx, File: filepath.Join(t.TempDir(), "crls.pem")}
+		require.NoError(t, k.Once(t.Context()), "replaced at reading %d", moment)
+		if readings.Load() < moment {
+			break
+		}
+		replaced++
+	}
+	assert.Positive(t, replaced)
 }
 
 // During an outage a restart changes nothing: the lists of CRLs.URLs, which no

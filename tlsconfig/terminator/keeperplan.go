@@ -3,6 +3,7 @@
 package terminator
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // A plan is what a file must hold at a time.
@@ -25,16 +27,16 @@ type plan struct {
 // maxSerials bounds the serial numbers that a Problem names.
 const maxSerials = 20
 
-// plan chooses the lists for the file from those that are known, sorted as
-// CRLs.Lists does.
-func (k *Keeper) plan(known []revocation.List, now time.Time) *plan {
+// plan chooses the lists for the file from those of the pinned CAs that are known,
+// sorted as CRLs.Lists does.
+func (k *Keeper) plan(pins *tlsconfig.Pins, known []revocation.List, now time.Time) *plan {
 	p := &plan{now: now, complete: true}
 	for len(known) > 0 {
 		n := 1
 		for n < len(known) && known[n].SameScope(&known[0]) {
 			n++
 		}
-		p.choose(known[:n], func(l *revocation.List) bool { return slices.Contains(k.floor, l.Digest()) })
+		p.choose(known[:n], func(l *revocation.List) bool { return k.floor[l.Digest()] })
 		known = known[n:]
 	}
 	// At equal thisUpdate OpenSSL reads the first list that is about a certificate, so
@@ -42,7 +44,7 @@ func (k *Keeper) plan(known []revocation.List, now time.Time) *plan {
 	slices.SortStableFunc(p.lists, func(a, b *revocation.List) int { return cmp.Compare(breadth(b), breadth(a)) })
 	p.gaps()
 	p.namesakes()
-	p.judge(k)
+	p.judge(k, pins)
 	return p
 }
 
@@ -170,12 +172,12 @@ func (p *plan) namesakes() {
 }
 
 // judge says whether peers can be accepted by the lists, and what is missing.
-func (p *plan) judge(k *Keeper) {
-	roots := k.Pins.Roots()
+func (p *plan) judge(k *Keeper, pins *tlsconfig.Pins) {
+	roots := pins.Roots()
 	for _, l := range p.lists {
 		p.times(l)
 	}
-	for _, ca := range k.Pins.SubCAs() {
+	for _, ca := range pins.SubCAs() {
 		serves := p.find(ca, func(l *revocation.List) bool { return !l.OnlyCAs }) != nil
 		if !serves {
 			p.miss(ca, "there is no list of its own for its peers, who are refused until there is")
@@ -190,7 +192,7 @@ func (p *plan) judge(k *Keeper) {
 			}
 		}
 	}
-	if len(k.Pins.SubCAs()) == 0 {
+	if len(pins.SubCAs()) == 0 {
 		p.complete = false
 	}
 }
@@ -222,11 +224,16 @@ func leafAdvice(program Program) string {
 
 func (p *plan) find(ca *x509.Certificate, is func(*revocation.List) bool) *revocation.List {
 	for _, l := range p.lists {
-		if l.Signer.Equal(ca) && is(l) {
+		if sameCA(l.Signer, ca) && is(l) {
 			return l
 		}
 	}
 	return nil
+}
+
+// sameCA reports whether two certificates are one CA's, renewed for the same key.
+func sameCA(a, b *x509.Certificate) bool {
+	return bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo) && a.Subject.String() == b.Subject.String()
 }
 
 func (p *plan) miss(ca *x509.Certificate, detail string) {

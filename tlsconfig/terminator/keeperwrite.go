@@ -11,12 +11,14 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // A heldFile is what the file holds, as it was when it was last read or written.
@@ -30,8 +32,6 @@ type heldFile struct {
 	foreign []string    // what else it holds, in words
 	blocks  [][]byte    // what it was found to hold, until it is known whose it is
 }
-
-func (h *heldFile) has(l *revocation.List) bool { return slices.Contains(h.digests, l.Digest()) }
 
 // same reports whether the file is the one that was read or written.
 func (h *heldFile) same(path string, info fs.FileInfo) bool {
@@ -72,9 +72,11 @@ func (k *Keeper) step(ctx context.Context) {
 	if err == nil {
 		err = k.read(path)
 	}
-	known := k.known()
+	pins := new(tlsconfig.Pins)
+	pins.Replace(k.Pins) // as they are now: the lists and what is missing go by the same
+	known := k.known(pins)
 	k.recognise(known)
-	p := k.plan(known, k.now())
+	p := k.plan(pins, known, k.now())
 	if err == nil && p.serves {
 		err = k.write(p)
 	}
@@ -87,8 +89,9 @@ func (k *Keeper) step(ctx context.Context) {
 // conclude makes the state of a step.
 func (k *Keeper) conclude(p *plan, unwritten error) {
 	s := &KeeperState{File: k.File, Size: k.held.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, next: p.next}
+	held := setOf(k.held.digests)
 	for _, l := range p.lists {
-		if k.held.has(l) {
+		if held[l.Digest()] {
 			s.Lists = append(s.Lists, KeptList{ListState: l.ListState, Size: len(l.DER)})
 		}
 	}
@@ -138,6 +141,7 @@ func (k *Keeper) read(path string) error {
 			return nil
 		}
 	}
+	room := true
 	for block, rest := pem.Decode(data); ; block, rest = pem.Decode(rest) {
 		if block == nil {
 			if len(bytes.TrimSpace(rest)) > 0 {
@@ -147,12 +151,25 @@ func (k *Keeper) read(path string) error {
 		}
 		if block.Type != "X509 CRL" {
 			k.foreign("a PEM block of the type " + strconv.QuoteToASCII(block.Type[:min(len(block.Type), 40)]))
-		} else if err := k.CRLs.Add(block.Bytes); err != nil {
+		} else if err := k.add(block.Bytes, &room); err != nil {
 			k.foreign(err.Error())
 		} else {
 			k.held.blocks = append(k.held.blocks, block.Bytes)
 		}
 	}
+}
+
+// add adds a list that the file holds to what is known. Only so many are kept whose
+// signer is not known yet; asking for those of the pinned CAs makes room, unless it did
+// not before.
+func (k *Keeper) add(block []byte, room *bool) error {
+	err := k.CRLs.Add(block)
+	if *room && errors.Is(err, revocation.ErrTooLarge) {
+		k.known(k.Pins)
+		err = k.CRLs.Add(block)
+		*room = err == nil
+	}
+	return err
 }
 
 // edited says that the file is no longer what was written.
@@ -187,11 +204,14 @@ func (k *Keeper) recognise(known []revocation.List) {
 	}
 	k.held.blocks = nil
 	// What the file has had is not forgotten because another hand removed it.
-	k.floor = slices.DeleteFunc(append(k.floor, k.held.digests...), func(digest [32]byte) bool {
-		return !slices.ContainsFunc(known, func(l revocation.List) bool { return l.Digest() == digest })
-	})
-	slices.SortFunc(k.floor, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
-	k.floor = slices.Compact(k.floor)
+	had := setOf(k.held.digests)
+	maps.Copy(had, k.floor)
+	k.floor = map[[32]byte]bool{}
+	for i := range known {
+		if digest := known[i].Digest(); had[digest] {
+			k.floor[digest] = true
+		}
+	}
 }
 
 // write writes the file if it is not what it must be.
@@ -216,11 +236,19 @@ func (k *Keeper) write(p *plan) error {
 		return err
 	}
 	k.held = heldFile{known: true, path: k.held.path, info: info, ours: true, digests: digests}
-	k.floor = digests
+	k.floor = setOf(digests)
 	k.written = k.now()
 	k.pending.due, k.pending.at, k.pending.wait = k.Reload != nil, time.Time{}, 0
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" written", slog.Int("lists", len(p.lists)), slog.Int64("octets", info.Size()))
 	return nil
+}
+
+func setOf(digests [][32]byte) map[[32]byte]bool {
+	set := make(map[[32]byte]bool, len(digests))
+	for _, digest := range digests {
+		set[digest] = true
+	}
+	return set
 }
 
 // sumOf identifies what a file holds.
