@@ -75,7 +75,7 @@ func Example_provider() {
 	// from the proxy, without its headers: 400
 }
 
-// A consumer's client: the endpoint says whom it believes, the transport adds the ASIDs,
+// A consumer's client: the endpoint verifies the server, the transport adds the ASIDs,
 // the interaction and the token, and writes the record's URL behind the proxy's. What
 // is refused is an error of the client, with the rule in it.
 func Example_consumer() {

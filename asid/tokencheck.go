@@ -11,8 +11,8 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
-// A TokenCheck says how much of a request's bearer token is checked. Nobody signs
-// these tokens, so none of it proves who asks; the token is for audit.
+// A TokenCheck says how much of a request's bearer token is checked. Tokens are not
+// signed, so none of it proves who asks; the token is for audit.
 type TokenCheck int
 
 const (

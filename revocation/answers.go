@@ -19,7 +19,7 @@ import (
 // asking says how a source is asked by a Checker.
 type asking struct {
 	// noFetch: nothing is waited for but the first reading of files and the Cache.
-	// An answer that is not revoked is then worth nothing unless it is good.
+	// An answer that is not revoked then counts only if it is good.
 	noFetch bool
 
 	// brief: another source has an answer, so that only first looks are waited

@@ -55,7 +55,7 @@ func (d DirCache) Get(ctx context.Context, key string) ([]Member, error) {
 	members, err := d.read(key)
 	if len(members) > 0 {
 		now := time.Now()
-		_ = os.Chtimes(d.path(key), now, now) // it only says what is in use, to whoever makes room
+		_ = os.Chtimes(d.path(key), now, now) // the entries used last are the last to be removed
 	}
 	return members, err
 }

@@ -279,7 +279,7 @@ func (c *Checker) conclude(ctx context.Context, t *findings) error {
 	return c.decide(ctx, t, unknown)
 }
 
-// decide records the decision and, where it rests on a stale answer, warns.
+// decide records the decision and, where it is by a stale answer, warns.
 func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 	q, stale := &t.q, t.stale
 	if stale != nil && c.Logger != nil {
@@ -296,7 +296,7 @@ func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 	return err
 }
 
-// What a source's answer is worth.
+// A worth is how a source's answer counts.
 type worth int
 
 const (

@@ -244,7 +244,7 @@ func TestCheckerDepth(t *testing.T) {
 	})
 }
 
-// TestCheckerRefusesMisuse: nobody is asked, and nothing is accepted.
+// TestCheckerRefusesMisuse: no source is asked, and nothing is accepted.
 func TestCheckerRefusesMisuse(t *testing.T) {
 	p := newOCSPPKI(t)
 	cancelled, cancel := context.WithCancel(t.Context())

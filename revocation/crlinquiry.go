@@ -177,7 +177,7 @@ func (i *crlInquiry) fetch(ctx context.Context) {
 		i.fetchMissing(ctx)
 	}
 	if i.d.Status == known.StatusGood {
-		// A delta CRL that nobody has asked for yet may know better.
+		// A delta CRL that has not been asked for yet may know better.
 		if first := untroubled(&s.asker, never(&s.asker, i.deltas)); len(first) > 0 {
 			i.ask(ctx, firstLook, first, func() bool { return i.d.Status == known.StatusRevoked })
 		}

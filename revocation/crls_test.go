@@ -134,8 +134,8 @@ func TestCRLsSideBySide(t *testing.T) {
 	}
 }
 
-// Whoever adds forgeries without end does not fill the memory, and does not keep
-// out a genuine CRL that comes after them.
+// An attacker who adds forgeries without end does not fill the memory, and does not keep
+// out a CRL that the CA signed and that comes after them.
 func TestCRLsForgedWithoutEnd(t *testing.T) {
 	p := newCRLPKI(t)
 	crls := &revocation.CRLs{}
@@ -149,7 +149,7 @@ func TestCRLsForgedWithoutEnd(t *testing.T) {
 	revokedFor(revocation.ReasonUnspecified).require(t, crls, p.leaf(t), ocspNow)
 }
 
-// A CRL that has been found genuine takes the place of older ones.
+// A CRL that has been verified takes the place of older ones.
 func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	p := newCRLPKI(t)
 	crls := &revocation.CRLs{}
@@ -170,7 +170,7 @@ func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	good.require(t, crls, p.leaf(t), ocspNow)
 	require.Equal(t, 3, crls.KnownCRLs())
 
-	// One whose signature nobody has looked at, since it is about others, lets go
+	// One whose signature has not been verified, since it is about others, lets go
 	// of none.
 	forCAs := revocationtest.Scope{OnlyCACerts: true}
 	forged := with(numbered(p.ca.crl(), 2), func(c *revocationtest.CRL) { c.Key = p.other.key })
@@ -421,7 +421,7 @@ func TestCRLsMaxBytes(t *testing.T) {
 	}
 }
 
-// An answer is kept only as long as what it rests on.
+// An answer is cached only as long as the documents that decided it.
 func TestCRLsKeptAnswers(t *testing.T) {
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"
@@ -533,7 +533,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 	})
 }
 
-// A CRL that is fetched anew is at once what answers rest on, and nobody waits
+// A CRL that is fetched anew decides at once, and no caller waits
 // for it.
 func TestCRLsRun(t *testing.T) {
 	p := newCRLPKI(t)
@@ -561,8 +561,8 @@ func TestCRLsRun(t *testing.T) {
 	})
 }
 
-// An outage that outlasts nextUpdate is looked into and logged though nobody connects,
-// and what is published at its end is known before anybody does.
+// An outage that outlasts nextUpdate is looked into and logged though no peer connects,
+// and what is published at its end is known before one does.
 func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"

@@ -118,13 +118,13 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	var wrong error // with the first, said when the others are in the set
 	for _, l := range lists {
 		verified := u.source.take(l, path, origin, places...).Verified
-		if verified { // nobody else decides when to ask again
+		if verified { // no other issuer decides when to ask again
 			u.mu.Lock()
 			u.until = l.list.NextUpdate()
 			u.mu.Unlock()
 		}
 		if question == nil {
-			if !verified && path != nil { // it may be for somebody else
+			if !verified && path != nil { // it may be another issuer's
 				u.source.log(slog.LevelWarn, "CRL of none of the CAs that lists are asked of", slog.String("source", u.url))
 			}
 			continue

@@ -211,7 +211,7 @@ func TestFreshestCRL(t *testing.T) {
 				require.Equal(t, 1, cache.members(), "the complete one")
 
 				// It does not take the place of one that fits either, which still
-				// revokes when its time is over.
+				// revokes once it has expired.
 				server = &crlServer{}
 				server.publish(base, between(named, -time.Hour, 5*time.Hour))
 				server.publish(fresh, between(delta, -time.Hour, time.Minute))

@@ -82,7 +82,7 @@
 //   - At first use: the URLs of the certificate's distribution points, or its
 //     responder. The lists of a chain are asked for together. The URLs of one point
 //     have a head start of a second each, and the first that decides ends the
-//     wait. Nobody waits for one attempt longer than five seconds.
+//     wait. No caller waits for one attempt longer than five seconds.
 //   - Again within [CRLs.Refresh] or [OCSP.Refresh], an hour if not set, fetching
 //     included: every URL, since the first of two mirrors may be behind. Run does
 //     it, and asks for what runs out sooner before it does. Without Run, a check
@@ -166,7 +166,7 @@
 // # Operation
 //
 // An answer is given from memory, without a lock or an allocation, until something
-// changes under one of the keys that it rests on, or something that it rests on
+// changes under one of the keys that it depends on, or something that it depends on
 // begins or ends. While Run is going each URL is looked at within Refresh, all URLs
 // of a point, once a day without validators; a check that finds a look overdue begins
 // it and does not wait. After a failure the next attempt begins within 15 s of the

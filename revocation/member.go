@@ -13,7 +13,7 @@ import (
 // processes that share it. What is known under one key is one entry, a set of
 // Members that only grows but for what Join drops; an entry may be lost, but only
 // as a whole. It need not be trusted: what it returns is verified again, so that
-// somebody who can write to it can delete and replay, but not forge. It must be
+// an attacker who can write to it can delete and replay, but not forge. It must be
 // safe for concurrent use, and return when ctx ends.
 //
 // A map with a lock is a Cache in a few lines:

@@ -253,7 +253,7 @@ func TestMirrorServesDeltasWhereTheyAreNamed(t *testing.T) {
 	})))
 	w.requireServed(t, delta, fresh)
 
-	// A point of complete lists never serves a delta CRL, whoever names it for one.
+	// A point of complete lists never serves a delta CRL, whatever names it for one.
 	w.ask(t, points(at(urls(fresh))))
 	w.requireRefused(t, http.StatusServiceUnavailable, fresh)
 }
@@ -277,7 +277,7 @@ func TestMirrorFindsListsThatNameNoPoint(t *testing.T) {
 	require.NoError(t, w.crls.Add(added))
 	w.requireServed(t, added, firstPoint)
 	w.requireServed(t, added, thirdPoint)
-	w.requireServed(t, second, secondPoint) // nobody named it for a certificate
+	w.requireServed(t, second, secondPoint) // no certificate names it
 
 	// One for CAs' certificates is not what the leaves that named the points need.
 	require.NoError(t, w.crls.Add(w.publish(thirdPoint, func(l *revocationtest.CRL) {

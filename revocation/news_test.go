@@ -93,7 +93,7 @@ func TestNewsArriveWithinRefresh(t *testing.T) {
 	}
 }
 
-// What nobody has signed does not say when to ask again.
+// What no CA has signed does not say when to ask again.
 func TestUnverifiedListDoesNotHastenTheNextLook(t *testing.T) {
 	t.Parallel()
 	p := newCRLPKI(t)

@@ -258,7 +258,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) known.Trust {
 	}
 }
 
-// sameTrust reports whether the responders that a decision rests on stand as they
+// sameTrust reports whether the responders that a decision depends on stand as they
 // did.
 func (s *OCSP) sameTrust(ctx context.Context, q Query, how asking, a *answer) bool {
 	for i := range a.trusts {

@@ -206,7 +206,7 @@ func TestOCSPResponders(t *testing.T) {
 			for _, r := range server.asked() {
 				asked = append(asked, r.URL)
 			}
-			if n := len(test.asked); n < len(asked) { // the others are asked once nobody waits for them
+			if n := len(test.asked); n < len(asked) { // the others are asked once no caller waits for them
 				require.Subset(t, test.later, asked[n:])
 				asked = asked[:n]
 			}

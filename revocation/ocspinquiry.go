@@ -99,7 +99,7 @@ func (i *ocspInquiry) takeAdded() {
 	}
 }
 
-// findResponders finds whom to ask, or says why nobody.
+// findResponders finds the responders to ask, or says why there are none.
 func (i *ocspInquiry) findResponders() error {
 	s := i.source
 	if s.Fetcher == nil {

@@ -328,7 +328,7 @@ func TestARevocationInTheCacheAfterADeadContext(t *testing.T) {
 	restarted.Settle() // before its folder goes
 }
 
-// An answer that was given before is given again until something it rests on
+// An answer that was given before is given again until something it depends on
 // changes.
 func TestOCSPWarmAnswers(t *testing.T) {
 	p := newOCSPPKI(t)

@@ -104,7 +104,7 @@ func TestOCSPWarmAndACacheThatFailedOnce(t *testing.T) {
 		require.Equal(t, revocation.Good, a.Status)
 	}
 	hand.set(15 * time.Second)
-	assert.Eventually(t, func() bool { // nobody waits for it
+	assert.Eventually(t, func() bool { // no caller waits for it
 		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: hand.now()})
 		return err == nil && a.Status == revocation.Revoked
 	}, 10*time.Second, time.Millisecond, "the Cache is never read again")

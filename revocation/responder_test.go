@@ -514,7 +514,7 @@ func (f statusFunc) Status(ctx context.Context, q revocation.Query) (revocation.
 }
 
 // TestOCSPResponderStatus: a responder without id-pkix-ocsp-nocheck is asked
-// about, and nothing but a good answer of the time lets it pass.
+// about, and nothing but a current good answer lets it pass.
 func TestOCSPResponderStatus(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()

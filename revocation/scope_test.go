@@ -108,7 +108,7 @@ func TestCRLScope(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			crls := crlsOf(t, c.crls...)
-			if len(c.crls) > 0 { // the other issuer is vouched for too
+			if len(c.crls) > 0 { // the other issuer is answered good, too
 				require.NoError(t, crls.Add(p.root.crl().DER()))
 			}
 			crls.Issuers = []*x509.Certificate{p.other.cert}

@@ -30,7 +30,7 @@ type shared struct {
 
 	mu     sync.Mutex
 	merges int           // that are under way
-	idle   chan struct{} // closed when none is; nil: nobody waits
+	idle   chan struct{} // closed when none is; nil: no caller waits
 }
 
 // A sharedEntry is what the Cache has under one key.

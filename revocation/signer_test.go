@@ -136,7 +136,7 @@ func TestCRLSignersOfOneName(t *testing.T) {
 }
 
 // CRL issuers that need one another's CRLs do not make the search go round
-// for ever, and it does not go on for as long as somebody wishes.
+// for ever, and it does not go on for as long as their author wishes.
 func TestCRLSignersThatDependOnOneAnother(t *testing.T) {
 	p := newCRLPKI(t)
 	const last = "http://crl.example/last"
@@ -152,7 +152,7 @@ func TestCRLSignersThatDependOnOneAnother(t *testing.T) {
 			template := &x509.Certificate{
 				SerialNumber: big.NewInt(int64(100 + i)), Subject: pkix.Name{CommonName: names[i]}, KeyUsage: x509.KeyUsageCRLSign,
 			}
-			// Each is vouched for by the next one's indirect CRL.
+			// Each is answered good by the next one's indirect CRL.
 			if next := i + 1; next < n || ring {
 				next %= n
 				template.ExtraExtensions = []pkix.Extension{points(revocationtest.DistributionPoint{
@@ -171,9 +171,9 @@ func TestCRLSignersThatDependOnOneAnother(t *testing.T) {
 		return crls, path
 	}
 	crls, path := issuers(3, true)
-	good.require(t, crls, path, ocspNow) // each is vouched for by the ring
+	good.require(t, crls, path, ocspNow) // each is answered good by the ring
 	crls, path = issuers(3, false)
-	unknown(revocation.ErrSignature).require(t, crls, path, ocspNow) // nobody vouches for the last
+	unknown(revocation.ErrSignature).require(t, crls, path, ocspNow) // no list is about the last
 	require.NoError(t, crls.Add(byRoot(1)))
 	good.require(t, crls, path, ocspNow)
 	require.NoError(t, crls.Add(byRoot(2, 102)))

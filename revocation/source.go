@@ -14,7 +14,7 @@ import (
 // An error means that the source has no answer about the certificate; it never
 // means that the certificate is good, and the Answer beside it counts for
 // nothing, but for one case: when all that is wrong with what the source knows
-// is that its time is over, the source returns that Answer together with an
+// is that it has expired, the source returns that Answer together with an
 // error of the kind ErrExpired. A Checker then still refuses on Revoked, and
 // takes Good for what Policy.MaxStale says. A source that would rather ask
 // again does so first, and returns the expired Answer only if that brought
@@ -45,7 +45,7 @@ type Answer struct {
 	ThisUpdate time.Time
 	NextUpdate time.Time // zero: the source named none
 
-	// For the record only; no decision rests on them.
+	// For the record only; no decision depends on them.
 	Source string // URL of the CRL or responder, "stapled" or "added"
 	Cached bool   // known from before: nothing was fetched for this answer
 }

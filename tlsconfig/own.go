@@ -33,7 +33,7 @@ type ownCertificate struct {
 	asking *renewal                      // nil: the source is not being asked
 	asked  uint64                        // renewals that were begun
 	taken  uint64                        // the number of the latest renewal that had a certificate
-	late   int                           // renewals whose source was given up and has not answered yet
+	late   int                           // renewals whose source is waited for no more and has not answered yet
 	trying map[*tls.Certificate]struct{} // whose examination goes on
 
 	current  atomic.Pointer[examined]

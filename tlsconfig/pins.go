@@ -20,7 +20,7 @@ import (
 // Pins are the Spine CAs that a peer must chain to. Each is pinned by its
 // whole certificate: a CA of the same name with another key is another CA.
 // Several generations may live side by side, and Replace changes the pins
-// while they are in use. The zero value pins nothing and lets nobody in.
+// while they are in use. The zero value pins nothing, and every peer is refused.
 type Pins struct {
 	current atomic.Pointer[pinned]
 }

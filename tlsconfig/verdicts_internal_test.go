@@ -38,7 +38,7 @@ type checksNothing struct{}
 
 func (checksNothing) Check(context.Context, []*x509.Certificate, []byte) error { return nil }
 
-// Whoever asks settle with no path that is valid now has a refusal, never an
+// settle with no path that is valid now returns a refusal, never an
 // error that is there and holds nothing.
 func TestNoValidPathIsARefusal(t *testing.T) {
 	v := &Verifier{AllowAnyFQDN: true, Revocation: checksNothing{}}

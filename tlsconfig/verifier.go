@@ -14,10 +14,10 @@ import (
 )
 
 // A Verifier decides whether a certificate is a Spine peer's. The zero value
-// accepts nobody. A Verifier is safe for concurrent use; its fields must not
+// accepts no peer. A Verifier is safe for concurrent use; its fields must not
 // change once it is used.
 type Verifier struct {
-	// Pins are the CAs that a peer must chain to; nil or zero: nobody is
+	// Pins are the CAs that a peer must chain to; nil or zero: no peer is
 	// accepted.
 	Pins *Pins
 
@@ -33,7 +33,7 @@ type Verifier struct {
 	// names the proxy in FQDNs instead. An Endpoint's Logger warns of it.
 	AllowAnyFQDN bool
 
-	// Revocation is asked last, for every handshake; nil: nobody is accepted.
+	// Revocation is asked last, for every handshake; nil: no peer is accepted.
 	Revocation RevocationChecker
 
 	// Time is the clock that validity is judged by; nil: time.Now.

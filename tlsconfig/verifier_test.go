@@ -339,7 +339,7 @@ func TestTheCheckerGetsTheStapledResponseAndTheWholeChain(t *testing.T) {
 		called = true
 		assert.Equal(t, []*x509.Certificate{leaf, s.subCA.cert, s.root.cert}, chain)
 		assert.Equal(t, []byte("stapled"), stapled)
-		clear(chain) // a checker that misbehaves spoils nobody else's chain
+		clear(chain) // a checker that misbehaves spoils no other chain
 		return nil
 	})
 	for range 2 {

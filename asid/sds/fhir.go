@@ -211,7 +211,7 @@ func (f *FHIR) assured(ctx context.Context, s asid.Sender) (sys *asid.System, si
 	return sys, since, err
 }
 
-// A party is a party key and for whom its FQDNs are looked up.
+// A party is a party key, and the system that its FQDNs are looked up for.
 type party struct {
 	key          string
 	organization asid.ODSCode

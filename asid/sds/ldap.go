@@ -33,7 +33,7 @@ type LDAP struct {
 	// ldap.national.ncrs.nhs.uk:636; required.
 	Address string
 
-	// Endpoint is this end of the connection and says whom to trust at the other
+	// Endpoint is this end of the connection and says which server to trust at the other
 	// end; required. Where its Peer has no FQDNs the certificate must be that of
 	// Address's host. The peer is verified anew, revocation included, before each
 	// question, since a connection outlives its handshake.

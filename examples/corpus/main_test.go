@@ -129,7 +129,7 @@ func TestTheLibrarysServersAreRight(t *testing.T) {
 	assert.Greater(t, changes, 100)
 }
 
-// A server that lets everybody do everything is found out in each kind.
+// A server that lets every client do everything is found out in each kind.
 func TestABareServerIsFoundOut(t *testing.T) {
 	t.Parallel()
 	a, err := newAddress("", "nrl", false, then)

@@ -23,7 +23,7 @@ import (
 )
 
 // directoryArgs are the arguments for a real directory, which has an update as a
-// patch, and no name for the consumer, whom the operator's file binds.
+// patch, and no name for the consumer, which the operator's file binds.
 func directoryArgs(t *testing.T, files *exampletest.Files) []string {
 	const create, remove = string(asid.DocumentReferenceCreate), string(asid.DocumentReferenceDelete)
 	slapd := sdstest.StartSlapd(t, sdstest.SlapdConfig{PKI: files.PKI, FQDN: "ldap.nhs.uk", Directory: sdstest.Directory{

@@ -13,7 +13,7 @@
 // The file of -crls is kept current by package tlsconfig/terminator's Keeper. Without it
 // nginx and HAProxy look up none, and revocation is left to the program behind, as it
 // must be with the Spine's authority lists: their distribution points make OpenSSL refuse
-// everybody.
+// every peer.
 package main
 
 import (

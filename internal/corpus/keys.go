@@ -18,7 +18,7 @@ import (
 )
 
 // The keys of the corpus follow from their names, so that it is the same on
-// every machine. They are worth nothing, since everybody has them, and are used for
+// every machine. They protect nothing, since they are published, and are used for
 // nothing else: crypto/rsa takes no source of randomness for a reason.
 
 // A stream is an endless sequence of octets that follows from a name.

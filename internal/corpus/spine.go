@@ -24,8 +24,8 @@ type spine struct {
 	root, subCA      ca // pinned
 	sibling          ca // another SubCA of the root, for another purpose
 	subCA2, root2    ca // of another generation, pinned where a case says so
-	stranger         ca // a root that is not pinned
-	namesakeSubCA    ca // named as subCA, by the stranger
+	unpinned         ca // a root that is not pinned
+	namesakeSubCA    ca // named as subCA, issued by unpinned
 	expiredSubCA     ca // named and keyed as subCA, pinned where a case says so
 	below            ca // a CA that subCA issued
 	oldRoot, oldTree ca // a pair whose root has expired
@@ -50,8 +50,8 @@ func (g *generator) newSpine() *spine {
 	s.sibling = g.newCA("sibling", caName("nhs", "Corpus Signing G2"), &s.root, begin, end)
 	s.root2 = g.newCA("root2", caName("NHS", "Corpus Root Authority G3"), nil, begin, end)
 	s.subCA2 = g.newCA("subca2", caName("nhs", "Corpus Authentication G3"), &s.root2, begin, end)
-	s.stranger = g.newCA("stranger", rootName, nil, begin, end)
-	s.namesakeSubCA = g.newCA("namesake", subCAName, &s.stranger, begin, end)
+	s.unpinned = g.newCA("stranger", rootName, nil, begin, end)
+	s.namesakeSubCA = g.newCA("namesake", subCAName, &s.unpinned, begin, end)
 	s.expiredSubCA = g.newCA("expired", caName("nhs", "Corpus Authentication G1"), &s.root, begin, now.Add(-time.Second))
 	s.below = g.newCA("below", caName("nhs", "Corpus Level 3"), &s.subCA, begin, end)
 	s.oldRoot = g.newCA("oldroot", caName("NHS", "Corpus Root Authority G1"), nil, begin, now.Add(-time.Second))
@@ -87,7 +87,7 @@ func keyID(pub *rsa.PublicKey) []byte {
 	return sum[:]
 }
 
-// The distribution points of the corpus. Nobody is asked there.
+// The distribution points of the corpus. Nothing is fetched there.
 const (
 	crlURL = "http://crl.corpus.invalid/1c/crlc7.crl"
 	arlURL = "http://crl.corpus.invalid/root/arlc3.crl"

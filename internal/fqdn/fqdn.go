@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package fqdn reads host names from certificates and compares them. TLS and
-// ASID binding must agree on whom a certificate speaks for, so both use this.
+// ASID binding must agree on which host a certificate speaks for, so both use this.
 //
 // A name is letters, digits and hyphens in labels joined by dots, as in RFC
 // 1123 section 2.1, at most 253 bytes, its last label beginning with a letter.

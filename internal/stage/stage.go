@@ -103,7 +103,7 @@ func (s *Stage) Request(c *testdata.Request, body string) (*http.Request, error)
 	return r, nil
 }
 
-// Certificate returns one that is not signed by anybody: who signed it is judged
+// Certificate returns one that no CA has signed: its issuer is judged
 // in handshakes, which requests without a network never had.
 func Certificate(fqdn string) *x509.Certificate {
 	commonName := asn1.ObjectIdentifier{2, 5, 4, 3}

@@ -2,7 +2,7 @@
 
 // Package rediscache keeps what is known about revocation in Redis, for a fleet of
 // processes: what one of them has fetched, all know from their start. It is a module
-// of its own, so that nobody else depends on a Redis client.
+// of its own, so that no other user depends on a Redis client.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "cache:6379", ContextTimeoutEnabled: true})
 //	cache := &rediscache.Cache{Client: client}
@@ -16,13 +16,13 @@
 // living process puts back what it knows at its next look, within CRLs.Refresh. No
 // check waits for a Redis that hangs for more than a second, and that once.
 //
-// # What somebody can do who can write to it
+// # What a client of Redis can do that can write to it
 //
-// Everything that is read is verified again, so that he cannot forge. He can delete,
+// Everything that is read is verified again, so that it cannot forge. It can delete,
 // and replay documents that a CA has once signed: a process that knows better keeps
 // what it knows, and one that has just started sees what an attacker between it and
-// the CA's server could have shown it too, namely older lists until they expire. He
-// can fill an entry; one of more than MaxBytes is not read. Whoever can read it learns
+// the CA's server could have shown it too, namely older lists until they expire. It
+// can fill an entry; one of more than MaxBytes is not read. A client that can read learns
 // which CAs and certificates are asked about. So: a user of its own with access to
 // the prefix alone (ACL: ~nrlsecurity:* +hkeys +hexists +hstrlen +hgetall +hset +hdel +pexpire
 // +eval +evalsha), TLS, and no way in from outside.

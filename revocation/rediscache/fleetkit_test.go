@@ -73,7 +73,7 @@ func (f *fleet) clock() time.Time {
 	return f.now
 }
 
-// nextLook is when everybody looks again.
+// nextLook is when all processes look again.
 func (f *fleet) nextLook() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

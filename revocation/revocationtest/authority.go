@@ -51,7 +51,7 @@ type revoked struct {
 }
 
 // A publication is a list that stays the same until something changes, so that
-// its validators are worth something.
+// its validators can be used.
 type publication struct {
 	der  []byte
 	made time.Time
@@ -123,7 +123,7 @@ func (a *Authority) Requests() int {
 	return a.requests
 }
 
-// CRL returns the list of a batch as it is published now (DER), for whoever is
+// CRL returns the list of a batch as it is published now (DER), for programs that are
 // given lists instead of fetching them.
 func (a *Authority) CRL(batch int) []byte { return a.list(a.CRLURL(batch), false) }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
-// A ledger is a Source that somebody wrote by hand, with room for mistakes.
+// A ledger is a Source that a user wrote by hand, with room for mistakes.
 type ledger struct {
 	ca      *x509.Certificate
 	revoked map[string]bool // by serial; absent: unknown

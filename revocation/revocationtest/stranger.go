@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A ca is a CA that nobody trusts.
+// A ca is a CA that no verifier trusts.
 type ca struct {
 	cert *x509.Certificate
 	key  crypto.Signer

@@ -45,7 +45,7 @@ type Prober struct {
 	// Timeout bounds each connection; zero: 5 s.
 	Timeout time.Duration
 
-	// Progress is told of each question before it is asked; nil: nobody is.
+	// Progress is told of each question before it is asked; nil: not told.
 	Progress func(subject string)
 }
 

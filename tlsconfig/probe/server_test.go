@@ -214,8 +214,8 @@ func TestWithoutCertificateAndPinsNothingIsHeldAgainstTheServer(t *testing.T) {
 	assert.ElementsMatch(t, []string{"the server's certificate", "the good client", "resumption of sessions", renegotiation}, findings(report, probe.NotAsked))
 }
 
-// A server that lets everybody in and then says nothing, or nothing of HTTP/1, has
-// refused nobody.
+// A server that lets every client in and then says nothing, or nothing of HTTP/1, has
+// refused none.
 func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	pki := spinetest.NewPKI()

@@ -23,10 +23,10 @@ import (
 // when what it must hold changes, and then tells the program. An outage leaves the
 // last good file.
 //
-// A proxy that rests on OpenSSL knows less than package revocation does: no delta
+// A proxy that uses OpenSSL knows less than package revocation does: no delta
 // CRL, no indirect one, none for some reasons only, and of several lists about one
 // certificate it reads the latest alone. State says where a peer is accepted for that
-// reason whom tlsconfig/front, in the program behind, refuses. Connections and
+// reason that tlsconfig/front, in the program behind, refuses. Connections and
 // requests that are under way are cut there, too.
 //
 // The fields must not change once the Keeper is used. The methods are safe for

@@ -39,7 +39,7 @@ func (k *Keeper) acquire() (path string, err error) {
 	if k.lock, err = lockFile(path); err != nil {
 		return path, err
 	}
-	// An emptyDir of Kubernetes is open to all, and to nobody but the pod.
+	// An emptyDir of Kubernetes has mode 0777, and only the pod can reach it.
 	if info, err := k.lock.root.Stat("."); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
 		k.log(slog.LevelWarn, "whoever can reach the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
 	}

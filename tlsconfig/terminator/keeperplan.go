@@ -92,7 +92,7 @@ func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool)
 			chosen = l
 		}
 	}
-	// What the file has is not taken back, also if the clock was.
+	// What the file has is not removed, also if the clock was set back.
 	for i := range lists {
 		if l := &lists[i]; why == "" && !l.Delta && held(l) && (chosen == nil || l.Supersedes(chosen)) {
 			chosen = l

@@ -184,7 +184,7 @@ func (p *kept) test(t *testing.T) {
 
 	load := startLoad(t, r.addr, good)
 	authority.Revoke(peer.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	ahead.Store(int64(time.Hour)) // when the next look is due, which whoever asks begins
+	ahead.Store(int64(time.Hour)) // when the next look is due, which a query begins
 	_, err := crls.Status(ctx, revocation.Query{Path: []*x509.Certificate{good.Leaf, pki.SubCA, pki.Root}, At: crls.Time()})
 	require.NoError(t, err)
 	revoked := time.Now()
@@ -192,7 +192,7 @@ func (p *kept) test(t *testing.T) {
 		before := asked.Load()
 		return p.fresh(t, r.addr, peersPath, peer) != http.StatusOK && asked.Load() == before
 	}
-	// nginx's old workers accept connections until they hear of the reload, too.
+	// nginx's old workers accept connections until the reload reaches them, too.
 	served := revoked
 	for inARow := 0; inARow < 20 || !keeper.State().Complete; inARow++ {
 		if !refused() {
@@ -252,7 +252,7 @@ func anyNew(before, now []string) bool {
 
 // backend starts what is behind the program: a front that asks the same CRLs, or
 // for stunnel, which hands nothing on, anything. It counts the requests for the path
-// of peers whom the program ought to refuse.
+// of peers that the program ought to refuse.
 func (p *kept) backend(t *testing.T, pki *testpki.PKI, crls *revocation.CRLs) (address string, asked *atomic.Int64) {
 	asked = new(atomic.Int64)
 	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Time: crls.Time}

@@ -41,7 +41,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.ca, "sds-ca", "", "PEM `FILE` of the CAs of the FHIR service's certificate; default: the system's")
 }
 
-// RegisterBindings adds the flag of those whom the directory binds to certificates.
+// RegisterBindings adds the flag of the file of bindings to certificates that the directory lacks.
 func (f *Flags) RegisterBindings(fs *flag.FlagSet) {
 	fs.StringVar(&f.bindings, "bindings", "", "`FILE` of certificates that are bound to ASIDs beside the directory, .json; read anew when it changes")
 }

@@ -11,7 +11,7 @@ import (
 // Covers returns the reasons for which the list is authoritative for the
 // certificate by the given distribution point, or why it is not (RFC 5280
 // section 6.3.3 (b) and (d)). Whether it is complete, current and signed by
-// somebody who may is not looked at.
+// an issuer that may is not looked at.
 func (l *List) Covers(s *Subject, p *Point) (Reasons, string) {
 	if p.crlIssuer != nil {
 		if !slices.ContainsFunc(p.crlIssuer, der.DirectoryName(l.issuer).Equal) {

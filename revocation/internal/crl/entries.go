@@ -153,7 +153,7 @@ func padded(b []byte) []byte {
 }
 
 const (
-	// maxEntryExtensions bounds the work on an entry that nobody has verified
+	// maxEntryExtensions bounds the work on an entry that has not been verified
 	// yet. RFC 5280 section 5.3 has three.
 	maxEntryExtensions = 6
 	// maxGroups bounds the certificate issuers of an indirect CRL.
@@ -272,7 +272,7 @@ func (r *entryReader) issuer(value cryptobyte.String, critical bool) (string, st
 }
 
 // issuerGroups numbers the certificate issuers of an indirect CRL. Group 0 is
-// the CRL issuer, to whom the entries belong that come before the first
+// the CRL issuer, whose entries are those before the first
 // certificateIssuer.
 type issuerGroups map[string]uint32
 

@@ -55,7 +55,7 @@ func TestFindInIndirectLists(t *testing.T) {
 	assert.False(t, listed, "a list of another issuer that is not indirect")
 }
 
-// Points that say nothing about where or by whom are refused.
+// Points that name neither a place nor an issuer are refused.
 func TestPointsThatAreNotWellFormed(t *testing.T) {
 	t.Parallel()
 	p := newPKI(t)

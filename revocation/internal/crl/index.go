@@ -27,7 +27,7 @@ import (
 // about two of directory and tag.
 //
 // The hash only spreads the rows: a match is always of the whole key. Its seed is
-// random, so that nobody can choose serials that fall into one bucket; the same
+// random, so that an attacker cannot choose serials that fall into one bucket; the same
 // serial listed many times does, and such buckets are sorted and searched by
 // halves.
 type index struct {

@@ -83,7 +83,7 @@ func TestStrict(t *testing.T) {
 		{"an empty RDN in the issuer", func(l *node) { l.at(0).children[tbsIssuer] = seq(prim(0x31, "")) }, der.ErrMalformed},
 		{"no nextUpdate", func(l *node) {
 			l.at(0).children = slices.Delete(l.at(0).children, tbsNextUpdate, tbsNextUpdate+1)
-		}, nil}, // it clears nobody
+		}, nil}, // it clears no certificate
 		{"nextUpdate before thisUpdate", func(l *node) { l.at(0, tbsNextUpdate).content = []byte("260601105959Z") }, der.ErrMalformed},
 		{"thisUpdate on a day that there is not", func(l *node) { l.at(0, tbsThisUpdate).content = []byte("250229120000Z") }, der.ErrMalformed},
 		{"thisUpdate on the day before", func(l *node) { l.at(0, tbsThisUpdate).content = []byte("250228120000Z") }, nil},

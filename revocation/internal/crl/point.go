@@ -12,7 +12,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
-// maxPoints bounds what is kept of a document that nobody has verified yet.
+// maxPoints bounds what is kept of a document that has not been verified yet.
 const maxPoints = 256
 
 // A pointName is a DistributionPointName.
@@ -101,7 +101,7 @@ func readPoints(content cryptobyte.String) (points []Point, ok bool) {
 				return nil, false
 			}
 		}
-		// A point of reasons only says nothing about where or by whom.
+		// A point of reasons alone names neither a place nor an issuer.
 		if !point.name.present && !hasIssuer {
 			return nil, false
 		}

@@ -18,7 +18,7 @@ import (
 const maxKeys = 64
 
 // verifiedKeys remembers which keys were tried on a list's signature. The list
-// and the key are all that the outcome rests on, so it never changes.
+// and the key are all that the outcome depends on, so it never changes.
 type verifiedKeys struct {
 	mu    sync.Mutex
 	tried map[[32]byte]bool // by SHA-256 of the SubjectPublicKeyInfo

@@ -107,7 +107,7 @@ func (a *Algorithm) Verify(key crypto.PublicKey, digest, signature []byte) error
 }
 
 // The bounds are those of tlsconfig for a CA's keys. An issuer of indirect CRLs and
-// a delegated responder are pinned by nobody, and a single weak key of theirs would
+// a delegated responder are pinned nowhere, and a single weak key of theirs would
 // undo what the CA revokes.
 const (
 	minRSABits   = 2048

@@ -22,7 +22,7 @@ const (
 	TagURI           = 6
 )
 
-// maxNames bounds what is kept of a document that nobody has verified yet, since
+// maxNames bounds what is kept of a document that has not been verified yet, since
 // the shortest name takes two octets there and many times that here.
 const maxNames = 256
 

@@ -11,7 +11,7 @@ import (
 // will do, there is nothing more to wait for, or ctx ends. The targets of a group
 // are begun one after the other, each when the one before it has ended or had its
 // head start; groups are asked side by side. An attempt that has been under way
-// for askTimeout is not waited for any more, whoever began it; it goes on. What
+// for askTimeout is not waited for any more, whichever caller began it; it goes on. What
 // Ask has not begun when it returns is begun then, because the first of several
 // URLs may be behind the others.
 func (a *Asker) Ask(ctx context.Context, groups [][]*Watch, enough func() bool) {

@@ -61,7 +61,7 @@ type Target struct {
 	Every time.Duration // between two looks at most; zero: Asker.Refresh
 
 	// Forget says that the target need not be looked after any more when what it
-	// brought has run out and nobody has asked for it since.
+	// brought has run out and no caller has asked for it since.
 	Forget bool
 
 	// Of is what the caller knows of the target, to be found by Known.
@@ -80,7 +80,7 @@ type Target struct {
 type Asker struct {
 	Now     func() time.Time
 	Refresh time.Duration               // between two looks at a target at most, fetching included
-	Failed  func(url string, err error) // is told of failures; nil: nobody
+	Failed  func(url string, err error) // is told of failures; nil: not told
 
 	MaxWatches int // that are looked after; zero: 100,000
 
@@ -250,7 +250,7 @@ func (a *Asker) Look(w *Watch) {
 	a.start(context.Background(), callTimeout, w)
 }
 
-// Used notes that somebody rests on a target.
+// Used notes that a decision used a target.
 func (w *Watch) Used() {
 	if !w.used.Load() {
 		w.used.Store(true)
@@ -294,7 +294,7 @@ func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *fli
 
 // add has a target looked after. If there are too many, another one is dropped
 // for it: of a few, one that has not been used since its last look, or any.
-// Whoever uses that one has it looked after again.
+// The next use of that one has it looked after again.
 func (a *Asker) add(w *Watch) {
 	most := a.MaxWatches
 	if most == 0 {
@@ -315,7 +315,7 @@ func (a *Asker) add(w *Watch) {
 		if victim.index >= 0 {
 			heap.Remove(&a.due, victim.index)
 		}
-		victim.dueAt.Store(0) // overdue, if anybody still rests on it
+		victim.dueAt.Store(0) // overdue, if it is still in use
 	}
 	a.watches[w.Key] = w
 }

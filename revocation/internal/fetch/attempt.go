@@ -56,7 +56,7 @@ func (a *Asker) conclude(w *Watch, f *flight) {
 }
 
 // backoff returns after how long, from the start of an attempt that failed, Run
-// makes the next one. Whoever has nothing to go by asks sooner.
+// makes the next one. A caller that has no document to decide by asks sooner.
 func (a *Asker) backoff(w *Watch) time.Duration {
 	wait := w.wait << min(w.failures-1, 8)
 	if a.Pause != nil {

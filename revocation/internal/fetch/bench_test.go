@@ -26,7 +26,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// BenchmarkOverdue is what a warm check does for each document that it rests on.
+// BenchmarkOverdue is what a warm check does for each document that it depends on.
 func BenchmarkOverdue(b *testing.B) {
 	a := newAsker()
 	w := a.Watch(fetch.Target{Key: "a", Do: func(context.Context) error { return nil }})

@@ -149,7 +149,7 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 	return wait
 }
 
-// idle reports whether nobody has asked for a target since the last look though
+// idle reports whether no caller has asked for a target since the last look though
 // what it brought has run out.
 func (w *Watch) idle(now time.Time) bool {
 	if w.used.Swap(false) || !w.Forget || w.Until == nil {

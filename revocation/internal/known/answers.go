@@ -26,7 +26,7 @@ type Reply struct {
 
 // Order returns the order of the reply's Member. A good answer that takes back no
 // revocation, or not as soon as its thisUpdate says, is of the Kind Unknown, which
-// makes nobody forget one.
+// removes no document.
 func (r *Reply) Order() Order {
 	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate}
 	switch {
@@ -324,7 +324,7 @@ func (d *replies) clears(good *Reply, all []*Reply) error {
 }
 
 // judge asks about a delegated responder: in the set, where the CA may have
-// answered about it, and of whoever is asked about responders.
+// answered about it, and of what is asked about responders.
 func (d *replies) judge(r *Reply) judgement {
 	if r.Responder == nil {
 		return judgement{}

@@ -87,8 +87,8 @@ func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	assert.Equal(t, known.StatusGood, set.Decide(path, hold.NextUpdate.Add(time.Second), time.Hour, trusting).Status)
 }
 
-// An eviction between the steps of a decision must not leave it resting on what
-// nobody changes any more.
+// An eviction between the steps of a decision must not leave it dependent on what
+// no caller changes any more.
 func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
 	t.Parallel()
 	var set known.Answers

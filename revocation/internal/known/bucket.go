@@ -10,7 +10,7 @@ import (
 )
 
 // A buckets is what is known under each key. Readers take no lock; what they read
-// does not change. Whoever writes holds a lock of his own.
+// does not change. A writer holds a lock of its own.
 type buckets[T any] struct {
 	documents sync.Map // of keys to []T, none of which is empty
 
@@ -27,7 +27,7 @@ func (b *buckets[T]) load(key string) []T {
 	return nil
 }
 
-// read is load for a decision, which rests on what it read.
+// read is load for a decision, which depends on what it read.
 func (b *buckets[T]) read(key string, rests *Rests) []T {
 	generation := b.generation(key)
 	rests.add(generation, generation.Load()) // before the documents
@@ -52,7 +52,7 @@ func (b *buckets[T]) generation(key string) *atomic.Uint64 {
 	return &b.generations[crc32.ChecksumIEEE([]byte(key))%uint32(len(b.generations))]
 }
 
-// Rests is the keys that a decision rests on, and the generation that each had.
+// Rests is the keys that a decision depends on, and the generation that each had.
 // It does not keep the documents in memory.
 type Rests struct {
 	generations []*atomic.Uint64

@@ -39,7 +39,7 @@ type Verdict struct {
 	Errs []error // what is wrong with each list, *ListError
 }
 
-// A Decision is a verdict and what it rests on.
+// A Decision is a verdict and what it depends on.
 type Decision struct {
 	Verdict
 	Subjects []*crl.Subject // the certificate, and signers whose own status was asked about

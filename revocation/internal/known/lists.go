@@ -125,7 +125,7 @@ type Lists struct {
 	unverified map[string][]*List // added, whose signer is not known yet, by the name of the issuer
 	brought    map[Place][]*List  // the same of each other origin, as its last document had them
 	offered    atomic.Uint64      // changes with these two, because any path may verify them
-	changed    chan struct{}      // closed at the next change; nil: nobody waits
+	changed    chan struct{}      // closed at the next change; nil: no caller waits
 }
 
 const (
@@ -134,7 +134,7 @@ const (
 	maxAdded      = 16   // of one issuer and scope, whose signer is not known
 )
 
-// under returns the lists under some keys, and notes that a decision rests on
+// under returns the lists under some keys, and notes that a decision depends on
 // them.
 func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
 	for _, key := range keys {
@@ -197,7 +197,7 @@ func (s *Lists) Offer(l *List, signers []*x509.Certificate, horizon time.Time) C
 }
 
 // Replace drops what an origin brought before and whose signer is not known: who
-// answers for a URL may put any name and scope on what nobody has signed, so that
+// answers for a URL may put any name and scope on what no CA has signed, so that
 // there is room for one document of each.
 func (s *Lists) Replace(origin Place) {
 	s.mu.Lock()

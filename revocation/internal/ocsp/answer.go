@@ -127,7 +127,7 @@ func (r *Response) signer(issuer *Issuer) (*x509.Certificate, error) {
 	return nil, err
 }
 
-// parseEmbedded parses a certificate that nobody has looked at yet.
+// parseEmbedded parses a certificate that has not been verified yet.
 // x509.ParseCertificate passes over whatever follows the signature inside it,
 // which no signature covers.
 func parseEmbedded(raw []byte) (*x509.Certificate, error) {

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/fips140"
-	_ "crypto/sha1" // names issuers and responders; no signature rests on it
+	_ "crypto/sha1" // names issuers and responders; no signature is made with it
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"

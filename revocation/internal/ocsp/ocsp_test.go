@@ -190,7 +190,7 @@ func TestDelegatedResponders(t *testing.T) {
 	}
 }
 
-// What is not signed by whom it names, not about the certificate of this CA, or
+// What is not signed by the responder that it names, not about the certificate of this CA, or
 // not wholly understood, is refused.
 func TestAnswersThatDoNotCount(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ const (
 	hanging          // no answer until the request's context ends
 	deaf             // likewise, and the client does not notice that its context ended
 	failing          // 503
-	unmodified       // 304 to whoever sends validators
+	unmodified       // 304 to a request with validators
 	swapped          // the other partition's documents
 	modes            // how many there are
 	unreachable = failing

@@ -8,7 +8,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-// The oracle decides from a set of genuine documents, a path and a time, and from
+// The oracle decides from a set of verified documents, a path and a time, and from
 // nothing else. Its rules:
 //
 //   - A list supersedes another of its series if neither its thisUpdate nor its
@@ -18,7 +18,7 @@ import (
 //     superseded. A list, or an answer, that has not begun revokes.
 //   - A delta CRL that is not spent revokes, combined or not; the latest that can
 //     be combined and is current removes, and keeps an expired list current.
-//   - Across series only a hold is taken back, by a later current document, once
+//   - Across series only a hold is removed, by a later current document, once
 //     the document with the hold has expired.
 //   - Only a key that issued the certificate, or a further issuer of the operator's,
 //     clears by lists. A key that is tainted clears nothing, and what it revoked

@@ -190,7 +190,7 @@ func init() {
 	}
 }
 
-// forge is an answer by whoever holds the delegated responder's key.
+// forge is an answer of an attacker who has the delegated responder's key.
 func (w *world) forge(s step) *document {
 	leaf := w.leaf(s.a)
 	if !w.config.delegated || leaf.generation != 0 {
