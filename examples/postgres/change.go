@@ -123,6 +123,8 @@ func refusal(d *pointer.Decision, e *pgconn.PgError) error {
 		return errChanged
 	}
 	switch {
+	case e.Code == "23514": // check_violation, of what the schema bounds
+		return &pointer.ChangeError{Rule: pointer.RuleResource, Action: d.Change.Action, Detail: "is more than its custodian may have current of one patient"}
 	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "54"): // such as a NUL in a text, or a number beyond all bounds
 		return &pointer.ChangeError{Rule: pointer.RuleResource, Action: d.Change.Action, Detail: "has a value that cannot be stored"}
 	default:

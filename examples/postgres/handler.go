@@ -20,6 +20,8 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/pointer"
 )
 
+// An answer has room for ten custodians that have all they may of one patient
+// (schema/0002.sql), or for eight that have all the octets.
 const (
 	maxText   = 512     // of subject, system and value, in bytes
 	maxFound  = 1000    // pointers in one answer

@@ -246,6 +246,22 @@ func (w *world) history(t *testing.T, n int, seed uint64) {
 	all.Wait()
 }
 
+// unshared holds what is counted of each patient and custodian against what is
+// there.
+func (w *world) unshared(t *testing.T) (list []string) {
+	w.query(t, func(conn *pgx.Conn) {
+		const there = `SELECT subject, custodian, count(*), sum(octet_length(resource::text)) FROM pointer WHERE status = 'current' GROUP BY subject, custodian`
+		rows, err := conn.Query(t.Context(), `(TABLE share EXCEPT `+there+`) UNION ALL (`+there+` EXCEPT TABLE share)`)
+		require.NoError(t, err)
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+			values, err := row.Values()
+			return fmt.Sprintf("counted otherwise than it is there: %v", values), err
+		})
+		require.NoError(t, err)
+	})
+	return list
+}
+
 // faults holds what the witness saw against what the systems may do and were told.
 func (w *world) faults(t *testing.T) (list []string, changes int) {
 	fault := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -262,6 +278,7 @@ func (w *world) faults(t *testing.T) (list []string, changes int) {
 			fault("%d masterIdentifiers that a patient has twice", twice)
 		}
 	})
+	list = append(list, w.unshared(t)...)
 	versions := map[string]int64{}
 	txs, order := map[string][]change{}, []string{}
 	for _, c := range seen {

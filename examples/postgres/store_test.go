@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -107,20 +108,6 @@ func TestPostgreSQLHoldsPointers(t *testing.T) {
 			assert.Equal(t, http.StatusBadRequest, get(found+more).Code, more)
 		}
 	})
-	t.Run("more octets than one answer has room for", func(t *testing.T) {
-		const rich = patientURL + "9000000017"
-		long := strings.Replace(resource("A81001", rich, "", ""), "{", `{"description":"`+strings.Repeat("x", 1000<<10)+`",`, 1)
-		for n := range 9 {
-			s, answer := post(t, long)
-			require.Equal(t, http.StatusCreated, s.code, answer)
-			if n == 0 {
-				assert.Equal(t, http.StatusOK, get(collection+"?subject="+url.QueryEscape(rich)).Code)
-			}
-		}
-		a := get(collection + "?subject=" + url.QueryEscape(rich))
-		assert.Equal(t, http.StatusBadGateway, a.Code)
-		assert.Contains(t, a.Body.String(), "OperationOutcome")
-	})
 	t.Run("one name at the same time", func(t *testing.T) {
 		for range 10 {
 			codes := make(chan int, 4)
@@ -144,4 +131,94 @@ func TestPostgreSQLHoldsPointers(t *testing.T) {
 	})
 	faults, _ := w.faults(t)
 	assert.Empty(t, faults)
+	t.Run("more octets than one answer has room for", func(t *testing.T) { // of organisations that no system here is
+		const rich = patientURL + "9000000017"
+		insert := func(t *testing.T, from, to int) {
+			w.query(t, func(conn *pgx.Conn) {
+				_, err := conn.Exec(t.Context(), `INSERT INTO pointer (id, custodian, status, subject, resource)
+					SELECT 'rich' || n, 'ORG' || n, 'current', $1, jsonb_build_object('description', repeat('x', 1000 << 10)) FROM generate_series($2::int, $3::int) AS n`,
+					rich, from, to)
+				require.NoError(t, err)
+			})
+		}
+		insert(t, 1, 1)
+		assert.Equal(t, http.StatusOK, get(collection+"?subject="+url.QueryEscape(rich)).Code)
+		insert(t, 2, 9)
+		a := get(collection + "?subject=" + url.QueryEscape(rich))
+		assert.Equal(t, http.StatusBadGateway, a.Code)
+		assert.Contains(t, a.Body.String(), "OperationOutcome")
+	})
+}
+
+// An organisation that writes without end keeps no other one from writing, and no
+// one from reading.
+func TestAnOrganisationFillsItsOwnShareOfAPatientOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	long := strings.Repeat("x", 600<<10)
+	post := func(ods, patient, description, relatesTo string) *sent {
+		s, _ := w.send(ods, http.MethodPost, collection, strings.Replace(resource(ods, patient, "", relatesTo), "{", `{"description":"`+description+`",`, 1))
+		return s
+	}
+	remove := func(s *sent) {
+		gone, _ := w.send("A81001", http.MethodDelete, collection+"/"+s.id, "")
+		require.Equal(t, http.StatusNoContent, gone.code)
+	}
+	t.Run("in octets", func(t *testing.T) {
+		const patient = patientURL + "9000000009"
+		first := post("A81001", patient, long, "")
+		require.Equal(t, http.StatusCreated, first.code)
+		assert.Equal(t, http.StatusBadRequest, post("A81001", patient, long, "").code)
+		assert.Equal(t, http.StatusCreated, post("RX1", patient, long, "").code, "another organisation")
+		assert.Equal(t, http.StatusCreated, post("A81001", patientURL+"9000000017", long, "").code, "another patient")
+		next := post("A81001", patient, long, `{"reference":"DocumentReference/`+first.id+`"}`)
+		require.Equal(t, http.StatusCreated, next.code, "in the place of what it supersedes")
+		remove(first) // which is superseded, and takes no room
+		assert.Equal(t, http.StatusBadRequest, post("A81001", patient, long, "").code)
+		remove(next)
+		assert.Equal(t, http.StatusCreated, post("A81001", patient, long, "").code)
+	})
+	t.Run("in pointers", func(t *testing.T) {
+		const patient = patientURL + "9000000025"
+		var last *sent
+		for range 99 {
+			last = post("A81001", patient, "", "")
+			require.Equal(t, http.StatusCreated, last.code)
+		}
+		var all sync.WaitGroup
+		codes := make(chan int, 4)
+		for range cap(codes) {
+			all.Go(func() { codes <- post("A81001", patient, "", "").code })
+		}
+		all.Wait()
+		close(codes)
+		count := map[int]int{}
+		for code := range codes {
+			count[code]++
+		}
+		assert.Equal(t, map[int]int{http.StatusCreated: 1, http.StatusBadRequest: 3}, count)
+		assert.Equal(t, http.StatusCreated, post("RX1", patient, "", "").code, "another organisation")
+		s, _ := w.send("A81001", http.MethodPatch, collection+"/"+last.id, update)
+		require.Equal(t, http.StatusNoContent, s.code)
+		assert.Equal(t, http.StatusCreated, post("A81001", patient, "", "").code)
+		a := httptest.NewRecorder()
+		w.systems["RR8"].ServeHTTP(a, httptest.NewRequest(http.MethodGet, collection+"?subject="+url.QueryEscape(patient), nil))
+		assert.Equal(t, http.StatusOK, a.Code)
+		assert.True(t, strings.Contains(a.Body.String(), `"total":101`))
+	})
+	faults, _ := w.faults(t)
+	assert.Empty(t, faults)
+
+	t.Run("in a database of the first schema", func(t *testing.T) {
+		w.query(t, func(conn *pgx.Conn) {
+			_, err := conn.Exec(t.Context(), `DELETE FROM migration WHERE step > 1; DROP TABLE share; DROP FUNCTION enter_share CASCADE;
+				DROP FUNCTION leave_share CASCADE; DELETE FROM pointer WHERE id IN (SELECT id FROM pointer LIMIT 1)`, pgx.QueryExecModeSimpleProtocol)
+			require.NoError(t, err)
+		})
+		store, err := postgres.Open(t.Context(), w.server.url("test"), &url.URL{})
+		require.NoError(t, err)
+		store.Close()
+		assert.Empty(t, w.unshared(t))
+		assert.Equal(t, http.StatusBadRequest, post("A81001", patientURL+"9000000017", long, "").code)
+	})
 }
