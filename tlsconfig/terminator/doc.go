@@ -29,8 +29,10 @@
 //     certificate does not name, everyone is refused. Params.LeafCRLs and
 //     Params.AllowNoCRLs are the ways out.
 //   - stunnel accepts a wildcard that covers the name, any of several common names, a
-//     leaf that the root itself issued, one without keyUsage and one that is a CA, and
-//     nothing behind it can tell. None of the four accepts or refuses a leaf by its extKeyUsage as
+//     leaf without keyUsage and one that is a CA, and nothing behind it can tell. It
+//     accepts a leaf that the root itself issued, too, unless its CA file holds the
+//     pinned SubCAs alone, each as "openssl x509 -addtrust clientAuth -trustout" writes it
+//     and, behind those, as it is. None of the four accepts or refuses a leaf by its extKeyUsage as
 //     strictly as tlsconfig does: one without the extension passes.
 //   - nginx completes the handshake with a client that it refuses and answers its
 //     request with status 400 or 403.

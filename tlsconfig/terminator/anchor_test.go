@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
+)
+
+// stunnel, behind which nothing judges the issuer, takes no leaf of the root's if its
+// CA file makes the SubCA an anchor, as the rendered file says.
+func TestSubCAAsStunnelsAnchor(t *testing.T) {
+	t.Parallel()
+	p := proxies[slices.IndexFunc(proxies, func(p proxy) bool { return p.program == terminator.Stunnel })]
+	testenv.Need(t, p.binary, p.debian)
+	openssl := testenv.Need(t, "openssl", "openssl")
+	pki := testpki.Spine()
+	plain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.SubCA.Raw})
+	cmd := exec.CommandContext(t.Context(), openssl, "x509", "-addtrust", "clientAuth", "-trustout")
+	cmd.Stdin = bytes.NewReader(plain)
+	trusted, err := cmd.Output()
+	require.NoError(t, err)
+	cas := filepath.Join(t.TempDir(), "anchor.pem")
+	require.NoError(t, os.WriteFile(cas, append(trusted, plain...), 0o600))
+
+	var served atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+	t.Cleanup(server.Close)
+	revoked := pki.Revoke(pki.Leaf(sspFQDN)) // before its CRLs are read
+	addr := p.startWith(t, pki, func(params *terminator.Params) {
+		params.Backend, params.CAs = strings.TrimPrefix(server.URL, "http://"), cas
+	})
+	ask := func(cert tls.Certificate) bool {
+		before := served.Load()
+		get(t.Context(), func(ctx context.Context) (net.Conn, error) {
+			return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
+		})
+		return served.Load() > before
+	}
+	for name, change := range goodForms {
+		assert.True(t, ask(pki.Leaf(sspFQDN, change)), "refused: %s", name)
+	}
+	assert.False(t, ask(pki.RootLeaf(sspFQDN)), "served: of the root")
+	assert.False(t, ask(pki.LeafBelow(sspFQDN)), "served: of a CA below the SubCA")
+	assert.False(t, ask(pki.SiblingLeaf(sspFQDN)), "served: of another SubCA")
+	assert.False(t, ask(revoked), "served: revoked")
+	assert.True(t, ask(pki.Leaf(sspFQDN)), "it still serves")
+}
