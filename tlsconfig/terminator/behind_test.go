@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
@@ -42,9 +43,9 @@ type backend struct {
 }
 
 // startBackend serves behind a proxy of the given form, over TCP or a unix socket.
-func startBackend(t *testing.T, pki *testpki.PKI, form front.Form, socket string) *backend {
+func startBackend(t *testing.T, verifier tlsconfig.Verifier, form front.Form, socket string) *backend {
 	t.Helper()
-	f := &front.Front{Form: form, Verifier: pki.Endpoint(pki.Leaf(serverFQDN), sspFQDN).Verifier}
+	f := &front.Front{Form: form, Verifier: verifier}
 	network, address := "tcp", "127.0.0.1:0"
 	if socket != "" {
 		network, address = "unix", socket
@@ -108,7 +109,7 @@ func TestBadCertificatesBehindEachProgram(t *testing.T) {
 					}
 					socket = filepath.Join(t.TempDir(), "front.sock")
 				}
-				b := startBackend(t, pki, form, socket)
+				b := startBackend(t, pki.Endpoint(pki.Leaf(serverFQDN), sspFQDN).Verifier, form, socket)
 				addr := p.startWith(t, pki, func(params *terminator.Params) {
 					params.Backend, params.FQDNs = b.address, nil
 					if socket != "" {
@@ -190,7 +191,7 @@ func TestSubCAOfAnotherName(t *testing.T) {
 		t.Run(string(p.program), func(t *testing.T) {
 			t.Parallel()
 			testenv.Need(t, p.binary, p.debian)
-			b := startBackend(t, pki, form, "")
+			b := startBackend(t, pki.Endpoint(pki.Leaf(serverFQDN), sspFQDN).Verifier, form, "")
 			addr := p.startWith(t, pki, func(params *terminator.Params) { params.Backend = b.address })
 			for _, cert := range []tls.Certificate{pki.Leaf(sspFQDN), pki.SiblingLeaf(sspFQDN)} {
 				get(t.Context(), func(ctx context.Context) (net.Conn, error) {
@@ -257,7 +258,7 @@ func TestPathsArriveAsTheyWereSent(t *testing.T) {
 			t.Parallel()
 			testenv.Need(t, p.binary, p.debian)
 			pki := testpki.Spine()
-			b := startBackend(t, pki, form, "")
+			b := startBackend(t, pki.Endpoint(pki.Leaf(serverFQDN), sspFQDN).Verifier, form, "")
 			addr := p.startWith(t, pki, func(params *terminator.Params) { params.Backend, params.FQDNs = b.address, nil })
 			ssp := pki.Leaf(sspFQDN)
 			for _, path := range []string{
