@@ -162,7 +162,7 @@ func (t *trail) write(r *http.Request, in *incoming, err error) {
 // failure adds why the request failed. What a transport or a registry says of it may
 // have its URL.
 func (t *trail) failure(record *audit.Record, err error) {
-	record.LongText("error", t.masked(reason(err)), 1024)
+	record.LongText("error", t.masked(errorText(err)), 1024)
 }
 
 // masked masks the NHS numbers in a text, unless the policy includes them.
@@ -202,15 +202,15 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 		record.Text("claimed", t.masked(string(in.interaction)))
 	}
 	record.Text("trace", in.trace)
-	who(record, in.token)
+	addSender(record, in.token)
 	if t.policy.nhsNumbers() {
 		record.Text("patient", patientOf(r, in.token))
 	}
 	return record
 }
 
-// who adds who asks. A token that was not checked may name the citizen anywhere.
-func who(record *audit.Record, token *Token) {
+// addSender adds who asks. A token that was not checked may name the citizen anywhere.
+func addSender(record *audit.Record, token *Token) {
 	if token == nil {
 		return
 	}
@@ -238,7 +238,7 @@ func patientOf(r *http.Request, token *Token) string {
 	if token == nil {
 		return ""
 	}
-	return strings.TrimPrefix(secure(token.Patient), patientPrefix)
+	return strings.TrimPrefix(withHTTPS(token.Patient), patientPrefix)
 }
 
 // answer adds what is known of the answer.
@@ -247,7 +247,7 @@ func (t *trail) answer(record *audit.Record, in *incoming) {
 	if t.status != 0 {
 		record.Number("status", int64(t.status))
 	}
-	record.Text("version", version(t.header))
+	record.Text("version", versionOf(t.header))
 	record.Text("aborted", t.aborted)
 	if t.request != nil {
 		// What is not printable takes three times the room.
@@ -277,8 +277,8 @@ func idOf(location string) string {
 	return id
 }
 
-// version returns the version that an answer names.
-func version(answer http.Header) string {
+// versionOf returns the version that an answer names.
+func versionOf(answer http.Header) string {
 	if tag := answer.Get("ETag"); tag != "" {
 		return tag
 	}
@@ -286,8 +286,8 @@ func version(answer http.Header) string {
 	return history
 }
 
-// reason is the text of err for the log, with what a peer source said.
-func reason(err error) string {
+// errorText is the text of err for the log, with what a peer source said.
+func errorText(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*RequestError](err); ok && e.Rule == RulePeer && e.Err != nil {
 		text += ": " + e.Err.Error()

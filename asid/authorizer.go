@@ -97,7 +97,7 @@ func (a *Authorizer) Middleware(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trail, r := newTrail(a.Audit, a.Logger, a.Time, r)
-		answer := &response{ResponseWriter: w, trail: trail}
+		answer := &responseWriter{ResponseWriter: w, trail: trail}
 		in := incoming{pointer: idOf(r.URL.Path)}
 		err := errUndecided
 		defer answer.record(r, &in, &err)
@@ -106,7 +106,7 @@ func (a *Authorizer) Middleware(next http.Handler) http.Handler {
 			err = trail.intend(r, &in)
 		}
 		if err != nil {
-			refuse(a.ErrorHandler, answer, r, err)
+			answerError(a.ErrorHandler, answer, r, err)
 			return
 		}
 		next.ServeHTTP(answer, r.WithContext(NewContext(r.Context(), caller)))

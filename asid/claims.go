@@ -44,7 +44,7 @@ func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now 
 	}
 	issued := now.Unix()
 	expires := issued + int64(tokenLife/time.Second)
-	p := &payload{
+	p := &writtenClaims{
 		Issuer:       c.Issuer,
 		Audience:     c.Audience,
 		IssuedAt:     issued,
@@ -85,8 +85,8 @@ func (c *Claims) token(from ID, r *http.Request, interaction InteractionID, now 
 	return encodeToken(text), nil
 }
 
-// A payload is the second part of a Spine JWT as it is written.
-type payload struct {
+// writtenClaims are the second part of a Spine JWT as it is sent.
+type writtenClaims struct {
 	Issuer       string        `json:"iss,omitempty"`
 	Subject      string        `json:"sub,omitempty"`
 	Audience     string        `json:"aud,omitempty"`

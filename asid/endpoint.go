@@ -76,13 +76,13 @@ func newRoute(e *Endpoint) (route, error) {
 		switch {
 		case !absolute || s == "" || s == "." || s == ".." || strings.ContainsAny(s, `%\`):
 			return bad("Path", "has a segment that no request could have")
-		case wildcard(s) && (name(s) == "" || strings.ContainsAny(name(s), "{}")):
+		case isWildcard(s) && (wildcardName(s) == "" || strings.ContainsAny(wildcardName(s), "{}")):
 			return bad("Path", "has a wildcard without a name")
-		case rest(s) && i < len(segments)-1:
+		case isRest(s) && i < len(segments)-1:
 			return bad("Path", "has {...} before its end")
-		case wildcard(s) && slices.ContainsFunc(segments[:i], func(other string) bool { return wildcard(other) && name(other) == name(s) }):
+		case isWildcard(s) && slices.ContainsFunc(segments[:i], func(other string) bool { return isWildcard(other) && wildcardName(other) == wildcardName(s) }):
 			return bad("Path", "has two wildcards of one name")
-		case !wildcard(s) && strings.ContainsAny(s, "{}"):
+		case !isWildcard(s) && strings.ContainsAny(s, "{}"):
 			return bad("Path", "has a brace within a segment")
 		}
 	}
@@ -104,14 +104,14 @@ func newRoute(e *Endpoint) (route, error) {
 	return r, nil
 }
 
-func wildcard(segment string) bool {
+func isWildcard(segment string) bool {
 	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
 }
 
-func rest(segment string) bool { return strings.HasSuffix(segment, "...}") && wildcard(segment) }
+func isRest(segment string) bool { return strings.HasSuffix(segment, "...}") && isWildcard(segment) }
 
-// name returns what is between the braces, without dots.
-func name(segment string) string {
+// wildcardName returns what is between the braces, without dots.
+func wildcardName(segment string) string {
 	return strings.TrimSuffix(segment[1:len(segment)-1], "...")
 }
 
@@ -121,9 +121,9 @@ func (r *route) key() string {
 	var b strings.Builder
 	for _, s := range r.segments {
 		switch {
-		case rest(s):
+		case isRest(s):
 			b.WriteString("/\x03")
-		case wildcard(s):
+		case isWildcard(s):
 			b.WriteString("/\x02")
 		default:
 			b.WriteString("/\x01" + s)
@@ -201,9 +201,9 @@ func (r *route) matches(segments []string) bool {
 		switch {
 		case i >= len(segments):
 			return false
-		case rest(s):
+		case isRest(s):
 			return true
-		case !wildcard(s) && s != segments[i]:
+		case !isWildcard(s) && s != segments[i]:
 			return false
 		}
 	}
@@ -220,10 +220,10 @@ type routed struct {
 func (h *routed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for i, s := range h.route.segments {
 		switch {
-		case rest(s):
-			r.SetPathValue(name(s), strings.Join(h.segments[i:], "/"))
-		case wildcard(s):
-			r.SetPathValue(name(s), h.segments[i])
+		case isRest(s):
+			r.SetPathValue(wildcardName(s), strings.Join(h.segments[i:], "/"))
+		case isWildcard(s):
+			r.SetPathValue(wildcardName(s), h.segments[i])
 		}
 	}
 	h.route.Handler.ServeHTTP(w, r)

@@ -77,14 +77,14 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 	if err := g.Validate(); err != nil {
 		refusing := misconfigured(g.Logger, g.ErrorHandler, err)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			refusing.ServeHTTP(&response{ResponseWriter: w, noStore: true}, r)
+			refusing.ServeHTTP(&responseWriter{ResponseWriter: w, noStore: true}, r)
 		})
 	}
 	warnLoose(g.Logger, g.Peers, g.TestIDs)
 	by := &reader{peers: g.Peers, protocol: SSP, testIDs: g.TestIDs, self: g.Self}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trail, r := newTrail(g.Audit, g.Logger, g.Time, r)
-		answer := &response{ResponseWriter: w, noStore: true, trail: trail}
+		answer := &responseWriter{ResponseWriter: w, noStore: true, trail: trail}
 		// A handler that writes nothing leaves the header to the server.
 		defer answer.before()
 		var in incoming
@@ -95,7 +95,7 @@ func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, er
 			err = trail.intend(r, &in)
 		}
 		if err != nil {
-			refuse(g.ErrorHandler, answer, r, err)
+			answerError(g.ErrorHandler, answer, r, err)
 			return
 		}
 		next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), forwardedKey{}, &Forwarded{

@@ -57,7 +57,7 @@ func (in *incoming) read(r *http.Request, by *reader) error {
 		return err
 	}
 	fields := names.fields()
-	find(r.Header, fields[:])
+	findHeaders(r.Header, fields[:])
 	from, to, interaction, trace, token := &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]
 	if in.from, err = from.id(by.testIDs); err != nil {
 		return err
@@ -82,19 +82,19 @@ func (in *incoming) read(r *http.Request, by *reader) error {
 	return nil
 }
 
-// A field is a header that is looked for, and what was found of it.
-type field struct {
+// A headerField is a header that is looked for, and what was found of it.
+type headerField struct {
 	name      string // as the specification writes it
 	canonical string // as net/http does
 	values    []string
 	respelt   bool // it is there under a name that some reader takes for the same
 }
 
-// find fills in the values of the fields, in one pass over the header. A header
+// findHeaders fills in the values of the fields, in one pass over the header. A header
 // whose name differs only by what other readers do not distinguish, letter case
 // in a map that was not read from the wire and underscores for those that follow
 // CGI, is noted: it may be the one that they read.
-func find(header http.Header, fields []field) {
+func findHeaders(header http.Header, fields []headerField) {
 	for key, values := range header {
 		for i := range fields {
 			f := &fields[i]
@@ -110,7 +110,7 @@ func find(header http.Header, fields []field) {
 }
 
 // single returns the one value of the field.
-func (f *field) single() (string, error) {
+func (f *headerField) single() (string, error) {
 	switch {
 	case f.respelt:
 		return "", f.refuse("is there under another spelling", nil)
@@ -124,7 +124,7 @@ func (f *field) single() (string, error) {
 	return f.values[0], nil
 }
 
-func (f *field) refuse(detail string, cause error) error {
+func (f *headerField) refuse(detail string, cause error) error {
 	rule := RuleHeader
 	if f.name == authorization {
 		rule = RuleToken
@@ -132,7 +132,7 @@ func (f *field) refuse(detail string, cause error) error {
 	return &RequestError{Rule: rule, Header: f.name, Detail: detail, Err: cause}
 }
 
-func (f *field) id(testIDs bool) (ID, error) {
+func (f *headerField) id(testIDs bool) (ID, error) {
 	value, err := f.single()
 	if err != nil {
 		return ID{}, err
@@ -148,7 +148,7 @@ func (f *field) id(testIDs bool) (ID, error) {
 	return id, nil
 }
 
-func (f *field) interaction(required bool) (InteractionID, error) {
+func (f *headerField) interaction(required bool) (InteractionID, error) {
 	if len(f.values) == 0 && !f.respelt && !required {
 		return "", nil
 	}
@@ -167,7 +167,7 @@ func (f *field) interaction(required bool) (InteractionID, error) {
 	return id, nil
 }
 
-func (f *field) uuid() (string, error) {
+func (f *headerField) uuid() (string, error) {
 	value, err := f.single()
 	if err == nil && !spine.IsUUID(value) {
 		err = f.refuse("is not a UUID", nil)
@@ -177,7 +177,7 @@ func (f *field) uuid() (string, error) {
 
 // bearer returns the token of the Authorization header (RFC 6750 section 2.1),
 // with one or more blanks before it (RFC 9110 section 11.4).
-func (f *field) bearer() (*Token, error) {
+func (f *headerField) bearer() (*Token, error) {
 	value, err := f.single()
 	if err != nil {
 		return nil, err
@@ -192,14 +192,14 @@ func (f *field) bearer() (*Token, error) {
 // fields returns the headers to look for: of the sender, the receiver, the
 // interaction, the trace and the token. Their canonical names are written out,
 // for to derive them takes memory for each request.
-func (n *headerNames) fields() [5]field {
+func (n *headerNames) fields() [5]headerField {
 	if n.trace == "" {
-		return [5]field{
+		return [5]headerField{
 			{name: n.from, canonical: "Fromasid"}, {name: n.to, canonical: "Toasid"},
 			{name: n.interaction, canonical: "Interactionid"}, {}, {name: authorization, canonical: authorization},
 		}
 	}
-	return [5]field{
+	return [5]headerField{
 		{name: n.from, canonical: "Ssp-From"}, {name: n.to, canonical: "Ssp-To"},
 		{name: n.interaction, canonical: "Ssp-Interactionid"}, {name: n.trace, canonical: "Ssp-Traceid"},
 		{name: authorization, canonical: authorization},

@@ -16,7 +16,7 @@ func misconfigured(logger *slog.Logger, handler func(http.ResponseWriter, *http.
 		logger.Error("every request will be refused", "rule", ruleOf(err), "error", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse(handler, &response{ResponseWriter: w}, r, err)
+		answerError(handler, &responseWriter{ResponseWriter: w}, r, err)
 	})
 }
 
@@ -33,9 +33,9 @@ func warnLoose(logger *slog.Logger, peers PeerSource, testIDs bool) {
 	}
 }
 
-// refuse answers r with err, and has the connection closed if the peer is one
+// answerError answers r with err, and has the connection closed if the peer is one
 // that is not to be served any more.
-func refuse(handler func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
+func answerError(handler func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
 	if closes(err) {
 		w.Header().Set("Connection", "close")
 	}

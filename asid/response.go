@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// A response is the writer that handlers behind this package get. It has no
+// A responseWriter is the writer that handlers behind this package get. It has no
 // Unwrap, so that the connection cannot be hijacked: [http.ResponseController]
 // would find the inner writer.
-type response struct {
+type responseWriter struct {
 	http.ResponseWriter
 	noStore bool // the answer carries Cache-Control: no-store, whatever its handler sets
 	sent    bool // the header
@@ -24,7 +24,7 @@ type response struct {
 }
 
 // mark sets the header anew.
-func (u *response) mark() {
+func (u *responseWriter) mark() {
 	if !u.noStore {
 		return
 	}
@@ -38,14 +38,14 @@ func (u *response) mark() {
 }
 
 // before is mark for what may send the header, and does nothing once it is sent.
-func (u *response) before() {
+func (u *responseWriter) before() {
 	if !u.sent {
 		u.mark()
 	}
 }
 
 // send notes that the header is sent, with that status if none was sent before.
-func (u *response) send(status int) {
+func (u *responseWriter) send(status int) {
 	if u.sent {
 		return
 	}
@@ -57,7 +57,7 @@ func (u *response) send(status int) {
 
 // Hijack refuses: requests on the connection would not be judged.
 // It is here so that the attempt is recorded.
-func (u *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (u *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if u.trail != nil {
 		u.trail.aborted = "hijack"
 	}
@@ -68,7 +68,7 @@ func (u *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // nothing can be appended to it in place.
 var noStoreValue = []string{"no-store"}
 
-func (u *response) WriteHeader(status int) {
+func (u *responseWriter) WriteHeader(status int) {
 	u.before()
 	u.ResponseWriter.WriteHeader(status)
 	// Informational answers come before the header proper, but for 101, which ends
@@ -78,7 +78,7 @@ func (u *response) WriteHeader(status int) {
 	}
 }
 
-func (u *response) Write(p []byte) (int, error) {
+func (u *responseWriter) Write(p []byte) (int, error) {
 	u.before()
 	u.send(http.StatusOK)
 	n, err := u.ResponseWriter.Write(p)
@@ -89,7 +89,7 @@ func (u *response) Write(p []byte) (int, error) {
 }
 
 // WriteString is Write without a copy.
-func (u *response) WriteString(s string) (int, error) {
+func (u *responseWriter) WriteString(s string) (int, error) {
 	u.before()
 	u.send(http.StatusOK)
 	n, err := io.WriteString(u.ResponseWriter, s)
@@ -101,7 +101,7 @@ func (u *response) WriteString(s string) (int, error) {
 
 // ReadFrom lets the server send a file without copying it. What cannot be read
 // sends no header.
-func (u *response) ReadFrom(r io.Reader) (int64, error) {
+func (u *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	u.before()
 	if u.trail != nil && u.trail.response != nil {
 		r = &readBody{io.NopCloser(r), u.trail.response}
@@ -115,23 +115,23 @@ func (u *response) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError, SetReadDeadline, SetWriteDeadline and EnableFullDuplex are what an
 // http.ResponseController may do.
-func (u *response) FlushError() error {
+func (u *responseWriter) FlushError() error {
 	u.before()
 	u.send(http.StatusOK)
 	return http.NewResponseController(u.ResponseWriter).Flush()
 }
 
-func (u *response) Flush() { _ = u.FlushError() }
+func (u *responseWriter) Flush() { _ = u.FlushError() }
 
-func (u *response) SetReadDeadline(deadline time.Time) error {
+func (u *responseWriter) SetReadDeadline(deadline time.Time) error {
 	return http.NewResponseController(u.ResponseWriter).SetReadDeadline(deadline)
 }
 
-func (u *response) SetWriteDeadline(deadline time.Time) error {
+func (u *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	return http.NewResponseController(u.ResponseWriter).SetWriteDeadline(deadline)
 }
 
-func (u *response) EnableFullDuplex() error {
+func (u *responseWriter) EnableFullDuplex() error {
 	return http.NewResponseController(u.ResponseWriter).EnableFullDuplex()
 }
 
@@ -141,7 +141,7 @@ var errUndecided = errors.New("the request was not judged to the end")
 
 // record writes the record of the request that u answers, when its handler
 // returns or something panics. A panic goes on.
-func (u *response) record(r *http.Request, in *incoming, err *error) {
+func (u *responseWriter) record(r *http.Request, in *incoming, err *error) {
 	if u.trail == nil {
 		return
 	}

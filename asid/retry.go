@@ -86,7 +86,7 @@ func (t *Retry) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		pause, ok := t.pause(attempt, resp)
-		if !ok || expires(r.Context(), pause) {
+		if !ok || endsBefore(r.Context(), pause) {
 			return resp, err
 		}
 		if resp != nil {
@@ -190,8 +190,8 @@ func (t *Retry) retryAfter(value string) (time.Duration, bool) {
 	return max(date.Sub(now()), 0), true
 }
 
-// expires reports whether ctx ends before the pause does.
-func expires(ctx context.Context, pause time.Duration) bool {
+// endsBefore reports whether ctx ends before the pause does.
+func endsBefore(ctx context.Context, pause time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) < pause
 }

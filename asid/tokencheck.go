@@ -221,7 +221,7 @@ func (t *Token) checkSubject(by *tokenRules) error {
 		}
 		subject = t.User
 	case t.Patient != "":
-		if number, found := strings.CutPrefix(secure(t.Patient), patientPrefix); !found || !spine.IsNHSNumber(number) {
+		if number, found := strings.CutPrefix(withHTTPS(t.Patient), patientPrefix); !found || !spine.IsNHSNumber(number) {
 			return tokenError("requesting_patient", "is not an NHS number with its system", nil)
 		}
 		subject, reason = t.Patient, patientAccess
@@ -229,7 +229,7 @@ func (t *Token) checkSubject(by *tokenRules) error {
 		return missingClaim("requesting_user")
 	}
 	switch {
-	case secure(t.Subject) != secure(subject):
+	case withHTTPS(t.Subject) != withHTTPS(subject):
 		return tokenError("sub", "must match requesting_user, requesting_patient or, with neither, requesting_system", nil)
 	case t.Reason != reason:
 		return tokenError("reason_for_request", "must be "+reason, nil)
@@ -239,9 +239,9 @@ func (t *Token) checkSubject(by *tokenRules) error {
 	return nil
 }
 
-// secure returns the identifier of a patient with https: pages and senders have
+// withHTTPS returns the identifier of a patient with https: pages and senders have
 // http, too.
-func secure(identifier string) string {
+func withHTTPS(identifier string) string {
 	if rest, found := strings.CutPrefix(identifier, "http://fhir.nhs.net/"); found {
 		return "https://fhir.nhs.net/" + rest
 	}

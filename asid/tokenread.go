@@ -124,11 +124,11 @@ type claimsSeen struct {
 func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 	switch name {
 	case "iss":
-		return one(&t.Issuer, name, value)
+		return textClaim(&t.Issuer, name, value)
 	case "sub":
-		return one(&t.Subject, name, value)
+		return textClaim(&t.Subject, name, value)
 	case "aud":
-		return audience(t, value)
+		return audienceClaim(t, value)
 	case "iat":
 		t.IssuedAt, err = numericDate(name, value)
 	case "exp":
@@ -136,13 +136,13 @@ func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 	case "nbf":
 		t.NotBefore, err = numericDate(name, value)
 	case "reason_for_request":
-		return one(&t.Reason, name, value)
+		return textClaim(&t.Reason, name, value)
 	case "scope":
-		return one(&seen.scope, name, value)
+		return textClaim(&seen.scope, name, value)
 	case "requested_scope":
-		return one(&seen.requestedScope, name, value)
+		return textClaim(&seen.requestedScope, name, value)
 	case "requesting_system":
-		return one(&t.System, name, value)
+		return textClaim(&t.System, name, value)
 	case "requesting_organization", "requesting_organisation":
 		into := &seen.organization
 		if name == "requesting_organisation" {
@@ -150,13 +150,13 @@ func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 		}
 		if value[0] != '{' {
 			seen.texts = true
-			return one(into, name, value)
+			return textClaim(into, name, value)
 		}
 		seen.resources = true
 		return organizationResource(into, name, value)
 	case "requesting_user":
 		seen.texts = true
-		return one(&t.User, name, value)
+		return textClaim(&t.User, name, value)
 	case "requesting_practitioner":
 		seen.resources = true
 		return practitionerResource(t, name, value)
@@ -164,7 +164,7 @@ func (seen *claimsSeen) claim(t *Token, name, value string) (err error) {
 		seen.resources = true
 		return deviceResource(t, name, value)
 	case "requesting_patient":
-		return one(&t.Patient, name, value)
+		return textClaim(&t.Patient, name, value)
 	case "act":
 		return actor(t, value)
 	default:
@@ -193,18 +193,18 @@ func (seen *claimsSeen) finish(t *Token) error {
 	return nil
 }
 
-// one stores a claim that is a string.
-func one(into *string, claim, value string) (err error) {
+// textClaim stores a claim that is a string.
+func textClaim(into *string, claim, value string) (err error) {
 	if *into, err = unquoted(value); err != nil {
 		return tokenError(claim, "is not a string", nil)
 	}
 	return nil
 }
 
-// audience reads aud: a string, or an array of one (RFC 7519 section 4.1.3).
-func audience(t *Token, value string) error {
+// audienceClaim reads aud: a string, or an array of one (RFC 7519 section 4.1.3).
+func audienceClaim(t *Token, value string) error {
 	if value[0] != '[' {
-		return one(&t.Audience, "aud", value)
+		return textClaim(&t.Audience, "aud", value)
 	}
 	var list []string
 	if err := json.Unmarshal([]byte(value), &list); err != nil || len(list) != 1 || list[0] == "" {

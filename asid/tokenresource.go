@@ -27,8 +27,8 @@ type claimedIdentifier struct {
 	Others map[string]jsontext.Value `json:",embed"`
 }
 
-// misspelt reports whether an element differs by letter case from one that counts.
-func (r *claimedResource) misspelt() bool {
+// hasOtherCase reports whether an element differs by letter case from one that counts.
+func (r *claimedResource) hasOtherCase() bool {
 	return otherCase(r.Others, "resourceType", "id", "identifier") ||
 		slices.ContainsFunc(r.Identifier, func(id claimedIdentifier) bool { return otherCase(id.Others, "system", "value") })
 }
@@ -53,7 +53,7 @@ func resource(claim, kind, value string) (*claimedResource, error) {
 	if err := json.Unmarshal([]byte(value), r); err != nil {
 		return nil, tokenError(claim, "is not a well-formed resource", nil)
 	}
-	if r.misspelt() {
+	if r.hasOtherCase() {
 		return nil, tokenError(claim, "has an element that is written in other letter case", nil)
 	}
 	if r.Type != kind {

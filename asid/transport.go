@@ -174,7 +174,7 @@ func (t *Transport) interaction(r *http.Request, protocol Protocol) (Interaction
 // addHeaders adds the headers that the protocol has and the token.
 func (t *Transport) addHeaders(sent *http.Request, names headerNames, in *incoming) error {
 	fields := names.fields()
-	find(sent.Header, fields[:])
+	findHeaders(sent.Header, fields[:])
 	for i := range fields {
 		if fields[i].name != "" && (fields[i].respelt || len(fields[i].values) > 0) {
 			return fields[i].refuse("is set already", nil)
