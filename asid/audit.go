@@ -80,19 +80,6 @@ func (a *Audit) bodies() int {
 	return max(a.IncludeBodies, 0)
 }
 
-// A Subject is what the sender of a request knows that its records should name.
-type Subject struct {
-	Pointer   string // the logical id of the pointer that led to a record
-	NHSNumber string // recorded only if [Audit] says so
-}
-
-type subjectKey struct{}
-
-// WithSubject returns a context for requests about s, for their audit records.
-func WithSubject(ctx context.Context, s Subject) context.Context {
-	return context.WithValue(ctx, subjectKey{}, s)
-}
-
 // A trail is what becomes known of one request, for its record.
 type trail struct {
 	policy   *Audit

@@ -124,6 +124,10 @@ var (
 	errSections = errors.New("it has not three sections")
 )
 
-const missing = "is missing"
+// Details that errors share.
+const (
+	missing     = "is missing"
+	noSuchValue = "has a value that there is not"
+)
 
 const authorization = "Authorization"

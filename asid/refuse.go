@@ -7,8 +7,6 @@ import (
 	"net/http"
 )
 
-const noSuchValue = "has a value that there is not"
-
 // misconfigured is the handler in place of one that cannot be built: it refuses
 // every request.
 func misconfigured(logger *slog.Logger, handler func(http.ResponseWriter, *http.Request, error), err error) http.Handler {

@@ -36,6 +36,15 @@ func InteractionOf(r *http.Request) (InteractionID, error) {
 	return interactionAt(r.Method, r.URL.Path)
 }
 
+// overridden refuses what could be taken for another request than the one that is
+// judged.
+func overridden(r *http.Request) error {
+	if detail := fhirpath.Override(r); detail != "" {
+		return &RequestError{Rule: RuleRequest, Detail: detail}
+	}
+	return nil
+}
+
 // collections returns the paths of the pointers, by FHIR version.
 func collections() [2]string {
 	return [...]string{"/STU3/DocumentReference", "/R4/DocumentReference"}

@@ -239,15 +239,6 @@ func (t *Token) checkSubject(by *tokenRules) error {
 	return nil
 }
 
-// withHTTPS returns the identifier of a patient with https: pages and senders have
-// http, too.
-func withHTTPS(identifier string) string {
-	if rest, found := strings.CutPrefix(identifier, "http://fhir.nhs.net/"); found {
-		return "https://fhir.nhs.net/" + rest
-	}
-	return identifier
-}
-
 // checkPractitioner looks at who asks in a token of GP Connect's shape.
 func (t *Token) checkPractitioner() error {
 	switch {

@@ -61,6 +61,15 @@ func mayBeUnattended(interaction InteractionID) bool {
 	return !strings.HasPrefix(string(interaction), nrlPrefix)
 }
 
+// withHTTPS returns the identifier of a patient with https: pages and senders have
+// http, too.
+func withHTTPS(identifier string) string {
+	if rest, found := strings.CutPrefix(identifier, "http://fhir.nhs.net/"); found {
+		return "https://fhir.nhs.net/" + rest
+	}
+	return identifier
+}
+
 // encodeToken returns the token of a payload as it is sent.
 func encodeToken(payload []byte) string {
 	return unsignedHeader + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
