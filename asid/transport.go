@@ -63,7 +63,14 @@ func (t *Transport) Validate() error {
 		return &ConfigError{Field: "Transport.Protocol", Detail: noSuchValue}
 	}
 	if t.SSP != nil {
-		return validSSP(t.SSP)
+		return validSSP("Transport.SSP", t.SSP)
+	}
+	return nil
+}
+
+func validSSP(field string, ssp *url.URL) error {
+	if _, err := plainHTTPS(ssp); err != nil || ssp.RawQuery != "" || ssp.ForceQuery {
+		return &ConfigError{Field: field, Detail: "is not https with a host and at most a path"}
 	}
 	return nil
 }
@@ -79,8 +86,8 @@ func closeIdle(base http.RoundTripper) {
 
 // RoundTrip implements [http.RoundTripper]. The caller's request is not changed.
 //
-// Refused are a URL that is not https, or has user information or a fragment; a
-// request that has one of the headers already; a retrieval or search that names
+// Refused are a URL that is not https, has user information, a fragment or a host
+// that is not in ASCII, as IDNA has it (RFC 5890); a request that has one of the headers already; a retrieval or search that names
 // neither a user nor a citizen; and, with a [*RedirectError], a request that an
 // [http.Client] makes of a redirect: the token and the ASIDs are meant for the
 // receiver that the user named. A client that wants to see the redirect itself
@@ -88,7 +95,9 @@ func closeIdle(base http.RoundTripper) {
 //
 // Through the SSP the request's URL follows the SSP's own, as Encoding says, and
 // Host is the SSP's. A URL of the scheme ssp, as the NRL's successor has them in
-// its pointers, goes to the SSP as it is, if it names the SSP's host.
+// its pointers, goes to the SSP as it is, if it names the SSP's host. Of a URL that
+// stands there unencoded dot segments are refused: a proxy could take them for
+// another provider's URL.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	trail, r := newTrail(t.Audit, t.Logger, t.Time, r)
 	in := &incoming{from: t.From}
@@ -113,15 +122,9 @@ func (t *Transport) prepare(r *http.Request, in *incoming) (*http.Request, error
 	if r.Response != nil {
 		return nil, &RedirectError{Host: r.URL.Host}
 	}
-	to := Route{t.To, t.SSP}
-	if t.Route != nil {
-		var err error
-		if to, err = t.Route(r); err != nil {
-			return nil, err
-		}
-		if to.To.IsZero() {
-			return nil, &ConfigError{Field: "Transport.Route", Detail: "returned no receiver"}
-		}
+	to, err := t.route(r)
+	if err != nil {
+		return nil, err
 	}
 	in.to = to.To
 	protocol := t.Protocol
@@ -156,6 +159,23 @@ func (t *Transport) prepare(r *http.Request, in *incoming) (*http.Request, error
 		sent.Host = ""
 	}
 	return sent, nil
+}
+
+// route returns the way of a request.
+func (t *Transport) route(r *http.Request) (Route, error) {
+	if t.Route == nil {
+		return Route{t.To, t.SSP}, nil
+	}
+	to, err := t.Route(r)
+	switch {
+	case err != nil:
+		return Route{}, err
+	case to.To.IsZero():
+		return Route{}, &ConfigError{Field: "Transport.Route", Detail: "returned no receiver"}
+	case to.SSP != nil:
+		return to, validSSP("Transport.Route", to.SSP)
+	}
+	return to, nil
 }
 
 // interaction returns that of a request.

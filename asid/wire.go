@@ -48,10 +48,24 @@ func sspURL(u, ssp *url.URL) (*url.URL, bool, error) {
 	if ssp == nil || !strings.EqualFold(u.Host, ssp.Host) {
 		return nil, false, &RequestError{Rule: RuleRequest, Detail: "has a URL of the scheme ssp that names another host than the SSP's"}
 	}
+	if climbs(u) {
+		return nil, false, &RequestError{Rule: RuleRequest, Detail: "has a URL of the scheme ssp with dot segments"}
+	}
 	https := *u
 	https.Scheme, https.Host = "https", ssp.Host
 	clean, err := plainHTTPS(&https)
 	return clean, true, err
+}
+
+// climbs reports whether the path has dot segments (RFC 3986 section 3.3), encoded or
+// not: behind the SSP's URL they could lead out of the record's.
+func climbs(u *url.URL) bool {
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end, and
@@ -114,22 +128,15 @@ func wireQuery(query string) (string, bool) {
 	return b.String(), true
 }
 
-func validSSP(ssp *url.URL) error {
-	if _, err := plainHTTPS(ssp); err != nil || ssp.RawQuery != "" || ssp.ForceQuery {
-		return &ConfigError{Field: "Transport.SSP", Detail: "is not https with a host and at most a path"}
-	}
-	return nil
-}
-
 // behind returns the URL of the record as the SSP wants it. Without RawPath the
 // encoded slashes would reach the wire as plain ones.
 func behind(ssp, record *url.URL, plain bool) (*url.URL, error) {
-	if err := validSSP(ssp); err != nil {
-		return nil, err
-	}
 	u := *ssp
 	var target string
 	if plain {
+		if climbs(record) {
+			return nil, &RequestError{Rule: RuleRequest, Detail: "has a URL with dot segments"}
+		}
 		target = record.Scheme + "://" + record.Host + record.EscapedPath()
 		u.RawQuery, u.ForceQuery = record.RawQuery, record.ForceQuery
 	} else {

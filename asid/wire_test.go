@@ -36,6 +36,13 @@ func TestHowAURLStandsBehindTheSSPs(t *testing.T) {
 		"a record, plain":           {"", asid.EncodingPlain, "https://p1.nhs.uk/a%2Fb", "https://ssp.nhs.uk/https://p1.nhs.uk/a%2Fb"},
 		"a URL of the successor's":  {"", 0, "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans%2Fda2b", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans%2Fda2b"},
 		"another SSP's":             {"", 0, "ssp://evil.example/https%3A%2F%2Fp1.nhs.uk", ""},
+		"dot segments":              {"", 0, "https://p1.nhs.uk/a/../b", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2Fa%2F..%2Fb"},
+		"dot segments, plain":       {gpc, 0, "https://p1.nhs.uk/../../https://p2.nhs.uk/a", ""},
+		"dot segments, half plain":  {gpc, 0, "https://p1.nhs.uk/%2e%2E/a", ""},
+		"dot segments, in a value":  {gpc, 0, "https://p1.nhs.uk/a%2F..%2Fb", ""},
+		"dots within segments":      {gpc, 0, "https://p1.nhs.uk/..a/.b/...", "https://ssp.nhs.uk/https://p1.nhs.uk/..a/.b/..."},
+		"the successor's, climbing": {"", 0, "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk/%2E./admin", ""},
+		"an IDNA host":              {"", 0, "https://p1.xn--hs-zja.uk/a", "https://ssp.nhs.uk/https%3A%2F%2Fp1.xn--hs-zja.uk%2Fa"},
 		"a host in another script":  {"", 0, "https://p1.ñhs.uk/a", ""},
 		"a host that is encoded":    {"", 0, "https://p1%2Enhs.uk/a", ""},
 		"a query with a line break": {"", 0, "https://p1.nhs.uk/a?b=%0A", "https://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2Fa%3Fb%3D%250A"},
@@ -92,6 +99,16 @@ func TestTheReceiverMayDependOnTheRequest(t *testing.T) {
 	sent = nil
 	_, err = transport.RoundTrip(newRequest(t, "GET", "https://p2.nhs.uk/a"))
 	assert.ErrorIs(t, err, asid.ErrNotFound)
+	assert.Nil(t, sent)
+	for _, ssp := range []string{"http://ssp.nhs.uk", "https://ssp.nhs.uk?to=", "https://user@ssp.nhs.uk", "https:///"} {
+		transport.Route = func(*http.Request) (asid.Route, error) { return asid.Route{To: provider.ASID, SSP: mustURL(ssp)}, nil }
+		for _, target := range []string{"https://p1.nhs.uk/a", "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk"} {
+			_, err = transport.RoundTrip(newRequest(t, "GET", target))
+			var config *asid.ConfigError
+			require.ErrorAs(t, err, &config, ssp)
+			assert.Equal(t, "Transport.Route", config.Field)
+		}
+	}
 	assert.Nil(t, sent)
 }
 
