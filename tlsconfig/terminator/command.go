@@ -19,6 +19,7 @@ import (
 // test fails nothing is reloaded. A nil test is left out: stunnel has none, and keeps its
 // configuration if the new one is no good. The error ends with what the command wrote.
 // A command that has not ended with the context is killed, and with it what it started.
+// One that ends with 0 has succeeded, also if what it started goes on.
 func Command(test, reload []string) Hook {
 	return func(ctx context.Context, _ string) error {
 		if len(reload) == 0 {
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	ownGroup(cmd)
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), errors.Join(ctx.Err(), err), bytes.TrimSpace(out.b))
 	}
 	return nil

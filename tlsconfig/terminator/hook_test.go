@@ -18,8 +18,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +49,21 @@ func TestCommandReloadsOnlyWhatPassesItsTest(t *testing.T) {
 	err = terminator.Command(nil, []string{"sh", "-c", "yes | head -c 100000; echo the end; exit 3"})(t.Context(), "")
 	require.ErrorContains(t, err, "the end")
 	assert.Less(t, len(err.Error()), 2000)
+}
+
+// A program that the command has started, and that goes on, holds the output open.
+func TestCommandThatLeavesAProgramBehindHasSucceeded(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	leave := []string{"sh", "-c", "sleep 1000 & echo $! > " + pid}
+	t.Cleanup(func() {
+		text, err := os.ReadFile(pid)
+		require.NoError(t, err)
+		id, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+		assert.NoError(t, syscall.Kill(id, syscall.SIGKILL), "it went on")
+	})
+	require.NoError(t, terminator.Command(nil, leave)(t.Context(), ""))
 }
 
 // A command that hangs ends with the context, and what it started with it.
@@ -205,6 +222,34 @@ func TestStatsSocketTrustsNoAnswer(t *testing.T) {
 		require.Error(t, terminator.StatsSocket("/nonexistent", nil, nil)(t.Context(), file))
 		failed := errors.New("not today")
 		require.ErrorIs(t, terminator.StatsSocket("/nonexistent", func(context.Context, string) error { return failed }, nil)(t.Context(), file), failed)
+	})
+	for _, at := range []string{"show pools", "show ssl"} {
+		t.Run("a socket that hangs at "+at+", with a reload", func(t *testing.T) {
+			t.Parallel()
+			says := good()
+			says[at] = "hang"
+			h := startFakeHAProxy(t, says)
+			reloaded := 0
+			reload := func(context.Context, string) error { reloaded++; return nil }
+			require.NoError(t, terminator.StatsSocketWithin(time.Second, h.path, reload, nil)(t.Context(), file))
+			assert.Equal(t, 1, reloaded)
+		})
+	}
+	t.Run("an answer without an end", func(t *testing.T) {
+		t.Parallel()
+		says := good()
+		says["show ssl"] += strings.Repeat("\n", 4<<20)
+		h := startFakeHAProxy(t, says)
+		require.ErrorContains(t, terminator.StatsSocket(h.path, nil, nil)(t.Context(), file), "more than")
+	})
+	t.Run("a file without a list", func(t *testing.T) {
+		t.Parallel()
+		says := good()
+		says["show ssl"] = shownBy("none")
+		h := startFakeHAProxy(t, says)
+		empty := filepath.Join(t.TempDir(), "crls.pem")
+		require.NoError(t, os.WriteFile(empty, []byte("text\n"), 0o600))
+		require.ErrorContains(t, terminator.StatsSocket(h.path, nil, nil)(t.Context(), empty), "no list")
 	})
 	t.Run("a socket that hangs", func(t *testing.T) {
 		t.Parallel()

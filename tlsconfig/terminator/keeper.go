@@ -25,9 +25,9 @@ import (
 //
 // A proxy that uses OpenSSL knows less than package revocation does: no delta
 // CRL, no indirect one, none for some reasons only, and of several lists about one
-// certificate it reads the latest alone. State says where a peer is accepted for that
-// reason that tlsconfig/front, in the program behind, refuses. Connections and
-// requests that are under way are cut there, too.
+// certificate it reads the latest alone. State says which peers it accepts for that
+// reason, though tlsconfig/front, in the program behind, refuses them. Requests on
+// connections that were made before are refused there, too.
 //
 // The fields must not change once the Keeper is used. The methods are safe for
 // concurrent use.
@@ -37,7 +37,7 @@ type Keeper struct {
 	CRLs *revocation.CRLs
 
 	// Pins are the CAs whose lists the file holds. Replace changes them while the
-	// Keeper runs.
+	// Keeper runs, which goes by them within a minute.
 	Pins *tlsconfig.Pins
 
 	// Program is one of Nginx, HAProxy, Apache, Stunnel and Envoy.

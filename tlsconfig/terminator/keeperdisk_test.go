@@ -81,7 +81,7 @@ func TestFilesThatCannotBeReplacedAreRefused(t *testing.T) {
 		before func(t *testing.T, e *estate)
 		want   string
 	}{
-		"a folder":                  {func(t *testing.T, e *estate) { require.NoError(t, os.Mkdir(e.file, 0o755)) }, "not a regular file"},
+		"a folder":                  {func(t *testing.T, e *estate) { require.NoError(t, os.Mkdir(e.file, 0o755)) }, "is a folder, and the lists are written to one file"},
 		"a link that leads nowhere": {func(t *testing.T, e *estate) { require.NoError(t, os.Symlink("/nonexistent/x", e.file)) }, "leads nowhere"},
 		"a pipe":                    {func(t *testing.T, e *estate) { require.NoError(t, syscall.Mkfifo(e.file, 0o600)) }, "not a regular file"},
 		"no folder":                 {func(_ *testing.T, e *estate) { e.keeper.File = filepath.Join(e.file, "x", "crls.pem") }, "no such file"},

@@ -41,7 +41,7 @@ func (k *Keeper) acquire() (path string, err error) {
 	}
 	// An emptyDir of Kubernetes has mode 0777, and only the pod can reach it.
 	if info, err := k.lock.root.Stat("."); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		k.log(slog.LevelWarn, "whoever can reach the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
+		k.log(slog.LevelWarn, "every local user who reaches the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
 	}
 	return path, nil
 }
@@ -233,6 +233,8 @@ func readFile(path string, wanted func(fs.FileInfo) bool) (fs.FileInfo, []byte, 
 	switch {
 	case err != nil:
 		return nil, nil, err
+	case info.IsDir():
+		return nil, nil, fmt.Errorf("%s is a folder, and the lists are written to one file: folders of hashed names are not", path)
 	case !info.Mode().IsRegular():
 		return nil, nil, fmt.Errorf("%s is not a regular file", path)
 	case info.Size() > maxFile:

@@ -29,9 +29,25 @@ import (
 // set), it cuts off without a word. For a larger file, and for whatever else goes wrong,
 // reload is called instead and the logger is told why; nil: that is an error. It should
 // be one after which the new process takes the sockets over ("expose-fd listeners", or the
-// master-worker mode), so that no connection is lost.
+// master-worker mode), so that no connection is lost. An answer that is not complete
+// after 5 s has gone wrong, so that time is left for the reload.
 func StatsSocket(path string, reload Hook, logger *slog.Logger) Hook {
-	s := &statsSocket{path: path}
+	return (&statsSocket{path: path, each: answerTimeout}).hook(reload, logger)
+}
+
+type statsSocket struct {
+	path string
+	each time.Duration // bounds each answer
+}
+
+const (
+	answerTimeout = 5 * time.Second
+
+	// maxAnswer bounds the octets of an answer.
+	maxAnswer = 4 << 20
+)
+
+func (s *statsSocket) hook(reload Hook, logger *slog.Logger) Hook {
 	return func(ctx context.Context, file string) error {
 		err := s.replace(ctx, file)
 		if err == nil || reload == nil || ctx.Err() != nil {
@@ -45,13 +61,10 @@ func StatsSocket(path string, reload Hook, logger *slog.Logger) Hook {
 	}
 }
 
-type statsSocket struct{ path string }
-
-// maxAnswer bounds an answer.
-const maxAnswer = 4 << 20
-
 // ask sends one command and returns the answer, without the blank lines that end it.
 func (s *statsSocket) ask(ctx context.Context, command string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.each)
+	defer cancel()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", s.path)
 	if err != nil {
@@ -62,9 +75,12 @@ func (s *statsSocket) ask(ctx context.Context, command string) (string, error) {
 	if _, err := io.WriteString(conn, command+"\n"); err != nil {
 		return "", errors.Join(ctx.Err(), err)
 	}
-	answer, err := io.ReadAll(io.LimitReader(conn, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(conn, maxAnswer+1))
 	if err != nil {
 		return "", errors.Join(ctx.Err(), err)
+	}
+	if len(answer) > maxAnswer {
+		return "", fmt.Errorf("it answers more than %d octets", maxAnswer)
 	}
 	return strings.TrimSpace(string(answer)), nil
 }
@@ -104,25 +120,31 @@ func (s *statsSocket) replace(ctx context.Context, file string) error {
 	if !plainPath.MatchString(file) {
 		return fmt.Errorf("%q cannot be named on HAProxy's stats socket", file)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	if len(data) == 0 || bytes.Contains(data, []byte("\n\n")) {
-		return errors.New("the file is empty or has a blank line, which HAProxy takes for its end")
-	}
-	set := "set ssl crl-file " + file + " <<\n" + string(data)
 	pools, err := s.expect(ctx, "show pools", poolOfBuffers)
 	if err != nil {
 		return err
 	}
-	fits, _ := strconv.Atoi(poolOfBuffers.FindStringSubmatch(pools)[1])
-	if len(set)+2 > fits { // the blank line that ends it
-		return fmt.Errorf("the CRL file takes %d octets, and HAProxy's buffer has %d", len(data), fits)
+	buffer, err := strconv.ParseUint(poolOfBuffers.FindStringSubmatch(pools)[1], 10, 31)
+	if err != nil {
+		return err
+	}
+	data, err := readBeginning(file, int64(buffer))
+	if err != nil {
+		return err
+	}
+	set := "set ssl crl-file " + file + " <<\n" + string(data)
+	if len(set)+2 > int(buffer) { // the blank line that ends it
+		return fmt.Errorf("HAProxy's buffer has %d octets, too few for the CRL file", buffer)
+	}
+	if bytes.Contains(data, []byte("\n\n")) {
+		return errors.New("the file has a blank line, which HAProxy takes for its end")
 	}
 	sent, err := listsOfPEM(data)
 	if err != nil {
 		return err
+	}
+	if len(sent) == 0 {
+		return errors.New("the file has no list")
 	}
 	abort := "abort ssl crl-file " + file
 	if _, err := s.ask(ctx, abort); err != nil { // what another left, if there is any
@@ -194,6 +216,16 @@ func shows(text string, l *x509.RevocationList) bool {
 		}
 	}
 	return true
+}
+
+// readBeginning returns at most so many octets of a file.
+func readBeginning(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 func listsOfPEM(data []byte) (lists []*x509.RevocationList, err error) {

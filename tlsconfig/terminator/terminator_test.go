@@ -63,7 +63,7 @@ func TestWhatAProgramCouldReadDifferentlyIsRefused(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no clients, where nobody judges behind", func(t *testing.T) {
+	t.Run("no clients, where nothing behind judges them", func(t *testing.T) {
 		p := params(pki)
 		p.FQDNs = nil
 		for _, program := range terminator.Programs() {
