@@ -260,11 +260,11 @@ func TestFlags(t *testing.T) {
 	e := newEstate(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	stranger := e.write(t, "stranger.pem", "CERTIFICATE", e.sign(t, "peer", e.sign(t, "SubCA", nil, key, &key.PublicKey, nil), key, &key.PublicKey, []string{e.authority.CRLURL(7)}).Raw)
+	foreign := e.write(t, "foreign.pem", "CERTIFICATE", e.sign(t, "peer", e.sign(t, "SubCA", nil, key, &key.PublicKey, nil), key, &key.PublicKey, []string{e.authority.CRLURL(7)}).Raw)
 	for name, args := range map[string][]string{
 		"a relative file":             e.args(t, "-write", "nginx:crl.pem"),
 		"a program that is not known": e.args(t, "-write", "iis:"+e.crl),
-		"a certificate of another CA": e.args(t, "-once", "-cert", stranger),
+		"a certificate of another CA": e.args(t, "-once", "-cert", foreign),
 		"a file without a leaf":       e.args(t, "-once", "-cert", e.subCAs),
 		"an ldap URL":                 e.args(t, "-once", "-url", "ldap://crl.nhs.uk/"),
 		"a mirror with a path":        e.args(t, "-once", "-via", "http://mirror/x"),
