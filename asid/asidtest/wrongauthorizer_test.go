@@ -36,6 +36,17 @@ func TestEachWrongAuthorizerIsCaught(t *testing.T) {
 	directory := func(name string, f registry) {
 		with(name, func(a *asid.Authorizer, s asidtest.Setting) { a.Registry = f.over(s.Registry) })
 	}
+	systems := func(name string, change func(*asid.System)) {
+		directory(name, func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
+			s, err := inner()
+			if err != nil {
+				return nil, err
+			}
+			changed := *s
+			change(&changed)
+			return asid.NewSystem(changed)
+		})
+	}
 	add("any receiver", func(r *http.Request) {
 		if id, err := asid.ParseID(r.Header.Get("toASID")); err == nil && !id.IsZero() && len(r.Header.Values("toASID")) == 1 {
 			r.Header.Set("toASID", good.Get("toASID"))
@@ -76,45 +87,20 @@ func TestEachWrongAuthorizerIsCaught(t *testing.T) {
 	with("an hour between clocks", func(a *asid.Authorizer, _ asidtest.Setting) { a.MaxSkew = 3600e9 })
 	with("an interaction ID that is not optional", func(a *asid.Authorizer, _ asidtest.Setting) { a.RequireInteraction = true })
 	with("an empty registry", func(a *asid.Authorizer, _ asidtest.Setting) { a.Registry = new(asid.Memory) })
-	directory("every system may do everything", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
-		s, err := inner()
-		if err == nil {
-			all := *s
-			all.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceSearch,
-				asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate, asid.DocumentReferenceDelete}
-			s, err = asid.NewSystem(all)
-		}
-		return s, err
+	systems("every system may do everything", func(s *asid.System) {
+		s.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceSearch,
+			asid.DocumentReferenceCreate, asid.DocumentReferenceUpdate, asid.DocumentReferenceDelete}
 	})
-	directory("who may read may search only", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
-		s, err := inner()
-		if err == nil {
-			fewer := *s
-			fewer.Interactions = slices.DeleteFunc(slices.Clone(s.Interactions), func(id asid.InteractionID) bool { return id == asid.DocumentReferenceRead })
-			s, err = asid.NewSystem(fewer)
-		}
-		return s, err
+	systems("who may read may search only", func(s *asid.System) {
+		s.Interactions = slices.DeleteFunc(slices.Clone(s.Interactions), func(id asid.InteractionID) bool { return id == asid.DocumentReferenceRead })
 	})
-	directory("any certificate of the Spine is every system's", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
-		s, err := inner()
-		if err == nil {
-			all := *s
-			all.FQDNs = append(slices.Clone(s.FQDNs), "maintainer.corpus.nhs.uk", "consumer.corpus.nhs.uk", "stranger.corpus.nhs.uk", "a.consumer.corpus.nhs.uk")
-			slices.Sort(all.FQDNs)
-			all.FQDNs = slices.Compact(all.FQDNs)
-			s, err = asid.NewSystem(all)
-		}
-		return s, err
+	systems("any certificate of the Spine is every system's", func(s *asid.System) {
+		s.FQDNs = append(slices.Clone(s.FQDNs), "maintainer.corpus.nhs.uk", "consumer.corpus.nhs.uk", "stranger.corpus.nhs.uk", "a.consumer.corpus.nhs.uk")
+		slices.Sort(s.FQDNs)
+		s.FQDNs = slices.Compact(s.FQDNs)
 	})
-	directory("the second name does not count", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
-		s, err := inner()
-		if err == nil {
-			one := *s
-			one.FQDNs = one.FQDNs[:1]
-			s, err = asid.NewSystem(one)
-		}
-		return s, err
-	})
+	systems("the second name does not count", func(s *asid.System) { s.FQDNs = s.FQDNs[:1] })
+	systems("another organisation's", func(s *asid.System) { s.ODS = []asid.ODSCode{ods("X26")} })
 	directory("an outage makes ASIDs unknown", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
 		s, err := inner()
 		if err != nil {
@@ -126,15 +112,6 @@ func TestEachWrongAuthorizerIsCaught(t *testing.T) {
 		s, err := inner()
 		if err != nil {
 			err = errors.New("no such object")
-		}
-		return s, err
-	})
-	directory("another organisation's", func(_ asid.ID, inner func() (*asid.System, error)) (*asid.System, error) {
-		s, err := inner()
-		if err == nil {
-			another := *s
-			another.ODS = []asid.ODSCode{ods("X26")}
-			s, err = asid.NewSystem(another)
 		}
 		return s, err
 	})
