@@ -43,14 +43,14 @@ type chainCase struct {
 
 // certificates adds the cases of chains, whose certificates are all on current
 // lists that revoke nothing.
-func (g *generator) certificates() {
-	s := g.newSpine()
+func (g *generator) certificates() (s *spine, lists []string) {
+	s = g.newSpine()
 	revoked := revokedLeaves()
 	var entries []revocationtest.Entry
 	for i := range revoked { // on the list that all share, so that one server can be asked about all
 		entries = append(entries, revocationtest.Entry{Serial: revoked[i].serial, Reason: revoked[i].reason})
 	}
-	lists := g.goodLists(s, entries)
+	lists = g.goodLists(s, entries)
 	for _, leaf := range revoked {
 		goodLeaf := leafOption(template(func(c *x509.Certificate) { c.SerialNumber = leaf.serial }))
 		g.chain(s, chainCase{name: leaf.name, clause: clauseCRL, rule: "revocation", leaf: []leafOption{goodLeaf}}, lists)
@@ -63,6 +63,7 @@ func (g *generator) certificates() {
 	for _, c := range append(append(goodChains(s), badChains(s)...), badNames(s)...) {
 		g.chain(s, c, lists)
 	}
+	return s, lists
 }
 
 // chain adds the case of a chain, as a client's and as a server's.

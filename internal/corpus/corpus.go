@@ -32,7 +32,7 @@ type generator struct {
 // Generate returns the files of the corpus by their paths below testdata.
 func Generate() map[string][]byte {
 	g := &generator{files: map[string][]byte{}}
-	g.certificates()
+	s, lists := g.certificates()
 	g.revocation()
 	g.offers()
 	g.requests()
@@ -40,6 +40,7 @@ func Generate() map[string][]byte {
 	g.registries()
 	g.pointers()
 	g.changes()
+	g.constraints(s, lists) // last: serial numbers follow from the order
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

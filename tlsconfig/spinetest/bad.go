@@ -50,6 +50,8 @@ func badPeers() []badPeer {
 		{"for code signing only", with(Usages(x509.ExtKeyUsageCodeSigning)), tlsconfig.RuleUsage},
 		{"without extKeyUsage", with(Usages()), tlsconfig.RuleUsage},
 		{"for any usage", with(Usages(x509.ExtKeyUsageAny)), tlsconfig.RuleUsage},
+		{"for any usage, beside those of both ends", with(Usages(x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageAny)), tlsconfig.RuleUsage},
+		{"with keyCertSign", with(Template(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign })), tlsconfig.RuleUsage},
 		{"with an unknown critical extension", with(Template(func(c *x509.Certificate) {
 			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: []int{1, 2, 826, 0, 1275, 999}, Critical: true, Value: []byte{5, 0}})
 		})), tlsconfig.RuleUsage},
