@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -224,7 +225,12 @@ func (p *mirrored) serve(w http.ResponseWriter, r *http.Request, expires time.Ti
 	h := w.Header()
 	h["Content-Type"], h["Etag"] = pkixCRL, p.etag
 	h.Set("Expires", expires.UTC().Format(http.TimeFormat))
-	if since := r.Header.Get("If-Modified-Since"); since != "" && (p.twin || since != p.modified) {
+	if r.Method == http.MethodGet && !slices.ContainsFunc(selecting, func(name string) bool { return r.Header[name] != nil }) {
+		h["Accept-Ranges"], h["Last-Modified"], h["Content-Length"] = acceptRanges, p.lastModified, p.length
+		_, _ = w.Write(p.list.DER) // which ServeContent copies
+		return
+	}
+	if since := r.Header.Get("If-Modified-Since"); since != "" && (p.twin || since != p.lastModified[0]) {
 		whole := *r
 		whole.Header = r.Header.Clone()
 		whole.Header.Del("If-Modified-Since")
@@ -233,4 +239,7 @@ func (p *mirrored) serve(w http.ResponseWriter, r *http.Request, expires time.Ti
 	http.ServeContent(w, r, "", p.list.ThisUpdate, bytes.NewReader(p.list.DER))
 }
 
-var pkixCRL = []string{"application/pkix-crl"}
+// selecting are the headers with which a request asks for less than the whole list.
+var selecting = []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+
+var pkixCRL, acceptRanges = []string{"application/pkix-crl"}, []string{"bytes"}

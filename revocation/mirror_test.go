@@ -59,7 +59,7 @@ func TestMirrorIsKeyedByHostAndPath(t *testing.T) {
 		{"a list that no certificate named", "crl.nhs.uk", "/unnamed.crl", "", nil, found},
 		{"a point that a certificate named and that has no list", "crl.nhs.uk", "/missing.crl", "", nil, unavailable},
 		{"an allowed host's other path", "crl.nhs.uk", "/", "", nil, found},
-		{"a path of nobody", "mirror:8000", "/", "", nil, found},
+		{"a path that no host has", "mirror:8000", "/", "", nil, found},
 		{"a very long path", "crl.nhs.uk", "/" + strings.Repeat("a", 10_000), "", nil, found},
 	} {
 		t.Run(test.name, func(t *testing.T) {

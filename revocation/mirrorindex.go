@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,10 +32,10 @@ type mirrorIndex struct {
 type mirrored struct {
 	watches []*fetch.Watch // none: nothing is fetched from there
 
-	list     *List // that is served; nil: none counts
-	etag     []string
-	modified string // Last-Modified
-	twin     bool   // another list of the point had the same
+	list *List // that is served; nil: none counts
+	twin bool  // another list of the point had the same Last-Modified
+
+	etag, lastModified, length []string // headers
 }
 
 // maxIndexAge bounds how long an index is used: CAs and Hosts may change their minds.
@@ -183,7 +184,8 @@ func (x *mirrorIndex) choose(p *mirrored, lists []*List, now time.Time) {
 	x.until(p.list.NextUpdate)
 	digest := p.list.Digest()
 	p.etag = []string{`"` + hex.EncodeToString(digest[:16]) + `"`}
-	p.modified = p.list.ThisUpdate.UTC().Format(http.TimeFormat)
+	p.lastModified = []string{p.list.ThisUpdate.UTC().Format(http.TimeFormat)}
+	p.length = []string{strconv.Itoa(len(p.list.DER))}
 	p.twin = slices.ContainsFunc(lists, func(l *List) bool { return l.ThisUpdate.Equal(p.list.ThisUpdate) && l.Digest() != digest })
 }
 
