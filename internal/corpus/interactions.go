@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package corpus
+
+// interactionCases are those of methods and paths.
+func (g *generator) interactionCases(add adder) {
+	consumer := func(method, target string) *request {
+		r := newRequest()
+		r.method, r.target = method, target
+		return r
+	}
+	const base = "/STU3/DocumentReference"
+	for _, c := range []struct{ name, method, target, rule string }{
+		{"a search", "GET", base + "?subject=https%3A%2F%2Fdemographics.spineservices.nhs.uk%2FSTU3%2FPatient%2F9876543210", ""},
+		{"a read on R4", "GET", "/R4/DocumentReference/1", ""},
+		{"a HEAD of a pointer", "HEAD", base + "/1", ""},
+		{"a create without the interaction", "POST", base, "interaction"},
+		{"a delete without the interaction", "DELETE", base + "/1", "interaction"},
+		{"an update without the interaction", "PATCH", base + "/1", "interaction"},
+		{"a PUT", "PUT", base + "/1", "request"},
+		{"an OPTIONS", "OPTIONS", base, "request"},
+		{"a TRACE", "TRACE", base, "request"},
+		{"a POST to a pointer", "POST", base + "/1", "request"},
+		{"another resource", "GET", "/STU3/Patient/1", "request"},
+		{"another version of FHIR", "GET", "/DSTU2/DocumentReference/1", "request"},
+		{"the resource in other letters", "GET", "/STU3/documentreference/1", "request"},
+		{"a slash behind the resource", "GET", base + "/", "request"},
+		{"a slash behind the id", "GET", base + "/1/", "request"},
+		{"two slashes", "GET", "/STU3//DocumentReference/1", "request"},
+		{"dot segments", "GET", "/STU3/x/../DocumentReference/1", "request"},
+		{"encoded dot segments", "GET", "/STU3/x/%2e%2e/DocumentReference/1", "request"},
+		{"an encoded slash", "GET", "/STU3%2FDocumentReference/1", "request"},
+		{"an encoded letter", "GET", "/STU3/%44ocumentReference/1", "request"},
+		{"a history", "GET", base + "/1/_history/1", "request"},
+		{"a search by POST", "POST", base + "/_search", "request"},
+		{"a method in the query", "GET", base + "/1?_method=DELETE", "request"},
+		{"a query that cannot be parsed", "GET", base + "?a=%zz", "request"},
+	} {
+		add("nrl", c.name, clauseASID, c.rule, consumer(c.method, c.target))
+	}
+	for _, c := range []struct{ name, method, target, rule string }{
+		{"a create by a provider", "POST", base, ""},
+		{"an update by a provider", "PATCH", base + "/1", ""},
+		{"a conditional update by a provider", "PATCH", base + "?subject=a&identifier=b", ""},
+		{"a conditional delete by a provider", "DELETE", base + "?subject=a&identifier=b", ""},
+		{"a read by a provider that may only write", "GET", base + "/1", "interaction"},
+	} {
+		add("nrl", c.name, clauseASID, c.rule, newMaintenance(c.method, c.target))
+	}
+	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Original-URL", "X-Rewrite-URL"} {
+		r := newRequest()
+		r.set(name, "DELETE")
+		add("nrl", "the header "+name, clauseASID, "request", r)
+	}
+	upgrade := newRequest()
+	upgrade.set("Connection", "Upgrade")
+	upgrade.set("Upgrade", "h2c")
+	add("nrl", "a request for another protocol", clauseASID, "request", upgrade)
+}
