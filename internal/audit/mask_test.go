@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit_test
+
+import (
+	"net/url"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
+	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+)
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// FuzzMaskNHSNumbers looks for NHS numbers in what is left, by the standard library's
+// reading of an encoded URL.
+func FuzzMaskNHSNumbers(f *testing.F) {
+	for _, text := range []string{
+		"/a/9434765919", "/%39%34%33%34765919", "/%2539434765919%25", "%41%39434765919%41", "9434765919%39", "%259434765919/9434765919", "1-9434765919%2d",
+		"%2539%2539434765919", "/%32%35394347659194",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		masked := audit.MaskNHSNumbers(text)
+		assert.Equal(t, masked, audit.MaskNHSNumbers(masked))
+		decoded := masked
+		for range 4 { // as it stands, and three times decoded
+			for _, number := range digits.FindAllString(decoded, -1) {
+				assert.False(t, spine.IsNHSNumber(number), "%q of %q", decoded, text)
+			}
+			var err error
+			if decoded, err = url.PathUnescape(decoded); err != nil {
+				return // other readings than the standard library's are for the table
+			}
+		}
+	})
+}
