@@ -88,29 +88,23 @@ func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 // An Authorizer that is not valid refuses every request with the [*ConfigError]
 // of Validate, which is answered with 500 and logged once.
 func (a *Authorizer) Middleware(next http.Handler) http.Handler {
+	m := &middleware{policy: a.Audit, logger: a.Logger, now: a.Time, errorHandler: a.ErrorHandler}
 	if err := a.Validate(); err != nil {
-		return misconfigured(a.Logger, a.ErrorHandler, err)
+		return m.refusing(err)
 	}
 	warnLoose(a.Logger, a.Peers, a.TestIDs)
 	by := &reader{
 		peers: a.Peers, protocol: a.Protocol, requireInteraction: a.RequireInteraction, testIDs: a.TestIDs, self: a.Self,
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trail, r := newTrail(a.Audit, a.Logger, a.Time, r)
-		answer := &responseWriter{ResponseWriter: w, trail: trail}
-		in := incoming{pointer: idOf(r.URL.Path)}
-		err := errUndecided
-		defer answer.record(r, &in, &err)
-		caller, err := a.judge(r, by, &in)
-		if err == nil {
-			err = trail.intend(r, &in)
-		}
+	m.judge = func(r *http.Request, in *incoming) (http.Handler, context.Context, error) {
+		in.pointer = idOf(r.URL.Path)
+		caller, err := a.judge(r, by, in)
 		if err != nil {
-			answerError(a.ErrorHandler, answer, r, err)
-			return
+			return nil, nil, err
 		}
-		next.ServeHTTP(answer, r.WithContext(NewContext(r.Context(), caller)))
-	})
+		return next, NewContext(r.Context(), caller), nil
+	}
+	return m
 }
 
 func (a *Authorizer) judge(r *http.Request, by *reader, in *incoming) (*Caller, error) {

@@ -74,34 +74,22 @@ func (g *Gate) Middleware(next http.Handler) http.Handler {
 // handler answers with what find returns for a request, and only for requests of
 // that interaction.
 func (g *Gate) handler(find func(*http.Request) (InteractionID, http.Handler, error)) http.Handler {
+	m := &middleware{policy: g.Audit, logger: g.Logger, now: g.Time, errorHandler: g.ErrorHandler, noStore: true}
 	if err := g.Validate(); err != nil {
-		refusing := misconfigured(g.Logger, g.ErrorHandler, err)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			refusing.ServeHTTP(&responseWriter{ResponseWriter: w, noStore: true}, r)
-		})
+		return m.refusing(err)
 	}
 	warnLoose(g.Logger, g.Peers, g.TestIDs)
 	by := &reader{peers: g.Peers, protocol: SSP, testIDs: g.TestIDs, self: g.Self}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trail, r := newTrail(g.Audit, g.Logger, g.Time, r)
-		answer := &responseWriter{ResponseWriter: w, noStore: true, trail: trail}
-		// A handler that writes nothing leaves the header to the server.
-		defer answer.before()
-		var in incoming
-		err := errUndecided
-		defer answer.record(r, &in, &err)
-		next, err := g.judge(r, by, &in, find)
-		if err == nil {
-			err = trail.intend(r, &in)
-		}
+	m.judge = func(r *http.Request, in *incoming) (http.Handler, context.Context, error) {
+		next, err := g.judge(r, by, in, find)
 		if err != nil {
-			answerError(g.ErrorHandler, answer, r, err)
-			return
+			return nil, nil, err
 		}
-		next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), forwardedKey{}, &Forwarded{
+		return next, context.WithValue(r.Context(), forwardedKey{}, &Forwarded{
 			From: in.from, To: in.to, Interaction: in.interaction, TraceID: in.trace, Token: in.token,
-		})))
-	})
+		}), nil
+	}
+	return m
 }
 
 func (g *Gate) judge(r *http.Request, by *reader, in *incoming, find func(*http.Request) (InteractionID, http.Handler, error)) (http.Handler, error) {

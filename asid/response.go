@@ -21,6 +21,8 @@ type responseWriter struct {
 	noStore bool // the answer carries Cache-Control: no-store, whatever its handler sets
 	sent    bool // the header
 	trail   *trail
+	in      incoming // the request that is answered
+	err     error    // why it was refused
 }
 
 // mark sets the header anew.
@@ -141,7 +143,7 @@ var errUndecided = errors.New("the request was not judged to the end")
 
 // record writes the record of the request that u answers, when its handler
 // returns or something panics. A panic goes on.
-func (u *responseWriter) record(r *http.Request, in *incoming, err *error) {
+func (u *responseWriter) record(r *http.Request) {
 	if u.trail == nil {
 		return
 	}
@@ -154,7 +156,7 @@ func (u *responseWriter) record(r *http.Request, in *incoming, err *error) {
 	default:
 		u.send(http.StatusOK) // what the server sends for a handler that wrote nothing
 	}
-	u.trail.write(r, in, *err)
+	u.trail.write(r, &u.in, u.err)
 	if panicked != nil {
 		panic(panicked)
 	}
