@@ -113,6 +113,16 @@ func TestAGateOfAnotherInteractionTakesItsMethods(t *testing.T) {
 	assert.Equal(t, http.StatusOK, serve(handler, r).Code)
 }
 
+func TestWhatAHandlerWritesIntoItsHeaderIsNoOtherAnswers(t *testing.T) {
+	t.Parallel()
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
+	serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.Header()["Cache-Control"][0] = "public"
+	})), retrieval())
+	assert.Equal(t, []string{"no-store"}, serve(gate.Middleware(http.NotFoundHandler()), retrieval()).Header()["Cache-Control"])
+}
+
 func TestTheZeroGateServesNobody(t *testing.T) {
 	t.Parallel()
 	w := serve((&asid.Gate{}).Middleware(http.NotFoundHandler()), retrieval())

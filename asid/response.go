@@ -18,11 +18,12 @@ import (
 // would find the inner writer.
 type responseWriter struct {
 	http.ResponseWriter
-	noStore bool // the answer carries Cache-Control: no-store, whatever its handler sets
-	sent    bool // the header
-	trail   *trail
-	in      incoming // the request that is answered
-	err     error    // why it was refused
+	noStore      bool      // the answer carries Cache-Control: no-store, whatever its handler sets
+	cacheControl [1]string // of this answer alone, since handlers may write into its header
+	sent         bool      // the header
+	trail        *trail
+	in           incoming // the request that is answered
+	err          error    // why it was refused
 }
 
 // mark sets the header anew.
@@ -36,7 +37,8 @@ func (u *responseWriter) mark() {
 			delete(h, name)
 		}
 	}
-	h["Cache-Control"] = noStoreValue
+	u.cacheControl = [1]string{"no-store"}
+	h["Cache-Control"] = u.cacheControl[:]
 }
 
 // before is mark for what may send the header, and does nothing once it is sent.
@@ -65,10 +67,6 @@ func (u *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	return nil, nil, fmt.Errorf("behind this package: %w", http.ErrNotSupported)
 }
-
-// noStoreValue is shared by all answers; its capacity is its length, so that
-// nothing can be appended to it in place.
-var noStoreValue = []string{"no-store"}
 
 func (u *responseWriter) WriteHeader(status int) {
 	u.before()
