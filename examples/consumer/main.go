@@ -182,13 +182,13 @@ func retrieve(ctx context.Context, t http.RoundTripper, record string, stdout, s
 			peer = strings.Join(names, ",")
 		}
 	}
-	fmt.Fprintf(stderr, "status %s\nsuite %s\nprotocol %s\npeer %s\n", response.Status,
+	fmt.Fprintf(stderr, "status %s\nsuite %s\nprotocol %s\npeer %s\n", printable(response.Status),
 		tlsconfig.Suite(connection.CipherSuite), tls.VersionName(connection.Version), peer)
 	if _, err := io.Copy(stdout, response.Body); err != nil {
 		return err
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the answer is %s", response.Status)
+		return fmt.Errorf("the answer is %s", printable(response.Status))
 	}
 	return nil
 }

@@ -127,6 +127,24 @@ func TestConsumer(t *testing.T) {
 	}
 }
 
+func TestAnAnswersStatusDoesNothingToATerminal(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	server := s.files.PKI.NewServer(s.files.PKI.Endpoint(providerName, consumerName), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			defer conn.Close()
+			buffered.WriteString("HTTP/1.1 404 Not\x1b[2J here\r\nContent-Length: 0\r\n\r\n")
+			buffered.Flush()
+		}
+	}))
+	t.Cleanup(server.Close)
+	_, stderr, err := s.retrieve(t, "-url", server.URL+"/records/1", "-fqdn", providerName)
+	require.Error(t, err)
+	assert.Contains(t, stderr, "status 404 Not[2J here\n")
+	assert.NotContains(t, err.Error(), "\x1b")
+}
+
 func TestConsumerRefusesARevokedServer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
