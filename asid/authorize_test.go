@@ -74,7 +74,7 @@ func TestNoInteractionIsNotOneThatCanBeGranted(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotAssociated)
 }
 
-func TestWithoutNamesNobodyIsAuthorised(t *testing.T) {
+func TestWithoutNamesNoSystemIsAuthorised(t *testing.T) {
 	t.Parallel()
 	err := asid.Authorize(&provider, asid.Access{From: provider.ASID, Observed: asid.DocumentReferenceCreate})
 	var refused *asid.RequestError

@@ -229,7 +229,7 @@ func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {
 	assert.NotNil(t, caller, refused.body)
 }
 
-func TestAnAuthorizerThatIsNotCompleteServesNobody(t *testing.T) {
+func TestAnAuthorizerThatIsNotCompleteRefusesEverything(t *testing.T) {
 	t.Parallel()
 	for name, a := range map[string]*asid.Authorizer{
 		"zero":          {},

@@ -107,7 +107,7 @@ func TestTheInteractionMayDependOnTheRequest(t *testing.T) {
 		if r.URL.Query().Has("identifier") {
 			return gpcSearch, nil
 		}
-		return "", &asid.RequestError{Rule: asid.RuleRequest, Detail: "searches for nobody"}
+		return "", &asid.RequestError{Rule: asid.RuleRequest, Detail: "searches without a patient"}
 	}})
 	require.NoError(t, err)
 	r := asidtest.NewSSPRequest("https://provider.test/gpc/Patient?identifier=x", consumer, provider.ASID, sspName)

@@ -112,7 +112,7 @@ func TestAFileMayHoldShorterASIDsWhereTheyAreAllowed(t *testing.T) {
 	assert.NoError(t, g.Load())
 }
 
-func TestAFileThatWasNeverGoodKnowsNobodyAndSaysSo(t *testing.T) {
+func TestAFileThatWasNeverGoodCannotTellAndSaysSo(t *testing.T) {
 	t.Parallel()
 	f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json")}
 	var refused *asid.RegistryError
@@ -122,7 +122,7 @@ func TestAFileThatWasNeverGoodKnowsNobodyAndSaysSo(t *testing.T) {
 	assert.ErrorIs(t, f.Run(t.Context()), os.ErrNotExist, "Run does not wait for a file that never was")
 	_, err := f.Lookup(t.Context(), provider.ASID)
 	require.ErrorAs(t, err, &refused)
-	assert.NotErrorIs(t, err, asid.ErrNotFound, "nobody is known to be unknown")
+	assert.NotErrorIs(t, err, asid.ErrNotFound, "no ASID is known to be unknown")
 }
 
 func TestABrokenFileLeavesTheLastGoodOneInForce(t *testing.T) {

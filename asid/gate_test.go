@@ -36,7 +36,7 @@ func TestTheGateLetsTheSSPsRequestsPass(t *testing.T) {
 	handler := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forwarded, _ = asid.ForwardedFrom(r.Context())
 		_, authorised := asid.CallerFrom(r.Context())
-		assert.False(t, authorised, "what the SSP forwards authorises nobody here")
+		assert.False(t, authorised, "what the SSP forwards authorises no system here")
 		io.WriteString(w, "record")
 	}))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -123,7 +123,7 @@ func TestWhatAHandlerWritesIntoItsHeaderIsNoOtherAnswers(t *testing.T) {
 	assert.Equal(t, []string{"no-store"}, serve(gate.Middleware(http.NotFoundHandler()), retrieval()).Header()["Cache-Control"])
 }
 
-func TestTheZeroGateServesNobody(t *testing.T) {
+func TestTheZeroGateRefusesEverything(t *testing.T) {
 	t.Parallel()
 	w := serve((&asid.Gate{}).Middleware(http.NotFoundHandler()), retrieval())
 	assert.Equal(t, http.StatusInternalServerError, w.Code)

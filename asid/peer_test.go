@@ -93,7 +93,7 @@ func (p *countingPeers) Peer(r *http.Request) (*x509.Certificate, error) {
 	return asidtest.Peers{Err: p.err}.Peer(r)
 }
 
-func TestPeersThatNobodyVerifiesAreWarnedOf(t *testing.T) {
+func TestUnverifiedPeersAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	a := authorizer(t)

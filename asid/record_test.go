@@ -67,7 +67,7 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 		r := create()
 		change(r)
 		assert.Equal(t, rule, record(r)["rule"])
-		assert.Less(t, log.Len(), 2000, "a stranger cannot fill the log with one request")
+		assert.Less(t, log.Len(), 2000, "a request that is refused cannot fill the log")
 	}
 	a.Registry = nil
 	m = record(create())

@@ -58,7 +58,7 @@ func TestAMemoryDoesNotChangeWithWhatItWasGiven(t *testing.T) {
 	assert.Equal(t, []asid.InteractionID{asid.DocumentReferenceRead}, got.Interactions)
 }
 
-func TestTheZeroMemoryKnowsNobody(t *testing.T) {
+func TestTheZeroMemoryKnowsNoSystem(t *testing.T) {
 	t.Parallel()
 	assert.NoError(t, asidtest.TestRegistry(&asid.Memory{}))
 }
@@ -123,7 +123,7 @@ func TestASystemMayDoWhatItsInteractionsSayWhereverItCameFrom(t *testing.T) {
 	assert.NoError(t, authorize(t, r, many, "urn:nhs:names:services:test:15"))
 }
 
-func TestTwoInteractionsInOneAreRefusedWhoeverHasThemBoth(t *testing.T) {
+func TestTwoInteractionsInOneAreRefusedThoughTheSystemHasBoth(t *testing.T) {
 	t.Parallel()
 	both, one := provider, consumer
 	both.Interactions = []asid.InteractionID{asid.DocumentReferenceRead, asid.DocumentReferenceCreate}

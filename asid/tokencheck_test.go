@@ -133,7 +133,7 @@ func TestAGateThatChecksClaimsRefusesWhatTheRespondersStubRefuses(t *testing.T) 
 		"times with exponents":          {"iat": json.Number("1.7954352e9"), "exp": json.Number("1795435.5e3")},
 		"a clock that is ahead by 30 s": {"iat": issued.Unix() + 30, "exp": issued.Unix() + 330},
 		"not before":                    {"nbf": issued.Unix()},
-		"a claim that nobody knows":     {"jti": []int{1}},
+		"a claim that is not known":     {"jti": []int{1}},
 		"another organisation":          {"requesting_organization": "https://fhir.nhs.uk/Id/ods-organization-code|ZZ9"},
 	} {
 		assert.NoError(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(good).token(t)), name)

@@ -103,7 +103,7 @@ func TestWhoAsksIsTheSubjectOfTheToken(t *testing.T) {
 		method string
 		want   []string
 	}{
-		"nobody": {asid.Claims{Organization: ods("RR8")}, http.MethodPost, []string{
+		"unattended": {asid.Claims{Organization: ods("RR8")}, http.MethodPost, []string{
 			`"sub":"https://fhir.nhs.uk/Id/accredited-system|200000000205"`, `"scope":"patient/DocumentReference.write"`, `"reason_for_request":"directcare"`}},
 		"a citizen": {asid.Claims{Organization: ods("RR8"), Patient: "9876543210"}, http.MethodGet, []string{
 			`"sub":"https://fhir.nhs.net/Id/nhs-number|9876543210"`, `"requesting_patient":"https://fhir.nhs.net/Id/nhs-number|9876543210"`,

@@ -112,7 +112,7 @@ func TestTheReceiverMayDependOnTheRequest(t *testing.T) {
 	assert.Nil(t, sent)
 }
 
-func TestWhatNobodyAsksForIsNotSent(t *testing.T) {
+func TestAnUnattendedRetrievalOrSearchIsNotSent(t *testing.T) {
 	t.Parallel()
 	var sent *http.Request
 	for _, transport := range []*asid.Transport{

@@ -141,7 +141,7 @@ func TestTheSSPRefuses(t *testing.T) {
 	}
 }
 
-func TestTheSSPBelievesNoOtherProvider(t *testing.T) {
+func TestTheSSPRefusesAnotherProvidersCertificate(t *testing.T) {
 	t.Parallel()
 	x := newExchange(t, answer)
 	// A server with a certificate of the Spine, of another name than was dialled.
