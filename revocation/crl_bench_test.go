@@ -4,7 +4,6 @@ package revocation_test
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -34,14 +34,9 @@ var largeCRLs sync.Map // largeSize to func() *largeCRL
 
 func makeLargeCRL(entries, width int) *largeCRL {
 	made, _ := largeCRLs.LoadOrStore(largeSize{entries, width}, sync.OnceValue(func() *largeCRL {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		ca := benchCertificate(&x509.Certificate{
-			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Benchmark CA"}, SubjectKeyId: []byte{1},
-			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		}, nil, key)
+		key, template := testca.RSA("benchmark"), testca.CA("Benchmark CA", 1)
+		template.SubjectKeyId = []byte{1}
+		ca := benchCertificate(template, nil, key)
 		leaf := benchCertificate(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}}, ca, key)
 		l := &largeCRL{chain: []*x509.Certificate{leaf, ca}, key: key}
 		random := mathrand.NewChaCha8([32]byte{byte(width), byte(entries)})
@@ -68,18 +63,7 @@ func makeLargeCRL(entries, width int) *largeCRL {
 
 func benchCertificate(template, issuer *x509.Certificate, key *rsa.PrivateKey) *x509.Certificate {
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	if issuer == nil {
-		issuer = template
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, &key.PublicKey, key)
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return cert
+	return testca.Sign(template, issuer, &key.PublicKey, key)
 }
 
 func perEntry(b *testing.B, entries int) {

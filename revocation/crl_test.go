@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -66,7 +67,7 @@ func TestCRLInPEM(t *testing.T) {
 
 func TestCRLSignatureAlgorithms(t *testing.T) {
 	p := newCRLPKI(t)
-	ecdsaKey := ocspECDSA(t)
+	ecdsaKey := testca.ECDSA()
 	ecdsaCA := ocspIssue(t, crlCA("Sub CA", 2), ecdsaKey, p.root)
 	for _, c := range []struct {
 		algorithm x509.SignatureAlgorithm

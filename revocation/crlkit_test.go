@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -29,11 +30,11 @@ type crlPKI struct {
 }
 
 func newCRLPKI(t testing.TB) *crlPKI {
-	root := ocspIssue(t, crlCA("Root", 1), ocspRSA("root"), nil)
+	root := ocspIssue(t, crlCA("Root", 1), testca.RSA("root"), nil)
 	return &crlPKI{
 		root:  root,
-		ca:    ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("ca"), root),
-		other: ocspIssue(t, crlCA("CRL Issuer", 3), ocspRSA("other"), root),
+		ca:    ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("ca"), root),
+		other: ocspIssue(t, crlCA("CRL Issuer", 3), testca.RSA("other"), root),
 	}
 }
 
@@ -53,7 +54,7 @@ const leafSerial = 0x4711
 func (p *crlPKI) leaf(t testing.TB, extensions ...pkix.Extension) []*x509.Certificate {
 	leaf := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"},
-	}, ocspRSA("leaf"), p.ca)
+	}, testca.RSA("leaf"), p.ca)
 	leaf.cert.Extensions = append(leaf.cert.Extensions, extensions...)
 	return []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}
 }

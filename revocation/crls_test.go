@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -386,7 +387,7 @@ func TestCRLsOfTwoIssuersAtOneURL(t *testing.T) {
 	server := &crlServer{}
 	crls := &revocation.CRLs{Fetcher: server, Time: moving}
 	first := p.leaf(t, points(at(urls(url))))
-	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{url}}, ocspRSA("leaf"), p.other)
+	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{url}}, testca.RSA("leaf"), p.other)
 	second := []*x509.Certificate{other.cert, p.other.cert, p.root.cert}
 	server.publish(url, p.ca.crl())
 	good.require(t, crls, first, ocspNow)
@@ -465,7 +466,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		key := ocspIssue(t, &x509.Certificate{
 			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
 			NotBefore: ocspNow.Add(-10 * time.Minute), NotAfter: end,
-		}, ocspRSA("other"), p.root)
+		}, testca.RSA("other"), p.root)
 		crls := crlsOf(t, key.crl(), p.root.crl())
 		crls.Issuers = []*x509.Certificate{key.cert}
 		good.require(t, crls, path, ocspNow)
@@ -479,7 +480,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		ca := ocspIssue(t, template, p.ca.key, p.root)
 		newKey := crlCA("Sub CA", 50)
 		newKey.SubjectKeyId = []byte("new")
-		key := ocspIssue(t, newKey, ocspRSA("other"), ca)
+		key := ocspIssue(t, newKey, testca.RSA("other"), ca)
 		crls := crlsOf(t, key.crl())
 		crls.Issuers = []*x509.Certificate{key.cert}
 		path := []*x509.Certificate{path[0], ca.cert, p.root.cert}
@@ -499,7 +500,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 	t.Run("for its path only", func(t *testing.T) {
 		crls := crlsOf(t, p.ca.crl())
 		good.require(t, crls, path, ocspNow)
-		imposter := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
+		imposter := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
 		unknown(revocation.ErrSignature).require(t, crls, []*x509.Certificate{path[0], imposter.cert, p.root.cert}, ocspNow)
 		again, err := x509.ParseCertificate(path[0].Raw)
 		require.NoError(t, err)

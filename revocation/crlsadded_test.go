@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -34,7 +35,7 @@ func TestARevokedKeyDoesNotVouchForItself(t *testing.T) {
 	p := newCRLPKI(t)
 	key := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
-	}, ocspRSA("other"), p.ca)
+	}, testca.RSA("other"), p.ca)
 	byKey := with(numbered(key.crl(), 999), func(c *revocationtest.CRL) { c.AuthorityKeyID = p.ca.cert.SubjectKeyId })
 	crls := crlsOf(t, p.ca.crl(50, leafSerial), byKey)
 	crls.Issuers = []*x509.Certificate{key.cert}
@@ -54,8 +55,8 @@ func TestForgedCRLsPushOutNoGenuineOne(t *testing.T) {
 
 func TestACRLOfANamesakePushesOutNone(t *testing.T) {
 	p := newCRLPKI(t)
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
-	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, ocspRSA("leaf"), namesake)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
+	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.RSA("leaf"), namesake)
 	crls := crlsOf(t, numbered(p.ca.crl(), 1), numbered(namesake.crl(), 2))
 	good.require(t, crls, p.leaf(t), ocspNow)
 	good.require(t, crls, []*x509.Certificate{leaf.cert, namesake.cert, p.root.cert}, ocspNow)
@@ -68,7 +69,7 @@ func TestARevokedKeyPushesOutNoGenuineCRL(t *testing.T) {
 	signers, leaves := urls("http://crl.example/signers.crl"), urls("http://crl.example/leaves.crl")
 	key := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
-	}, ocspRSA("other"), p.ca)
+	}, testca.RSA("other"), p.ca)
 	key.cert.Extensions = append(key.cert.Extensions, points(at(signers)))
 	partition := func(c revocationtest.CRL, name revocationtest.PointName, n int64) revocationtest.CRL {
 		return with(inScope(numbered(c, n), revocationtest.Scope{PointName: name}), func(c *revocationtest.CRL) { c.AuthorityKeyID = p.ca.cert.SubjectKeyId })

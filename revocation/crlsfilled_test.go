@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -40,7 +41,7 @@ func (b bodies) Fetch(_ context.Context, r revocation.Request) (*revocation.Resp
 
 // ofOther is the path of a leaf of another CA.
 func (p *crlPKI) ofOther(t *testing.T) []*x509.Certificate {
-	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, ocspRSA("leaf"), p.other)
+	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.RSA("leaf"), p.other)
 	return []*x509.Certificate{leaf.cert, p.other.cert, p.root.cert}
 }
 
@@ -79,7 +80,7 @@ func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
 			return inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprint(url, i))})
 		},
 		"in any name": func(i int) revocationtest.CRL {
-			return ocspIssue(t, crlCA(fmt.Sprint("Stranger ", i), 9), ocspRSA("other"), p.root).crl()
+			return ocspIssue(t, crlCA(fmt.Sprint("Stranger ", i), 9), testca.RSA("other"), p.root).crl()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestAddSaysThatTooManyCRLsWaitForTheirSigner(t *testing.T) {
 	crls := &revocation.CRLs{Time: clock}
 	one := inScope(p.ca.crl(leafSerial), revocationtest.Scope{PointName: urls("http://crl.example/0.crl")})
 	require.NoError(t, crls.Add(one.DER()))
-	key := ocspECDSA(t)
+	key := testca.ECDSA()
 	var err error
 	for i := 1; err == nil && i < 1100; i++ {
 		list := inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprintf("http://crl.example/%d.crl", i))})

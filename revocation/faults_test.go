@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -20,13 +21,13 @@ import (
 // sources, Checker and Run.
 func TestFaultsEndToEnd(t *testing.T) {
 	ca := ocspIssue(t, &x509.Certificate{Subject: ocspCA("E2E").Subject, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}, ocspRSA("ca"), nil)
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}, testca.RSA("ca"), nil)
 	for fault := revocationtest.None + 1; fault <= revocationtest.TryLater; fault++ {
 		t.Run(fault.String(), func(t *testing.T) {
 			ignore := goleak.IgnoreCurrent()
 			a := revocationtest.NewAuthority(ca.cert, ca.key)
 			leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(5), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-				CRLDistributionPoints: []string{a.CRLURL(7)}, OCSPServer: []string{a.OCSPURL()}}, ocspRSA("leaf"), ca)
+				CRLDistributionPoints: []string{a.CRLURL(7)}, OCSPServer: []string{a.OCSPURL()}}, testca.RSA("leaf"), ca)
 			dir := revocation.DirCache(t.TempDir() + "/c")
 			sources := func() (*revocation.OCSP, *revocation.CRLs) {
 				f := &revocation.HTTPFetcher{Hosts: revocation.AllowHosts(a.URL[len("http://"):])}

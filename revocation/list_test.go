@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -43,7 +44,7 @@ func TestListsAreThoseOfTheCAsAskedAbout(t *testing.T) {
 	}
 	assert.Empty(t, crls.Lists())
 	assert.Empty(t, crls.Lists(p.root.cert), "it signed none")
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
 	assert.Len(t, crls.Lists(namesake.cert), 1, "the list with its signature is its own")
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -68,7 +69,7 @@ func (w *mirrorWorld) publish(url string, change func(*revocationtest.CRL)) []by
 func (w *mirrorWorld) leaf(t testing.TB, extensions ...pkix.Extension) []*x509.Certificate {
 	leaf := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(w.serial.Add(1)), Subject: pkix.Name{CommonName: "leaf"}, ExtraExtensions: extensions,
-	}, ocspRSA("leaf"), w.p.ca)
+	}, testca.RSA("leaf"), w.p.ca)
 	return []*x509.Certificate{leaf.cert, w.p.ca.cert, w.p.root.cert}
 }
 

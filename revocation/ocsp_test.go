@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -33,7 +34,7 @@ func (p *ocspPKI) leafAt(t *testing.T, responders ...string) *ocspPKI {
 	own := *p
 	template := *p.leaf.cert
 	template.OCSPServer = responders
-	own.leaf = ocspIssue(t, &template, ocspRSA("leaf"), p.ca)
+	own.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
 	return &own
 }
 
@@ -284,7 +285,7 @@ func TestOCSPKept(t *testing.T) {
 		template := *p.leaf.cert
 		template.SerialNumber = new(big.Int).SetBit(p.leaf.cert.SerialNumber, 64, 1) // the same but for what is far up
 		other := *p
-		other.leaf = ocspIssue(t, &template, ocspRSA("leaf"), p.ca)
+		other.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
 		server.setAnswer(answering(other.good()))
 		a, err := s.Status(t.Context(), other.query())
 		require.NoError(t, err)
@@ -292,8 +293,8 @@ func TestOCSPKept(t *testing.T) {
 		require.Len(t, server.asked(), 2)
 	})
 	t.Run("not for the serial at another CA", func(t *testing.T) {
-		sibling := ocspIssue(t, ocspCA("Sibling"), ocspRSA("other"), p.root)
-		other := ocspPKI{root: p.root, ca: sibling, leaf: ocspIssue(t, p.leaf.cert, ocspRSA("leaf"), sibling)}
+		sibling := ocspIssue(t, ocspCA("Sibling"), testca.RSA("other"), p.root)
+		other := ocspPKI{root: p.root, ca: sibling, leaf: ocspIssue(t, p.leaf.cert, testca.RSA("leaf"), sibling)}
 		server.setAnswer(answering(p.good()))
 		a, err := s.Status(t.Context(), other.query())
 		require.ErrorIs(t, err, revocation.ErrScope)
@@ -453,7 +454,7 @@ func TestOCSPAdd(t *testing.T) {
 	template := *p.leaf.cert
 	template.SerialNumber = big.NewInt(0x1234)
 	other := *p
-	other.leaf = ocspIssue(t, &template, ocspRSA("leaf"), p.ca)
+	other.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
 	m := p.good()
 	m.Answers = append(m.Answers, other.answer(ocsp.Revoked))
 	der := m.DER()
@@ -517,7 +518,7 @@ func TestOCSPResponderExpires(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
-	server := &ocspServer{answer: answering(ocspIssue(t, template, ocspRSA("responder"), p.ca).by(p.good()))}
+	server := &ocspServer{answer: answering(ocspIssue(t, template, testca.RSA("responder"), p.ca).by(p.good()))}
 	var hand handClock
 	s := &revocation.OCSP{Fetcher: server, Time: hand.now}
 	_, err := s.Status(t.Context(), p.query())

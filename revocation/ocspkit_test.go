@@ -5,10 +5,6 @@ package revocation_test
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -19,35 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // The time at which the OCSP tests ask.
 var ocspNow = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
-
-// ocspRSA returns an RSA key that is the same for the same name all through
-// the process, since making one is slow.
-func ocspRSA(name string) *rsa.PrivateKey {
-	ocspKeys.Lock()
-	defer ocspKeys.Unlock()
-	if ocspKeys.m[name] == nil {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		ocspKeys.m[name] = key
-	}
-	return ocspKeys.m[name]
-}
-
-var ocspKeys = struct {
-	sync.Mutex
-	m map[string]*rsa.PrivateKey
-}{m: map[string]*rsa.PrivateKey{}}
 
 // An ocspParty is a certificate with its key.
 type ocspParty struct {
@@ -68,11 +44,7 @@ func ocspIssue(t testing.TB, template *x509.Certificate, key crypto.Signer, pare
 	if parent == nil {
 		parent = &ocspParty{cert: &tmpl, key: key}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &tmpl, parent.cert, key.Public(), parent.key)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return &ocspParty{cert: cert, key: key}
+	return &ocspParty{cert: testca.Sign(&tmpl, parent.cert, key.Public(), parent.key), key: key}
 }
 
 func ocspCA(name string) *x509.Certificate {
@@ -99,15 +71,15 @@ type ocspPKI struct {
 }
 
 func newOCSPPKI(t testing.TB) *ocspPKI {
-	root := ocspIssue(t, ocspCA("Root"), ocspRSA("root"), nil)
-	ca := ocspIssue(t, ocspCA("SubCA"), ocspRSA("ca"), root)
+	root := ocspIssue(t, ocspCA("Root"), testca.RSA("root"), nil)
+	ca := ocspIssue(t, ocspCA("SubCA"), testca.RSA("ca"), root)
 	return &ocspPKI{
 		root: root, ca: ca,
 		leaf: ocspIssue(t, &x509.Certificate{
 			Subject: pkix.Name{CommonName: "leaf.example"}, SerialNumber: big.NewInt(0xabcdef),
 			OCSPServer: []string{"http://ocsp.example/"},
-		}, ocspRSA("leaf"), ca),
-		responder: ocspIssue(t, ocspResponderTemplate(), ocspRSA("responder"), ca),
+		}, testca.RSA("leaf"), ca),
+		responder: ocspIssue(t, ocspResponderTemplate(), testca.RSA("responder"), ca),
 	}
 }
 
@@ -134,12 +106,6 @@ func (p *ocspPKI) answer(status int) revocationtest.SingleResponse {
 		Serial: p.leaf.cert.SerialNumber, Status: status, RevokedAt: ocspNow.AddDate(0, 0, -7),
 		ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour),
 	}
-}
-
-func ocspECDSA(t testing.TB) *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	return key
 }
 
 // An ocspServer is a Fetcher that answers from a function and remembers what

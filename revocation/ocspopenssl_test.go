@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
@@ -44,12 +45,12 @@ func newOpenSSLCA(t *testing.T) *opensslCA {
 		return template
 	}
 	c := &opensslCA{dir: t.TempDir(), revokedAt: now.Add(-24 * time.Hour).UTC().Truncate(time.Second)}
-	root := ocspIssue(t, of(ocspCA("Root")), ocspRSA("root"), nil)
-	ca := ocspIssue(t, of(ocspCA("SubCA")), ocspRSA("ca"), root)
-	c.pki = &ocspPKI{root: root, ca: ca, responder: ocspIssue(t, of(ocspResponderTemplate()), ocspRSA("responder"), ca)}
+	root := ocspIssue(t, of(ocspCA("Root")), testca.RSA("root"), nil)
+	ca := ocspIssue(t, of(ocspCA("SubCA")), testca.RSA("ca"), root)
+	c.pki = &ocspPKI{root: root, ca: ca, responder: ocspIssue(t, of(ocspResponderTemplate()), testca.RSA("responder"), ca)}
 	leaf := func(serial int64) *ocspPKI {
 		own := *c.pki
-		own.leaf = ocspIssue(t, of(&x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"}}), ocspRSA("leaf"), ca)
+		own.leaf = ocspIssue(t, of(&x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"}}), testca.RSA("leaf"), ca)
 		return &own
 	}
 	c.good, c.revoked, c.unknown = leaf(0x1001), leaf(0x1002), leaf(0x1003)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -26,7 +27,7 @@ func twoResponders(t *testing.T) *ocspPKI {
 	p.leaf = ocspIssue(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "leaf.example"}, SerialNumber: big.NewInt(0xabcdef),
 		OCSPServer: []string{"http://a.example/", "http://b.example/"},
-	}, ocspRSA("leaf"), p.ca)
+	}, testca.RSA("leaf"), p.ca)
 	return p
 }
 
@@ -137,7 +138,7 @@ func TestARevocationNamesTheCertificateAskedAbout(t *testing.T) {
 		_, err := s.Status(t.Context(), p.query())
 		require.NoError(t, err)
 	}
-	other := ocspIssue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "other.example"}, SerialNumber: big.NewInt(0xabcdef), OCSPServer: []string{"http://ocsp.example/"}}, ocspRSA("leaf"), p.ca)
+	other := ocspIssue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "other.example"}, SerialNumber: big.NewInt(0xabcdef), OCSPServer: []string{"http://ocsp.example/"}}, testca.RSA("leaf"), p.ca)
 	a, err := s.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{other.cert, p.ca.cert, p.root.cert}, At: ocspNow})
 	require.NoError(t, err)
 	assert.Equal(t, "other.example", a.Revocation.Cert.Subject.CommonName)

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -28,10 +29,10 @@ func TestOCSPResponse(t *testing.T) {
 	type message = revocationtest.OCSPResponse
 	type edit = func(*message)
 	p := newOCSPPKI(t)
-	otherRoot := ocspIssue(t, ocspCA("Other Root"), ocspRSA("other"), nil)
-	sibling := ocspIssue(t, ocspCA("Sibling"), ocspRSA("other"), p.root)
-	renamed := ocspIssue(t, ocspCA("Renamed"), ocspRSA("ca"), p.root)     // the CA's key, another name
-	rolledOver := ocspIssue(t, ocspCA("SubCA"), ocspRSA("other"), p.root) // the CA's name, another key
+	otherRoot := ocspIssue(t, ocspCA("Other Root"), testca.RSA("other"), nil)
+	sibling := ocspIssue(t, ocspCA("Sibling"), testca.RSA("other"), p.root)
+	renamed := ocspIssue(t, ocspCA("Renamed"), testca.RSA("ca"), p.root)     // the CA's key, another name
+	rolledOver := ocspIssue(t, ocspCA("SubCA"), testca.RSA("other"), p.root) // the CA's name, another key
 	critical := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 	harmless := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: []byte{5, 0}}}
 	archiveCutoff := []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}, Value: []byte("\x18\x0f20200101000000Z")}}
@@ -42,7 +43,7 @@ func TestOCSPResponse(t *testing.T) {
 		if edit != nil {
 			edit(template)
 		}
-		return ocspIssue(t, template, ocspRSA(key), parent)
+		return ocspIssue(t, template, testca.RSA(key), parent)
 	}
 	by := func(r *ocspParty) edit { return func(m *message) { r.by(m) } }
 	other := func(a revocationtest.SingleResponse) revocationtest.SingleResponse {
@@ -96,7 +97,7 @@ func TestOCSPResponse(t *testing.T) {
 			m.Certificates = []*x509.Certificate{p.ca.cert, p.root.cert, p.responder.cert}
 		}, revocation.Good, nil},
 		{"delegated, ECDSA", func(m *message) {
-			by(ocspIssue(t, ocspResponderTemplate(), ocspECDSA(t), p.ca))(m)
+			by(ocspIssue(t, ocspResponderTemplate(), testca.ECDSA(), p.ca))(m)
 		}, revocation.Good, nil},
 		{"delegated, without a key usage", by(responder(func(c *x509.Certificate) { c.KeyUsage = 0 }, p.ca, "responder")), revocation.Good, nil},
 		{"delegated, nocheck critical", by(responder(func(c *x509.Certificate) {
@@ -112,7 +113,7 @@ func TestOCSPResponse(t *testing.T) {
 		}, 0, revocation.ErrSignature},
 		{"delegated, signed by another key", func(m *message) {
 			by(p.responder)(m)
-			m.Key = ocspRSA("other")
+			m.Key = testca.RSA("other")
 		}, 0, revocation.ErrSignature},
 		{"delegated without the purpose", by(responder(func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
@@ -130,7 +131,7 @@ func TestOCSPResponse(t *testing.T) {
 		{"delegated by the CA's key with another name", by(responder(nil, renamed, "responder")), 0, revocation.ErrResponder},
 		{"delegated by a stranger", by(responder(nil, otherRoot, "responder")), 0, revocation.ErrResponder},
 		{"delegated over a further CA", func(m *message) {
-			between := ocspIssue(t, ocspCA("Between"), ocspRSA("between"), p.ca)
+			between := ocspIssue(t, ocspCA("Between"), testca.RSA("between"), p.ca)
 			by(responder(nil, between, "responder"))(m)
 			m.Certificates = []*x509.Certificate{m.Responder, between.cert}
 		}, 0, revocation.ErrResponder},
@@ -519,7 +520,7 @@ func TestOCSPResponderStatus(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.ExtraExtensions = nil
-	responder := ocspIssue(t, template, ocspRSA("responder"), p.ca)
+	responder := ocspIssue(t, template, testca.RSA("responder"), p.ca)
 	m := responder.by(p.good())
 	good := revocation.Answer{Status: revocation.Good, ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour)}
 	expired := good

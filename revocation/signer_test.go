@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -24,17 +25,17 @@ func TestCRLSigner(t *testing.T) {
 			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
 		}
 		change(template)
-		return ocspIssue(t, template, ocspRSA("other"), issuer)
+		return ocspIssue(t, template, testca.RSA("other"), issuer)
 	}
 	asIs := func(*x509.Certificate) {}
 	crlKey := apart(p.root, asIs)
 	newKey := apart(p.ca, func(c *x509.Certificate) { // new with old
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCRLSign|x509.KeyUsageCertSign
 	})
-	stranger := ocspIssue(t, crlCA("Root", 1), ocspRSA("other"), nil)
+	stranger := ocspIssue(t, crlCA("Root", 1), testca.RSA("other"), nil)
 	rootCRL, caCRL := p.root.crl(), p.ca.crl()
 	forCAs := revocationtest.Scope{OnlyCACerts: true}
-	oneHop := ocspIssue(t, crlCA("Intermediate", 60), ocspRSA("leaf"), p.root)
+	oneHop := ocspIssue(t, crlCA("Intermediate", 60), testca.RSA("leaf"), p.root)
 
 	for _, c := range []struct {
 		name    string
@@ -104,7 +105,7 @@ func TestCRLSignersTried(t *testing.T) {
 	crls := crlsOf(t, p.ca.crl())
 	path := p.leaf(t)
 	for range 20 {
-		path[1] = ocspIssue(t, crlCA("Sub CA", 2), ocspECDSA(t), p.root).cert
+		path[1] = ocspIssue(t, crlCA("Sub CA", 2), testca.ECDSA(), p.root).cert
 		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow)
 	}
 	path[1] = p.ca.cert
@@ -119,7 +120,7 @@ func TestCRLSignersOfOneName(t *testing.T) {
 		for i := range n {
 			party := ocspIssue(t, &x509.Certificate{
 				SerialNumber: big.NewInt(int64(50 + i)), Subject: p.ca.cert.Subject, SubjectKeyId: []byte{byte(i)}, KeyUsage: x509.KeyUsageCRLSign,
-			}, ocspECDSA(t), p.root)
+			}, testca.ECDSA(), p.root)
 			parties, certs = append(parties, party), append(certs, party.cert)
 		}
 		return parties, certs
@@ -161,7 +162,7 @@ func TestCRLSignersThatDependOnOneAnother(t *testing.T) {
 			} else {
 				template.ExtraExtensions = []pkix.Extension{points(at(urls(last)))}
 			}
-			parties = append(parties, ocspIssue(t, template, ocspRSA("other"), p.root))
+			parties = append(parties, ocspIssue(t, template, testca.RSA("other"), p.root))
 			crls.Issuers = append(crls.Issuers, parties[i].cert)
 		}
 		for i, party := range parties {

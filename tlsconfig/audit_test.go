@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -110,7 +111,7 @@ func TestAuditFindsEveryDeparture(t *testing.T) {
 		{"a key log", plainServer(func(c *tls.Config) { c.KeyLogWriter = new(bytes.Buffer) }), []string{"KeyLogWriter"}},
 		{"an ECDSA certificate", plainServer(func(c *tls.Config) { c.Certificates = []tls.Certificate{s.subCA.issueFor(t, providerName, ecKey)} }), []string{"Certificates"}},
 		{"a weak certificate, its leaf not parsed", plainServer(func(c *tls.Config) {
-			cert := s.subCA.issueFor(t, providerName, rsaKey(t, "weak", 1024))
+			cert := s.subCA.issueFor(t, providerName, testca.RSAOf("weak", 1024))
 			cert.Leaf = nil
 			c.Certificates = []tls.Certificate{cert}
 		}), []string{"Certificates"}},

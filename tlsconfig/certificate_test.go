@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -55,7 +56,7 @@ func TestAnOwnCertificateThatPeersWouldRefuseIsRefusedWhenTheConfigIsBuilt(t *te
 		{"another key", with(func(c *tls.Certificate) { c.PrivateKey = s.root.key }), "not that of the leaf"},
 		{"no key", with(func(c *tls.Certificate) { c.PrivateKey = nil }), "cannot sign"},
 		{"an ECDSA key", tlsconfig.StaticCertificate(s.subCA.issueFor(t, providerName, ecKey)), "not RSA"},
-		{"an RSA key of 1024 bits", tlsconfig.StaticCertificate(s.subCA.issueFor(t, providerName, rsaKey(t, "weak", 1024))), "1024 bits"},
+		{"an RSA key of 1024 bits", tlsconfig.StaticCertificate(s.subCA.issueFor(t, providerName, testca.RSAOf("weak", 1024))), "1024 bits"},
 		{"an expired leaf", leaf(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }), "expired"},
 		{"a leaf for clients", leaf(func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[1:] }), "serverAuth"},
 		{"a leaf signed with SHA-1", leaf(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }), "SHA1"},
@@ -140,7 +141,7 @@ func TestAClientPresentsTheCertificateOfNow(t *testing.T) {
 // In the bubble time stands still while files are read, and moves only in Sleep.
 func TestCertificateFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	s := newSpine(t)
-	older, newer := s.subCA.issue(t, providerName), s.subCA.issueFor(t, providerName, rsaKey(t, "impostor", 2048))
+	older, newer := s.subCA.issue(t, providerName), s.subCA.issueFor(t, providerName, testca.RSA("impostor"))
 	chain := func(c tls.Certificate) []byte { return certPEM(c.Certificate...) }
 	dir := t.TempDir()
 	certFile := writeFile(t, dir, "cert.pem", chain(older))

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -30,8 +31,8 @@ func TestExpiryOfThePinsIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	at := now
-	s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "subca", 2048), until(20))
-	later := s.root.issueCA(t, "NHS INT Authentication G3", rsaKey(t, "sibling", 2048), until(400))
+	s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("subca"), until(20))
+	later := s.root.issueCA(t, "NHS INT Authentication G3", testca.RSA("sibling"), until(400))
 	e, log := s.endpoint(t, providerName, sspName), new(logged)
 	e.Verifier.Pins = pin(t, []*authority{s.root}, []*authority{s.subCA, later})
 	e.Verifier.Time = func() time.Time { return at }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -59,7 +60,7 @@ func (k keyless) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 // keylessLeaf is a certificate whose RSA key has the exponent.
 func keylessLeaf(t *testing.T, s *spine, name string, exponent int) tls.Certificate {
 	t.Helper()
-	cert := s.subCA.issueFor(t, name, keyless{&rsa.PublicKey{N: rsaKey(t, "leaf", 2048).N, E: exponent}})
+	cert := s.subCA.issueFor(t, name, keyless{&rsa.PublicKey{N: testca.RSA("leaf").N, E: exponent}})
 	cert.SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}
 	return cert
 }
@@ -79,7 +80,7 @@ func TestRSAKeyWithUnsoundExponentIsRefused(t *testing.T) {
 		assert.ErrorContains(t, err, "public exponent")
 
 		root := newRoot(t, "Root", "root")
-		ca := root.issueCA(t, "SubCA", keyless{&rsa.PublicKey{N: rsaKey(t, "subca", 2048).N, E: exponent}})
+		ca := root.issueCA(t, "SubCA", keyless{&rsa.PublicKey{N: testca.RSA("subca").N, E: exponent}})
 		_, err = tlsconfig.NewPins([]*x509.Certificate{root.cert}, []*x509.Certificate{ca.cert})
 		assert.ErrorContains(t, err, "public exponent")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -53,7 +54,7 @@ func TestFormsOfCertificateFiles(t *testing.T) {
 		"X509 CERTIFICATE":              {relabelled("X509 CERTIFICATE"), key, "labelled X509 CERTIFICATE"},
 		"TRUSTED CERTIFICATE":           {relabelled("TRUSTED CERTIFICATE"), key, "labelled TRUSTED CERTIFICATE"},
 		"the SubCA first":               {certPEM(own.Certificate[1], own.Certificate[0]), key, "the key's certificate is number 2"},
-		"another key":                   {chain, keyPEM(t, rsaKey(t, "impostor", 2048)), "private key does not match"},
+		"another key":                   {chain, keyPEM(t, testca.RSA("impostor")), "private key does not match"},
 		"a key encrypted, PKCS #8":      {chain, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}), "the key is encrypted"},
 		"a key encrypted, DEK-Info":     {chain, legacy, "the key is encrypted"},
 		"a key cut short":               {chain, key[:len(key)-20], "damaged"},

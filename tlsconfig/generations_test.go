@@ -9,16 +9,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 func TestTwoGenerationsLiveSideBySide(t *testing.T) {
 	g1root := newRoot(t, "NHS Root Authority", "root")
 	g2root := newRoot(t, "NHS Root Authority G2", "impostor")
-	g1 := g1root.issueCA(t, "NHS Level 1C", rsaKey(t, "subca", 2048))
-	g2 := g2root.issueCA(t, "NHS Authentication G2", rsaKey(t, "sibling", 2048))
+	g1 := g1root.issueCA(t, "NHS Level 1C", testca.RSA("subca"))
+	g2 := g2root.issueCA(t, "NHS Authentication G2", testca.RSA("sibling"))
 	// The same name as g1, another key: a SubCA that was made anew.
-	anew := g2root.issueCA(t, "NHS Level 1C", rsaKey(t, "anew", 2048))
+	anew := g2root.issueCA(t, "NHS Level 1C", testca.RSA("anew"))
 	v := &tlsconfig.Verifier{
 		Pins:  pin(t, []*authority{g1root, g2root}, []*authority{g1, g2, anew}),
 		FQDNs: []string{sspName}, Revocation: new(revocations), Time: clock,
@@ -40,8 +41,8 @@ func TestTwoGenerationsLiveSideBySide(t *testing.T) {
 
 func TestARenewedSubCATakesOverWhenTheOldOneExpires(t *testing.T) {
 	root := newRoot(t, "NHS Root", "root")
-	older := root.issueCA(t, "NHS SubCA", rsaKey(t, "subca", 2048), func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 1, 0) })
-	newer := root.issueCA(t, "NHS SubCA", rsaKey(t, "subca", 2048), func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, 0, 7) })
+	older := root.issueCA(t, "NHS SubCA", testca.RSA("subca"), func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 1, 0) })
+	newer := root.issueCA(t, "NHS SubCA", testca.RSA("subca"), func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, 0, 7) })
 	at := now
 	v := &tlsconfig.Verifier{
 		Pins: pin(t, []*authority{root}, []*authority{older, newer}), FQDNs: []string{sspName},

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -52,7 +53,7 @@ func TestAServerRefusesEveryClientThatIsNotTheOneNamed(t *testing.T) {
 
 	revoked := s.subCA.issue(t, sspName)
 	checker.revoke(revoked.Leaf)
-	impostor := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "impostor", 2048))
+	impostor := s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("impostor"))
 
 	for _, test := range []struct {
 		name string

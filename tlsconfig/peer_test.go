@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -245,7 +246,7 @@ func TestPeerIsRefusedOnceItsSubCAHasExpired(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	end := now.Add(time.Hour)
-	subCA := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "subca", 2048), func(c *x509.Certificate) { c.NotAfter = end })
+	subCA := s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("subca"), func(c *x509.Certificate) { c.NotAfter = end })
 	e := s.endpoint(t, providerName, sspName)
 	e.Verifier.Pins = pin(t, []*authority{s.root}, []*authority{subCA})
 	at := now

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -26,7 +27,7 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
 	edit := func(edits ...func(*x509.Certificate)) []*x509.Certificate {
-		return []*x509.Certificate{s.root.issueCA(t, "A SubCA", rsaKey(t, "subca", 2048), edits...).cert}
+		return []*x509.Certificate{s.root.issueCA(t, "A SubCA", testca.RSA("subca"), edits...).cert}
 	}
 	root, subCA := []*x509.Certificate{s.root.cert}, []*x509.Certificate{s.subCA.cert}
 	shallow := newRoot(t, "Shallow Root", "root", func(c *x509.Certificate) { c.MaxPathLenZero = true })
@@ -52,9 +53,9 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 		{"roots and SubCAs mixed up", subCA, root, "no pinned root issued"},
 		{"a SubCA of another root", []*x509.Certificate{other.cert}, subCA, "no pinned root issued"},
 		{"a SubCA of a root with the same name", []*x509.Certificate{namesake.cert}, subCA, "no pinned root issued"},
-		{"one SubCA of the root and one of another", root, []*x509.Certificate{s.subCA.cert, other.issueCA(t, "X", rsaKey(t, "subca", 2048)).cert}, "no pinned root issued"},
+		{"one SubCA of the root and one of another", root, []*x509.Certificate{s.subCA.cert, other.issueCA(t, "X", testca.RSA("subca")).cert}, "no pinned root issued"},
 		{"a SubCA signed with SHA-1", root, edit(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }), "no pinned root issued"},
-		{"a root below which no CA may stand", []*x509.Certificate{shallow.cert}, []*x509.Certificate{shallow.issueCA(t, "X", rsaKey(t, "subca", 2048)).cert}, "no pinned root issued"},
+		{"a root below which no CA may stand", []*x509.Certificate{shallow.cert}, []*x509.Certificate{shallow.issueCA(t, "X", testca.RSA("subca")).cert}, "no pinned root issued"},
 		{"a SubCA that must not sign certificates", root, edit(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), "must not sign certificates"},
 		{"a SubCA with an unknown critical extension", root, edit(func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
@@ -66,7 +67,7 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 		{"a SubCA for any use", root, edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), ""},
 		{"a SubCA for e-mail", root, edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} }), "neither clientAuth nor serverAuth"},
 		{"a SubCA for an unknown use", root, edit(func(c *x509.Certificate) { c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 2, 3}} }), "neither clientAuth nor serverAuth"},
-		{"a SubCA with an RSA key of 1024 bits", root, []*x509.Certificate{s.root.issueCA(t, "X", rsaKey(t, "weak", 1024)).cert}, "1024 bits"},
+		{"a SubCA with an RSA key of 1024 bits", root, []*x509.Certificate{s.root.issueCA(t, "X", testca.RSAOf("weak", 1024)).cert}, "1024 bits"},
 		{"a SubCA with an ECDSA key of 224 bits", root, []*x509.Certificate{s.root.issueCA(t, "X", p224).cert}, "224 bits"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

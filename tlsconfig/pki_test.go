@@ -5,8 +5,6 @@ package tlsconfig_test
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -35,19 +34,6 @@ const (
 	providerName = "nrl-rr8.supplier.thirdparty.nhs.uk"
 )
 
-// keys are made once per process and name, since making them is slow.
-var keys sync.Map
-
-func rsaKey(tb testing.TB, name string, bits int) *rsa.PrivateKey {
-	tb.Helper()
-	once, _ := keys.LoadOrStore(name, sync.OnceValues(func() (*rsa.PrivateKey, error) {
-		return rsa.GenerateKey(rand.Reader, bits)
-	}))
-	key, err := once.(func() (*rsa.PrivateKey, error))()
-	require.NoError(tb, err)
-	return key
-}
-
 // An authority is a CA.
 type authority struct {
 	cert *x509.Certificate
@@ -55,15 +41,6 @@ type authority struct {
 }
 
 var serials atomic.Int64
-
-func sign(tb testing.TB, template *x509.Certificate, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
-	tb.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
-	require.NoError(tb, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(tb, err)
-	return cert
-}
 
 func caTemplate(name string, edits ...func(*x509.Certificate)) *x509.Certificate {
 	template := &x509.Certificate{
@@ -83,21 +60,21 @@ func caTemplate(name string, edits ...func(*x509.Certificate)) *x509.Certificate
 
 func newRoot(tb testing.TB, name, keyName string, edits ...func(*x509.Certificate)) *authority {
 	tb.Helper()
-	key := rsaKey(tb, keyName, 2048)
+	key := testca.RSA(keyName)
 	template := caTemplate(name, edits...)
-	return &authority{sign(tb, template, template, key.Public(), key), key}
+	return &authority{testca.Sign(template, template, key.Public(), key), key}
 }
 
 func (a *authority) issueCA(tb testing.TB, name string, key crypto.Signer, edits ...func(*x509.Certificate)) *authority {
 	tb.Helper()
-	return &authority{sign(tb, caTemplate(name, edits...), a.cert, key.Public(), a.key), key}
+	return &authority{testca.Sign(caTemplate(name, edits...), a.cert, key.Public(), a.key), key}
 }
 
 // issue returns a leaf as the Spine makes them, the name in the CN only, with
 // its SubCA.
 func (a *authority) issue(tb testing.TB, name string, edits ...func(*x509.Certificate)) tls.Certificate {
 	tb.Helper()
-	return a.issueFor(tb, name, rsaKey(tb, "leaf", 2048), edits...)
+	return a.issueFor(tb, name, testca.RSA("leaf"), edits...)
 }
 
 func (a *authority) issueFor(tb testing.TB, name string, key crypto.Signer, edits ...func(*x509.Certificate)) tls.Certificate {
@@ -114,7 +91,7 @@ func (a *authority) issueFor(tb testing.TB, name string, key crypto.Signer, edit
 	for _, edit := range edits {
 		edit(template)
 	}
-	leaf := sign(tb, template, a.cert, key.Public(), a.key)
+	leaf := testca.Sign(template, a.cert, key.Public(), a.key)
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw, a.cert.Raw}, PrivateKey: key, Leaf: leaf}
 }
 
@@ -129,8 +106,8 @@ func newSpine(tb testing.TB) *spine {
 	root := newRoot(tb, "NHS PTL Root Authority G2", "root")
 	s := &spine{
 		root:    root,
-		subCA:   root.issueCA(tb, "NHS INT Authentication G2", rsaKey(tb, "subca", 2048)),
-		sibling: root.issueCA(tb, "NHS INT Signing G2", rsaKey(tb, "sibling", 2048)),
+		subCA:   root.issueCA(tb, "NHS INT Authentication G2", testca.RSA("subca")),
+		sibling: root.issueCA(tb, "NHS INT Signing G2", testca.RSA("sibling")),
 	}
 	s.pins = pin(tb, []*authority{s.root}, []*authority{s.subCA})
 	return s

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -72,7 +73,7 @@ func TestAResumedSessionIsRefusedWhenItsPeerNoLongerPasses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSpine(t)
-			s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "subca", 2048),
+			s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("subca"),
 				func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 1) })
 			s.pins = pin(t, []*authority{s.root}, []*authority{s.subCA})
 			checker, at := new(revocations), now

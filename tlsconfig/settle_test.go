@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestSeveralPathsAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	root := newRoot(t, "NHS Root", "root")
-	key := rsaKey(t, "subca", 2048)
+	key := testca.RSA("subca")
 	ended := root.issueCA(t, "NHS SubCA", key, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 10) })
 	first, second := root.issueCA(t, "NHS SubCA", key), root.issueCA(t, "NHS SubCA", key)
 	outage := errors.New("the CRL cannot be fetched")

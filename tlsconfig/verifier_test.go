@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -32,8 +33,8 @@ func (s *spine) verifier(fqdns ...string) *tlsconfig.Verifier {
 func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 	type edit = func(*x509.Certificate)
 	s := newSpine(t)
-	impostor := s.root.issueCA(t, "NHS INT Authentication G2", rsaKey(t, "impostor", 2048))
-	belowSubCA := s.subCA.issueCA(t, "NHS INT Sub-SubCA", rsaKey(t, "sibling", 2048))
+	impostor := s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("impostor"))
+	belowSubCA := s.subCA.issueCA(t, "NHS INT Sub-SubCA", testca.RSA("sibling"))
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	multiValued, err := asn1.Marshal(pkix.RDNSequence{
@@ -164,7 +165,7 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 	}
 
 	t.Run("with an RSA key of 1024 bits", func(t *testing.T) {
-		leaf := s.subCA.issueFor(t, sspName, rsaKey(t, "weak", 1024)).Leaf
+		leaf := s.subCA.issueFor(t, sspName, testca.RSAOf("weak", 1024)).Leaf
 		_, err := s.verifier(sspName).Verify(t.Context(), clientPresents(leaf))
 		refused(t, err, tlsconfig.RuleKey)
 	})
@@ -261,10 +262,10 @@ func TestEveryCertificateOfTheChainMustBeValidNow(t *testing.T) {
 		expire func(root, subCA *authority) *x509.Certificate
 	}{
 		{"the SubCA expires", root,
-			func(root *authority) *authority { return root.issueCA(t, "NHS SubCA", rsaKey(t, "subca", 2048), old) },
+			func(root *authority) *authority { return root.issueCA(t, "NHS SubCA", testca.RSA("subca"), old) },
 			func(_, subCA *authority) *x509.Certificate { return subCA.cert }},
 		{"the root expires", newRoot(t, "NHS Root", "root", old),
-			func(root *authority) *authority { return root.issueCA(t, "NHS SubCA", rsaKey(t, "subca", 2048)) },
+			func(root *authority) *authority { return root.issueCA(t, "NHS SubCA", testca.RSA("subca")) },
 			func(root, _ *authority) *x509.Certificate { return root.cert }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -378,7 +379,7 @@ func TestConstraintsOfTheCAsBindTheLeaf(t *testing.T) {
 		{"a use that the SubCA must not certify", free, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, san("a.nhs.uk"), tlsconfig.RuleUsage},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			subCA := test.root.issueCA(t, "NHS SubCA", rsaKey(t, "subca", 2048), test.subCA)
+			subCA := test.root.issueCA(t, "NHS SubCA", testca.RSA("subca"), test.subCA)
 			v := &tlsconfig.Verifier{
 				Pins: pin(t, []*authority{test.root}, []*authority{subCA}), FQDNs: []string{"a.nhs.uk"},
 				Revocation: new(revocations), Time: clock,

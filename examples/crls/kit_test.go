@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -46,19 +46,10 @@ type estate struct {
 	serial                  int64
 }
 
-var newKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
 func newEstate(t *testing.T) *estate {
 	t.Helper()
-	rootKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	e := &estate{dir: t.TempDir(), subCAKey: newKey()}
+	e := &estate{dir: t.TempDir(), subCAKey: testca.RSA("SubCA")}
+	rootKey := testca.RSA("root of " + e.dir) // each estate's own
 	e.root = e.sign(t, "Root", nil, rootKey, &rootKey.PublicKey, nil)
 	e.subCA = e.sign(t, "SubCA", e.root, rootKey, &e.subCAKey.PublicKey, nil)
 	e.authority = revocationtest.NewAuthority(e.subCA, e.subCAKey)
@@ -87,20 +78,13 @@ func (e *estate) sign(t *testing.T, name string, parent *x509.Certificate, by *r
 		template.IsCA, template.BasicConstraintsValid, template.ExtKeyUsage = true, true, nil
 		template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	}
-	if parent == nil {
-		parent = template
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return cert
+	return testca.Sign(template, parent, public, by)
 }
 
 // leaf issues a peer's certificate.
 func (e *estate) leaf(t *testing.T, fqdn string) tls.Certificate {
-	cert := e.sign(t, fqdn, e.subCA, e.subCAKey, &newKey().PublicKey, []string{e.authority.CRLURL(7)})
-	return tls.Certificate{Certificate: [][]byte{cert.Raw, e.subCA.Raw}, PrivateKey: newKey(), Leaf: cert}
+	cert := e.sign(t, fqdn, e.subCA, e.subCAKey, &testca.RSA("leaf").PublicKey, []string{e.authority.CRLURL(7)})
+	return tls.Certificate{Certificate: [][]byte{cert.Raw, e.subCA.Raw}, PrivateKey: testca.RSA("leaf"), Leaf: cert}
 }
 
 func (e *estate) write(t *testing.T, name, kind string, ders ...[]byte) string {

@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -21,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -197,7 +196,7 @@ func TestPersonSeesATable(t *testing.T) {
 func TestPinsAreReadAgain(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
-	next := e.sign(t, "SubCA 2", e.subCA, e.subCAKey, &newKey().PublicKey, []string{"http://next.nhs.uk/arl.crl"})
+	next := e.sign(t, "SubCA 2", e.subCA, e.subCAKey, &testca.RSA("leaf").PublicKey, []string{"http://next.nhs.uk/arl.crl"})
 	other := newEstate(t)
 	synctest.Test(t, func(t *testing.T) {
 		var stderr buffer
@@ -258,8 +257,7 @@ func TestFlags(t *testing.T) {
 	assert.Equal(t, write{program: "apache", file: "/c", leaf: true}, *o.writes[2])
 
 	e := newEstate(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	key := testca.RSA("foreign")
 	foreign := e.write(t, "foreign.pem", "CERTIFICATE", e.sign(t, "peer", e.sign(t, "SubCA", nil, key, &key.PublicKey, nil), key, &key.PublicKey, []string{e.authority.CRLURL(7)}).Raw)
 	for name, args := range map[string][]string{
 		"a relative file":             e.args(t, "-write", "nginx:crl.pem"),

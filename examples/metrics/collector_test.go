@@ -3,11 +3,7 @@
 package metrics_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
 	"strings"
@@ -18,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/nrlsecurity/nrlsecurity/examples/metrics"
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -25,27 +22,12 @@ import (
 // pki returns a CA whose authority serves CRLs and OCSP, and a leaf of it.
 func pki(t *testing.T) (*revocationtest.Authority, []*x509.Certificate) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testca.ECDSA()
 	certify := func(template, parent *x509.Certificate) *x509.Certificate {
 		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cert
+		return testca.Sign(template, parent, key.Public(), key)
 	}
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	ca := certify(root, root)
+	ca := certify(testca.CA("CA", 1), nil)
 	authority := revocationtest.NewAuthority(ca, key)
 	t.Cleanup(authority.Close)
 	leaf := certify(&x509.Certificate{

@@ -5,8 +5,6 @@ package main
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -24,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
@@ -53,11 +52,8 @@ type generator struct {
 
 func newGenerator(t *testing.T, seed uint64) *generator {
 	g := &generator{Rand: mathrand.New(mathrand.NewPCG(seed, 0)), t: t, dir: t.TempDir()}
-	for _, key := range []*crypto.Signer{&g.rootKey, &g.subCAKey, &g.newSubCAKey, &g.leafKey, &g.responderKey} {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		require.NoError(t, err)
-		*key = k
-	}
+	g.rootKey, g.subCAKey, g.newSubCAKey = testca.RSA("root"), testca.RSA("SubCA"), testca.RSA("new SubCA")
+	g.leafKey, g.responderKey = testca.RSA("leaf"), testca.RSA("responder")
 	ca := func(cn string, serial int64, id byte) *x509.Certificate {
 		return &x509.Certificate{
 			SerialNumber: big.NewInt(serial), Subject: pkix.Name{Organization: []string{"generated"}, CommonName: cn},
@@ -74,11 +70,7 @@ func newGenerator(t *testing.T, seed uint64) *generator {
 }
 
 func (g *generator) certificate(template, issuer *x509.Certificate, key, issuerKey crypto.Signer) *x509.Certificate {
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuerKey)
-	require.NoError(g.t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(g.t, err)
-	return cert
+	return testca.Sign(template, issuer, key.Public(), issuerKey)
 }
 
 // leaf returns a CN-only leaf of the SubCA.

@@ -5,8 +5,6 @@ package rediscache_test
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -15,8 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -35,22 +32,13 @@ type fleet struct {
 
 func newFleet(t testing.TB) *fleet {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
+	key := testca.ECDSA()
 	f := &fleet{t: t, key: key, now: time.Now().Truncate(time.Second)}
 	certify := func(template, parent *x509.Certificate) *x509.Certificate {
 		template.NotBefore, template.NotAfter = f.now.AddDate(-1, 0, 0), f.now.AddDate(1, 0, 0)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), key)
-		require.NoError(t, err)
-		cert, err := x509.ParseCertificate(der)
-		require.NoError(t, err)
-		return cert
+		return testca.Sign(template, parent, key.Public(), key)
 	}
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	f.ca = certify(root, root)
+	f.ca = certify(testca.CA("CA", 1), nil)
 	f.leaf = certify(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{"http://crl.example/1.crl"}}, f.ca)
 	return f
 }

@@ -14,7 +14,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,17 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
-var rsaKey = sync.OnceValue(func() crypto.Signer {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
+func rsaKey() crypto.Signer { return testca.RSA("CA") }
 
 // issue makes a certificate with the given key; a nil parent makes a CA of it.
 func issue(t *testing.T, template *x509.Certificate, key crypto.Signer, parent *x509.Certificate, parentKey crypto.Signer) *x509.Certificate {
@@ -43,11 +37,7 @@ func issue(t *testing.T, template *x509.Certificate, key crypto.Signer, parent *
 		template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		parent, parentKey = template, key
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return cert
+	return testca.Sign(template, parent, key.Public(), parentKey)
 }
 
 func newCA(t *testing.T, name string, key crypto.Signer) *x509.Certificate {

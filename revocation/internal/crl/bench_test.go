@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/pem"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 )
 
 // A largeList is the DER of a CRL with many entries of random serials, one in ten
@@ -34,18 +35,9 @@ var largeLists sync.Map // largeSize to func() *largeList
 
 func makeLargeList(size largeSize) *largeList {
 	made, _ := largeLists.LoadOrStore(size, sync.OnceValue(func() *largeList {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		must(err)
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Benchmark CA"}, SubjectKeyId: []byte{1},
-			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-		must(err)
-		l := new(largeList)
-		l.issuer, err = x509.ParseCertificate(der)
-		must(err)
+		key, template := testca.RSA("benchmark"), testca.CA("Benchmark CA", 1)
+		template.SubjectKeyId, template.NotBefore, template.NotAfter = []byte{1}, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		l := &largeList{issuer: testca.Sign(template, nil, &key.PublicKey, key)}
 		random := mathrand.NewChaCha8([32]byte{byte(size.width), byte(size.entries)})
 		now := time.Now().Truncate(time.Second)
 		list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}
@@ -62,6 +54,7 @@ func makeLargeList(size largeSize) *largeList {
 			}
 			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, entry)
 		}
+		var err error
 		l.der, err = x509.CreateRevocationList(rand.Reader, list, l.issuer, key)
 		must(err)
 		return l

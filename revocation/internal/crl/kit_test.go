@@ -5,18 +5,18 @@ package crl_test
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
@@ -32,16 +32,8 @@ type party struct {
 	key  crypto.Signer
 }
 
-// keys are RSA keys, since making one is slow.
-var keys = [3]func() crypto.Signer{sync.OnceValue(makeKey), sync.OnceValue(makeKey), sync.OnceValue(makeKey)}
-
-func makeKey() crypto.Signer {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
+// key returns one of a few RSA keys.
+func key(i int) crypto.Signer { return testca.RSA(fmt.Sprint(i)) }
 
 // issue makes a certificate that parent signs, or a self-signed one.
 func issue(t testing.TB, template *x509.Certificate, key crypto.Signer, parent *party) *party {
@@ -50,18 +42,13 @@ func issue(t testing.TB, template *x509.Certificate, key crypto.Signer, parent *
 	if parent == nil {
 		parent = &party{template, key}
 	}
-	made, err := x509.CreateCertificate(rand.Reader, template, parent.cert, key.Public(), parent.key)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(made)
-	require.NoError(t, err)
-	return &party{cert, key}
+	return &party{testca.Sign(template, parent.cert, key.Public(), parent.key), key}
 }
 
 func authority(name string, serial int64) *x509.Certificate {
-	return &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, SerialNumber: big.NewInt(serial), SubjectKeyId: []byte(name),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
+	template := testca.CA(name, serial)
+	template.SubjectKeyId = []byte(name)
+	return template
 }
 
 // A pki is a root, a CA below it whose CRLs are read, and another CA, which issues
@@ -71,11 +58,11 @@ type pki struct {
 }
 
 func newPKI(t testing.TB) *pki {
-	root := issue(t, authority("Root", 1), keys[0](), nil)
+	root := issue(t, authority("Root", 1), key(0), nil)
 	return &pki{
 		root:  root,
-		ca:    issue(t, authority("Sub CA", 2), keys[1](), root),
-		other: issue(t, authority("CRL Issuer", 3), keys[2](), root),
+		ca:    issue(t, authority("Sub CA", 2), key(1), root),
+		other: issue(t, authority("CRL Issuer", 3), key(2), root),
 	}
 }
 
@@ -84,7 +71,7 @@ func newPKI(t testing.TB) *pki {
 // parse a distribution point with a relative name.
 func (p *pki) subject(t testing.TB, extensions ...pkix.Extension) *crl.Subject {
 	t.Helper()
-	leaf := issue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}}, keys[0](), p.ca)
+	leaf := issue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}}, key(0), p.ca)
 	leaf.cert.Extensions = append(leaf.cert.Extensions, extensions...)
 	s, err := crl.NewSubject(leaf.cert)
 	require.NoError(t, err)

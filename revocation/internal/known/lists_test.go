@@ -4,8 +4,6 @@ package known_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
@@ -35,23 +34,15 @@ type pki struct {
 
 func newPKI(t *testing.T) *pki {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	ca := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "CA"}, SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
-	}
+	key, ca := testca.ECDSA(), testca.CA("CA", 1)
+	ca.NotBefore, ca.NotAfter = now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0)
 	leaf := &x509.Certificate{
 		Subject: pkix.Name{CommonName: "leaf"}, SerialNumber: big.NewInt(leafSerial), CRLDistributionPoints: []string{pointURL},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 	}
 	p := &pki{key: key}
 	for _, template := range []*x509.Certificate{leaf, ca} {
-		der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), key)
-		require.NoError(t, err)
-		cert, err := x509.ParseCertificate(der)
-		require.NoError(t, err)
-		p.path = append(p.path, cert)
+		p.path = append(p.path, testca.Sign(template, ca, key.Public(), key))
 	}
 	return p
 }

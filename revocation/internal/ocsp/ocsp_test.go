@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -22,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	xocsp "golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
@@ -36,8 +35,7 @@ type party struct {
 
 func issue(t testing.TB, name string, by *party, change func(*x509.Certificate)) *party {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
+	key := testca.ECDSA()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(len(name)) + 100), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
 	}
@@ -48,11 +46,7 @@ func issue(t testing.TB, name string, by *party, change func(*x509.Certificate))
 	if by != nil {
 		issuer = by
 	}
-	raw, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, &key.PublicKey, issuer.key)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(raw)
-	require.NoError(t, err)
-	return &party{cert, key}
+	return &party{testca.Sign(template, issuer.cert, &key.PublicKey, issuer.key), key}
 }
 
 func newCA(t testing.TB, name string) *party {

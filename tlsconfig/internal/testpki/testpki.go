@@ -8,7 +8,6 @@ package testpki
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -26,28 +25,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// Key returns the process's RSA key of that name: making one takes long.
-func Key(name string) *rsa.PrivateKey {
-	keysMu.Lock()
-	defer keysMu.Unlock()
-	if keys[name] == nil {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		keys[name] = k
-	}
-	return keys[name]
-}
-
-var (
-	keysMu sync.Mutex
-	keys   = map[string]*rsa.PrivateKey{}
-)
+// Key returns the process's RSA key of that name.
+func Key(name string) *rsa.PrivateKey { return testca.RSA(name) }
 
 // A PKI is a root with the authentication SubCA and a sibling of it.
 type PKI struct {
@@ -71,10 +55,7 @@ func New(subCA pkix.Name) *PKI {
 		}
 		template.IsCA, template.BasicConstraintsValid = true, true
 		template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-		if parent == nil {
-			parent = template
-		}
-		return p.sign(template, parent, &Key(name).PublicKey, signer)
+		return testca.Sign(template, parent, &Key(name).PublicKey, signer)
 	}
 	p.Root = ca("root", nil, Key("root"))
 	p.SubCA = ca("subca", p.Root, Key("root"))
@@ -92,18 +73,6 @@ func (p *PKI) template(name string) *x509.Certificate {
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().AddDate(1, 0, 0),
 	}
-}
-
-func (p *PKI) sign(template, parent *x509.Certificate, pub crypto.PublicKey, signer *rsa.PrivateKey) *x509.Certificate {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, signer)
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return cert
 }
 
 // Leaf issues a certificate for name, as change has it.
@@ -124,7 +93,7 @@ func (p *PKI) LeafBelow(name string) tls.Certificate {
 	template := p.template("below")
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	below := p.sign(template, p.SubCA, &Key("below").PublicKey, Key("subca"))
+	below := testca.Sign(template, p.SubCA, &Key("below").PublicKey, Key("subca"))
 	cert := p.leafOf(below, "below", name)
 	cert.Certificate = append(cert.Certificate, p.SubCA.Raw)
 	return cert
@@ -139,7 +108,7 @@ func (p *PKI) ECDSALeaf(name string) tls.Certificate {
 	template := p.template(name)
 	template.BasicConstraintsValid = true
 	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	cert := p.sign(template, p.SubCA, &key.PublicKey, Key("subca"))
+	cert := testca.Sign(template, p.SubCA, &key.PublicKey, Key("subca"))
 	return tls.Certificate{Certificate: [][]byte{cert.Raw, p.SubCA.Raw}, PrivateKey: key, Leaf: cert}
 }
 
@@ -152,7 +121,7 @@ func (p *PKI) leafOf(ca *x509.Certificate, caKey, name string, change ...func(*x
 		f(template)
 	}
 	k := Key("leaf")
-	cert := p.sign(template, ca, &k.PublicKey, Key(caKey))
+	cert := testca.Sign(template, ca, &k.PublicKey, Key(caKey))
 	return tls.Certificate{Certificate: [][]byte{cert.Raw, ca.Raw}, PrivateKey: k, Leaf: cert}
 }
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testca makes keys and certificates for tests. A Spine to connect to is
+// tlsconfig/spinetest; this is for tests that want to say themselves what is in a
+// certificate. What cannot be made panics.
+package testca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"sync"
+)
+
+// RSA returns the process's key of a name, of 2048 bits: making one takes long.
+func RSA(name string) *rsa.PrivateKey { return RSAOf(name, 2048) }
+
+// RSAOf returns the process's key of a name and a number of bits.
+func RSAOf(name string, bits int) *rsa.PrivateKey {
+	once, _ := keys.LoadOrStore(keyName{name, bits}, sync.OnceValue(func() *rsa.PrivateKey {
+		return must(rsa.GenerateKey(rand.Reader, bits))
+	}))
+	return once.(func() *rsa.PrivateKey)()
+}
+
+type keyName struct {
+	name string
+	bits int
+}
+
+var keys sync.Map // keyName to func() *rsa.PrivateKey
+
+// ECDSA returns a new key on P-256, which takes no time.
+func ECDSA() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+
+// CA returns the template of a CA, which lacks only its validity.
+func CA(name string, serial int64) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+}
+
+// Sign returns the certificate of a template, for the key public, that the parent
+// signs by its key. A nil parent is the template, which signs itself.
+func Sign(template, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
+	if parent == nil {
+		parent = template
+	}
+	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, parent, public, by))))
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic("testca: " + err.Error())
+	}
+	return value
+}
