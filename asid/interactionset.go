@@ -4,6 +4,7 @@ package asid
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"runtime"
 	"slices"
@@ -23,9 +24,15 @@ type interactionSet struct {
 // at each. Some systems of the Spine have several hundred.
 const manyInteractions = 16
 
-// newInteractionSet returns a set of the ids, whose words are added to the
-// vocabulary if there is one.
+// maxInteractions bounds a set.
+const maxInteractions = 1 << 20
+
+// newInteractionSet returns a set of the ids, which are added to the vocabulary if
+// there is one.
 func newInteractionSet(ids []InteractionID, words *vocabulary) (*interactionSet, error) {
+	if len(ids) > maxInteractions {
+		return nil, fmt.Errorf("there are more than %d interactions", maxInteractions)
+	}
 	for _, id := range ids {
 		if _, err := ParseInteractionID(string(id)); err != nil {
 			return nil, err

@@ -22,8 +22,8 @@ type Memory struct {
 // NewMemory returns a registry of copies of the systems. It refuses, with a
 // [*RegistryError], a repeated ASID and what [NewSystem] refuses.
 func NewMemory(systems ...System) (*Memory, error) {
-	if len(systems) > maxSystems {
-		return nil, &RegistryError{Detail: fmt.Sprintf("more than %d systems", maxSystems)}
+	if len(systems) > maxNumber {
+		return nil, &RegistryError{Detail: fmt.Sprintf("more than %d systems", maxNumber)}
 	}
 	m := &Memory{systems: newTable(len(systems))}
 	var sets interactionSets

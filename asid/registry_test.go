@@ -132,6 +132,45 @@ func TestTwoInteractionsInOneAreRefusedThoughTheSystemHasBoth(t *testing.T) {
 	assert.Error(t, err)
 }
 
+func TestTooManyInteractionsAreRefused(t *testing.T) {
+	t.Parallel()
+	many := provider
+	many.Interactions = make([]asid.InteractionID, 1<<20+1)
+	_, err := asid.NewMemory(many)
+	assert.ErrorContains(t, err, "more than 1048576 interactions")
+	_, err = asid.NewSystem(many)
+	assert.ErrorContains(t, err, "more than 1048576 interactions")
+}
+
+// The tables have eight bits of each hash; what is asked for is compared whole. Of
+// these questions several hundred meet an entry with the same bits.
+func TestAHashAloneMakesNothingKnown(t *testing.T) {
+	t.Parallel()
+	interaction := func(i int) asid.InteractionID {
+		return asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i))
+	}
+	id := func(i int) asid.ID { return asid.MustParseID(fmt.Sprintf("%012d", i*7919)) }
+	given := make([]asid.System, 1_000)
+	for i := range given {
+		given[i] = asid.System{ASID: id(i), FQDNs: []string{"a.nhs.uk"}}
+	}
+	for i := range 300 {
+		given[0].Interactions = append(given[0].Interactions, interaction(i))
+	}
+	m, err := asid.NewMemory(given...)
+	require.NoError(t, err)
+	s, err := m.Lookup(t.Context(), id(0))
+	require.NoError(t, err)
+	for i := range 200_000 {
+		if got := s.Assured(interaction(i)); got != (i < 300) {
+			t.Fatal(i, got)
+		}
+		if found, _ := m.Lookup(t.Context(), id(i)); (found != nil) != (i < 1_000) {
+			t.Fatal(i, found)
+		}
+	}
+}
+
 // Sets of few and of many interactions, of more than share their bits, and systems
 // enough that slots of the table collide.
 func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {

@@ -30,8 +30,9 @@ type System struct {
 // has been assured for is found as fast as in a [Memory], and equal sets of
 // interactions share their memory. It refuses, with a [*RegistryError], a zero
 // ASID, a system that has neither an FQDN nor a fingerprint and is not Unbound, an
-// FQDN that is not a plain host name, an interaction ID that is not a URN, and
-// whatever the system lists twice.
+// FQDN that is not a plain host name, an interaction ID that is not a URN, more than
+// 1,048,576 interactions, and an ODS code, an FQDN or an interaction that is there
+// twice.
 func NewSystem(given System) (*System, error) {
 	s := new(System)
 	if err := s.copyFrom(&given, &shared); err != nil {

@@ -17,9 +17,6 @@ type table struct {
 	rows  []row
 }
 
-// A slot has 8 bits of a hash above the number of a row plus one; zero: it is free.
-type slot uint32
-
 // A row is a System that begins with a line of 64 bytes.
 type row struct {
 	System
@@ -28,20 +25,17 @@ type row struct {
 
 const line = 64
 
-// maxSystems is how many numbers a slot can hold.
-const maxSystems = 1<<24 - 1
-
 // newTable returns a table with room for n systems.
 func newTable(n int) table {
 	width := bits.Len(uint(n + n/2))
 	return table{slots: make([]slot, 1<<width), shift: 64 - width, rows: make([]row, 0, n)}
 }
 
-// start returns where the search for id begins, by Fibonacci hashing, and the bits
-// of the hash that its slot has.
+// start returns where the search for id begins, by Fibonacci hashing, and the tag of
+// its slot.
 func (t *table) start(id ID) (int, slot) {
 	hash := id.packed * 0x9E3779B97F4A7C15
-	return int(hash >> t.shift), slot(hash>>(t.shift-8)) << 24
+	return int(hash >> t.shift), tagOf(hash >> (t.shift - 8))
 }
 
 // find returns nil if the table has no such system.
@@ -49,15 +43,15 @@ func (t *table) find(id ID) *System {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	for i, hash := t.start(id); ; i++ {
+	for i, tag := t.start(id); ; i++ {
 		s := t.slots[i&(len(t.slots)-1)]
 		if s == 0 {
 			return nil
 		}
-		if s&^maxSystems != hash {
+		if s.tag() != tag {
 			continue
 		}
-		if sys := &t.rows[s&maxSystems-1].System; sys.ASID == id {
+		if sys := &t.rows[s.number()].System; sys.ASID == id {
 			return sys
 		}
 	}
@@ -65,15 +59,15 @@ func (t *table) find(id ID) *System {
 
 // add makes a place for the system of that ASID, or returns nil if it has one.
 func (t *table) add(id ID) *System {
-	i, hash := t.start(id)
+	i, tag := t.start(id)
 	for ; t.slots[i&(len(t.slots)-1)] != 0; i++ {
 		s := t.slots[i&(len(t.slots)-1)]
-		if t.rows[s&maxSystems-1].ASID == id {
+		if s.tag() == tag && t.rows[s.number()].ASID == id {
 			return nil
 		}
 	}
+	t.slots[i&(len(t.slots)-1)] = newSlot(tag, len(t.rows))
 	t.rows = append(t.rows, row{})
-	t.slots[i&(len(t.slots)-1)] = hash | slot(len(t.rows))
 	sys := &t.rows[len(t.rows)-1].System
 	sys.ASID = id
 	return sys

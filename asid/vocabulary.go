@@ -12,13 +12,7 @@ import (
 // use.
 type vocabulary struct {
 	list  []InteractionID // by number
-	index []word          // a hash table with open addressing, at most half of it in use
-}
-
-// A word is an entry of the index.
-type word struct {
-	hash   uint32
-	number uint32 // plus one; zero: the entry is free
+	index []slot          // a hash table with open addressing, at most a quarter of it in use
 }
 
 // seed makes hashes that cannot be foreseen outside the process.
@@ -30,13 +24,14 @@ func (v *vocabulary) number(id InteractionID) (int, bool) {
 		return 0, false
 	}
 	hash := maphash.String(seed, string(id))
-	for i := int(hash) & (len(v.index) - 1); ; i = (i + 1) & (len(v.index) - 1) {
-		entry := v.index[i]
-		switch {
-		case entry.number == 0:
+	tag := tagOf(hash >> 32)
+	for i := hash; ; i++ {
+		s := v.index[i&uint64(len(v.index)-1)]
+		if s == 0 {
 			return 0, false
-		case entry.hash == uint32(hash>>32) && v.list[entry.number-1] == id:
-			return int(entry.number - 1), true
+		}
+		if n := s.number(); s.tag() == tag && v.list[n] == id {
+			return n, true
 		}
 	}
 }
@@ -47,8 +42,8 @@ func (v *vocabulary) add(id InteractionID) int {
 		return n
 	}
 	v.list = append(v.list, id)
-	if 2*len(v.list) > len(v.index) {
-		v.index = make([]word, max(64, 2<<bits.Len(uint(len(v.list)))))
+	if 4*len(v.list) > len(v.index) {
+		v.index = make([]slot, max(64, 4<<bits.Len(uint(len(v.list)))))
 		for n := range v.list {
 			v.enter(n)
 		}
@@ -58,12 +53,12 @@ func (v *vocabulary) add(id InteractionID) int {
 	return len(v.list) - 1
 }
 
-// enter enters the word of that number into the index.
+// enter enters the interaction of that number into the index.
 func (v *vocabulary) enter(n int) {
 	hash := maphash.String(seed, string(v.list[n]))
-	i := int(hash) & (len(v.index) - 1)
-	for v.index[i].number != 0 {
-		i = (i + 1) & (len(v.index) - 1)
+	i := hash & uint64(len(v.index)-1)
+	for v.index[i] != 0 {
+		i = (i + 1) & uint64(len(v.index)-1)
 	}
-	v.index[i] = word{uint32(hash >> 32), uint32(n) + 1}
+	v.index[i] = newSlot(tagOf(hash>>32), n)
 }
