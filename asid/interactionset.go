@@ -76,7 +76,7 @@ type setSource interface {
 
 // interactionSets are the sets of one registry.
 type interactionSets struct {
-	last   *interactionSet // systems of one product follow each other
+	latest map[uint64]*interactionSet // by the hash of a sample
 	byHash map[uint64][]*interactionSet
 	words  *vocabulary
 }
@@ -85,14 +85,30 @@ type interactionSets struct {
 // their own: a set has a bit for each word of its vocabulary.
 const maxShared = 4096
 
+// of returns the set of the ids. Most systems are of one of a few products: the latest
+// set with the same IDs in eight places is then the one that is wanted, and to compare
+// the lists is faster than to hash all of them.
 func (s *interactionSets) of(ids []InteractionID) (*interactionSet, error) {
-	if s.last != nil && slices.Equal(s.last.list, ids) {
-		return s.last, nil
+	sample := hashOf(ids, max(len(ids)/8, 1))
+	if set := s.latest[sample]; set != nil && slices.Equal(set.list, ids) {
+		return set, nil
 	}
-	hash := hashOf(ids)
+	set, err := s.known(ids)
+	if err != nil {
+		return nil, err
+	}
+	if s.latest == nil {
+		s.latest = make(map[uint64]*interactionSet)
+	}
+	s.latest[sample] = set
+	return set, nil
+}
+
+// known returns the set of the ids, which it makes if there is none.
+func (s *interactionSets) known(ids []InteractionID) (*interactionSet, error) {
+	hash := hashOf(ids, 1)
 	for _, set := range s.byHash[hash] {
 		if slices.Equal(set.list, ids) {
-			s.last = set
 			return set, nil
 		}
 	}
@@ -107,16 +123,16 @@ func (s *interactionSets) of(ids []InteractionID) (*interactionSet, error) {
 		s.byHash = make(map[uint64][]*interactionSet)
 	}
 	s.byHash[hash] = append(s.byHash[hash], set)
-	s.last = set
 	return set, nil
 }
 
-// hashOf hashes a list. Equal hashes prove nothing.
-func hashOf(ids []InteractionID) uint64 {
+// hashOf hashes the IDs of a list that are at multiples of step. Equal hashes prove
+// nothing.
+func hashOf(ids []InteractionID, step int) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	for _, id := range ids {
-		h.WriteString(string(id))
+	for i := 0; i < len(ids); i += step {
+		h.WriteString(string(ids[i]))
 		h.WriteByte(0) // in no interaction ID
 	}
 	return h.Sum64()
@@ -134,7 +150,7 @@ type sharedSets struct {
 }
 
 func (s *sharedSets) of(ids []InteractionID) (*interactionSet, error) {
-	hash := hashOf(ids)
+	hash := hashOf(ids, 1)
 	s.mu.Lock()
 	set := s.byHash[hash].Value()
 	s.mu.Unlock()

@@ -132,6 +132,37 @@ func TestTwoInteractionsInOneAreRefusedThoughTheSystemHasBoth(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Lists that differ in one place share neither their hash nor their set.
+func TestListsThatDifferInOnePlaceAreTwoSets(t *testing.T) {
+	t.Parallel()
+	const each = 40
+	interaction := func(kind string, i int) asid.InteractionID {
+		return asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:%s:%02d", kind, i))
+	}
+	var given []asid.System
+	for differs := range each + 1 { // the last one differs nowhere
+		s := asid.System{ASID: asid.MustParseID(fmt.Sprintf("%012d", 1+differs)), FQDNs: []string{"a.nhs.uk"}}
+		for i := range each {
+			s.Interactions = append(s.Interactions, interaction("same", i))
+		}
+		if differs < each {
+			s.Interactions[differs] = interaction("other", differs)
+		}
+		given = append(given, s)
+	}
+	m, err := asid.NewMemory(append(given, asid.System{ASID: asid.MustParseID("200000000205"), FQDNs: []string{"a.nhs.uk"}, Interactions: given[0].Interactions})...)
+	require.NoError(t, err)
+	for differs := range given {
+		s, err := m.Lookup(t.Context(), given[differs].ASID)
+		require.NoError(t, err)
+		assert.Equal(t, given[differs].Interactions, s.Interactions)
+		for i := range each {
+			assert.Equal(t, i == differs, s.Assured(interaction("other", i)))
+			assert.Equal(t, i != differs, s.Assured(interaction("same", i)))
+		}
+	}
+}
+
 func TestTooManyInteractionsAreRefused(t *testing.T) {
 	t.Parallel()
 	many := provider
