@@ -14,6 +14,12 @@ import (
 
 const retrieval = asid.DocumentReferenceContentRead
 
+// A Route is a way to a provider's handlers.
+type Route struct {
+	Target      string             // path and query; empty: /records/1
+	Interaction asid.InteractionID // that the SSP must name; empty: that of retrieving a record
+}
+
 func gateCases(build func(Setting) http.Handler, routes []Route) []kit.Case {
 	if len(routes) == 0 {
 		routes = []Route{{}}
