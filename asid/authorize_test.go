@@ -100,8 +100,7 @@ func TestACertificateThatReadersCouldReadDifferentlySpeaksForNoName(t *testing.T
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := asid.NamesOf(cert)
-			var refused *asid.RequestError
-			require.ErrorAs(t, err, &refused)
+			refused := requestError(t, err)
 			assert.Error(t, refused.Err)
 			assert.Empty(t, n.String())
 		})
@@ -151,8 +150,7 @@ func TestAnUnknownASIDIsRefused(t *testing.T) {
 	t.Parallel()
 	claim := asid.Access{From: asid.MustParseID("200000000206"), Observed: asid.DocumentReferenceRead, Names: names(t, certificate(provider.FQDNs[0]))}
 	_, err := (&asid.Authorizer{Registry: registry(t)}).Authorize(t.Context(), claim)
-	var refused *asid.RequestError
-	require.ErrorAs(t, err, &refused)
+	refused := requestError(t, err)
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 	assert.Equal(t, claim.From, refused.ASID)
 }

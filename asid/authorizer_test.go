@@ -153,8 +153,7 @@ func TestTheInteractionHeaderIsOptionalUnlessItIsRequired(t *testing.T) {
 
 	a.RequireInteraction = true
 	_, refused = judge(t, a, r)
-	var header *asid.RequestError
-	require.ErrorAs(t, refused.err, &header)
+	header := requestError(t, refused.err)
 	assert.Equal(t, "InteractionID", header.Header)
 	assert.Equal(t, "is missing", header.Detail)
 }
@@ -205,9 +204,7 @@ func TestTheTwoFormsOfHeadersAreNotMixed(t *testing.T) {
 	t.Parallel()
 	r := asidtest.NewSSPRequest("/STU3/DocumentReference/1", provider, nrl, provider.FQDNs[0])
 	_, refused := judge(t, authorizer(t), r)
-	var header *asid.RequestError
-	require.ErrorAs(t, refused.err, &header)
-	assert.Equal(t, "fromASID", header.Header)
+	assert.Equal(t, "fromASID", requestError(t, refused.err).Header)
 }
 
 func TestShorterASIDsCountOnlyWhereTheyAreAllowed(t *testing.T) {

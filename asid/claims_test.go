@@ -47,9 +47,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 				require.NotNil(t, caller, refused.body)
 				return
 			}
-			var token *asid.RequestError
-			require.ErrorAs(t, refused.err, &token)
-			assert.Equal(t, c.claim, token.Claim)
+			assert.Equal(t, c.claim, requestError(t, refused.err).Claim)
 			assert.Equal(t, "MISSING_OR_INVALID_HEADER", code(refused.body))
 			assert.Contains(t, refused.body, `<code value="structure">`)
 		})
@@ -59,17 +57,13 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
 		r.Header.Set("Authorization", issuedFor(consumer, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
 		_, refused := judge(t, a, r)
-		var token *asid.RequestError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "requesting_system", token.Claim)
+		assert.Equal(t, "requesting_system", requestError(t, refused.err).Claim)
 	})
 	t.Run("a token for reading", func(t *testing.T) {
 		r := issuedFor(provider, "POST", "/STU3/DocumentReference", right)
 		r.Header.Set("Authorization", issuedFor(provider, "GET", "/STU3/DocumentReference/1", right).Header.Get("Authorization"))
 		_, refused := judge(t, a, r)
-		var token *asid.RequestError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "scope", token.Claim)
+		assert.Equal(t, "scope", requestError(t, refused.err).Claim)
 	})
 
 	for name, c := range map[string]struct {
@@ -92,9 +86,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 				assert.NotNil(t, caller, refused.body)
 				return
 			}
-			var token *asid.RequestError
-			require.ErrorAs(t, refused.err, &token)
-			assert.Equal(t, c.want, token.Claim)
+			assert.Equal(t, c.want, requestError(t, refused.err).Claim)
 		})
 	}
 
@@ -105,9 +97,7 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		require.NotNil(t, caller, refused.body)
 		a.Audience = "https://other.test"
 		_, refused = judge(t, &a, issuedFor(provider, "POST", "/STU3/DocumentReference", right))
-		var token *asid.RequestError
-		require.ErrorAs(t, refused.err, &token)
-		assert.Equal(t, "aud", token.Claim)
+		assert.Equal(t, "aud", requestError(t, refused.err).Claim)
 	})
 	t.Run("any claims, if it is allowed", func(t *testing.T) {
 		a := *a
@@ -147,7 +137,5 @@ func TestATokenExpiresAfterItIsIssuedHoweverClocksVary(t *testing.T) {
 		`"requesting_organization":"https://fhir.nhs.uk/Id/ods-organization-code|RR8"}`, now.Unix()+9, now.Unix()-9)
 	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, payload))
 	_, refused := judge(t, a, r)
-	var token *asid.RequestError
-	require.ErrorAs(t, refused.err, &token)
-	assert.Equal(t, "exp", token.Claim)
+	assert.Equal(t, "exp", requestError(t, refused.err).Claim)
 }

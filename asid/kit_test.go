@@ -86,3 +86,11 @@ func serve(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	handler.ServeHTTP(w, r)
 	return w
 }
+
+// requestError returns the refusal in err.
+func requestError(t testing.TB, err error) *asid.RequestError {
+	t.Helper()
+	var refused *asid.RequestError
+	require.ErrorAs(t, err, &refused)
+	return refused
+}

@@ -83,8 +83,7 @@ func TestARequestThatCouldBeTakenForAnotherIsNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			method, target, _ := strings.Cut(request, " ")
 			got, err := asid.InteractionOf(httptest.NewRequest(method, target, nil))
-			var refused *asid.RequestError
-			require.ErrorAs(t, err, &refused)
+			requestError(t, err)
 			assert.Empty(t, got)
 		})
 	}

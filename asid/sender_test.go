@@ -59,8 +59,7 @@ func TestATokenWithoutAnOrganisationIsTheSendersFault(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+jwt(unsigned, token))
 		_, refused := judge(t, a, r)
 		assert.Equal(t, http.StatusBadRequest, refused.status, token)
-		var request *asid.RequestError
-		require.ErrorAs(t, refused.err, &request)
+		request := requestError(t, refused.err)
 		assert.Equal(t, asid.RuleToken, request.Rule)
 		assert.Equal(t, "requesting_organization", request.Claim)
 	}

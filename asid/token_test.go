@@ -106,8 +106,7 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := asid.ParseToken(token)
-			var refused *asid.RequestError
-			require.ErrorAs(t, err, &refused)
+			requestError(t, err)
 			assert.Nil(t, got)
 		})
 	}
@@ -205,8 +204,7 @@ func TestEveryClaimOfTheSpineIsNeeded(t *testing.T) {
 		if caller != nil {
 			return nil
 		}
-		var token *asid.RequestError
-		require.ErrorAs(t, refused.err, &token)
+		token := requestError(t, refused.err)
 		return token
 	}
 	require.Nil(t, with(nil))
