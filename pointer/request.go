@@ -31,6 +31,7 @@ type reading struct {
 	contentType string
 	body        []byte
 	resource    fhir.DocumentReference // of a create or supersede
+	pointer     Pointer                // what resource says
 }
 
 // read makes a Change of r, and reads its body for that.
@@ -80,8 +81,9 @@ func (g *Guard) readNew(r *http.Request, in *reading) (err error) {
 	if err = g.reader().Read(in.contentType, in.body, &in.resource); err != nil {
 		return bodyError(Create, err)
 	}
-	in.change.New = pointerOf(&in.resource)
-	if len(in.change.New.RelatesTo) > 0 {
+	in.pointer.fill(&in.resource)
+	in.change.New = &in.pointer
+	if len(in.pointer.RelatesTo) > 0 {
 		in.change.Action = Supersede
 	}
 	return nil

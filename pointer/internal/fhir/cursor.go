@@ -49,6 +49,9 @@ func plain(s string) error {
 	if s != strings.TrimSpace(s) {
 		return refused("begins or ends with white space")
 	}
+	if ascii.Printable(s) { // as nearly every value is
+		return nil
+	}
 	for _, r := range s {
 		switch {
 		case r < ' ', 0x7F <= r && r < 0xA0:
