@@ -73,16 +73,6 @@ type Decision struct {
 	caller *asid.Caller
 }
 
-// Again judges the same change anew, against what the store has now. A handler
-// calls it when its store answers that the pointer has changed since it was
-// judged, and then makes the new decision's change.
-func (d *Decision) Again(ctx context.Context) (*Decision, error) {
-	if d.guard == nil {
-		return nil, &asid.ConfigError{Field: "Decision", Detail: "is none that a Guard has made"}
-	}
-	return d.guard.Authorize(ctx, d.caller, d.Change)
-}
-
 type decisionKey struct{}
 
 // DecisionFrom returns the decision that [Guard.Middleware] stored in ctx.

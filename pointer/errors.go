@@ -3,11 +3,9 @@
 package pointer
 
 import (
-	"errors"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
-	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // A ChangeError is a change that was refused. Its text names neither the patient
@@ -84,28 +82,6 @@ func (e *ChangeError) subject() string {
 // Unwrap returns the cause, or nil.
 func (e *ChangeError) Unwrap() error { return e.Err }
 
-const notOwned = "has a custodian that is not an organisation of the caller's"
-
-// Kinds of failure that a [Resolver] tells apart, for [errors.Is].
-var (
-	ErrNotFound  = errors.New("there is no such pointer")
-	ErrAmbiguous = errors.New("there is more than one such pointer")
-)
-
-// bodyError is the refusal of a body that err is about.
-func bodyError(action Action, err error) error {
-	e, ok := errors.AsType[*fhir.Error](err)
-	if !ok {
-		return &ChangeError{Rule: RuleResource, Action: action, Detail: "cannot be handed on", Err: err}
-	}
-	refused := &ChangeError{Action: action, Element: e.Element, Detail: e.Detail, Err: e.Err}
-	switch e.Kind {
-	case fhir.MediaType:
-		refused.Rule = RuleMediaType
-	case fhir.Malformed:
-		refused.Rule = RuleBody
-	default:
-		refused.Rule = RuleResource
-	}
-	return refused
+func requestError(action Action, detail string) error {
+	return &ChangeError{Rule: RuleRequest, Action: action, Detail: detail}
 }

@@ -6,13 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
-	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
-	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // A Forward is the handler behind a [Guard] that has a FHIR server make the
@@ -134,44 +131,6 @@ func (f *Forward) Validate() error {
 	}
 }
 
-// ServeHTTP answers a read or a search, or makes the change that a [Guard] has
-// decided on. A change without a decision is refused with 500.
-func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.warned.Do(f.warn)
-	err := f.Validate()
-	if err == nil {
-		if override := fhirpath.Override(r); override != "" {
-			err = requestError(0, override)
-		}
-	}
-	var a *storeAnswer
-	switch {
-	case err != nil:
-	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		a, err = f.find(r)
-	default:
-		a, err = f.change(r)
-	}
-	if err != nil {
-		f.fail(w, r, err)
-		return
-	}
-	f.relay(w, r, a)
-}
-
-// warn makes a record of each word that loosens what is checked.
-func (f *Forward) warn() {
-	if f.Logger == nil {
-		return
-	}
-	if f.AllowUnconditional {
-		f.Logger.Warn("changes are made to later versions than were judged: AllowUnconditional is in use")
-	}
-	if f.Supersede == SupersedeByStore {
-		f.Logger.Warn("pointers are superseded in later versions than were judged: SupersedeByStore is in use")
-	}
-}
-
 func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Logger != nil {
 		f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "request not answered by the store",
@@ -182,45 +141,4 @@ func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	WriteError(w, r, err)
-}
-
-// find asks for one pointer, or for those that a search finds.
-func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
-	if !outcome.Acceptable(r) {
-		return nil, &ChangeError{Rule: RuleMediaType, Detail: "of the answer is none that is served"}
-	}
-	at, ok := fhirpath.Parse(r.URL)
-	if !ok || !at.Typed {
-		return nil, requestError(0, "has a path that is not that of a DocumentReference")
-	}
-	allowed := f.Search
-	if allowed == nil {
-		allowed = defaultSearch()
-	}
-	if at.ID != "" {
-		allowed = []string{"_format"}
-	}
-	query := r.URL.Query() // Override has refused what cannot be parsed
-	for name := range query {
-		if !slices.Contains(allowed, name) {
-			return nil, requestError(0, "has a parameter that the interaction has not")
-		}
-	}
-	u := f.Backend.JoinPath(fhirpath.DocumentReference, at.ID)
-	u.RawQuery = query.Encode()
-	out, err := f.request(r, r.Method, u, "", nil)
-	if err != nil {
-		return nil, err
-	}
-	if match := r.Header["If-None-Match"]; len(match) == 1 && harmless(match[0]) {
-		out.Header.Set("If-None-Match", match[0])
-	}
-	a, err := f.send(out)
-	if err != nil {
-		return nil, err
-	}
-	if a.status == http.StatusNotAcceptable {
-		return nil, &ChangeError{Rule: RuleMediaType, Detail: "of the answer is none that the store serves"}
-	}
-	return a, a.refusal(0, Query{ID: at.ID})
 }

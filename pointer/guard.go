@@ -3,7 +3,6 @@
 package pointer
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 
@@ -57,22 +56,4 @@ func (g *Guard) Validate() error {
 
 func (g *Guard) reader() fhir.Reader {
 	return fhir.Reader{Relative: g.RelativeReferences, TargetIsID: g.TargetIsID}
-}
-
-// Authorize resolves what c concerns and applies [Owns] to each pointer; no
-// HTTP. The order is: the interaction that the caller's system needs, the
-// custodian of what is new, whether the stored pointer is there, its custodian,
-// and then what only its owner may learn: its patient, identifier, status and
-// version.
-//
-// The errors are [*ChangeError] and, for a guard or caller that is missing,
-// [*asid.ConfigError].
-func (g *Guard) Authorize(ctx context.Context, caller *asid.Caller, c Change) (*Decision, error) {
-	d, err := g.judge(ctx, caller, c)
-	g.record(ctx, caller, c, d, err)
-	if err != nil {
-		return nil, err
-	}
-	d.guard, d.caller = g, caller
-	return d, nil
 }

@@ -12,27 +12,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
-func (g *Guard) judge(ctx context.Context, caller *asid.Caller, c Change) (*Decision, error) {
-	if err := g.Validate(); err != nil {
-		return nil, err
-	}
-	if caller == nil || caller.System == nil {
-		return nil, &asid.ConfigError{Field: "Guard", Detail: "knows no caller: asid's Middleware goes outside it"}
-	}
-	if need := c.Action.interaction(); need == "" || !caller.System.Assured(need) {
-		return nil, &ChangeError{Rule: RuleInteraction, Action: c.Action, ASID: caller.System.ASID,
-			Detail: "is not assured for " + c.Action.String(), Err: asid.ErrNotAssociated}
-	}
-	switch c.Action {
-	case Create:
-		return g.judgeCreate(ctx, caller, c)
-	case Supersede:
-		return g.judgeSupersede(ctx, caller, c)
-	default:
-		return g.judgeTarget(ctx, caller, c)
-	}
-}
-
 func (g *Guard) judgeCreate(ctx context.Context, caller *asid.Caller, c Change) (*Decision, error) {
 	if err := ownsNew(caller, c); err != nil {
 		return nil, err
@@ -120,10 +99,6 @@ func (g *Guard) unique(ctx context.Context, c Change) error {
 	}
 }
 
-// searchSyntax are the characters that FHIR gives a meaning in the value of a
-// search parameter (STU3 and R4, search, 3.1.1.1 "Escaping search parameters").
-const searchSyntax = `,\|$`
-
 // matched applies the request's If-Match to the stored pointer (RFC 9110 section
 // 13.1.1), by the opaque part of the entity tags, as FHIR does.
 func matched(c Change, q Query, stored *Pointer) error {
@@ -132,9 +107,6 @@ func matched(c Change, q Query, stored *Pointer) error {
 	}
 	return &ChangeError{Rule: RuleVersion, Action: c.Action, Target: q, Detail: "has another version than If-Match names"}
 }
-
-// anyVersion is If-Match: *. It is no version: ids have no asterisk.
-const anyVersion = "*"
 
 // unassigned returns p without what only the server assigns.
 func unassigned(p *Pointer) *Pointer {

@@ -2,12 +2,7 @@
 
 package pointer
 
-import (
-	"slices"
-
-	"github.com/nrlsecurity/nrlsecurity/asid"
-	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
-)
+import "github.com/nrlsecurity/nrlsecurity/asid"
 
 // A Pointer is what the guard needs of a DocumentReference; the whole of it
 // stays in the body, which is handed on.
@@ -39,44 +34,28 @@ type Relation struct {
 	Target Query  // ID, Identifier or both, as the target names them; Subject stays empty
 }
 
-// Parse reads a DocumentReference of STU3 or R4. The Content-Type says whether
-// it is JSON or XML. The errors are [*ChangeError] of the rules media-type, body
-// and resource. The caller bounds the body's size.
-func Parse(contentType string, body []byte) (*Pointer, error) {
-	var read struct { // one allocation
-		d fhir.DocumentReference
-		p Pointer
-	}
-	if err := (fhir.Reader{}).Read(contentType, body, &read.d); err != nil {
-		return nil, bodyError(0, err)
-	}
-	read.p.fill(&read.d)
-	return &read.p, nil
+// A Query says which stored pointer is meant: by logical id, or by patient and
+// master identifier. A query with both wants one pointer that has both.
+type Query struct {
+	ID         string
+	Subject    string
+	Identifier Identifier
 }
 
-func pointerOf(d *fhir.DocumentReference) *Pointer {
-	p := new(Pointer)
-	p.fill(d)
-	return p
+// IsZero reports whether q says nothing.
+func (q Query) IsZero() bool { return q == Query{} }
+
+// Matches reports whether p is a pointer that q means. A query without an id and
+// without a whole pair of subject and identifier means none.
+func (q Query) Matches(p *Pointer) bool {
+	if p == nil || q.ID == "" && (q.Subject == "" || q.Identifier.IsZero()) {
+		return false
+	}
+	return (q.ID == "" || q.ID == p.ID) &&
+		(q.Subject == "" || q.Subject == p.Subject) &&
+		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier)
 }
 
-func (p *Pointer) fill(d *fhir.DocumentReference) {
-	p.ID, p.Version, p.Custodian, p.Status, p.Subject = d.ID, d.Version, d.Custodian, d.Status, d.Subject
-	p.MasterIdentifier = Identifier(d.MasterIdentifier)
-	for _, rel := range d.RelatesTo {
-		p.RelatesTo = append(p.RelatesTo, Relation{Code: rel.Code, Target: Query{ID: rel.ID, Identifier: Identifier(rel.Identifier)}})
-	}
-}
-
-// Owns is the rule itself: nil if the pointer's custodian is an organisation of
-// the caller's, else a [*ChangeError] of the rule owner. The author plays no part
-// in it: the author owns the information, the custodian the pointer.
-func Owns(caller *asid.Caller, p *Pointer) error {
-	if caller == nil || caller.System == nil {
-		return &ChangeError{Rule: RuleOwner, Detail: notOwned}
-	}
-	if p == nil || p.Custodian.IsZero() || !slices.Contains(caller.System.ODS, p.Custodian) {
-		return &ChangeError{Rule: RuleOwner, ASID: caller.System.ASID, Detail: notOwned}
-	}
-	return nil
-}
+// searchSyntax are the characters that FHIR gives a meaning in the value of a
+// search parameter (STU3 and R4, search, 3.1.1.1 "Escaping search parameters").
+const searchSyntax = `,\|$`

@@ -51,6 +51,9 @@ func ifMatch(h http.Header) ([]string, error) {
 	return versions, nil
 }
 
+// anyVersion is If-Match: *. It is no version: ids have no asterisk.
+const anyVersion = "*"
+
 // opaque returns the version in an entity tag, W/"1" or "1" (RFC 9110 section
 // 8.8.3). No version has a comma or a quote in it.
 func opaque(tag string) (string, bool) {

@@ -66,10 +66,6 @@ func (g *Guard) read(w http.ResponseWriter, r *http.Request) (*reading, error) {
 	return in, err
 }
 
-func requestError(action Action, detail string) error {
-	return &ChangeError{Rule: RuleRequest, Action: action, Detail: detail}
-}
-
 func (g *Guard) readNew(r *http.Request, in *reading) (err error) {
 	in.change.Action = Create
 	if _, in.format, err = parameters(r.URL.RawQuery); err != nil {

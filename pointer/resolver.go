@@ -2,29 +2,10 @@
 
 package pointer
 
-import "context"
-
-// A Query says which stored pointer is meant: by logical id, or by patient and
-// master identifier. A query with both wants one pointer that has both.
-type Query struct {
-	ID         string
-	Subject    string
-	Identifier Identifier
-}
-
-// IsZero reports whether q says nothing.
-func (q Query) IsZero() bool { return q == Query{} }
-
-// Matches reports whether p is a pointer that q means. A query without an id and
-// without a whole pair of subject and identifier means none.
-func (q Query) Matches(p *Pointer) bool {
-	if p == nil || q.ID == "" && (q.Subject == "" || q.Identifier.IsZero()) {
-		return false
-	}
-	return (q.ID == "" || q.ID == p.ID) &&
-		(q.Subject == "" || q.Subject == p.Subject) &&
-		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier)
-}
+import (
+	"context"
+	"errors"
+)
 
 // A Resolver finds stored pointers. It must be safe for concurrent use. Where
 // there is no such pointer it returns an error that wraps [ErrNotFound], where
@@ -40,3 +21,9 @@ func (q Query) Matches(p *Pointer) bool {
 type Resolver interface {
 	Resolve(ctx context.Context, q Query) (*Pointer, error)
 }
+
+// Kinds of failure that a [Resolver] tells apart, for [errors.Is].
+var (
+	ErrNotFound  = errors.New("there is no such pointer")
+	ErrAmbiguous = errors.New("there is more than one such pointer")
+)
