@@ -5,6 +5,8 @@ package nrl
 import (
 	"strings"
 	"sync"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
 // definitions are FHIR's of a DocumentReference and of what is in it: of each
@@ -52,7 +54,7 @@ var schema = sync.OnceValue(func() map[string][]member {
 		if !typed {
 			name = word
 			types[name] = []member{{name: "id", kind: "string"}, {name: "extension", kind: "Extension", list: true}}
-			if name == documentReference {
+			if name == fhirpath.DocumentReference {
 				types[name] = types[name][:1]
 			}
 			if name == "Extension" {

@@ -40,6 +40,8 @@ type span struct{ from, to int }
 // maxDepth bounds the nesting of a body. The NRL's own pointers have nine levels.
 const maxDepth = 64
 
+const byteOrderMark = "\uFEFF"
+
 // plain refuses values that readers trim, cut or normalise differently. None of
 // the values that are read here may have such characters in FHIR.
 func plain(s string) error {

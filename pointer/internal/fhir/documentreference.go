@@ -29,9 +29,6 @@ func (p *DocumentReference) cut(s span) {
 	p.ncuts++
 }
 
-// An Identifier is a FHIR identifier.
-type Identifier struct{ System, Value string }
-
 // A Relation is one relatesTo.
 type Relation struct {
 	Code       string
@@ -139,34 +136,6 @@ func (r Reader) readMeta(c cursor, p *DocumentReference) error {
 			}
 		}
 		p.cut(span{from, c.end()})
-	}
-}
-
-func readIdentifier(c cursor, partial bool) (id Identifier, err error) {
-	if err := c.enter(); err != nil {
-		return Identifier{}, err
-	}
-	for {
-		f, err := c.next(identifierLevel)
-		if err != nil {
-			return Identifier{}, err
-		}
-		switch f {
-		case fieldDone:
-			if !partial && (id.System == "" || id.Value == "") {
-				return Identifier{}, refused("lacks its system or its value")
-			}
-			return id, nil
-		case fieldSystem:
-			id.System, err = c.text()
-			err = in("system", err)
-		case fieldValue:
-			id.Value, err = c.text()
-			err = in("value", err)
-		}
-		if err != nil {
-			return Identifier{}, err
-		}
 	}
 }
 

@@ -13,6 +13,37 @@ import (
 
 const organisationType = "Organization/"
 
+// An Identifier is a FHIR identifier.
+type Identifier struct{ System, Value string }
+
+func readIdentifier(c cursor, partial bool) (id Identifier, err error) {
+	if err := c.enter(); err != nil {
+		return Identifier{}, err
+	}
+	for {
+		f, err := c.next(identifierLevel)
+		if err != nil {
+			return Identifier{}, err
+		}
+		switch f {
+		case fieldDone:
+			if !partial && (id.System == "" || id.Value == "") {
+				return Identifier{}, refused("lacks its system or its value")
+			}
+			return id, nil
+		case fieldSystem:
+			id.System, err = c.text()
+			err = in("system", err)
+		case fieldValue:
+			id.Value, err = c.text()
+			err = in("value", err)
+		}
+		if err != nil {
+			return Identifier{}, err
+		}
+	}
+}
+
 // A referenceTo is a FHIR Reference: by URL, by identifier, or by both.
 type referenceTo struct {
 	url        string

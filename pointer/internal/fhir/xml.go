@@ -4,27 +4,14 @@ package fhir
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"unicode/utf8"
 )
 
 const (
-	byteOrderMark = "\uFEFF"
-
 	fhirNamespace  = "http://hl7.org/fhir"
 	xhtmlNamespace = "http://www.w3.org/1999/xhtml"
-
-	// maxAttributes bounds an element's; FHIR's have three at most, those of the
-	// narrative hardly more.
-	maxAttributes = 16
 )
-
-// xmlDeclaration is the only form of a declaration that is taken: version 1.0
-// and, if an encoding is named, UTF-8.
-var xmlDeclaration = regexp.MustCompile(`^\s+version\s*=\s*(?:"1\.0"|'1\.0')` +
-	`(?:\s+encoding\s*=\s*(?:"(?i:utf-8)"|'(?i:utf-8)'))?` +
-	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$`)
 
 // readXML reads one XML document of FHIR's subset: elements, their attributes,
 // comments and white space. There is no document type, no processing instruction,

@@ -4,6 +4,7 @@ package fhir
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
 	"unicode/utf8"
 )
@@ -35,6 +36,16 @@ const (
 	xmlText
 	xmlDeclared // the XML declaration
 )
+
+// maxAttributes bounds an element's; FHIR's have three at most, those of the
+// narrative hardly more.
+const maxAttributes = 16
+
+// xmlDeclaration is the only form of a declaration that is taken: version 1.0
+// and, if an encoding is named, UTF-8.
+var xmlDeclaration = regexp.MustCompile(`^\s+version\s*=\s*(?:"1\.0"|'1\.0')` +
+	`(?:\s+encoding\s*=\s*(?:"(?i:utf-8)"|'(?i:utf-8)'))?` +
+	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$`)
 
 func malformed(detail string) error {
 	return &Error{Kind: Malformed, Detail: "is not well-formed XML: it " + detail}
