@@ -45,14 +45,15 @@ var (
 	noPatient = absent{http.StatusNotFound: "NO_RECORD_FOUND", http.StatusBadRequest: "INVALID_NHS_NUMBER"}
 )
 
-// get reads u. An answer that is one of none is ErrNotFound.
-func (f *FHIR) get(ctx context.Context, u *url.URL, accept string, none absent) (*answerRead, error) {
+// get reads u, in at most so many bytes (readAnswer). An answer that is one of none
+// is ErrNotFound.
+func get(ctx context.Context, client *http.Client, u *url.URL, accept string, none absent, most int64) (*answerRead, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("Accept", accept)
-	resp, err := ask(f.Client, r)
+	resp, err := ask(client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (f *FHIR) get(ctx context.Context, u *url.URL, accept string, none absent) 
 	default:
 		return nil, fmt.Errorf("the server answered with status %d", resp.StatusCode)
 	}
-	return readAnswer(resp, f.MaxBytes)
+	return readAnswer(resp, most)
 }
 
 // codeOf returns the Spine's code in an OperationOutcome of one issue, or the empty

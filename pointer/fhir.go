@@ -76,7 +76,7 @@ func (f *FHIR) reader() fhir.Reader {
 }
 
 func (f *FHIR) read(ctx context.Context, q Query, none absent) (*Pointer, error) {
-	a, err := f.get(ctx, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType, none)
+	a, err := get(ctx, f.Client, f.Base.JoinPath(fhirpath.DocumentReference, q.ID), jsonType, none, f.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
-		a, err := f.get(ctx, page, jsonType, noPatient)
+		a, err := get(ctx, f.Client, page, jsonType, noPatient, f.MaxBytes)
 		if n > 0 && errors.Is(err, ErrNotFound) {
 			return nil, errors.New("the answer to a search has a next page that is not there")
 		}

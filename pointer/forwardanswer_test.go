@@ -45,14 +45,18 @@ func TestAnswersNameThisServer(t *testing.T) {
 
 func TestWhatTheStoreAnswersOfItselfIsNotPassedOn(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]int{302: 502, 401: 502, 403: 502, 404: 404, 410: 404, 500: 502, 503: 503, 429: 503, 400: 400, 422: 422} {
+	for status, want := range map[int]int{302: 502, 401: 502, 403: 502, 404: 404, 410: 404, 500: 502, 599: 502, 503: 503, 429: 503, 400: 400, 422: 422} {
+		var log bytes.Buffer
 		h := facade(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://elsewhere.internal/")
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(status)
-		}, nil, nil)
+		}, nil, func(f *pointer.Forward) { f.Logger = slog.New(slog.NewJSONHandler(&log, nil)) })
 		w := through(t, h, request("DELETE", collection+"/"+oldID, "", ""))
 		assert.Equal(t, want, w.Code, status)
+		if want >= 500 {
+			assert.Contains(t, log.String(), fmt.Sprintf("status %d", status))
+		}
 		assert.Empty(t, w.Header().Get("Location"))
 		if want == 503 {
 			assert.Equal(t, "7", w.Header().Get("Retry-After"))

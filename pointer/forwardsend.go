@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
@@ -131,7 +132,7 @@ func (a *storeAnswer) refusal(action Action, q Query) error {
 		return nil
 	case a.status >= 300 && a.status < 400, a.status >= 500,
 		a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired:
-		return &ChangeError{Rule: RuleStore, Action: action, Target: q, Detail: "answered with status " + http.StatusText(a.status)}
+		return &ChangeError{Rule: RuleStore, Action: action, Target: q, Detail: "answered with status " + strings.TrimSpace(strconv.Itoa(a.status)+" "+http.StatusText(a.status))}
 	default:
 		return nil
 	}
@@ -139,8 +140,7 @@ func (a *storeAnswer) refusal(action Action, q Query) error {
 
 // stored reads the judged pointer as it is stored, in the format named.
 func (f *Forward) stored(ctx context.Context, d *Decision, accept string) (*answerRead, error) {
-	resolver := &FHIR{Client: f.Client, Base: f.Backend, MaxBytes: f.MaxBytes}
-	a, err := resolver.get(ctx, f.Backend.JoinPath(fhirpath.DocumentReference, d.Stored.ID), accept, noPointer)
+	a, err := get(ctx, f.Client, f.Backend.JoinPath(fhirpath.DocumentReference, d.Stored.ID), accept, noPointer, f.MaxBytes)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, errChanged
