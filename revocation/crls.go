@@ -68,7 +68,7 @@ type CRLs struct {
 	latest  atomic.Int64 // the latest time asked about, in seconds since 1970
 	files   []*fetch.Watch
 	urls    []*fetch.Watch
-	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about last
+	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about, the latest first
 
 	published atomic.Uint64 // changes with the URLs that are looked after, and with what comes from them
 }
@@ -106,7 +106,7 @@ func (s *CRLs) Add(crls []byte) error {
 // addAll puts what the operator added into the set.
 func (s *CRLs) addAll(lists []parsedCRL, source string) error {
 	for _, l := range lists {
-		if s.take(l, nil, known.Added, known.Added).Full {
+		if s.take(l, s.askedCAs(), known.Added, known.Added).Full {
 			return &CRLError{Source: source, Err: ErrTooLarge, Detail: "CRLs of too many scopes wait for a certificate of their issuer"}
 		}
 	}
@@ -194,7 +194,7 @@ func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
 	} else if !l.Scoped() {
 		return &CRLError{Source: "cache", Err: ErrMalformed, Detail: "it does not say where the list came from"}
 	}
-	s.lists.Offer(known.NewList(l, m.Bytes, known.PlaceOf("cache"), place), slices.Concat(path, s.Issuers), s.horizon())
+	s.lists.Offer(known.NewList(l, m.Bytes, known.PlaceOf("cache"), place), slices.Concat(path, s.askedCAs(), s.Issuers), s.horizon())
 	return nil
 }
 

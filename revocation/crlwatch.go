@@ -110,8 +110,8 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 		if u.delta {
 			places = question.places
 		}
-	} else if cas := u.source.cas.Load(); cas != nil {
-		path = *cas
+	} else {
+		path = u.source.askedCAs()
 	}
 	u.source.lists.Replace(origin)
 	defer u.source.published.Add(1)

@@ -46,7 +46,7 @@ type List struct {
 func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	s.setUp()
 	cas = slices.DeleteFunc(slices.Clone(cas), func(c *x509.Certificate) bool { return c == nil })
-	s.cas.Store(&cas)
+	s.rememberCAs(cas)
 	s.share(s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon()))
 	standings, _ := s.lists.Standings(s.now())
 	var lists []List
@@ -67,6 +67,36 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	})
 	s.readCacheOf(cas, lists)
 	return lists
+}
+
+// maxAskedCAs bounds the CAs that Lists remembers. They come from the program's
+// own configuration, which changes a few times a year.
+const maxAskedCAs = 1000
+
+// rememberCAs adds the CAs of one caller of Lists to those of the others, so that what
+// comes between their calls is verified for each.
+func (s *CRLs) rememberCAs(cas []*x509.Certificate) {
+	for {
+		before := s.cas.Load()
+		all := slices.Clone(cas)
+		if before != nil {
+			all = slices.Concat(cas, slices.DeleteFunc(slices.Clone(*before), func(c *x509.Certificate) bool {
+				return slices.ContainsFunc(cas, c.Equal)
+			}))
+		}
+		all = all[:min(len(all), maxAskedCAs)]
+		if s.cas.CompareAndSwap(before, &all) {
+			return
+		}
+	}
+}
+
+// askedCAs returns the CAs that Lists was asked about.
+func (s *CRLs) askedCAs() []*x509.Certificate {
+	if cas := s.cas.Load(); cas != nil {
+		return *cas
+	}
+	return nil
 }
 
 // Changed returns a channel that is closed when another list has become known, so

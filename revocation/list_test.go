@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -137,5 +138,64 @@ func TestChangedTellsOfWhatIsNew(t *testing.T) {
 	case <-crls.Changed():
 		t.Error("nothing has changed")
 	default:
+	}
+}
+
+// Two callers with CAs of their own: what comes between their calls counts for both.
+func TestListsRememberTheCAsOfEveryCaller(t *testing.T) {
+	t.Parallel()
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
+	for name, c := range map[string]struct {
+		ours   revocationtest.CRL
+		others *x509.Certificate
+	}{
+		"another CA":                 {p.ca.crl(), p.other.cert},
+		"another key of its name":    {p.ca.crl(), namesake.cert},
+		"the earlier key of the two": {namesake.crl(), p.ca.cert},
+	} {
+		ours := p.ca.cert
+		if c.others == ours {
+			ours = namesake.cert
+		}
+		t.Run(name+", fetched", func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ocspNow))
+				server := &crlServer{}
+				server.publish(url, c.ours)
+				crls := &revocation.CRLs{Fetcher: server, URLs: []string{url}}
+				crls.Lists(ours)
+				crls.Lists(c.others)
+				stop := running(t, crls.Run)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				stop()
+				state := crls.State()
+				assert.Len(t, state.Lists, 1)
+				assert.Zero(t, state.Unverified)
+			})
+		})
+		t.Run(name+", from the Cache", func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ocspNow))
+				cache := &memoryCache{}
+				first := &revocation.CRLs{Cache: cache, Issuers: []*x509.Certificate{ours}}
+				crls := &revocation.CRLs{Cache: cache}
+				crls.Lists(ours)
+				crls.Lists(c.others)
+				require.NoError(t, first.Add(c.ours.DER()))
+				first.Settle()
+				stop := running(t, crls.Run)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				stop()
+				state := crls.State()
+				assert.Len(t, state.Lists, 1)
+				assert.Zero(t, state.Unverified)
+			})
+		})
 	}
 }
