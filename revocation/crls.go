@@ -89,8 +89,9 @@ const (
 // of the kind ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm
 // that is not accepted; then none is added. Whether a signature verifies shows
 // when a certificate is asked about, unless it does with a key of Issuers. Until
-// then a thousand of an issuer are kept, of each scope sixteen; another is an
-// error of the kind ErrTooLarge, and those behind it are not added.
+// then a thousand of an issuer are kept, of each scope sixteen, and 256 MiB of all
+// issuers; another is an error of the kind ErrTooLarge, and those behind it are not
+// added.
 func (s *CRLs) Add(crls []byte) error {
 	s.setUp()
 	if s.keepsDER() {
@@ -107,11 +108,13 @@ func (s *CRLs) Add(crls []byte) error {
 func (s *CRLs) addAll(lists []parsedCRL, source string) error {
 	for _, l := range lists {
 		if s.take(l, s.askedCAs(), known.Added, known.Added).Full {
-			return &CRLError{Source: source, Err: ErrTooLarge, Detail: "CRLs of too many scopes wait for a certificate of their issuer"}
+			return &CRLError{Source: source, Err: ErrTooLarge, Detail: tooManyWait}
 		}
 	}
 	return nil
 }
+
+const tooManyWait = "too many CRLs wait for a certificate of their issuer"
 
 // A parsedCRL is a list with its DER.
 type parsedCRL struct {
@@ -183,7 +186,7 @@ func (s *CRLs) under(key string) (members []known.Member) {
 
 // takeMember verifies a document of the Cache. Of what else the member says only
 // the place is used, which nothing but the member can say.
-func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
+func (s *CRLs) takeMember(m *known.Member, key string, path []*x509.Certificate) error {
 	l, err := crl.Parse(m.Bytes, "cache")
 	if err != nil {
 		return crlError("cache", err)
@@ -194,7 +197,10 @@ func (s *CRLs) takeMember(m *known.Member, path []*x509.Certificate) error {
 	} else if !l.Scoped() {
 		return &CRLError{Source: "cache", Err: ErrMalformed, Detail: "it does not say where the list came from"}
 	}
-	s.lists.Offer(known.NewList(l, m.Bytes, known.PlaceOf("cache"), place), slices.Concat(path, s.askedCAs(), s.Issuers), s.horizon())
+	list := known.NewList(l, m.Bytes, known.PlaceOf("cache "+key), place)
+	if s.lists.Offer(list, slices.Concat(path, s.askedCAs(), s.Issuers), s.horizon()).Full {
+		return &CRLError{Source: "cache", Err: ErrTooLarge, Detail: tooManyWait}
+	}
 	return nil
 }
 

@@ -117,11 +117,15 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	defer u.source.published.Add(1)
 	var wrong error // with the first, said when the others are in the set
 	for _, l := range lists {
-		verified := u.source.take(l, path, origin, places...).Verified
+		change := u.source.take(l, path, origin, places...)
+		verified := change.Verified
 		if verified { // no other issuer decides when to ask again
 			u.mu.Lock()
 			u.until = l.list.NextUpdate()
 			u.mu.Unlock()
+		}
+		if change.Full && wrong == nil {
+			wrong = &CRLError{Source: u.url, Err: ErrTooLarge, Detail: tooManyWait}
 		}
 		if question == nil {
 			if !verified && path != nil { // it may be another issuer's

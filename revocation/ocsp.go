@@ -176,7 +176,7 @@ func (s *OCSP) under(key string) (members []known.Member) {
 	return members
 }
 
-func (s *OCSP) takeMember(m *known.Member, path []*x509.Certificate) error {
+func (s *OCSP) takeMember(m *known.Member, _ string, path []*x509.Certificate) error {
 	if len(path) < 2 {
 		return nil
 	}

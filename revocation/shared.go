@@ -25,7 +25,7 @@ type shared struct {
 	asker *fetch.Asker
 
 	under func(key string) []known.Member                       // what is known under a key
-	take  func(m *known.Member, path []*x509.Certificate) error // verifies a member, and puts it into the set
+	take  func(m *known.Member, key string, path []*x509.Certificate) error // verifies a member, and puts it into the set
 	warn  func(message string, err error)
 
 	mu     sync.Mutex
@@ -85,7 +85,7 @@ func (c *shared) read(ctx context.Context, e *sharedEntry) error {
 	theirs := toMembers(members)
 	for i := range theirs {
 		if !slices.ContainsFunc(c.under(e.key), theirs[i].Same) {
-			if err := c.take(&theirs[i], path); err != nil {
+			if err := c.take(&theirs[i], e.key, path); err != nil {
 				c.warn("document in the cache does not count", err)
 			}
 		}

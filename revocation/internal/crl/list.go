@@ -26,6 +26,7 @@ import (
 // keys verify it, and safe for concurrent use.
 type List struct {
 	source     string
+	octets     int      // of its DER
 	identity   [32]byte // differs for lists whose DER differs
 	issuer     string   // normal form
 	thisUpdate time.Time
@@ -49,6 +50,10 @@ type List struct {
 
 // Source returns where the list came from.
 func (l *List) Source() string { return l.source }
+
+// Octets returns how many octets of DER the list has; what is kept of it takes about as
+// many.
+func (l *List) Octets() int { return l.octets }
 
 // Digest returns what identifies the list: it is the same for the same DER, and
 // for no other.

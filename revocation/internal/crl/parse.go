@@ -20,7 +20,7 @@ import (
 // such a CRL must not be used to determine the status of any certificate
 // (sections 5.2 and 5.3). Nothing of raw is kept. The error is a *der.Error.
 func Parse(raw []byte, source string) (*List, error) {
-	r := reader{list: &List{source: source}}
+	r := reader{list: &List{source: source, octets: len(raw)}}
 	if err := r.read(raw); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,9 @@ import "sync"
 // fill a set with as many takes minutes.
 func BoundedReplies(replies []*Reply) []*Reply { return boundedReplies(replies) }
 
+// BoundOctets sets how many octets of lists may wait for their signer.
+func (s *Lists) BoundOctets(most int) { s.most = most }
+
 // Bound sets how many certificates answers are kept about.
 func (s *Answers) Bound(most int) { s.most = most }
 

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// ClockTolerance is how far the clock of a CA or responder may be ahead.
+const ClockTolerance = 5 * time.Minute
+
 // A Window is the times at which a decision comes out as it did: every
 // comparison of the time asked for narrows it.
 type Window struct {
