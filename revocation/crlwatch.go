@@ -116,19 +116,18 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	u.source.lists.Replace(origin)
 	defer u.source.published.Add(1)
 	var wrong error // with the first, said when the others are in the set
+	var ends []time.Time
 	for _, l := range lists {
 		change := u.source.take(l, path, origin, places...)
 		verified := change.Verified
-		if verified { // no other issuer decides when to ask again
-			u.mu.Lock()
-			u.until = l.list.NextUpdate()
-			u.mu.Unlock()
+		if verified { // only what a CA has signed decides when to ask again
+			ends = append(ends, l.list.NextUpdate())
 		}
 		if change.Full && wrong == nil {
 			wrong = &CRLError{Source: u.url, Err: ErrTooLarge, Detail: tooManyWait}
 		}
 		if question == nil {
-			if !verified && path != nil { // it may be another issuer's
+			if !verified && path != nil { // it may be for somebody else
 				u.source.log(slog.LevelWarn, "CRL of none of the CAs that lists are asked of", slog.String("source", u.url))
 			}
 			continue
@@ -145,7 +144,25 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 			wrong = &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
 		}
 	}
+	u.deliveredUntil(ends)
 	return wrong
+}
+
+// deliveredUntil notes when a document runs out whose verified lists have these
+// nextUpdates: with the first of them that has not passed yet.
+func (u *crlURL) deliveredUntil(ends []time.Time) {
+	if len(ends) == 0 {
+		return
+	}
+	now := u.source.now()
+	left := slices.DeleteFunc(slices.Clone(ends), now.After)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(left) > 0 {
+		u.until = slices.MinFunc(left, time.Time.Compare)
+	} else {
+		u.until = slices.MaxFunc(ends, time.Time.Compare)
+	}
 }
 
 // soon has the complete list looked for that a delta CRL proves to be there.

@@ -3,6 +3,9 @@
 package revocation_test
 
 import (
+	"context"
+	"crypto/x509"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +92,49 @@ func TestNewsArriveWithinRefresh(t *testing.T) {
 			}
 			t.Logf("at most %s from revocation to refusal", longest)
 			assert.LessOrEqual(t, longest, test.within+time.Minute, "a check a minute")
+		})
+	}
+}
+
+// A cache on the way that answers "not modified" for ever must not hide that one of
+// the lists of a document has run out, though the others have not.
+func TestListOfABundleThatRanOutIsAskedForOutright(t *testing.T) {
+	t.Parallel()
+	p := newCRLPKI(t)
+	const url = "http://crl.example/all.pem"
+	short, long := between(p.ca.crl(), -time.Hour, 2*time.Hour), between(p.other.crl(), -time.Hour, 7*24*time.Hour)
+	for name, bundled := range map[string][]byte{
+		"the one that runs out is the first": bundle(short, long),
+		"it is the last":                     bundle(long, short),
+		"beside one that ran out long ago":   bundle(between(p.root.crl(), -3*time.Hour, -2*time.Hour), short, long),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ocspNow))
+				var mu sync.Mutex
+				body, asked := bundled, 0
+				crls := &revocation.CRLs{Fetcher: fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					asked++
+					if r.ETag != "" {
+						return &revocation.Response{NotModified: true, ETag: r.ETag}, nil
+					}
+					return &revocation.Response{Body: body, ETag: `"constant"`}, nil
+				}), URLs: []string{url}, Issuers: []*x509.Certificate{p.root.cert, p.ca.cert, p.other.cert}}
+				defer running(t, crls.Run)()
+				time.Sleep(time.Minute)
+				good.require(t, crls, p.leaf(t), time.Now())
+				mu.Lock()
+				body = bundle(numbered(between(p.ca.crl(), time.Hour, 9*time.Hour), 2), long)
+				mu.Unlock()
+				time.Sleep(2*time.Hour + time.Minute)
+				good.require(t, crls, p.leaf(t), time.Now())
+				mu.Lock()
+				assert.LessOrEqual(t, asked, 20, "in two hours")
+				mu.Unlock()
+			})
 		})
 	}
 }

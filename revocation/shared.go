@@ -24,7 +24,7 @@ type shared struct {
 	kind  string
 	asker *fetch.Asker
 
-	under func(key string) []known.Member                       // what is known under a key
+	under func(key string) []known.Member                                   // what is known under a key
 	take  func(m *known.Member, key string, path []*x509.Certificate) error // verifies a member, and puts it into the set
 	warn  func(message string, err error)
 
