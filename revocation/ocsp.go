@@ -29,7 +29,10 @@ import (
 // certificate, or by a responder that this CA has directly issued a certificate
 // for OCSP signing to; RSA or ECDSA with SHA-256 or better. Its clock may be five
 // minutes ahead; without nextUpdate it counts for Policy.MaxAge, or an hour. At
-// most 100,000 certificates are remembered, those that are revoked longest.
+// most 100,000 certificates are remembered. To make room, those that are not revoked
+// are forgotten first, the one with the oldest answer before the others. When a
+// revocation is forgotten, because all are revoked, answers that are not later than it
+// clear no certificate any more: the responder has to be asked again.
 //
 // The zero value is a source of stapled responses. An OCSP is safe for
 // concurrent use; its fields must not change once it is used.
@@ -204,7 +207,7 @@ func (s *OCSP) take(r *ocsp.Response, raw []byte, path []*x509.Certificate, only
 	}
 	if !onlyRevokes || a.Status == ocsp.Revoked {
 		key := known.AnswerKey(path)
-		reply := &known.Reply{Answer: a, Raw: raw, Issuer: path[1].Subject.String(), Serial: path[0].SerialNumber}
+		reply := &known.Reply{Answer: a, Raw: raw, Issuer: path[1].Subject.String(), Serial: path[0].SerialNumber, NotAfter: path[0].NotAfter}
 		if s.known.Put(key, reply, s.horizon()) {
 			s.shared.merge(key)
 		}

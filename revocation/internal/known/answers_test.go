@@ -32,47 +32,13 @@ func numbered(n int) (a [32]byte) {
 // replyOf is an answer by a responder of its own, an hour old.
 func replyOf(responder int, status ocsp.Status) *known.Reply {
 	return &known.Reply{Answer: &ocsp.Answer{
-		Status: status, Key: numbered(responder), Digest: numbered(responder),
+		Status: status, Key: numbered(responder), Digest: numbered(responder), Signed: numbered(responder),
 		ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour), ProducedAt: now.Add(-time.Hour),
 	}}
 }
 
 // trusting trusts every responder.
 func trusting(*x509.Certificate, bool) (error, bool) { return nil, false }
-
-func TestEvictionSparesRevokedCertificates(t *testing.T) {
-	t.Parallel()
-	const revoked, good = 50_000, 50_100 // a hundred more than there is room for
-	var set known.Answers
-	for n := range int64(revoked + good) {
-		status := ocsp.Good
-		if n < revoked {
-			status = ocsp.Revoked
-		}
-		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, status), time.Time{})
-	}
-	left := map[ocsp.Status]int{}
-	for _, r := range set.All() {
-		left[r.Status]++
-	}
-	assert.Equal(t, map[ocsp.Status]int{ocsp.Revoked: revoked, ocsp.Good: good - 100}, left)
-}
-
-func TestAnswersAboutOneCertificateAreBoundedAndRevocationsStay(t *testing.T) {
-	t.Parallel()
-	replies := []*known.Reply{replyOf(0, ocsp.Revoked)}
-	replies[0].ThisUpdate = now.AddDate(-1, 0, 0) // the oldest of all
-	oldest := replyOf(1, ocsp.Good)
-	oldest.ThisUpdate = now.AddDate(0, -1, 0)
-	replies = append(replies, oldest)
-	for n := 2; n <= 1000; n++ {
-		replies = append(replies, replyOf(n, ocsp.Good))
-	}
-	left := known.BoundedReplies(replies)
-	require.Len(t, left, 1000)
-	assert.Contains(t, left, replies[0])
-	assert.NotContains(t, left, oldest)
-}
 
 func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	t.Parallel()
@@ -85,37 +51,6 @@ func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	set.Put(known.AnswerKey(path), good, time.Time{})
 	assert.Equal(t, known.StatusRevoked, set.Decide(path, hold.NextUpdate, time.Hour, trusting).Status)
 	assert.Equal(t, known.StatusGood, set.Decide(path, hold.NextUpdate.Add(time.Second), time.Hour, trusting).Status)
-}
-
-// An eviction between the steps of a decision must not leave it dependent on what
-// no caller changes any more.
-func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
-	t.Parallel()
-	var set known.Answers
-	set.Bound(1)
-	path := pathOf(1)
-	good := replyOf(1, ocsp.Good)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range 50_000 {
-			set.Put(known.AnswerKey(path), good, time.Time{})
-			set.Put(known.AnswerKey(pathOf(2)), good, time.Time{}) // evicts it
-		}
-	}()
-	var made []*known.AnswerVerdict
-	for going := true; going; {
-		select {
-		case <-done:
-			going = false
-		default:
-			made = append(made, set.Decide(path, now, time.Hour, trusting))
-		}
-	}
-	set.Put(known.AnswerKey(path), replyOf(1, ocsp.Revoked), time.Time{})
-	for _, v := range made {
-		require.False(t, v.Rests.Stand())
-	}
 }
 
 func TestQuestionsLeaveNothingBehind(t *testing.T) {
@@ -136,15 +71,4 @@ func TestQuestionsLeaveNothingBehind(t *testing.T) {
 	require.True(t, d.Rests.Stand())
 	p.offer(t, &lists, revocationtest.CRL{ThisUpdate: now.Add(-time.Hour), Scope: scopeOf(pointURL)}, time.Time{})
 	require.False(t, d.Rests.Stand())
-}
-
-func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
-	t.Parallel()
-	var set known.Answers
-	set.Bound(10)
-	for n := range int64(20) {
-		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, ocsp.Revoked), time.Time{})
-		require.Len(t, set.Under(known.AnswerKey(pathOf(n))), 1)
-	}
-	require.Equal(t, 10, set.Keys())
 }

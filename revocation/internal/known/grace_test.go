@@ -21,7 +21,7 @@ func TestAnswerIsForgottenADayAfterItsSuccessorHasBegun(t *testing.T) {
 	key := known.AnswerKey(pathOf(1))
 	put := func(n int, age, later time.Duration) int {
 		r := replyOf(1, ocsp.Good)
-		r.Digest, r.ThisUpdate, r.ProducedAt = numbered(n), now.Add(-age), now.Add(-age)
+		r.Digest, r.Signed, r.ThisUpdate, r.ProducedAt = numbered(n), numbered(n), now.Add(-age), now.Add(-age)
 		set.Put(key, r, now.Add(later))
 		return len(set.Under(key))
 	}

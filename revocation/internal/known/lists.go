@@ -29,7 +29,7 @@ type Lists struct {
 	most    int                // octets of each of the two; zero: maxUnverifiedOctets
 }
 
-// under returns the lists under some keys, and notes that a decision rests on
+// under returns the lists under some keys, and notes that a decision depends on
 // them.
 func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
 	for _, key := range keys {

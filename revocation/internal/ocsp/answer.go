@@ -33,6 +33,7 @@ type Answer struct {
 
 	Source string
 	Digest [32]byte // of the response
+	Signed [32]byte // SHA-256 of what is signed of it, which does not include the certificates
 }
 
 // Answer verifies the response and returns what it says about the certificate of
@@ -49,7 +50,7 @@ func (r *Response) Answer(issuer *Issuer, serial []byte) (*Answer, error) {
 	}
 	a := &Answer{
 		Status: s.status, Reason: s.reason, RevokedAt: s.revokedAt, ThisUpdate: s.thisUpdate, NextUpdate: s.nextUpdate, ProducedAt: r.producedAt,
-		Responder: responder, Source: r.source, Digest: r.digest,
+		Responder: responder, Source: r.source, Digest: r.digest, Signed: sha256.Sum256(r.tbs),
 	}
 	signer := issuer.Cert
 	if responder != nil {

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package known
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
+)
+
+// An AnswerVerdict is what the set says about one certificate.
+type AnswerVerdict struct {
+	Status  Status
+	Reply   *Reply // that revokes, or clears
+	Expires time.Time
+	Stale   bool // undecided, and Reply cleared until Expires
+	Errs    []error
+	Rests   Rests
+	Window  Window
+
+	// Responders are the delegated ones whose trust was asked about.
+	Responders []*x509.Certificate
+}
+
+// Trust says of a delegated responder's certificate whether its answers may clear
+// (nil), and if not, whether its key is known not to be trusted. ask is false if
+// the certificate waives that it is asked about.
+type Trust func(responder *x509.Certificate, ask bool) (err error, tainted bool)
+
+// An AnswerError says why one answer does not count.
+type AnswerError struct {
+	Source string
+	Err    error
+}
+
+func (e *AnswerError) Error() string { return e.Source + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+func answerError(r *Reply, kind error, detail string) error {
+	return &AnswerError{r.Source, &der.Error{Kind: kind, Detail: detail}}
+}
+
+// A replies is the decision about one certificate under way.
+type replies struct {
+	set    *Answers
+	path   []*x509.Certificate
+	at     time.Time
+	trust  Trust
+	v      *AnswerVerdict
+	judged map[*x509.Certificate]judgement
+}
+
+type judgement struct {
+	err     error
+	tainted bool
+}
+
+// Decide says of path[0] what the set says at a time. Without nextUpdate an
+// answer counts for maxAge.
+func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
+	d := &replies{set: s, path: path, at: at, trust: trust, v: &AnswerVerdict{}, judged: map[*x509.Certificate]judgement{}}
+	d.v.Rests.add(&s.forgot, s.forgot.Load())
+	all := d.under(AnswerKey(path))
+	forgotten, lossy := s.forgottenUntil() // of what was evicted before the answers were read, too
+	var revoked, clear []*Reply
+	for _, r := range all {
+		switch r.Status {
+		case ocsp.Revoked:
+			if !d.takenBack(r, all) {
+				revoked = append(revoked, r)
+			}
+		case ocsp.Good:
+			switch err := d.clears(r, all); {
+			case err != nil:
+				d.v.Errs = append(d.v.Errs, err)
+			case lossy && !r.ThisUpdate.After(forgotten):
+				d.v.Errs = append(d.v.Errs, answerError(r, der.ErrExpired, "a revocation that is not older was forgotten for want of room"))
+			default:
+				clear = append(clear, r)
+			}
+		default:
+			d.v.Errs = append(d.v.Errs, answerError(r, der.ErrResponder, "it does not know the certificate"))
+		}
+	}
+	var current []*Reply
+	for _, r := range clear {
+		if end := expires(r, maxAge); d.v.Window.after(at, end) {
+			d.v.Errs = append(d.v.Errs, answerError(r, der.ErrExpired, "at "+end.UTC().Format(time.RFC3339)))
+		} else {
+			current = append(current, r)
+		}
+	}
+	d.conclude(revoked, clear, current, maxAge)
+	return d.v
+}
+
+func expires(r *Reply, maxAge time.Duration) time.Time {
+	if r.NextUpdate.IsZero() {
+		return r.ThisUpdate.Add(maxAge)
+	}
+	return r.NextUpdate
+}
+
+func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duration) {
+	revoked = slices.DeleteFunc(revoked, func(r *Reply) bool {
+		return slices.ContainsFunc(current, func(c *Reply) bool {
+			if !c.ThisUpdate.After(r.ThisUpdate) {
+				return false
+			}
+			return r.Reason == der.ReasonCertificateHold && d.v.Window.after(d.at, expires(r, maxAge)) || d.judge(r).tainted
+		})
+	})
+	latest := func(replies []*Reply) *Reply {
+		return slices.MaxFunc(replies, func(x, y *Reply) int {
+			return cmp.Or(x.ThisUpdate.Compare(y.ThisUpdate), bytes.Compare(x.Digest[:], y.Digest[:]))
+		})
+	}
+	switch {
+	case len(revoked) > 0:
+		for _, unlike := range []func(*Reply) bool{
+			func(r *Reply) bool { return r.Reason == der.ReasonCertificateHold },
+			func(r *Reply) bool { return !Distrusts(r.Reason) }, // who asks about a signer must see the worst
+		} {
+			if worse := slices.DeleteFunc(slices.Clone(revoked), unlike); len(worse) > 0 {
+				revoked = worse
+			}
+		}
+		d.v.Status, d.v.Reply = StatusRevoked, latest(revoked)
+		d.v.Expires = expires(d.v.Reply, maxAge)
+		d.v.Window.after(d.at, d.v.Expires)
+	case len(current) > 0:
+		d.v.Status, d.v.Reply, d.v.Errs = StatusGood, latest(current), nil
+		d.v.Expires = expires(d.v.Reply, maxAge)
+	case len(clear) > 0:
+		d.v.Stale, d.v.Reply = true, latest(clear)
+		d.v.Expires = expires(d.v.Reply, maxAge)
+	}
+}
+
+func (d *replies) under(key string) []*Reply {
+	return d.set.buckets.read(key, &d.v.Rests)
+}
+
+// begun reports whether an answer counts already.
+func (d *replies) begun(r *Reply) bool {
+	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
+}
+
+// takenBack reports whether a later good answer of the same responder takes a
+// revocation back.
+func (d *replies) takenBack(revoked *Reply, all []*Reply) bool {
+	return slices.ContainsFunc(all, func(r *Reply) bool {
+		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.wasValid()
+	})
+}
+
+// clears returns nil if a good answer counts but for its end.
+func (d *replies) clears(good *Reply, all []*Reply) error {
+	if !d.begun(good) {
+		return answerError(good, der.ErrNotYetValid, "thisUpdate is "+good.ThisUpdate.UTC().Format(time.RFC3339)+
+			", producedAt "+good.ProducedAt.UTC().Format(time.RFC3339))
+	}
+	for _, r := range all {
+		switch {
+		case r.Key != good.Key || r.ThisUpdate.Before(good.ThisUpdate):
+		case r.Status == ocsp.Revoked, r.Status == ocsp.Unknown && r.ThisUpdate.After(good.ThisUpdate) && d.begun(r):
+			return answerError(good, der.ErrResponder, "a later answer of the same responder says otherwise")
+		}
+	}
+	if c := good.Responder; c != nil && (d.v.Window.before(d.at, c.NotBefore) || d.v.Window.after(d.at, c.NotAfter)) {
+		return answerError(good, der.ErrResponder, "its certificate is valid from "+c.NotBefore.UTC().Format(time.RFC3339)+
+			" to "+c.NotAfter.UTC().Format(time.RFC3339)+" only")
+	}
+	if j := d.judge(good); j.err != nil {
+		return &AnswerError{good.Source, j.err}
+	}
+	return nil
+}
+
+// judge asks about a delegated responder: in the set, where the CA may have
+// answered about it, and of what is asked about responders.
+func (d *replies) judge(r *Reply) judgement {
+	if r.Responder == nil {
+		return judgement{}
+	}
+	if j, ok := d.judged[r.Responder]; ok {
+		return j
+	}
+	d.v.Responders = append(d.v.Responders, r.Responder)
+	var j judgement
+	for _, about := range d.under(answerKey(d.path[1], r.Responder.SerialNumber)) {
+		if about.Status == ocsp.Revoked && about.Key != r.Key && !d.takenBack(about, d.set.Under(answerKey(d.path[1], r.Responder.SerialNumber))) {
+			j.err = &der.Error{Kind: der.ErrResponder, Detail: "its own certificate: revoked (" + about.Reason.String() + ") according to " + about.Source}
+			j.tainted = j.tainted || Distrusts(about.Reason)
+		}
+	}
+	if j.err == nil {
+		j.err, j.tainted = d.trust(r.Responder, !r.NoCheck)
+	}
+	d.judged[r.Responder] = j
+	return j
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package known_test
+
+import (
+	"crypto/x509"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
+)
+
+// aged is an answer by one responder about a certificate, so many hours old.
+func aged(n int64, status ocsp.Status, hours int) *known.Reply {
+	r := replyOf(1, status)
+	r.Digest, r.Signed, r.Serial = numbered(int(n)), numbered(int(n)), big.NewInt(n)
+	r.ThisUpdate, r.ProducedAt = now.Add(-time.Duration(hours)*time.Hour), now.Add(-time.Duration(hours)*time.Hour)
+	return r
+}
+
+// serials returns the certificates of which something is known.
+func serials(set *known.Answers) (serials []int64) {
+	for _, r := range set.All() {
+		serials = append(serials, r.Serial.Int64())
+	}
+	slices.Sort(serials)
+	return slices.Compact(serials)
+}
+
+func TestEvictionIsOfWhatIsLeastMissed(t *testing.T) {
+	t.Parallel()
+	expired := aged(1, ocsp.Revoked, 5)
+	expired.NotAfter = now.Add(-25 * time.Hour)
+	notLong := aged(1, ocsp.Revoked, 5)
+	notLong.NotAfter = now.Add(-23 * time.Hour)
+	released := aged(1, ocsp.Good, 2)
+	released.Digest, released.Signed = numbered(100), numbered(100)
+	ahead := aged(1, ocsp.Good, -1)
+	ahead.Digest, ahead.Signed = numbered(100), numbered(100)
+	for name, c := range map[string]struct {
+		replies []*known.Reply
+		gone    int64
+	}{
+		"the oldest answer":                          {[]*known.Reply{aged(1, ocsp.Good, 2), aged(2, ocsp.Good, 3), aged(3, ocsp.Good, 1)}, 2},
+		"not a revocation, though it is older":       {[]*known.Reply{aged(1, ocsp.Revoked, 9), aged(2, ocsp.Good, 3), aged(3, ocsp.Good, 4)}, 3},
+		"a certificate that expired a day ago":       {[]*known.Reply{expired, aged(2, ocsp.Good, 3), aged(3, ocsp.Revoked, 4)}, 1},
+		"not one that expired later":                 {[]*known.Reply{notLong, aged(2, ocsp.Good, 3), aged(3, ocsp.Revoked, 4)}, 2},
+		"a revocation that was taken back":           {[]*known.Reply{aged(1, ocsp.Revoked, 5), released, aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 1},
+		"not while the answer has not begun":         {[]*known.Reply{aged(1, ocsp.Revoked, 5), ahead, aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 2},
+		"of revocations the oldest":                  {[]*known.Reply{aged(1, ocsp.Revoked, 5), aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 2},
+		"of revocations the oldest, which came last": {[]*known.Reply{aged(1, ocsp.Revoked, 5), aged(2, ocsp.Revoked, 8), aged(3, ocsp.Revoked, 9)}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var set known.Answers
+			set.Bound(3)
+			for _, r := range c.replies {
+				set.Put(known.AnswerKey(pathOf(r.Serial.Int64())), r, now)
+			}
+			set.Put(known.AnswerKey(pathOf(4)), aged(4, ocsp.Good, 0), now)
+			want := slices.DeleteFunc([]int64{1, 2, 3, 4}, func(n int64) bool { return n == c.gone })
+			assert.Equal(t, want, serials(&set))
+		})
+	}
+}
+
+// A revocation that was forgotten for want of room must not come back as good by an
+// answer from before it.
+func TestForgottenRevocationIsNotClearedByAnOlderAnswer(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(2)
+	status := func(serial int64) known.Status { return set.Decide(pathOf(serial), now, time.Hour, trusting).Status }
+	put := func(r *known.Reply) { set.Put(known.AnswerKey(pathOf(r.Serial.Int64())), r, now) }
+	replay := aged(1, ocsp.Good, 6)
+	replay.Digest, replay.Signed = numbered(100), numbered(100)
+	put(aged(2, ocsp.Good, 6))
+	require.Equal(t, known.StatusGood, status(2))
+	before := set.Decide(pathOf(2), now, time.Hour, trusting)
+	put(aged(1, ocsp.Revoked, 5))
+	put(aged(3, ocsp.Revoked, 1)) // evicts the good answer about 2
+	require.Equal(t, []int64{1, 3}, serials(&set))
+	put(aged(4, ocsp.Revoked, 1)) // evicts the revocation of 1
+	require.Equal(t, []int64{3, 4}, serials(&set))
+	require.False(t, before.Rests.Stand())
+
+	put(replay)
+	assert.Equal(t, known.StatusUndecided, status(1))
+	put(aged(2, ocsp.Good, 5))
+	assert.Equal(t, known.StatusUndecided, status(2), "the answer may be about any certificate")
+	fresh := aged(1, ocsp.Good, 0)
+	put(fresh)
+	assert.Equal(t, known.StatusGood, status(1))
+}
+
+func TestOneStatementIsKeptOnceWhateverCertificatesAreAroundIt(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	key := known.AnswerKey(pathOf(1))
+	for n := range 10 {
+		r := aged(1, ocsp.Good, 1)
+		r.Digest = numbered(n)
+		assert.Equal(t, n == 0, set.Put(key, r, now))
+	}
+	renewed := aged(1, ocsp.Good, 1)
+	renewed.Digest, renewed.Responder = numbered(11), &x509.Certificate{Raw: []byte("renewed")}
+	assert.True(t, set.Put(key, renewed, now), "another certificate of the responder's may be valid at another time")
+	assert.Len(t, set.Under(key), 2)
+}
+
+func TestAnswersAboutOneCertificateAreBoundedInOctets(t *testing.T) {
+	t.Parallel()
+	var replies []*known.Reply
+	for n := range 30 {
+		r := aged(1, ocsp.Good, n)
+		r.Digest, r.Raw = numbered(n), make([]byte, 60<<10)
+		replies = append(replies, r)
+	}
+	revoked := aged(1, ocsp.Revoked, 100)
+	revoked.Raw = make([]byte, 60<<10)
+	left := known.BoundedReplies(append(replies, revoked))
+	assert.Len(t, left, 17) // a mebibyte
+	assert.Contains(t, left, revoked)
+	assert.Contains(t, left, replies[0])
+	assert.NotContains(t, left, replies[29])
+}
+
+func TestEvictionSparesRevokedCertificates(t *testing.T) {
+	t.Parallel()
+	const revoked, good = 50_000, 50_100 // a hundred more than there is room for
+	var set known.Answers
+	for n := range int64(revoked + good) {
+		status := ocsp.Good
+		if n < revoked {
+			status = ocsp.Revoked
+		}
+		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, status), time.Time{})
+	}
+	left := map[ocsp.Status]int{}
+	for _, r := range set.All() {
+		left[r.Status]++
+	}
+	assert.Equal(t, map[ocsp.Status]int{ocsp.Revoked: revoked, ocsp.Good: good - 100}, left)
+}
+
+func TestAnswersAboutOneCertificateAreBoundedAndRevocationsStay(t *testing.T) {
+	t.Parallel()
+	replies := []*known.Reply{replyOf(0, ocsp.Revoked)}
+	replies[0].ThisUpdate = now.AddDate(-1, 0, 0) // the oldest of all
+	oldest := replyOf(1, ocsp.Good)
+	oldest.ThisUpdate = now.AddDate(0, -1, 0)
+	replies = append(replies, oldest)
+	for n := 2; n <= 1000; n++ {
+		replies = append(replies, replyOf(n, ocsp.Good))
+	}
+	left := known.BoundedReplies(replies)
+	require.Len(t, left, 1000)
+	assert.Contains(t, left, replies[0])
+	assert.NotContains(t, left, oldest)
+}
+
+func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(10)
+	for n := range int64(20) {
+		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, ocsp.Revoked), time.Time{})
+		require.Len(t, set.Under(known.AnswerKey(pathOf(n))), 1)
+	}
+	require.Equal(t, 10, set.Keys())
+}
+
+// An eviction between the steps of a decision must not leave it resting on what
+// does not change any more.
+func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(1)
+	path := pathOf(1)
+	good := replyOf(1, ocsp.Good)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 50_000 {
+			set.Put(known.AnswerKey(path), good, time.Time{})
+			set.Put(known.AnswerKey(pathOf(2)), good, time.Time{}) // evicts it
+		}
+	}()
+	var made []*known.AnswerVerdict
+	for going := true; going; {
+		select {
+		case <-done:
+			going = false
+		default:
+			made = append(made, set.Decide(path, now, time.Hour, trusting))
+		}
+	}
+	set.Put(known.AnswerKey(path), replyOf(1, ocsp.Revoked), time.Time{})
+	for _, v := range made {
+		require.False(t, v.Rests.Stand())
+	}
+}
