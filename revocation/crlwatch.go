@@ -127,7 +127,7 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 			wrong = &CRLError{Source: u.url, Err: ErrTooLarge, Detail: tooManyWait}
 		}
 		if question == nil {
-			if !verified && path != nil { // it may be for somebody else
+			if !verified && path != nil { // it may be another issuer's
 				u.source.log(slog.LevelWarn, "CRL of none of the CAs that lists are asked of", slog.String("source", u.url))
 			}
 			continue
