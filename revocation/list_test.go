@@ -146,7 +146,7 @@ func TestListsRememberTheCAsOfEveryCaller(t *testing.T) {
 	t.Parallel()
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), ocspRSA("other"), p.root)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
 	for name, c := range map[string]struct {
 		ours   revocationtest.CRL
 		others *x509.Certificate
