@@ -81,6 +81,8 @@ func plainHTTPS(u *url.URL) (*url.URL, error) {
 		return refuse("with user information")
 	case !wireHost(u.Host):
 		return refuse("whose host is not in the form of the wire: IDNA, without percent-encoding")
+	case u.Path != "" && u.Path[0] != '/':
+		return refuse("whose path does not begin with a slash")
 	case u.RawPath != "" && u.EscapedPath() != u.RawPath:
 		return refuse("whose path cannot be sent as it is written")
 	case u.Fragment != "" || u.RawFragment != "":

@@ -72,6 +72,25 @@ func TestHowAURLStandsBehindTheSSPs(t *testing.T) {
 	}
 }
 
+// url.Parse makes no such URL, but a program can: behind the host the path would be
+// part of it.
+func TestAPathWithoutASlashIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, u := range []*url.URL{
+		{Scheme: "https", Host: "p1.nhs.uk", Path: "records/1"}, {Scheme: "https", Host: "p1.nhs.uk", Path: ".example.org/1"},
+		{Scheme: "https", Host: "p1.nhs.uk", Path: "*"}, {Scheme: "ssp", Host: "ssp.nhs.uk", Path: "https://p1.nhs.uk/1"},
+	} {
+		var sent *http.Request
+		proxied, direct := through(&sent), through(&sent)
+		proxied.Encoding, direct.SSP, direct.Protocol = asid.EncodingPlain, nil, asid.SSP
+		for _, transport := range []*asid.Transport{proxied, direct} {
+			_, err := transport.RoundTrip(&http.Request{Method: http.MethodGet, URL: u})
+			assert.Equal(t, asid.RuleRequest, requestError(t, err).Rule, u)
+			assert.Nil(t, sent, u)
+		}
+	}
+}
+
 func TestWithoutAnSSPItsURLsAreRefused(t *testing.T) {
 	t.Parallel()
 	var sent *http.Request
