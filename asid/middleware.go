@@ -58,7 +58,8 @@ func warnLoose(logger *slog.Logger, peers PeerSource, testIDs bool) {
 	if logger == nil {
 		return
 	}
-	if _, insecure := peers.(InsecureUnverifiedPeers); insecure {
+	switch peers.(type) {
+	case InsecureUnverifiedPeers, *InsecureUnverifiedPeers:
 		logger.Warn("peers are not verified: any client can be any system")
 	}
 	if testIDs {

@@ -95,16 +95,18 @@ func (p *countingPeers) Peer(r *http.Request) (*x509.Certificate, error) {
 
 func TestUnverifiedPeersAreWarnedOf(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	a := authorizer(t)
-	a.Peers, a.Logger = asid.InsecureUnverifiedPeers{}, slog.New(slog.NewJSONHandler(&log, nil))
-	handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	assert.Contains(t, log.String(), "peers are not verified")
-	assert.NotContains(t, log.String(), "TestIDs")
-	assert.Equal(t, http.StatusOK, serve(handler, create()).Code)
-	r := create()
-	r.TLS = nil
-	assert.Equal(t, http.StatusForbidden, serve(handler, r).Code)
+	for _, peers := range []asid.PeerSource{asid.InsecureUnverifiedPeers{}, new(asid.InsecureUnverifiedPeers)} {
+		var log bytes.Buffer
+		a := authorizer(t)
+		a.Peers, a.Logger = peers, slog.New(slog.NewJSONHandler(&log, nil))
+		handler := a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		assert.Contains(t, log.String(), "peers are not verified")
+		assert.NotContains(t, log.String(), "TestIDs")
+		assert.Equal(t, http.StatusOK, serve(handler, create()).Code)
+		r := create()
+		r.TLS = nil
+		assert.Equal(t, http.StatusForbidden, serve(handler, r).Code)
+	}
 }
 
 func TestTestIDsAreWarnedOf(t *testing.T) {
