@@ -8,9 +8,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/pemtext"
+	"github.com/nrlsecurity/nrlsecurity/internal/files"
+	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 )
 
 // A CertificateSource returns this end's own certificate: the leaf, the chain
@@ -37,6 +38,53 @@ type CertificateSource func(ctx context.Context) (*tls.Certificate, error)
 // StaticCertificate always presents cert, such as tls.X509KeyPair returns it.
 func StaticCertificate(cert tls.Certificate) CertificateSource {
 	return func(context.Context) (*tls.Certificate, error) { return &cert, nil }
+}
+
+// grace is how long after the end of its context a source may answer: with that
+// context's error, if it minds it.
+const grace = time.Second
+
+var errSourceSilent = errors.New("the source has not answered, although its context has ended")
+
+// ask calls the source, whose panic is an error.
+func (s CertificateSource) ask(ctx context.Context) (cert *tls.Certificate, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			cert, err = nil, fmt.Errorf("the source panicked: %v", r)
+		}
+	}()
+	cert, err = s(ctx)
+	if cert == nil && err == nil {
+		err = errors.New("the source returned neither a certificate nor an error")
+	}
+	return cert, err
+}
+
+// askOnce is ask for a caller who does not wait for a source that goes on after ctx
+// has ended.
+func (s CertificateSource) askOnce(ctx context.Context) (*tls.Certificate, error) {
+	type answer struct {
+		cert *tls.Certificate
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		cert, err := s.ask(ctx)
+		answers <- answer{cert, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.cert, a.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		return a.cert, a.err
+	case <-timer.C:
+		return nil, errSourceSilent
+	}
 }
 
 // CertificateFiles presents the PEM certificate chain and key in two regular files,

@@ -29,8 +29,7 @@ func (e *Endpoint) Expiry(ctx context.Context) ([]Expiry, error) {
 	var found []Expiry
 	var err error
 	if e.Certificate != nil {
-		source := ownCertificate{source: e.Certificate}
-		cert, sourceErr := source.askOnce(ctx)
+		cert, sourceErr := e.Certificate.askOnce(ctx)
 		err = sourceErr
 		if cert != nil && len(cert.Certificate) > 0 {
 			leaf, parseErr := x509.ParseCertificate(cert.Certificate[0])

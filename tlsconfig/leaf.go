@@ -5,7 +5,6 @@ package tlsconfig
 import (
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"fmt"
 	"slices"
 	"time"
@@ -94,15 +93,4 @@ func checkUsage(leaf *x509.Certificate, usage x509.ExtKeyUsage) *PeerError {
 		return refuse("it was not said whether the peer is a server or a client")
 	}
 	return nil
-}
-
-var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
-
-func hasNameConstraints(cert *x509.Certificate) bool {
-	for _, ext := range cert.Extensions {
-		if ext.Id.Equal(oidNameConstraints) {
-			return true
-		}
-	}
-	return false
 }

@@ -4,16 +4,12 @@ package tlsconfig
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +62,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger, pins: e.Verifier.Pins}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
-	cert, err := o.askOnce(ctx)
+	cert, err := o.source.askOnce(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
@@ -78,46 +74,6 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	o.warnStaple(ctx, present)
 	o.expiries.warn(ctx, o.logger, o.now(), present.Leaf, o.pins)
 	return o, nil
-}
-
-func (o *ownCertificate) ask(ctx context.Context) (cert *tls.Certificate, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			cert, err = nil, fmt.Errorf("the source panicked: %v", r)
-		}
-	}()
-	cert, err = o.source(ctx)
-	if cert == nil && err == nil {
-		err = errors.New("the source returned neither a certificate nor an error")
-	}
-	return cert, err
-}
-
-// askOnce is ask for a caller who does not wait for a source that goes on after ctx
-// has ended.
-func (o *ownCertificate) askOnce(ctx context.Context) (*tls.Certificate, error) {
-	type answer struct {
-		cert *tls.Certificate
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		cert, err := o.ask(ctx)
-		answers <- answer{cert, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.cert, a.err
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case a := <-answers:
-		return a.cert, a.err
-	case <-timer.C:
-		return nil, errSourceSilent
-	}
 }
 
 // present returns the certificate to present now.
@@ -157,15 +113,9 @@ func (o *ownCertificate) fit() (fit bool) {
 	return checkValidity(o.current.Load().present.Leaf, o.now()) == nil
 }
 
-const (
-	// grace is how long after the end of its context a source may answer: with that
-	// context's error, if it minds it.
-	grace = time.Second
-	// maxLate bounds the answers that are awaited of sources which do not mind it.
-	maxLate = 4
-)
-
-var errSourceSilent = errors.New("the source has not answered, although its context has ended")
+// maxLate bounds the answers that are awaited of a source which does not mind the end
+// of its context.
+const maxLate = 4
 
 // renew asks the source and takes what it returns, unless it is being asked: mine
 // says which. The channel is closed once that is done, whatever becomes of the
@@ -191,7 +141,7 @@ func (o *ownCertificate) renew(ctx context.Context) (over <-chan struct{}, mine 
 		// Beside the source, only the clock, the key and the log are the user's.
 		defer func() { _ = recover() }()
 		silent := time.AfterFunc(defaultTimeout+grace, func() { o.giveUp(ctx, r) })
-		cert, err := o.ask(ctx)
+		cert, err := o.source.ask(ctx)
 		silent.Stop()
 		o.take(ctx, r, cert, err)
 	}()
@@ -334,88 +284,3 @@ func (o *ownCertificate) examine(cert *tls.Certificate) (*tls.Certificate, error
 }
 
 var errKeySilent = fmt.Errorf("the private key was asked to sign and has not answered within %v", defaultTimeout)
-
-// examine returns a copy of cert, its leaf parsed, if a peer that follows the
-// guidance could accept it: an RSA leaf for this usage, valid now, with its key
-// and with every certificate issued by the one after it. The root may be left
-// out, the SubCA may not.
-func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls.Certificate, error) {
-	if len(cert.Certificate) == 0 {
-		return nil, errors.New("there is no certificate in it")
-	}
-	chain := make([]*x509.Certificate, len(cert.Certificate))
-	for i, der := range cert.Certificate {
-		var err error
-		if chain[i], err = x509.ParseCertificate(der); err != nil {
-			return nil, err
-		}
-	}
-	leaf := chain[0]
-	if err := checkKey(leaf); err != nil {
-		return nil, errors.New(err.Detail)
-	}
-	signer, ok := cert.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("the private key is a %T, which cannot sign", cert.PrivateKey)
-	}
-	if !leaf.PublicKey.(*rsa.PublicKey).Equal(signer.Public()) {
-		return nil, errors.New("the private key is not that of the leaf")
-	}
-	if err := trySigning(signer, leaf.PublicKey.(*rsa.PublicKey), cert.SupportedSignatureAlgorithms); err != nil {
-		return nil, fmt.Errorf("the private key makes no signature of the leaf's: %w", err)
-	}
-	if err := checkUsage(leaf, usage); err != nil {
-		return nil, errors.New(err.Detail)
-	}
-	if err := checkValidity(leaf, now); err != nil {
-		return nil, errors.New(err.Detail)
-	}
-	if len(chain) == 1 {
-		return nil, errors.New("the leaf comes without the SubCA that issued it")
-	}
-	for i, c := range chain[:len(chain)-1] {
-		if !strongSignature(c.SignatureAlgorithm) {
-			return nil, fmt.Errorf("%q is signed with %v, not with SHA-256 or better", clip(c.Subject.String()), c.SignatureAlgorithm)
-		}
-		if err := c.CheckSignatureFrom(chain[i+1]); err != nil {
-			return nil, fmt.Errorf("%q was not issued by %q, which comes after it: %w",
-				clip(c.Subject.String()), clip(chain[i+1].Subject.String()), err)
-		}
-	}
-	present := *cert
-	present.Leaf = leaf
-	return &present, nil
-}
-
-// trySigning finds a key that cannot do what each handshake would ask of it: one
-// that was damaged, or a token's that has no RSASSA-PSS and does not say so by
-// SupportedSignatureAlgorithms.
-func trySigning(signer crypto.Signer, public *rsa.PublicKey, supported []tls.SignatureScheme) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("it panicked: %v", r)
-		}
-	}()
-	digest := sha256.Sum256([]byte("nrlsecurity: does this key sign?"))
-	able := func(scheme tls.SignatureScheme) bool { return supported == nil || slices.Contains(supported, scheme) }
-	if able(tls.PKCS1WithSHA256) {
-		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
-		if err == nil {
-			err = rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature)
-		}
-		if err != nil {
-			return fmt.Errorf("PKCS #1 v1.5 with SHA-256: %w", err)
-		}
-	}
-	if able(tls.PSSWithSHA256) {
-		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-		signature, err := signer.Sign(rand.Reader, digest[:], opts)
-		if err == nil {
-			err = rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, opts)
-		}
-		if err != nil {
-			return fmt.Errorf("RSASSA-PSS with SHA-256, which SupportedSignatureAlgorithms does not exclude: %w", err)
-		}
-	}
-	return nil
-}

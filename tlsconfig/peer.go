@@ -36,7 +36,7 @@ func (e *Endpoint) peer(r *http.Request) (leaf *x509.Certificate, refusal *PeerE
 	defer func() {
 		// Of what runs here only the checker and the clock are the user's.
 		if p := recover(); p != nil {
-			refusal = panicked(leaf, p)
+			refusal = panicRefusal(leaf, p)
 		}
 	}()
 	if r.TLS == nil || !r.TLS.HandshakeComplete {
@@ -65,7 +65,7 @@ func (e *Endpoint) again(leaf *x509.Certificate) *PeerError {
 	if pins == nil {
 		return &PeerError{Rule: RuleSubCA, Cert: leaf, Detail: "no SubCA is pinned"}
 	}
-	err := e.Verifier.verifyAgain(pins.within(e.timeout()), leaf)
+	err := e.Verifier.verifyAgain(pins.deadlines.within(e.timeout()), leaf)
 	if err == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (e *Endpoint) again(leaf *x509.Certificate) *PeerError {
 func (e *Endpoint) VerifyLeaf(leaf *x509.Certificate) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked(leaf, p)
+			err = panicRefusal(leaf, p)
 		}
 	}()
 	if leaf == nil {
@@ -154,30 +154,6 @@ func (e *Endpoint) tooOld(r *http.Request) bool {
 	}
 	born, ok := r.Context().Value(bornKey{}).(time.Time)
 	return !ok || time.Since(born) >= e.MaxConnectionAge
-}
-
-// A deadline is a context that checks share, so that a check which is answered
-// from memory need not make one of its own.
-type deadline struct {
-	context.Context
-	timeout time.Duration
-	made    time.Time
-}
-
-// within returns a context that ends no sooner than timeout from now and no later
-// than an eighth of that after it.
-func (s *pinned) within(timeout time.Duration) context.Context {
-	now := time.Now()
-	if d := s.deadline.Load(); d != nil && d.timeout == timeout {
-		if age := now.Sub(d.made); age >= 0 && age < timeout/8 {
-			return d
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout+timeout/8)
-	context.AfterFunc(ctx, cancel) // its timer alone ends it
-	next := &deadline{Context: ctx, timeout: timeout, made: now}
-	s.deadline.Store(next)
-	return next
 }
 
 var allSuites = Suites()

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/pemtext"
+	"github.com/nrlsecurity/nrlsecurity/internal/files"
+	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 )
 
 // Pins are the Spine CAs that a peer must chain to. Each is pinned by its
@@ -22,25 +22,16 @@ import (
 // Several generations may live side by side, and Replace changes the pins
 // while they are in use. The zero value pins nothing, and every peer is refused.
 type Pins struct {
-	current atomic.Pointer[pinned]
+	current atomic.Pointer[pinSet]
 }
 
-// A pinned is one immutable set of pins, and what has been found out by it.
-type pinned struct {
+// A pinSet is one immutable set of pins, and what has been found out by it.
+type pinSet struct {
 	roots, subCAs []*x509.Certificate
 	paths         []*path // every way from a SubCA to a root, in the order of the SubCAs
 	verdicts      verdicts
 	warm          recent[warmKey, warmVerdict]
-	deadline      atomic.Pointer[deadline]
-}
-
-// A path leads from a pinned SubCA to the pinned root that issued it.
-type path struct {
-	subCA, root *x509.Certificate
-	// The same two for x509's Verify.
-	intermediates, anchors *x509.CertPool
-	// constrained: one of the two has a nameConstraints extension.
-	constrained bool
+	deadlines     deadlines
 }
 
 // NewPins pins the given certificates. Every one must be a CA's, with a key of
@@ -56,7 +47,7 @@ func NewPins(roots, subCAs []*x509.Certificate) (*Pins, error) {
 	if len(subCAs) == 0 {
 		return nil, errors.New("no SubCA is pinned")
 	}
-	p := new(pinned)
+	p := new(pinSet)
 	for _, cert := range roots {
 		if err := checkCA(cert); err != nil {
 			return nil, fmt.Errorf("the root %w", err)
@@ -170,22 +161,11 @@ func (p *Pins) SubCAs() []*x509.Certificate {
 }
 
 // snapshot returns nil if nothing is pinned.
-func (p *Pins) snapshot() *pinned {
+func (p *Pins) snapshot() *pinSet {
 	if p == nil {
 		return nil
 	}
 	return p.current.Load()
-}
-
-func newPath(subCA, root *x509.Certificate) *path {
-	p := &path{
-		subCA: subCA, root: root,
-		intermediates: x509.NewCertPool(), anchors: x509.NewCertPool(),
-		constrained: hasNameConstraints(subCA) || hasNameConstraints(root),
-	}
-	p.intermediates.AddCert(subCA)
-	p.anchors.AddCert(root)
-	return p
 }
 
 // checkCA refuses what could not issue anything, so that a wrong pin is found

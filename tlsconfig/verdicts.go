@@ -95,15 +95,3 @@ func (v *verdict) valid(now time.Time) *path {
 	}
 	return nil
 }
-
-func (p *path) checkValidity(now time.Time) *PeerError {
-	if err := checkValidity(p.subCA, now); err != nil {
-		return err
-	}
-	return checkValidity(p.root, now)
-}
-
-// chain returns leaf, SubCA and root in a fresh slice.
-func (p *path) chain(leaf *x509.Certificate) []*x509.Certificate {
-	return []*x509.Certificate{leaf, p.subCA, p.root}
-}

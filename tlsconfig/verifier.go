@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -197,7 +196,7 @@ func (v *Verifier) checkFQDN(leaf *x509.Certificate, names []string, p *Presente
 }
 
 // judged returns the verdict on the leaf; one of its paths at least is valid now.
-func (s *pinned) judged(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
+func (s *pinSet) judged(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
 	key := verdictKey{leaf: sha256.Sum256(leaf.Raw), usage: usage}
 	if known := s.verdicts.get(&key); known != nil && checkValidity(leaf, now) == nil && known.valid(now) != nil {
 		return known, nil
@@ -214,7 +213,7 @@ func (s *pinned) judged(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time
 
 // judge applies the rules before RuleRevocation, except for the comparison of
 // the names. Every path of the verdict is valid now.
-func (s *pinned) judge(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
+func (s *pinSet) judge(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) (*verdict, error) {
 	paths, err := s.issuersOf(leaf)
 	if err != nil {
 		return nil, err
@@ -247,7 +246,7 @@ func (s *pinned) judge(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.
 }
 
 // issuersOf returns the paths that begin with the SubCA whose key signed leaf.
-func (s *pinned) issuersOf(leaf *x509.Certificate) ([]*path, error) {
+func (s *pinSet) issuersOf(leaf *x509.Certificate) ([]*path, error) {
 	var found []*path
 	named := false
 	for _, p := range s.paths {
@@ -290,34 +289,4 @@ func validNow(leaf *x509.Certificate, paths []*path, now time.Time) ([]*path, er
 		return nil, firstErr
 	}
 	return valid, nil
-}
-
-// verify has crypto/x509 check the path by RFC 5280 section 6.1. There is one
-// chain that it may find: leaf, this SubCA, this root.
-func (p *path) verify(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) error {
-	chains, err := leaf.Verify(x509.VerifyOptions{
-		Intermediates: p.intermediates,
-		Roots:         p.anchors,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{usage},
-	})
-	if err != nil {
-		rule := RuleUsage
-		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-			rule = RuleRoot
-		}
-		return &PeerError{Rule: rule, Cert: leaf, Err: err}
-	}
-	for _, chain := range chains {
-		if len(chain) == 3 && chain[1].Equal(p.subCA) && chain[2].Equal(p.root) {
-			// crypto/x509 holds name constraints against the
-			// subjectAltName only, and a CN-only leaf has none.
-			if p.constrained && len(leaf.DNSNames) == 0 {
-				return &PeerError{Rule: RuleUsage, Cert: leaf,
-					Detail: "its CA is bound by name constraints and the leaf has no dNSName to hold against them"}
-			}
-			return nil
-		}
-	}
-	return &PeerError{Rule: RuleRoot, Cert: leaf, Detail: "there is no way from the leaf through the pinned SubCA to the pinned root"}
 }

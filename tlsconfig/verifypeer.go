@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 )
 
 // VerifyPeer verifies what a peer presented by Verifier and within Timeout; its
@@ -26,7 +25,7 @@ func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
 			if len(p.Certificates) > 0 {
 				leaf = p.Certificates[0]
 			}
-			err = panicked(leaf, r)
+			err = panicRefusal(leaf, r)
 		}
 		if err != nil {
 			e.logRefusal(ctx, addressText(p.Remote), err)
@@ -38,15 +37,8 @@ func (e *Endpoint) VerifyPeer(ctx context.Context, p Presented) (err error) {
 	return err
 }
 
-func panicked(leaf *x509.Certificate, what any) *PeerError {
+func panicRefusal(leaf *x509.Certificate, what any) *PeerError {
 	return &PeerError{Rule: RuleRevocation, Cert: leaf, Detail: fmt.Sprintf("the check panicked: %v", what)}
-}
-
-func (e *Endpoint) timeout() time.Duration {
-	if e.Timeout > 0 {
-		return e.Timeout
-	}
-	return defaultTimeout
 }
 
 func addressText(a net.Addr) string {

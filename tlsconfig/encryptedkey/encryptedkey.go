@@ -22,9 +22,9 @@ import (
 
 	"github.com/youmark/pkcs8"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/files"
+	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/pemtext"
 )
 
 // Files is [tlsconfig.CertificateFiles] for a key that is encrypted with a password,

@@ -16,8 +16,8 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/files"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/files"
 )
 
 // File presents the key in the file with its certificate and the CAs beside it,

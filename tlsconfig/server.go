@@ -10,6 +10,26 @@ import (
 	"sync/atomic"
 )
 
+// ServerConfig returns a config that speaks TLS 1.2 only, demands a client
+// certificate, verifies it by Verifier on every handshake, resumed ones included,
+// and prefers suites in the guidance's order. It returns an error if anything
+// is missing or wrong, or if crypto/tls has none of Suites.
+//
+// The config is complete. What is changed on it afterwards has no effect on the
+// connections, which get a config of GetConfigForClient's: Audit reports such
+// changes where they would bear on the guidance, except of ClientCAs, which only
+// tells clients what is pinned.
+// GetConfigForClient decides about each connection and VerifyConnection, on
+// the configs that it returns, about each peer. Each call returns a new config
+// with ticket keys of its own.
+func (e *Endpoint) ServerConfig() (*tls.Config, error) {
+	e, own, suites, err := e.build(x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return nil, err
+	}
+	return (&serverConfigs{endpoint: e, own: own, suites: suites}).outer(), nil
+}
+
 // A server chooses the suite by choosing the config: crypto/tls takes
 // Config.CipherSuites for a set and has an order of its own, so each suite has
 // a config with that suite alone.
@@ -19,7 +39,7 @@ import (
 // its own, so all the configs share their keys at all times; it resumes a
 // session only under a config that has the session's suite; and VerifyConnection
 // runs on each of them, resumed or not.
-type server struct {
+type serverConfigs struct {
 	endpoint *Endpoint
 	own      *ownCertificate
 	suites   []Suite     // in the guidance's order
@@ -29,19 +49,19 @@ type server struct {
 
 // A perSuite holds the configs that were made for one set of pins.
 type perSuite struct {
-	pins    *pinned
+	pins    *pinSet
 	configs []*tls.Config // as server.suites
 	none    *tls.Config   // has no suite: for who shares none
 }
 
 // choose is the outer config's GetConfigForClient. It never leaves the choice
 // to the outer config.
-func (s *server) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+func (s *serverConfigs) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	now := s.perSuite()
 	for i, suite := range s.suites {
 		if slices.Contains(hello.CipherSuites, uint16(suite)) {
 			cfg := now.configs[i].Clone()
-			j := s.judge()
+			j := s.hook()
 			j.ctx = hello.Context()
 			if hello.Conn != nil {
 				j.remote = hello.Conn.RemoteAddr()
@@ -53,13 +73,13 @@ func (s *server) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return now.none, nil
 }
 
-func (s *server) judge() *judge {
-	return &judge{endpoint: s.endpoint, peer: x509.ExtKeyUsageClientAuth, suites: s.suites}
+func (s *serverConfigs) hook() *hook {
+	return &hook{endpoint: s.endpoint, peer: x509.ExtKeyUsageClientAuth, suites: s.suites}
 }
 
 // perSuite returns the configs for the pins of now: the CertificateRequest
 // names the pinned SubCAs, and some clients choose by it.
-func (s *server) perSuite() *perSuite {
+func (s *serverConfigs) perSuite() *perSuite {
 	pins := s.endpoint.Verifier.Pins.snapshot()
 	if current := s.current.Load(); current != nil && current.pins == pins {
 		return current
@@ -74,7 +94,7 @@ func (s *server) perSuite() *perSuite {
 
 // config returns a server's config with the given suites and everything else
 // that the guidance asks for: no config relies on another for that.
-func (s *server) config(pins *pinned, suites ...Suite) *tls.Config {
+func (s *serverConfigs) config(pins *pinSet, suites ...Suite) *tls.Config {
 	subCAs := x509.NewCertPool()
 	if pins != nil {
 		for _, cert := range pins.subCAs {
@@ -87,16 +107,16 @@ func (s *server) config(pins *pinned, suites ...Suite) *tls.Config {
 	}
 	cfg.ClientAuth = tls.RequireAnyClientCert
 	cfg.ClientCAs = subCAs
-	cfg.VerifyConnection = s.judge().verify
+	cfg.VerifyConnection = s.hook().verify
 	cfg.WrapSession, cfg.UnwrapSession = s.wrap, s.unwrap
 	return cfg
 }
 
 // outer returns the config to hand out.
-func (s *server) outer() *tls.Config {
+func (s *serverConfigs) outer() *tls.Config {
 	suites := s.suites
 	// net/http refuses to serve TLS 1.2 with HTTP/2 possible and this suite
-	// missing. Nothing is negotiated by this list, and the judge
+	// missing. Nothing is negotiated by this list, and the hook
 	// refuses what is not in s.suites.
 	if !slices.Contains(suites, ECDHE_RSA_AES128_GCM_SHA256) {
 		suites = append(slices.Clone(suites), ECDHE_RSA_AES128_GCM_SHA256)
@@ -108,7 +128,7 @@ func (s *server) outer() *tls.Config {
 }
 
 // wrap makes a ticket that names the client's leaf by its hash.
-func (s *server) wrap(cs tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+func (s *serverConfigs) wrap(cs tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 	if len(cs.PeerCertificates) > 0 {
 		sum := sha256.Sum256(cs.PeerCertificates[0].Raw)
 		session.Extra = [][]byte{sum[:]}
@@ -119,7 +139,7 @@ func (s *server) wrap(cs tls.ConnectionState, session *tls.SessionState) ([]byte
 // unwrap resumes the session of a ticket only if its client is still good: one that
 // has a new certificate by now would be refused for the old one otherwise. It gets a
 // full handshake.
-func (s *server) unwrap(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+func (s *serverConfigs) unwrap(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
 	if len(ticket) == 0 {
 		return nil, nil
 	}
