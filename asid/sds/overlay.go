@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/go-json-experiment/json"
 
@@ -72,8 +73,9 @@ type bindings struct {
 	joined       atomic.Pointer[joined] // with the system as it was last looked up
 }
 
-// joined is a system and what became of it.
-type joined struct{ from, with *asid.System }
+// joined is a system and what became of it, both weakly: a system of a [Snapshot] lies
+// within the whole directory, which would else stay in memory when it has been replaced.
+type joined struct{ from, with weak.Pointer[asid.System] }
 
 // maxOverlay bounds a file of bindings.
 const maxOverlay = 16 << 20
@@ -271,8 +273,10 @@ func (o *Overlay) join(id asid.ID, sys *asid.System, err error) (*asid.System, e
 	if b == nil || sys.ASID != id {
 		return sys, nil
 	}
-	if j := b.joined.Load(); j != nil && j.from == sys {
-		return j.with, nil
+	if j := b.joined.Load(); j != nil && j.from.Value() == sys {
+		if with := j.with.Value(); with != nil {
+			return with, nil
+		}
 	}
 	with := *sys
 	with.FQDNs = append(slices.Clone(sys.FQDNs), b.fqdns...)
@@ -283,6 +287,6 @@ func (o *Overlay) join(id asid.ID, sys *asid.System, err error) (*asid.System, e
 	with.Leaves = append(slices.Clone(sys.Leaves), b.leaves...)
 	with.Keys = append(slices.Clone(sys.Keys), b.keys...)
 	with.Unbound = false
-	b.joined.Store(&joined{sys, &with})
+	b.joined.Store(&joined{weak.Make(sys), weak.Make(&with)})
 	return &with, nil
 }

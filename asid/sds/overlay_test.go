@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,6 +89,26 @@ func TestOverlayFollowsItsRegistry(t *testing.T) {
 	assert.Len(t, joined.Interactions, 1, "what was joined before is of another system")
 	assert.Equal(t, []string{"own.nhs.uk"}, joined.FQDNs)
 	assert.False(t, joined.Unbound)
+}
+
+// A Snapshot that was replaced is as large as the directory, and an ASID may not be
+// asked about again for weeks.
+func TestOverlayKeepsNothingOfARegistryThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	memory, err := asid.NewMemory(rr8(), rxa())
+	require.NoError(t, err)
+	var found *asid.System
+	o := overlay(t, registryFunc(func() *asid.System { return found }), oneBinding)
+	found, err = memory.Lookup(t.Context(), rr8ID)
+	require.NoError(t, err)
+	lookup(t, o, rr8ID)
+	before := weak.Make(found)
+	found, memory = nil, nil
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		return before.Value() == nil
+	}, time.Minute, time.Millisecond)
+	runtime.KeepAlive(o)
 }
 
 func TestOverlayAsksForTheSender(t *testing.T) {
