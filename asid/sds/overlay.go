@@ -106,7 +106,7 @@ func (o *Overlay) Load() error {
 		next.bindings = last.bindings
 	}
 	o.state.Store(next)
-	o.log(next)
+	o.log(next, last)
 	return next.err
 }
 
@@ -126,13 +126,16 @@ func (o *Overlay) read() ([]byte, error) {
 	return text, nil
 }
 
-func (o *Overlay) log(s *overlayState) {
+func (o *Overlay) log(s, last *overlayState) {
 	switch {
 	case o.Logger == nil:
 	case s.err != nil && s.bindings != nil:
 		o.Logger.Error("bindings refused, the last good ones stay in force", "file", o.Name, "error", s.err)
 	case s.err != nil:
 		o.Logger.Error("bindings refused", "file", o.Name, "error", s.err)
+	case len(s.bindings) < len(last.bindings):
+		o.Logger.Warn("bindings loaded, of fewer systems than before", "file", o.Name,
+			"systems", len(s.bindings), "before", len(last.bindings))
 	default:
 		o.Logger.Info("bindings loaded", "file", o.Name, "systems", len(s.bindings))
 	}

@@ -198,5 +198,6 @@ func TestAnOverlayReadsItsFileWhenItChanges(t *testing.T) {
 		cancel()
 		assert.ErrorIs(t, <-ended, context.Canceled)
 		assert.Equal(t, 6, strings.Count(log.String(), "\n"), "one record for each change:\n%s", &log)
+		assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"), "one of them has fewer systems than before:\n%s", &log)
 	})
 }

@@ -44,16 +44,35 @@ type Snapshot struct {
 // A snapshot never changes.
 type snapshot struct {
 	memory    *asid.Memory
-	systems   int // in memory
-	bound     int // of them, to a certificate
+	counts    counts
 	ambiguous map[asid.ID]bool
 	began     time.Time // its read
 }
 
+// counts are of the systems of a directory, by what is known of them.
+type counts [4]int
+
+// countNames say what the counts are of.
+var countNames = [len(counts{})]string{
+	"systems", "systems that are bound to a certificate", "systems that have interactions", "systems of a known organisation",
+}
+
+func count(systems []asid.System) counts {
+	var c counts
+	for i := range systems {
+		for at, has := range [len(c)]bool{true, !systems[i].Unbound, len(systems[i].Interactions) > 0, len(systems[i].ODS) > 0} {
+			if has {
+				c[at]++
+			}
+		}
+	}
+	return c
+}
+
 // Load reads the directory and uses it from then on. If it fails, what was read
 // before stays, until it is too old. A directory that has lost more than a tenth of
-// its systems, or of those that are bound to a certificate, since it was read before
-// is one that was cut off.
+// its systems since it was read before, or of those that are bound to a certificate,
+// have interactions or have an organisation, is one that was cut off.
 func (s *Snapshot) Load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -91,19 +110,16 @@ func (s *Snapshot) load(ctx context.Context) error {
 // fill takes what was read, unless it is less than a whole directory has; before is
 // what is in use, or nil.
 func (n *snapshot) fill(all *Systems, before *snapshot) error {
-	n.systems = len(all.Systems)
-	for i := range all.Systems {
-		if !all.Systems[i].Unbound {
-			n.bound++
-		}
-	}
-	switch {
-	case n.systems == 0:
+	n.counts = count(all.Systems)
+	if len(all.Systems) == 0 {
 		return &Error{Detail: "the directory has no system that can be used", Err: ErrPartial}
-	case before != nil && n.systems < before.systems-before.systems/10:
-		return &Error{Detail: fmt.Sprintf("the directory has %d systems, and had %d", n.systems, before.systems), Err: ErrPartial}
-	case before != nil && n.bound < before.bound-before.bound/10:
-		return &Error{Detail: fmt.Sprintf("the directory has %d systems that are bound to a certificate, and had %d", n.bound, before.bound), Err: ErrPartial}
+	}
+	if before != nil {
+		for at, had := range before.counts {
+			if n.counts[at] < had-had/10 {
+				return &Error{Detail: fmt.Sprintf("the directory has %d %s, and had %d", n.counts[at], countNames[at], had), Err: ErrPartial}
+			}
+		}
 	}
 	var err error
 	if n.memory, err = asid.NewMemory(all.Systems...); err != nil {
@@ -111,6 +127,9 @@ func (n *snapshot) fill(all *Systems, before *snapshot) error {
 	}
 	n.ambiguous = make(map[asid.ID]bool, len(all.Ambiguous))
 	for _, id := range all.Ambiguous {
+		if _, err := n.memory.Lookup(context.Background(), id); err == nil {
+			return &Error{Subject: subject(id), Detail: "is among the systems that can be used and among those that cannot", Err: ErrAmbiguous}
+		}
 		n.ambiguous[id] = true
 	}
 	return nil

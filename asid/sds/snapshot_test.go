@@ -151,6 +151,13 @@ func TestAmbiguousASIDIsNotUnknown(t *testing.T) {
 	assert.ErrorIs(t, err, sds.ErrAmbiguous)
 	_, err = s.Lookup(t.Context(), unknownID)
 	assert.ErrorIs(t, err, asid.ErrNotFound)
+
+	s = &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) {
+		return sds.Systems{Systems: []asid.System{rr8()}, Ambiguous: []asid.ID{rr8ID}}, nil
+	}}
+	err = s.Load(t.Context())
+	assertCannotTell(t, err)
+	assert.ErrorIs(t, err, sds.ErrAmbiguous, "a system cannot be both")
 }
 
 var errAway = errors.New("the directory is away")
@@ -208,28 +215,36 @@ func TestSnapshotOfADirectoryThatWasCutOff(t *testing.T) {
 	}
 }
 
-func TestSnapshotOfADirectoryThatLostItsFQDNs(t *testing.T) {
+// A directory may hide an attribute alone.
+func TestSnapshotOfADirectoryThatLostAnAttribute(t *testing.T) {
 	t.Parallel()
-	systems := make([]asid.System, 100)
-	bound := 100
-	s := &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) {
-		for i := range systems {
-			systems[i] = asid.System{ASID: mustID(fmt.Sprintf("%012d", 1+i)), Unbound: true}
-			if i < bound {
-				systems[i].FQDNs, systems[i].Unbound = []string{"a.nhs.uk"}, false
+	for lost, lose := range map[string]func(*asid.System){
+		"the FQDNs":         func(s *asid.System) { s.FQDNs, s.Unbound = nil, true },
+		"the interactions":  func(s *asid.System) { s.Interactions = nil },
+		"the organisations": func(s *asid.System) { s.ODS = nil },
+	} {
+		whole := 100
+		s := &sds.Snapshot{Source: func(context.Context) (sds.Systems, error) {
+			systems := make([]asid.System, 100)
+			for i := range systems {
+				systems[i] = rr8()
+				systems[i].ASID = mustID(fmt.Sprintf("%012d", 1+i))
+				if i >= whole {
+					lose(&systems[i])
+				}
 			}
-		}
-		return sds.Systems{Systems: systems}, nil
-	}}
-	for _, c := range []struct {
-		bound int
-		taken bool
-	}{{50, true}, {45, true}, {40, false}, {0, false}, {41, true}} {
-		bound = c.bound
-		err := s.Load(t.Context())
-		assert.Equal(t, c.taken, err == nil, "%d: %v", bound, err)
-		if !c.taken {
-			assert.ErrorIs(t, err, sds.ErrPartial)
+			return sds.Systems{Systems: systems}, nil
+		}}
+		for _, c := range []struct {
+			whole int
+			taken bool
+		}{{50, true}, {45, true}, {40, false}, {0, false}, {41, true}} {
+			whole = c.whole
+			err := s.Load(t.Context())
+			assert.Equal(t, c.taken, err == nil, "%s, %d: %v", lost, whole, err)
+			if !c.taken {
+				assert.ErrorIs(t, err, sds.ErrPartial)
+			}
 		}
 	}
 }
