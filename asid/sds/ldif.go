@@ -23,7 +23,8 @@ const (
 )
 
 // LDIF returns a source for a [Snapshot] that reads a file of LDIF (RFC 2849) with
-// the directory's records, such as a bulk export.
+// the directory's records, such as a bulk export. They are as old as the file, by its
+// time of modification: an export that is not replaced gets too old.
 func LDIF(name string) func(context.Context) (Systems, error) {
 	return func(ctx context.Context) (Systems, error) {
 		file, err := regular.Open(name)
@@ -31,7 +32,13 @@ func LDIF(name string) func(context.Context) (Systems, error) {
 			return Systems{}, &Error{Detail: "the export cannot be read", Err: err}
 		}
 		defer file.Close()
-		return ReadLDIF(ctx, file)
+		info, err := file.Stat()
+		if err != nil {
+			return Systems{}, &Error{Detail: "the export cannot be read", Err: err}
+		}
+		all, err := ReadLDIF(ctx, file)
+		all.Since = info.ModTime()
+		return all, err
 	}
 }
 

@@ -26,10 +26,11 @@ type Snapshot struct {
 	// read that failed and the next; zero: 1 hour.
 	Interval time.Duration
 
-	// MaxAge is for how long a snapshot is used after the read that made it began;
-	// after that, nothing can be told. Zero: 24 hours. Its age is the longer of what
-	// the wall clock says, which may be set back, and of the process's own clock,
-	// which stands still while the machine sleeps. It is looked at each second.
+	// MaxAge is for how long a snapshot is used after the read that made it began, or
+	// after the Since of what was read if that is earlier; after that, nothing can be
+	// told. Zero: 24 hours. Its age is the longer of what the wall clock says, which
+	// may be set back, and of the process's own clock, which stands still while the
+	// machine sleeps. It is looked at each second.
 	MaxAge time.Duration
 
 	// Logger gets one record for each read; nil: none.
@@ -46,7 +47,7 @@ type snapshot struct {
 	memory    *asid.Memory
 	counts    counts
 	ambiguous map[asid.ID]bool
-	began     time.Time // its read
+	began     time.Time // its read, or earlier: what was read is as old
 }
 
 // counts are of the systems of a directory, by what is known of them.
@@ -93,11 +94,14 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !all.Since.IsZero() && all.Since.Before(next.began) {
+		next.began = all.Since
+	}
 	if err := next.fill(&all, s.current.Load()); err != nil {
 		return err
 	}
 	if s.left(next) <= 0 {
-		return &Error{Detail: "the directory was out of date when it had been read"}
+		return &Error{Detail: fmt.Sprintf("the directory is of %s and out of date", next.began.UTC().Format(time.RFC3339))}
 	}
 	s.current.Store(next)
 	s.watch(next)

@@ -194,6 +194,33 @@ func TestSnapshotGetsTooOld(t *testing.T) {
 	})
 }
 
+// An export that is no longer replaced is read again and again.
+func TestAnExportIsAsOldAsItsFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "export.ldif")
+	require.NoError(t, os.WriteFile(name, []byte(export(t, directory())), 0o600))
+	aged := func(age time.Duration) {
+		t.Helper()
+		at := time.Now().Add(-age)
+		require.NoError(t, os.Chtimes(name, at, at))
+	}
+	s := &sds.Snapshot{Source: sds.LDIF(name), MaxAge: 24 * time.Hour}
+	aged(25 * time.Hour)
+	err := s.Load(t.Context())
+	assertCannotTell(t, err)
+	assert.ErrorContains(t, err, "out of date")
+	aged(23 * time.Hour)
+	require.NoError(t, s.Load(t.Context()))
+	lookup(t, s, rr8ID)
+	aged(-time.Hour) // the clock of another machine
+	require.NoError(t, s.Load(t.Context()))
+	aged(25 * time.Hour)
+	assertCannotTell(t, s.Load(t.Context()))
+	lookup(t, s, rr8ID)
+	patient := &sds.Snapshot{Source: sds.LDIF(name), MaxAge: 26 * time.Hour}
+	assert.NoError(t, patient.Load(t.Context()))
+}
+
 func TestSnapshotOfADirectoryThatWasCutOff(t *testing.T) {
 	t.Parallel()
 	systems := make([]asid.System, 100)

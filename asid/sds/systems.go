@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 )
@@ -21,6 +22,10 @@ type Systems struct {
 
 	// Dropped counts values and records that were left out.
 	Dropped int
+
+	// Since is when the directory was as it is here; zero, or later than that: when it
+	// began to be read.
+	Since time.Time
 }
 
 // checked returns the system as a registry gives it, with what it has been assured
