@@ -5,6 +5,7 @@ package nrl
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -124,6 +125,14 @@ func (k *revision) hasType(system, code string) bool {
 		}
 	}
 	return false
+}
+
+// sharesType reports whether a coding of k's type is one of other's.
+func (k *revision) sharesType(other *revision) bool {
+	return slices.ContainsFunc(k.resource.find("type").children, func(c *element) bool {
+		s, v := c.find("system"), c.find("code")
+		return c.name == "coding" && s != nil && v != nil && other.hasType(s.value, v.value)
+	})
 }
 
 // searchset is the Bundle that answers a search; a count has no entries.

@@ -137,6 +137,9 @@ func (s *Store) commit(d *pointer.Decision, fresh *revision) (*revision, error) 
 		if err := s.room(fresh); err != nil {
 			return nil, err
 		}
+		if old != nil && fresh.resource.isR4() && !fresh.sharesType(old) { // the successor's rule, and not the NRL's
+			return nil, &pointer.ChangeError{Rule: pointer.RuleRelatesTo, Action: pointer.Supersede, Detail: "leads to a pointer of another type"}
+		}
 	}
 
 	// Nothing below fails.
