@@ -68,6 +68,19 @@ func TestOnlyHarmlessHeadersReachTheStore(t *testing.T) {
 		"Cache-Control": {"no-cache"}, "Pragma": {"no-cache"}, "Accept-Encoding": {"identity"}}, got)
 }
 
+// What goes on of a create's media type is bounded, as all headers are.
+func TestABodysTypeOfAnyLengthDoesNotReachTheStore(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	h := facade(t, func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(http.StatusCreated) }, nil, nil)
+	body := load(t, "create", "stu3", "json").text
+	assert.Equal(t, http.StatusCreated, through(t, h, request("POST", collection, "application/fhir+json; version=1", body)).Code)
+	assert.Equal(t, 1, asked)
+	w := through(t, h, request("POST", collection, "application/fhir+json; version="+strings.Repeat("1", 1024), body))
+	assert.Equal(t, http.StatusUnsupportedMediaType, w.Code)
+	assert.Equal(t, 1, asked)
+}
+
 func TestTheUpdateIsWrittenFromTheDecision(t *testing.T) {
 	t.Parallel()
 	stored := load(t, "supersede-both", "stu3", "json").text

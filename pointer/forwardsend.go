@@ -36,7 +36,11 @@ func (f *Forward) conditional(honoured bool, d *Decision) error {
 }
 
 func (f *Forward) post(r *http.Request, body []byte) (*storeAnswer, error) {
-	out, err := f.request(r, http.MethodPost, f.Backend.JoinPath(fhirpath.DocumentReference), r.Header.Get("Content-Type"), body)
+	contentType := r.Header.Get("Content-Type")
+	if !harmless(contentType) {
+		return nil, &ChangeError{Rule: RuleMediaType, Detail: "is too long, or not printable"}
+	}
+	out, err := f.request(r, http.MethodPost, f.Backend.JoinPath(fhirpath.DocumentReference), contentType, body)
 	if err != nil {
 		return nil, err
 	}

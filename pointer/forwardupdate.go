@@ -5,6 +5,7 @@ package pointer
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -178,6 +179,11 @@ func (a *storeAnswer) ofTransaction() (*storeAnswer, error) {
 	}
 	if err := json.Unmarshal(a.body, &b); err != nil || b.Type != "transaction-response" || len(b.Entry) != 2 {
 		return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave no answer to a transaction, so that it is not known whether it made the change"}
+	}
+	for _, e := range b.Entry { // a transaction is made whole or not at all, but not by every server
+		if !strings.HasPrefix(e.Response.Status, "2") {
+			return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave an answer to a transaction by which not all of it was made"}
+		}
 	}
 	response := b.Entry[0].Response
 	header := http.Header{}

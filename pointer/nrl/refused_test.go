@@ -184,6 +184,7 @@ func TestMetadataSaysWhatTheStoreDoes(t *testing.T) {
 		assert.Contains(t, w.Body.String(), `"fhirVersion":"`+version+`"`)
 		assert.Contains(t, w.Body.String(), `"rest":[{"mode":"server","resource":[{"type":"DocumentReference","interaction":[{"code":"read"}`)
 	}
+	assert.Equal(t, 404, i.send("GET", collection+"/metadata", "json", "").Code, "a read, though not of a pointer")
 }
 
 func TestXMLHasTheElementsInTheOrderOfTheSchema(t *testing.T) {

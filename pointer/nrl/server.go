@@ -21,11 +21,11 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, &pointer.ChangeError{Rule: pointer.RuleMediaType, Detail: "of the answer is none that is served"})
 		return
 	}
-	if r.Method == http.MethodGet && path.Base(r.URL.Path) == "metadata" {
+	base, id := s.placeOf(r)
+	if r.Method == http.MethodGet && id == "" && path.Base(r.URL.Path) == "metadata" {
 		s.metadata(w, r)
 		return
 	}
-	base, id := s.placeOf(r)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		s.change(w, r, base)
 		return

@@ -11,10 +11,10 @@ import (
 
 // A Pointer is what a consumer needs of a DocumentReference that was found.
 type Pointer struct {
-	pointer.Pointer
-	Type     string // what the type is called: its text, or the display or code of its first coding
-	Contents []Content
-	Resource []byte // the whole of it in JSON, for a library of FHIR's types
+	pointer.Pointer        // without RelatesTo, which is in Resource
+	Type            string // what the type is called: its text, or the display or code of its first coding
+	Contents        []Content
+	Resource        []byte // the whole of it in JSON, for a library of FHIR's types
 }
 
 // A Content is one form of the record that a pointer leads to.
@@ -61,9 +61,10 @@ func readBundle(body []byte) (*bundle, error) {
 	return page, nil
 }
 
-// readPointer reads one resource, by the readers that decide about owners.
+// readPointer reads one resource as pointer.FHIR reads what is stored: the custodian
+// strictly, all else tolerantly, since it was taken once.
 func readPointer(resource []byte) (*Pointer, error) {
-	read, err := pointer.Parse("application/fhir+json", resource)
+	read, err := fhir.Reader{Stored: true}.DocumentReference("application/fhir+json", resource)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,8 @@ func readPointer(resource []byte) (*Pointer, error) {
 	if err := json.Unmarshal(resource, &d); err != nil {
 		return nil, err
 	}
-	p := &Pointer{Pointer: *read, Type: d.Type.Text, Resource: resource}
+	p := &Pointer{Type: d.Type.Text, Resource: resource, Pointer: pointer.Pointer{ID: read.ID, Version: read.Version, Custodian: read.Custodian,
+		Status: read.Status, Subject: read.Subject, MasterIdentifier: pointer.Identifier(read.MasterIdentifier)}}
 	if p.Type == "" && len(d.Type.Coding) > 0 {
 		p.Type = d.Type.Coding[0].name()
 	}

@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -52,9 +53,9 @@ func (c *Client) Validate() error {
 // Pointers returns all pointers that the NRL has for the query, or an error, never
 // a part of them. An answer that is an OperationOutcome is an [*OutcomeError], and
 // one that cannot be taken for the whole an [*AnswerError]: a page that is
-// malformed or too large, more than MaxPages, a page that was there before, fewer
-// pointers than the answer's total, or a next page elsewhere than at the same
-// scheme, host and port under Base.
+// malformed or too large, more than MaxPages, a page that was there before, a
+// pointer of another patient, fewer pointers than the answer's total, or a next page
+// elsewhere than at the same scheme, host and port under Base.
 func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -78,6 +79,9 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		bundle, err := c.page(ctx, page)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(bundle.pointers, func(p Pointer) bool { return p.Subject != spine.PatientURL+q.NHSNumber }) {
+			return nil, &AnswerError{URL: page, Detail: "has a pointer of another patient"}
 		}
 		found, total = append(found, bundle.pointers...), max(total, bundle.total)
 		if page, err = c.next(page, bundle.next); err != nil {

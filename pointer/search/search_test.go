@@ -53,7 +53,7 @@ func client(base string, status int, pages ...string) (*search.Client, *[]string
 func resource(t *testing.T, version string) string {
 	text, err := os.ReadFile("../testdata/create-" + version + ".json")
 	require.NoError(t, err)
-	return string(text)
+	return strings.Replace(string(text), "9000000009", patient, 1)
 }
 
 func page(next string, entries ...string) string {
@@ -128,6 +128,9 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 		"a severity unknown":  {page("", good, entry(trouble("Warning"), "outcome"))},
 		"an outcome unread":   {page("", good, entry(`{"resourceType":"OperationOutcome","issue":{}}`, "outcome"))},
 		"no outcome in one":   {page("", good, entry(resource(t, "stu3"), "outcome"))},
+		"another patient's":   {page("", good, entry(strings.Replace(resource(t, "stu3"), patient, "9000000009", 1), "match"))},
+		"another's of R4":     {page("", entry(strings.Replace(resource(t, "r4"), patient, "9000000009", 1), "match"))},
+		"one of no patient":   {page("", entry(strings.Replace(resource(t, "stu3"), `"subject"`, `"was"`, 1), "match"))},
 		"more were found":     {strings.Replace(page("", good), `"type"`, `"total":2,"type"`, 1)},
 		"one was found":       {strings.Replace(page(""), `"type"`, `"total":1,"type"`, 1)},
 		"too large a page":    {page("") + strings.Repeat(" ", 1<<20)},
@@ -142,6 +145,36 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 			assert.Empty(t, found)
 			assert.NotContains(t, err.Error(), patient)
 		})
+	}
+}
+
+// What is stored was taken once: a pointer that names what it replaced in a way
+// that the NRL does not, as those of its R4 successor do, does not keep the
+// patient's other pointers from those who read. Its custodian is read strictly.
+func TestStoredPointersAreReadTolerantly(t *testing.T) {
+	t.Parallel()
+	r4 := resource(t, "r4")
+	with := func(member string) string { return strings.Replace(r4, "{", "{"+member+",", 1) }
+	for name, stored := range map[string]string{
+		"the successor's relatesTo": with(`"relatesTo":[{"code":"replaces","target":{"type":"DocumentReference","identifier":{"value":"A81001-1"}}}]`),
+		"two of them":               with(`"relatesTo":[{"code":"appends","target":{"display":"x"}},{"code":"signs","target":{"display":"y"}}]`),
+		"an element not known":      with(`"modality":{"text":"x"}`),
+	} {
+		c, _ := client("https://nrl.test/R4", 200, page("", entry(r4, "match"), entry(stored, "match")))
+		found, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+		require.NoError(t, err, name)
+		require.Len(t, found, 2, name)
+		assert.Equal(t, found[0].Pointer, found[1].Pointer, name)
+	}
+	for name, stored := range map[string]string{
+		"two custodians":         with(`"Custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RX1"}`),
+		"what changes the rest":  with(`"modifierExtension":[{"url":"urn:x","valueBoolean":true}]`),
+		"a custodian in another": strings.Replace(r4, `"custodian": {`, `"custodian": {"modality":"x",`, 1),
+	} {
+		require.NotEqual(t, r4, stored, name)
+		c, _ := client("https://nrl.test/R4", 200, page("", entry(stored, "match")))
+		_, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+		assert.Error(t, err, name)
 	}
 }
 
