@@ -15,4 +15,4 @@ func StatsSocketWithin(each time.Duration, path string, reload Hook, logger *slo
 	return (&statsSocket{path: path, each: each}).hook(reload, logger)
 }
 
-const BatchOctets = batchOctets
+const PartOctets = partOctets

@@ -156,7 +156,7 @@ func (k *Keeper) Once(ctx context.Context) error {
 	k.began, k.pending.wait = time.Time{}, 0
 	k.ask()
 	k.known(k.Pins)
-	for ctx.Err() == nil && !k.asked() {
+	for k.ready = k.asked(); !k.ready && ctx.Err() == nil; k.ready = k.asked() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,15 +15,15 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
 
-// However lists are cut into batches, the text is that of encoding/pem.
-func TestBatchesMakeOnePEM(t *testing.T) {
+// However long lists are, the text is that of encoding/pem.
+func TestPartsMakeOnePEM(t *testing.T) {
 	t.Parallel()
-	const batch = terminator.BatchOctets
+	const part = terminator.PartOctets / 65 * 48 // of DER in a part
 	random := rand.NewChaCha8([32]byte{})
 	for _, sizes := range [][]int{
-		{}, {1}, {47}, {48}, {49},
-		{batch - 1}, {batch}, {batch + 1}, {batch - 48, 48, 1}, {batch - 49, 1, 47, 48}, {1, batch - 48, 200},
-		{2*batch - 48, 96}, {3 * batch}, {3*batch + 1, batch - 95}, {4*batch - 1}, {7*batch + 5, 300, 5 * batch, 1000},
+		{}, {1}, {47}, {48}, {49}, {50}, {51}, {95}, {96}, {97}, {98},
+		{part - 1}, {part}, {part + 1}, {part - 48, 48, 1}, {part - 96, 1, 47, 48}, {1, part - 48, 200},
+		{2*part - 48, 96}, {3 * part}, {3*part + 1, part - 95}, {4*part - 1}, {7*part + 5, 300, 5 * part, 1000},
 	} {
 		var lists []*revocation.List
 		var want []byte
@@ -40,18 +39,16 @@ func TestBatchesMakeOnePEM(t *testing.T) {
 	}
 }
 
-// A full disk ends the writing at once, and what encodes for it.
+// A full disk ends the writing at once.
 func TestWritingEndsWithTheFirstError(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { // ends with a goroutine that is left: it fails
-		full := errors.New("full")
-		for _, after := range []int{0, 1, 4} {
-			w := &failing{after: after, err: full}
-			lists := []*revocation.List{{DER: make([]byte, 8*terminator.BatchOctets)}}
-			require.ErrorIs(t, terminator.WritePEM(w, lists), full)
-			require.Equal(t, after+1, w.calls)
-		}
-	})
+	full := errors.New("full")
+	for _, after := range []int{0, 1, 4} {
+		w := &failing{after: after, err: full}
+		lists := []*revocation.List{{DER: make([]byte, 8*terminator.PartOctets)}}
+		require.ErrorIs(t, terminator.WritePEM(w, lists), full)
+		require.Equal(t, after+1, w.calls)
+	}
 }
 
 // A failing writer takes so many writes, and then fails.
