@@ -247,3 +247,14 @@ type attribute struct {
 	arc, tag byte
 	value    string
 }
+
+func numbered(crl revocationtest.CRL, number int64) revocationtest.CRL {
+	return with(crl, func(c *revocationtest.CRL) { c.Number = number })
+}
+
+func between(crl revocationtest.CRL, from, until time.Duration) revocationtest.CRL {
+	return with(crl, func(c *revocationtest.CRL) { c.ThisUpdate, c.NextUpdate = ocspNow.Add(from), ocspNow.Add(until) })
+}
+
+// errNotFetched stands for a *FetchError.
+var errNotFetched = errors.New("not fetched")

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,4 +178,30 @@ func answering(r *revocationtest.OCSPResponse) func(revocation.Request) ([]byte,
 		}
 		return own.DER(), nil
 	}
+}
+
+func (p *ocspPKI) query() revocation.Query { return revocation.Query{Path: p.path(), At: ocspNow} }
+
+// fetcherFunc is a Fetcher made of a function.
+type fetcherFunc func(ctx context.Context, r revocation.Request) (*revocation.Response, error)
+
+func (f fetcherFunc) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+	return f(ctx, r)
+}
+
+// A handClock stands at ocspNow and a duration that is set. Sources read it in the
+// background.
+type handClock struct{ ahead atomic.Int64 }
+
+func (c *handClock) now() time.Time { return ocspNow.Add(time.Duration(c.ahead.Load())) }
+
+func (c *handClock) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
+
+// leafAt is the PKI with a leaf that names the responders.
+func (p *ocspPKI) leafAt(t *testing.T, responders ...string) *ocspPKI {
+	own := *p
+	template := *p.leaf.cert
+	template.OCSPServer = responders
+	own.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+	return &own
 }

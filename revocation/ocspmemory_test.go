@@ -4,7 +4,6 @@ package revocation_test
 
 import (
 	"context"
-	"math/big"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,21 +182,6 @@ func TestASourceThatHangsDoesNotStarveTheNext(t *testing.T) {
 	})
 }
 
-func TestAddedResponsesAreBounded(t *testing.T) {
-	p := newOCSPPKI(t)
-	s := &revocation.OCSP{}
-	m := p.good()
-	m.BrokenSignature = true
-	der := m.DER()
-	for range 1000 {
-		require.NoError(t, s.Add(der))
-	}
-	_, err := s.Status(t.Context(), p.query())
-	var joined interface{ Unwrap() []error }
-	require.ErrorAs(t, err, &joined)
-	assert.LessOrEqual(t, len(joined.Unwrap()), 16, "forgeries that are kept")
-}
-
 func TestAHoldThatIsOverIsNotRemembered(t *testing.T) {
 	p := newOCSPPKI(t)
 	s := &revocation.OCSP{}
@@ -244,63 +228,6 @@ func TestAnOlderUnknownDisownsNothing(t *testing.T) {
 	}
 	staple := stateAt(p, ocsp.Good, ocspNow.Add(-10*time.Hour), 9*time.Hour).DER()
 	assert.NoError(t, c.Check(t.Context(), p.path(), staple))
-}
-
-func TestForgedResponsesPushOutNoRevocation(t *testing.T) {
-	p := newOCSPPKI(t)
-	s := &revocation.OCSP{}
-	require.NoError(t, s.Add(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), time.Hour).DER()))
-	for n := range 15 {
-		m := stateAt(p, ocsp.Good, ocspNow.Add(-time.Duration(n)*time.Second), time.Hour)
-		m.BrokenSignature = true
-		require.NoError(t, s.Add(m.DER()))
-	}
-	require.NoError(t, s.Add(stateAt(p, ocsp.Good, ocspNow.Add(-time.Hour), 10*time.Hour).DER())) // played back
-	a, _ := s.Status(t.Context(), p.query())
-	assert.NotEqual(t, revocation.Good, a.Status)
-}
-
-func TestForgedRevocationsPushOutNoneThatWasAdded(t *testing.T) {
-	p := newOCSPPKI(t)
-	s := &revocation.OCSP{}
-	require.NoError(t, s.Add(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), time.Hour).DER()))
-	var err error
-	for n := range 16 {
-		require.NoError(t, err)
-		m := stateAt(p, ocsp.Revoked, ocspNow.Add(time.Duration(n)*time.Second), time.Hour)
-		m.Answers[0].Reason = revocation.ReasonCertificateHold
-		m.BrokenSignature = true
-		other := m.Answers[0]
-		other.Serial = big.NewInt(int64(n + 1))
-		m.Answers = append(m.Answers, other)
-		err = s.Add(m.DER())
-	}
-	require.ErrorIs(t, err, revocation.ErrTooLarge)
-	require.ErrorAs(t, err, new(*revocation.OCSPError))
-	require.Equal(t, 17, s.State().Unverified, "what it says of other certificates is kept")
-	require.NoError(t, s.Add(stateAt(p, ocsp.Good, ocspNow, time.Hour).DER()))
-	a, err := s.Status(t.Context(), p.query())
-	require.NoError(t, err)
-	require.Equal(t, revocation.Revoked, a.Status)
-	require.Equal(t, revocation.ReasonUnspecified, a.Revocation.Reason)
-}
-
-func TestAddedResponsesThatHaveRunOutMakeRoom(t *testing.T) {
-	p := newOCSPPKI(t)
-	s := &revocation.OCSP{}
-	for n := range 20 {
-		m := stateAt(p, ocsp.Good, ocspNow.AddDate(0, -1, 0), time.Hour)
-		one := m.Answers[0]
-		m.Answers = nil
-		for i := range 500 {
-			one.Serial = big.NewInt(int64(1_000_000 + 500*n + i))
-			m.Answers = append(m.Answers, one)
-		}
-		require.NoError(t, s.Add(m.DER()))
-	}
-	require.NoError(t, s.Add(p.good().DER()))
-	_, err := s.Status(t.Context(), p.query())
-	assert.NoError(t, err)
 }
 
 // cacheWithContext fails with a dead ctx, as DirCache does.
