@@ -4,7 +4,6 @@ package revocation
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"hash/maphash"
 	"math/rand/v2"
@@ -15,42 +14,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
-
-// asking says how a source is asked by a Checker.
-type asking struct {
-	// noFetch: nothing is waited for but the first reading of files and the Cache.
-	// An answer that is not revoked then counts only if it is good.
-	noFetch bool
-
-	// brief: another source has an answer, so that only first looks are waited
-	// for.
-	brief bool
-
-	// maxStale is how long after its end a good answer counts: then a look that is
-	// under way need not be waited for beyond its head start.
-	maxStale time.Duration
-
-	// maxAge is Policy.MaxAge.
-	maxAge time.Duration
-
-	// chain is all of the chain, for whose certificates below the one in question
-	// documents are asked for at the same time.
-	chain []*x509.Certificate
-
-	// checker is whose sources are asked, before anything is waited for, whether
-	// one of those certificates is known to be revoked; nil: none.
-	checker *Checker
-}
-
-// refused reports whether a certificate of the chain below the one in question is
-// known to be revoked, so that nothing need be waited for.
-func (how *asking) refused(ctx context.Context, q *Query) bool {
-	if how.checker == nil {
-		return false
-	}
-	_, revoked := how.checker.revokedBelow(ctx, how.chain, len(how.chain)-len(q.Path), q.At)
-	return revoked != nil
-}
 
 // An answer is an earlier decision. It stands, for the same path, as long as
 // nothing has changed under any key that was looked up, and at times at which
@@ -73,11 +36,6 @@ type trusted struct {
 	ask       bool
 	err       error
 	tainted   bool
-}
-
-// An asker is a source that can be asked in more ways than Status.
-type asker interface {
-	ask(ctx context.Context, q Query, how asking) (Answer, error)
 }
 
 // answers are the decisions about a bounded number of paths, read without a lock.
@@ -151,51 +109,5 @@ func (a *answers) keep(kept *answer) {
 func samePath(a, b []*x509.Certificate) bool {
 	return slices.EqualFunc(a, b, func(x, y *x509.Certificate) bool {
 		return x == y || x != nil && y != nil && bytes.Equal(x.Raw, y.Raw)
-	})
-}
-
-// horizon is the time a day before which what is superseded may be forgotten: no
-// later than any time that was asked about, in seconds since 1970.
-func horizon(latest int64, clock func() time.Time) time.Time {
-	if latest == 0 {
-		return time.Time{}
-	}
-	at, now := time.Unix(latest, 0), clock()
-	if now.Before(at) {
-		return now
-	}
-	return at
-}
-
-// patience returns how long to wait for groups, zero for as long as the caller
-// does; wait is false if not at all. stale says that an answer which expired at a
-// time will do.
-func patience(a *fetch.Asker, groups [][]*fetch.Watch, how asking, stale bool, expired time.Time) (most time.Duration, wait bool) {
-	switch {
-	case how.brief:
-		return firstLook, len(untroubled(a, never(a, groups))) > 0
-	case stale:
-		// A look that was begun since the answer ran out, and has failed or is under
-		// way for a second, is enough.
-		return firstLook, slices.ContainsFunc(slices.Concat(groups...), func(w *fetch.Watch) bool { return !a.Failing(w, expired) })
-	}
-	return 0, true
-}
-
-// never returns the groups with a target that no look has ended at, or been under
-// way at for a second.
-func never(a *fetch.Asker, groups [][]*fetch.Watch) (never [][]*fetch.Watch) {
-	for _, group := range groups {
-		if slices.ContainsFunc(group, func(w *fetch.Watch) bool { return !a.Asked(w) }) {
-			never = append(never, group)
-		}
-	}
-	return never
-}
-
-// untroubled returns the groups none of whose hosts failed or hung a moment ago.
-func untroubled(a *fetch.Asker, groups [][]*fetch.Watch) [][]*fetch.Watch {
-	return slices.DeleteFunc(groups, func(group []*fetch.Watch) bool {
-		return slices.ContainsFunc(group, func(w *fetch.Watch) bool { return a.Troubled(w.Host) })
 	})
 }

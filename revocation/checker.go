@@ -228,15 +228,6 @@ func (t *findings) take(s *Statement) (decided bool) {
 	return false
 }
 
-// askSource asks a source, in the way that it is to be asked if it knows more
-// than one.
-func askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
-	if s, ok := source.(asker); ok {
-		return s.ask(ctx, q, how)
-	}
-	return source.Status(ctx, q)
-}
-
 // known asks sources what they know without fetching: it returns what one of them
 // knows to be revoked, and whether one answers good.
 func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
@@ -296,57 +287,14 @@ func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 	return err
 }
 
-// A worth is how a source's answer counts.
-type worth int
-
-const (
-	worthNothing worth = iota
-	worthRevoked
-	worthGood
-	worthStale
-)
-
-// weigh judges an answer by the policy, whatever its source thinks of it. With
-// worthNothing it returns the reason.
-func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
-	if err != nil && !errors.Is(err, ErrExpired) {
-		return worthNothing, err
+// mayHang reports whether a source is to be begun with a head start, and not
+// waited for alone: others come after it, or are under way, and it knows no good
+// answer without fetching. The sources of users, which may do anything with their context,
+// are waited for.
+func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
+	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
+		return false
 	}
-	switch a.Status {
-	case Revoked:
-		return worthRevoked, nil
-	case Good:
-	default:
-		if err == nil {
-			err = errors.New("the source gave neither an answer nor an error")
-		}
-		return worthNothing, err
-	}
-	switch {
-	case a.ThisUpdate.IsZero():
-		return worthNothing, errors.Join(err, errors.New("good, but without thisUpdate"))
-	case a.ThisUpdate.After(at.Add(clockTolerance)):
-		return worthNothing, errors.Join(err, ErrNotYetValid)
-	}
-	end := p.expiry(a.ThisUpdate, a.NextUpdate)
-	if !at.After(end) {
-		if err != nil {
-			return worthNothing, err // expired by a rule of its own: there is nothing to count from
-		}
-		return worthGood, nil
-	}
-	if !at.After(end.Add(p.MaxStale)) { // zero but for Allow, see Policy.validate
-		return worthStale, nil
-	}
-	if err == nil {
-		err = ErrExpired
-	}
-	return worthNothing, err
-}
-
-func revokedError(cert *x509.Certificate, a *Answer) error {
-	if a.Revocation != nil {
-		return a.Revocation
-	}
-	return &RevokedError{Cert: cert, Serial: cert.SerialNumber, Source: a.Source}
+	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
+	return revoked == nil && !good
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -341,85 +340,6 @@ func (i *crlInquiry) why() error {
 	if err := i.ended; err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, i.others(len(errs) > 0)...)
+	errs = append(errs, othersWhy(&s.lists, s.Issuers, i.q, i.d.Subjects[0], len(errs) > 0)...)
 	return joinOnce(errs)
-}
-
-// others says why the lists that are not about the certificate are not.
-func (i *crlInquiry) others(otherwise bool) (errs []error) {
-	subject := i.d.Subjects[0]
-	verified, unverified, any := i.source.lists.OfIssuer(subject.Issuer)
-	for _, l := range unverified {
-		errs = append(errs, i.whyUnverified(l, subject))
-	}
-	const enough = 4
-	for _, l := range verified[:min(len(verified), enough)] {
-		if _, why := known.Covers(l.List, subject); why != "" {
-			errs = append(errs, &CRLError{Source: l.Source(), Err: ErrScope, Detail: why})
-		}
-	}
-	switch {
-	case len(verified)+len(unverified) > 0 || !any && otherwise:
-	case !any:
-		errs = append(errs, ErrNoSource)
-	default:
-		errs = append(errs, &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"})
-	}
-	return errs
-}
-
-func (i *crlInquiry) whyUnverified(l *known.List, subject *crl.Subject) error {
-	_, why := known.Covers(l.List, subject)
-	switch {
-	case why != "":
-	case l.IsDelta():
-		why = deltaAlone
-	case i.q.At.Before(l.ThisUpdate().Add(-clockTolerance)):
-		return &CRLError{Source: l.Source(), Err: ErrNotYetValid, Detail: "its thisUpdate is " + l.ThisUpdate().Format(time.RFC3339)}
-	default:
-		why = "it does not verify with a key of its issuer"
-		if !slices.ContainsFunc(slices.Concat(i.q.Path, i.source.Issuers), l.MaySign) {
-			why = "no known certificate is its issuer's and allows CRLs to be signed"
-		}
-		return &CRLError{Source: l.Source(), Err: ErrSignature, Detail: why}
-	}
-	return &CRLError{Source: l.Source(), Err: ErrScope, Detail: why}
-}
-
-// crlError makes a *CRLError of an error of the internal packages.
-func crlError(source string, err error) error {
-	if of, ok := errors.AsType[*known.ListError](err); ok {
-		source = of.Source
-	}
-	if e, ok := errors.AsType[*der.Error](err); ok {
-		return &CRLError{Source: source, Err: e.Kind, Detail: e.Detail}
-	}
-	return &CRLError{Source: source, Err: ErrMalformed, Detail: err.Error()}
-}
-
-// fetchFailure makes a *FetchError of a failure that is of no type of its own.
-func fetchFailure(url string, err error) error {
-	if _, ok := errors.AsType[*FetchError](err); ok {
-		return err
-	}
-	if _, ok := errors.AsType[*CRLError](err); ok {
-		return err
-	}
-	if _, ok := errors.AsType[*OCSPError](err); ok {
-		return err
-	}
-	return &FetchError{URL: url, Err: err}
-}
-
-// joinOnce joins errors, each text once.
-func joinOnce(errs []error) error {
-	seen := map[string]bool{}
-	return errors.Join(slices.DeleteFunc(errs, func(err error) bool {
-		text := fmt.Sprint(err)
-		if seen[text] {
-			return true
-		}
-		seen[text] = true
-		return false
-	})...)
 }

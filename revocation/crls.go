@@ -73,17 +73,8 @@ type CRLs struct {
 	published atomic.Uint64 // changes with the URLs that are looked after, and with what comes from them
 }
 
-const (
-	// maxCRLBytes is the default of CRLs.MaxBytes: two million entries.
-	maxCRLBytes = 64 << 20
-
-	// defaultRefresh is the default of CRLs.Refresh and OCSP.Refresh.
-	defaultRefresh = time.Hour
-
-	// firstLook is how long a caller whose answer is known waits for the
-	// first look at what may know better.
-	firstLook = time.Second
-)
+// maxCRLBytes is the default of CRLs.MaxBytes: two million entries.
+const maxCRLBytes = 64 << 20
 
 // Add puts CRLs into the set: one in DER, or PEM blocks. The error is a *CRLError
 // of the kind ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm
@@ -288,4 +279,53 @@ func (s *CRLs) log(level slog.Level, message string, attrs ...slog.Attr) {
 	if s.Logger != nil {
 		s.Logger.LogAttrs(context.Background(), level, message, attrs...)
 	}
+}
+
+// maxAskedCAs bounds the CAs that Lists remembers. They come from the program's
+// own configuration, which changes a few times a year.
+const maxAskedCAs = 1000
+
+// rememberCAs adds the CAs of one caller of Lists to those of the others, so that what
+// comes between their calls is verified for each.
+func (s *CRLs) rememberCAs(cas []*x509.Certificate) {
+	for {
+		before := s.cas.Load()
+		all := slices.Clone(cas)
+		if before != nil {
+			all = slices.Concat(cas, slices.DeleteFunc(slices.Clone(*before), func(c *x509.Certificate) bool {
+				return slices.ContainsFunc(cas, c.Equal)
+			}))
+		}
+		all = all[:min(len(all), maxAskedCAs)]
+		if s.cas.CompareAndSwap(before, &all) {
+			return
+		}
+	}
+}
+
+// askedCAs returns the CAs that Lists was asked about.
+func (s *CRLs) askedCAs() []*x509.Certificate {
+	if cas := s.cas.Load(); cas != nil {
+		return *cas
+	}
+	return nil
+}
+
+// share puts lists into the Cache that were verified after they had come.
+func (s *CRLs) share(verified []*known.List) {
+	for _, l := range verified {
+		for _, key := range l.Keys() {
+			s.shared.merge(key)
+		}
+	}
+}
+
+// keepsDER reports whether the octets of lists are kept.
+func (s *CRLs) keepsDER() bool { return s.Cache != nil || s.KeepDER }
+
+func (s *CRLs) maxBytes() int64 {
+	if s.MaxBytes > 0 {
+		return s.MaxBytes
+	}
+	return maxCRLBytes
 }

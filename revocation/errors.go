@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
 
 // A RevokedError says that a source holds the certificate for revoked.
@@ -138,3 +140,55 @@ var (
 	// ErrTooLarge: longer than the limit.
 	ErrTooLarge = der.ErrTooLarge
 )
+
+// crlError makes a *CRLError of an error of the internal packages.
+func crlError(source string, err error) error {
+	if of, ok := errors.AsType[*known.ListError](err); ok {
+		source = of.Source
+	}
+	if e, ok := errors.AsType[*der.Error](err); ok {
+		return &CRLError{Source: source, Err: e.Kind, Detail: e.Detail}
+	}
+	return &CRLError{Source: source, Err: ErrMalformed, Detail: err.Error()}
+}
+
+// fetchFailure makes a *FetchError of a failure that is of no type of its own.
+func fetchFailure(url string, err error) error {
+	if _, ok := errors.AsType[*FetchError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*CRLError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*OCSPError](err); ok {
+		return err
+	}
+	return &FetchError{URL: url, Err: err}
+}
+
+// joinOnce joins errors, each text once.
+func joinOnce(errs []error) error {
+	seen := map[string]bool{}
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool {
+		text := fmt.Sprint(err)
+		if seen[text] {
+			return true
+		}
+		seen[text] = true
+		return false
+	})...)
+}
+
+// ocspError makes an *OCSPError of an error of the internal packages.
+func ocspError(source string, err error) error {
+	if already, ok := errors.AsType[*OCSPError](err); ok {
+		return already
+	}
+	if of, ok := errors.AsType[*known.AnswerError](err); ok {
+		source = of.Source
+	}
+	if e, ok := errors.AsType[*der.Error](err); ok {
+		return &OCSPError{Source: source, Err: e.Kind, Detail: e.Detail}
+	}
+	return &OCSPError{Source: source, Err: ErrMalformed, Detail: err.Error()}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -62,3 +63,5 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

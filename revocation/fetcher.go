@@ -2,7 +2,14 @@
 
 package revocation
 
-import "context"
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+)
 
 // A Fetcher gets the document behind a URL. It must be safe for concurrent use.
 type Fetcher interface {
@@ -34,4 +41,38 @@ type Response struct {
 	NotModified  bool // the document that the validators name still stands; Body is empty
 	ETag         string
 	LastModified string
+}
+
+func urlHost(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
+// fetchWith is a Fetcher as internal/fetch calls it.
+type fetchWith struct{ Fetcher }
+
+// Fetch implements fetch.Fetcher.
+func (f fetchWith) Fetch(ctx context.Context, r fetch.Request) (*fetch.Response, error) {
+	response, err := f.Fetcher.Fetch(ctx, Request(r))
+	switch {
+	case err != nil:
+		return nil, err
+	case response == nil:
+		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNoAnswer}
+	case response.NotModified && r.ETag == "" && r.LastModified == "":
+		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNotConditional}
+	case !response.NotModified && r.MaxBytes > 0 && int64(len(response.Body)) > r.MaxBytes:
+		return nil, &FetchError{URL: r.URL, Err: ErrTooLarge}
+	}
+	return new(fetch.Response(*response)), nil
+}
+
+// pause returns for how long the server behind an error wants not to be asked.
+func pause(err error) time.Duration {
+	if failed, ok := errors.AsType[*FetchError](err); ok {
+		return failed.RetryAfter
+	}
+	return 0
 }

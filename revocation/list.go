@@ -69,49 +69,10 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	return lists
 }
 
-// maxAskedCAs bounds the CAs that Lists remembers. They come from the program's
-// own configuration, which changes a few times a year.
-const maxAskedCAs = 1000
-
-// rememberCAs adds the CAs of one caller of Lists to those of the others, so that what
-// comes between their calls is verified for each.
-func (s *CRLs) rememberCAs(cas []*x509.Certificate) {
-	for {
-		before := s.cas.Load()
-		all := slices.Clone(cas)
-		if before != nil {
-			all = slices.Concat(cas, slices.DeleteFunc(slices.Clone(*before), func(c *x509.Certificate) bool {
-				return slices.ContainsFunc(cas, c.Equal)
-			}))
-		}
-		all = all[:min(len(all), maxAskedCAs)]
-		if s.cas.CompareAndSwap(before, &all) {
-			return
-		}
-	}
-}
-
-// askedCAs returns the CAs that Lists was asked about.
-func (s *CRLs) askedCAs() []*x509.Certificate {
-	if cas := s.cas.Load(); cas != nil {
-		return *cas
-	}
-	return nil
-}
-
 // Changed returns a channel that is closed when another list has become known, so
 // that Lists may return more than before. What a list that is known says at a later
 // time is no change.
 func (s *CRLs) Changed() <-chan struct{} { return s.lists.Changed() }
-
-// share puts lists into the Cache that were verified after they had come.
-func (s *CRLs) share(verified []*known.List) {
-	for _, l := range verified {
-		for _, key := range l.Keys() {
-			s.shared.merge(key)
-		}
-	}
-}
 
 // readCacheOf has the entries of the Cache looked after that may hold the lists of
 // CAs: those of the names in URLs, and those of lists that are known.
@@ -138,9 +99,6 @@ func (s *CRLs) readCacheOf(cas []*x509.Certificate, lists []List) {
 		}
 	}
 }
-
-// keepsDER reports whether the octets of lists are kept.
-func (s *CRLs) keepsDER() bool { return s.Cache != nil || s.KeepDER }
 
 // Of reports whether the list is the one of a distribution point's URL: its
 // issuingDistributionPoint names it or, if that names none, the list came from there.

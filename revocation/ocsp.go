@@ -276,17 +276,3 @@ func (s *OCSP) sameTrust(ctx context.Context, q Query, how asking, a *answer) bo
 	}
 	return true
 }
-
-// ocspError makes an *OCSPError of an error of the internal packages.
-func ocspError(source string, err error) error {
-	if already, ok := errors.AsType[*OCSPError](err); ok {
-		return already
-	}
-	if of, ok := errors.AsType[*known.AnswerError](err); ok {
-		source = of.Source
-	}
-	if e, ok := errors.AsType[*der.Error](err); ok {
-		return &OCSPError{Source: source, Err: e.Kind, Detail: e.Detail}
-	}
-	return &OCSPError{Source: source, Err: ErrMalformed, Detail: err.Error()}
-}

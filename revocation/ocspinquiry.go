@@ -60,16 +60,6 @@ func (s *OCSP) inquire(ctx context.Context, q Query, how asking, staple [32]byte
 	return i.answer(none)
 }
 
-// later raises the latest time that was asked about.
-func later(latest interface {
-	Load() int64
-	CompareAndSwap(old, new int64) bool
-}, at time.Time) {
-	for old := latest.Load(); at.Unix() > old && !latest.CompareAndSwap(old, at.Unix()); {
-		old = latest.Load()
-	}
-}
-
 // takeStapled puts the stapled response into the set.
 func (i *ocspInquiry) takeStapled() {
 	if len(i.q.Stapled) == 0 {
@@ -146,8 +136,6 @@ func (i *ocspInquiry) decide(ctx context.Context) {
 		i.v.Errs = append(i.v.Errs, &OCSPError{Source: i.v.Reply.Source, Err: ErrExpired, Detail: "older than Policy.MaxAge, though it lasts until " + stamp(end)})
 	}
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // fetch asks the responders for what the decision lacks, and begins the looks that
 // are due.

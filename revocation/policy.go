@@ -3,6 +3,7 @@
 package revocation
 
 import (
+	"crypto/x509"
 	"errors"
 	"time"
 )
@@ -115,4 +116,59 @@ func (p *Policy) expiry(thisUpdate, nextUpdate time.Time) time.Time {
 		return end
 	}
 	return nextUpdate
+}
+
+// A worth is how a source's answer counts.
+type worth int
+
+const (
+	worthNothing worth = iota
+	worthRevoked
+	worthGood
+	worthStale
+)
+
+// weigh judges an answer by the policy, whatever its source thinks of it. With
+// worthNothing it returns the reason.
+func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
+	if err != nil && !errors.Is(err, ErrExpired) {
+		return worthNothing, err
+	}
+	switch a.Status {
+	case Revoked:
+		return worthRevoked, nil
+	case Good:
+	default:
+		if err == nil {
+			err = errors.New("the source gave neither an answer nor an error")
+		}
+		return worthNothing, err
+	}
+	switch {
+	case a.ThisUpdate.IsZero():
+		return worthNothing, errors.Join(err, errors.New("good, but without thisUpdate"))
+	case a.ThisUpdate.After(at.Add(clockTolerance)):
+		return worthNothing, errors.Join(err, ErrNotYetValid)
+	}
+	end := p.expiry(a.ThisUpdate, a.NextUpdate)
+	if !at.After(end) {
+		if err != nil {
+			return worthNothing, err // expired by a rule of its own: there is nothing to count from
+		}
+		return worthGood, nil
+	}
+	if !at.After(end.Add(p.MaxStale)) { // zero but for Allow, see Policy.validate
+		return worthStale, nil
+	}
+	if err == nil {
+		err = ErrExpired
+	}
+	return worthNothing, err
+}
+
+func revokedError(cert *x509.Certificate, a *Answer) error {
+	if a.Revocation != nil {
+		return a.Revocation
+	}
+	return &RevokedError{Cert: cert, Serial: cert.SerialNumber, Source: a.Source}
 }

@@ -21,18 +21,6 @@ type race struct {
 	ctx    context.Context
 }
 
-// mayHang reports whether a source is to be begun with a head start, and not
-// waited for alone: others come after it, or are under way, and it knows no good
-// answer without fetching. The sources of users, which may do anything with their context,
-// are waited for.
-func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
-	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
-		return false
-	}
-	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
-	return revoked == nil && !good
-}
-
 // begin asks a source, of so many.
 func (r *race) begin(ctx context.Context, source Source, q Query, how asking, most int) {
 	if r.said == nil {

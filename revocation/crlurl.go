@@ -3,14 +3,8 @@
 package revocation
 
 import (
-	"context"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net/url"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,9 +14,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
-
-// rereadFiles is how often CRL files are read again.
-const rereadFiles = time.Minute
 
 // A crlURL is a URL that CRLs are fetched from.
 type crlURL struct {
@@ -66,13 +57,6 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *fetch.Watch
 		w.Of.(*crlURL).asked.Store(asked)
 	}
 	return w
-}
-
-func urlHost(text string) string {
-	if u, err := url.Parse(text); err == nil {
-		return u.Host
-	}
-	return ""
 }
 
 func (u *crlURL) request() (fetch.Request, error) {
@@ -196,79 +180,4 @@ func (u *crlURL) misfit(l *crl.List, question *crlQuestion) string {
 		why = deltaAlone
 	}
 	return why
-}
-
-const deltaAlone = "it is a delta CRL, and the complete CRL that it updates is missing"
-
-// watchFile looks after a file of CRLs.
-func (s *CRLs) watchFile(name string) *fetch.Watch {
-	var last []byte
-	var mu sync.Mutex
-	return s.asker.Watch(fetch.Target{Key: "file " + name, URL: name, Every: rereadFiles, Do: func(context.Context) error {
-		mu.Lock()
-		defer mu.Unlock()
-		data, err := readFile(name, s.maxBytes())
-		if err != nil || slices.Equal(data, last) {
-			return err
-		}
-		lists, err := readCRLs(data, name)
-		if err != nil {
-			return err
-		}
-		if err := s.addAll(lists, name); err != nil {
-			return err
-		}
-		if last = data; len(data) > 1<<20 {
-			last = nil // reading it again costs less than keeping it
-		}
-		return nil
-	}})
-}
-
-func (s *CRLs) maxBytes() int64 {
-	if s.MaxBytes > 0 {
-		return s.MaxBytes
-	}
-	return maxCRLBytes
-}
-
-// readFile reads a file of at most twice as many octets, which PEM may take.
-func readFile(name string, most int64) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, 2*most+1))
-	if err == nil && int64(len(data)) > 2*most {
-		err = fmt.Errorf("%s: %w", name, ErrTooLarge)
-	}
-	return data, err
-}
-
-// fetchWith is a Fetcher as internal/fetch calls it.
-type fetchWith struct{ Fetcher }
-
-// Fetch implements fetch.Fetcher.
-func (f fetchWith) Fetch(ctx context.Context, r fetch.Request) (*fetch.Response, error) {
-	response, err := f.Fetcher.Fetch(ctx, Request(r))
-	switch {
-	case err != nil:
-		return nil, err
-	case response == nil:
-		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNoAnswer}
-	case response.NotModified && r.ETag == "" && r.LastModified == "":
-		return nil, &FetchError{URL: r.URL, Err: fetch.ErrNotConditional}
-	case !response.NotModified && r.MaxBytes > 0 && int64(len(response.Body)) > r.MaxBytes:
-		return nil, &FetchError{URL: r.URL, Err: ErrTooLarge}
-	}
-	return new(fetch.Response(*response)), nil
-}
-
-// pause returns for how long the server behind an error wants not to be asked.
-func pause(err error) time.Duration {
-	if failed, ok := errors.AsType[*FetchError](err); ok {
-		return failed.RetryAfter
-	}
-	return 0
 }

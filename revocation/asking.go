@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"context"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+)
+
+const (
+	// defaultRefresh is the default of CRLs.Refresh and OCSP.Refresh.
+	defaultRefresh = time.Hour
+
+	// firstLook is how long a caller whose answer is known waits for the
+	// first look at what may know better.
+	firstLook = time.Second
+)
+
+// asking says how a source is asked by a Checker.
+type asking struct {
+	// noFetch: nothing is waited for but the first reading of files and the Cache.
+	// An answer that is not revoked then counts only if it is good.
+	noFetch bool
+
+	// brief: another source has an answer, so that only first looks are waited
+	// for.
+	brief bool
+
+	// maxStale is how long after its end a good answer counts: then a look that is
+	// under way need not be waited for beyond its head start.
+	maxStale time.Duration
+
+	// maxAge is Policy.MaxAge.
+	maxAge time.Duration
+
+	// chain is all of the chain, for whose certificates below the one in question
+	// documents are asked for at the same time.
+	chain []*x509.Certificate
+
+	// checker is whose sources are asked, before anything is waited for, whether
+	// one of those certificates is known to be revoked; nil: none.
+	checker *Checker
+}
+
+// refused reports whether a certificate of the chain below the one in question is
+// known to be revoked, so that nothing need be waited for.
+func (how *asking) refused(ctx context.Context, q *Query) bool {
+	if how.checker == nil {
+		return false
+	}
+	_, revoked := how.checker.revokedBelow(ctx, how.chain, len(how.chain)-len(q.Path), q.At)
+	return revoked != nil
+}
+
+// An asker is a source that can be asked in more ways than Status.
+type asker interface {
+	ask(ctx context.Context, q Query, how asking) (Answer, error)
+}
+
+// horizon is the time a day before which what is superseded may be forgotten: no
+// later than any time that was asked about, in seconds since 1970.
+func horizon(latest int64, clock func() time.Time) time.Time {
+	if latest == 0 {
+		return time.Time{}
+	}
+	at, now := time.Unix(latest, 0), clock()
+	if now.Before(at) {
+		return now
+	}
+	return at
+}
+
+// patience returns how long to wait for groups, zero for as long as the caller
+// does; wait is false if not at all. stale says that an answer which expired at a
+// time will do.
+func patience(a *fetch.Asker, groups [][]*fetch.Watch, how asking, stale bool, expired time.Time) (most time.Duration, wait bool) {
+	switch {
+	case how.brief:
+		return firstLook, len(untroubled(a, never(a, groups))) > 0
+	case stale:
+		// A look that was begun since the answer ran out, and has failed or is under
+		// way for a second, is enough.
+		return firstLook, slices.ContainsFunc(slices.Concat(groups...), func(w *fetch.Watch) bool { return !a.Failing(w, expired) })
+	}
+	return 0, true
+}
+
+// never returns the groups with a target that no look has ended at, or been under
+// way at for a second.
+func never(a *fetch.Asker, groups [][]*fetch.Watch) (never [][]*fetch.Watch) {
+	for _, group := range groups {
+		if slices.ContainsFunc(group, func(w *fetch.Watch) bool { return !a.Asked(w) }) {
+			never = append(never, group)
+		}
+	}
+	return never
+}
+
+// untroubled returns the groups none of whose hosts failed or hung a moment ago.
+func untroubled(a *fetch.Asker, groups [][]*fetch.Watch) [][]*fetch.Watch {
+	return slices.DeleteFunc(groups, func(group []*fetch.Watch) bool {
+		return slices.ContainsFunc(group, func(w *fetch.Watch) bool { return a.Troubled(w.Host) })
+	})
+}
+
+// later raises the latest time that was asked about.
+func later(latest interface {
+	Load() int64
+	CompareAndSwap(old, new int64) bool
+}, at time.Time) {
+	for old := latest.Load(); at.Unix() > old && !latest.CompareAndSwap(old, at.Unix()); {
+		old = latest.Load()
+	}
+}
+
+// askSource asks a source, in the way that it is to be asked if it knows more
+// than one.
+func askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
+	if s, ok := source.(asker); ok {
+		return s.ask(ctx, q, how)
+	}
+	return source.Status(ctx, q)
+}

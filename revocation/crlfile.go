@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
+)
+
+// rereadFiles is how often CRL files are read again.
+const rereadFiles = time.Minute
+
+// watchFile looks after a file of CRLs.
+func (s *CRLs) watchFile(name string) *fetch.Watch {
+	var last []byte
+	var mu sync.Mutex
+	return s.asker.Watch(fetch.Target{Key: "file " + name, URL: name, Every: rereadFiles, Do: func(context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		data, err := readFile(name, s.maxBytes())
+		if err != nil || slices.Equal(data, last) {
+			return err
+		}
+		lists, err := readCRLs(data, name)
+		if err != nil {
+			return err
+		}
+		if err := s.addAll(lists, name); err != nil {
+			return err
+		}
+		if last = data; len(data) > 1<<20 {
+			last = nil // reading it again costs less than keeping it
+		}
+		return nil
+	}})
+}
+
+// readFile reads a file of at most twice as many octets, which PEM may take.
+func readFile(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, 2*most+1))
+	if err == nil && int64(len(data)) > 2*most {
+		err = fmt.Errorf("%s: %w", name, ErrTooLarge)
+	}
+	return data, err
+}
