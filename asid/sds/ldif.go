@@ -12,7 +12,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
@@ -229,80 +228,4 @@ func split(line []byte) (name, value string, err error) {
 		return "", "", fmt.Errorf("the value of %.40q is elsewhere", name)
 	}
 	return name, string(bytes.TrimLeft(rest, " ")), nil
-}
-
-// A collector joins the records of a whole directory.
-type collector struct {
-	clients bool // as LDAP.Clients
-	records map[asid.ID]*collected
-	fqdns   map[string]map[string]bool // party key to FQDNs
-	strings map[string]string          // each interaction once
-	sets    map[string][]asid.InteractionID
-	dropped int
-}
-
-// collected is what was read of one ASID.
-type collected struct {
-	asRecord
-	ambiguous bool // its records differ
-}
-
-func newCollector(clients bool) *collector {
-	return &collector{
-		clients: clients,
-		records: make(map[asid.ID]*collected), fqdns: make(map[string]map[string]bool),
-		strings: make(map[string]string), sets: make(map[string][]asid.InteractionID),
-	}
-}
-
-func (c *collector) add(r record) error {
-	switch {
-	case r.is("nhsAs"):
-		c.addAS(r)
-	case r.is("nhsMhs"):
-		key, err := r.atMostOne("nhsMHSPartyKey")
-		if err != nil || !isPartyKey(key) {
-			c.dropped++
-			return nil
-		}
-		names, dropped, err := readFQDNs([]record{r}, key)
-		if err != nil {
-			return err
-		}
-		c.dropped += len(dropped)
-		if len(names) > 0 && c.fqdns[key] == nil {
-			c.fqdns[key] = make(map[string]bool)
-		}
-		for _, name := range names {
-			c.fqdns[key][name] = true
-		}
-	}
-	return nil
-}
-
-// addAS adds a system. One whose record cannot be used is remembered as such, if its
-// ASID can be read.
-func (c *collector) addAS(r record) {
-	ids := r.all("uniqueIdentifier")
-	var id asid.ID
-	for _, digits := range ids {
-		if err := id.UnmarshalText([]byte(digits)); err != nil {
-			c.dropped++
-			continue
-		}
-		read, err := readAS(r, id, c.clients)
-		if err != nil {
-			c.records[id] = &collected{ambiguous: true}
-			continue
-		}
-		c.dropped += len(read.dropped)
-		c.share(read.system)
-		known := c.records[id]
-		switch {
-		case known == nil:
-			c.records[id] = &collected{asRecord: *read}
-		case known.ambiguous || known.partyKey != read.partyKey || !sameSystem(known.system, read.system):
-			*known = collected{ambiguous: true}
-		}
-	}
 }

@@ -44,6 +44,11 @@ func (r record) add(name string, values []string) error {
 
 func (r record) all(name string) []string { return r.values[strings.ToLower(name)] }
 
+// is reports whether the record is of a class.
+func (r record) is(class string) bool {
+	return slices.ContainsFunc(r.all("objectClass"), func(s string) bool { return strings.EqualFold(s, class) })
+}
+
 // atMostOne returns the only value of an attribute, or "" if it has none.
 func (r record) atMostOne(name string) (string, error) {
 	values := r.all(name)
