@@ -3,6 +3,7 @@
 package sds
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,9 +11,18 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 )
 
+// The bounds of a directory: one that gives a page again and again would never end.
+const (
+	maxRecords = 1 << 24 // of any class
+	maxOctets  = 4 << 30 // of what is kept of them
+	perSystem  = 512     // octets, beside its interactions
+)
+
 // A collector joins the records of a whole directory.
 type collector struct {
-	clients bool // as LDAP.Clients
+	read    int   // records
+	octets  int64 // of interactions and FQDNs
+	clients bool  // as LDAP.Clients
 	records map[asid.ID]*collected
 	fqdns   map[string]map[string]bool // party key to FQDNs
 	strings map[string]string          // each interaction once
@@ -34,7 +44,14 @@ func newCollector(clients bool) *collector {
 	}
 }
 
+// add adds a record, unless it is too much.
 func (c *collector) add(r record) error {
+	if c.read++; c.read > maxRecords {
+		return fmt.Errorf("the directory has more than %d records: %w", maxRecords, ErrPartial)
+	}
+	if c.octets+int64(len(c.records))*perSystem > maxOctets {
+		return fmt.Errorf("the directory has more than %d bytes: %w", int64(maxOctets), ErrPartial)
+	}
 	switch {
 	case r.is("nhsAs"):
 		c.addAS(r)
@@ -53,7 +70,10 @@ func (c *collector) add(r record) error {
 			c.fqdns[key] = make(map[string]bool)
 		}
 		for _, name := range names {
-			c.fqdns[key][name] = true
+			if !c.fqdns[key][name] {
+				c.fqdns[key][name] = true
+				c.octets += int64(len(key) + len(name))
+			}
 		}
 	}
 	return nil
@@ -100,6 +120,7 @@ func (c *collector) share(sys *asid.System) {
 		if !found {
 			known = strings.Clone(string(id))
 			c.strings[known] = known
+			c.octets += int64(len(known))
 		}
 		sys.Interactions[i] = asid.InteractionID(known)
 		key.WriteString(known)
@@ -109,6 +130,7 @@ func (c *collector) share(sys *asid.System) {
 	if !found {
 		set = slices.Clone(sys.Interactions)
 		c.sets[key.String()] = set
+		c.octets += int64(key.Len())
 	}
 	sys.Interactions = set
 }

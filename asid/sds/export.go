@@ -12,7 +12,8 @@ import (
 // Systems is a source for a [Snapshot]: it reads the whole directory, page by page
 // (RFC 2696). A directory whose limits do not allow that answers with an error that
 // wraps [ErrPartial]. The Canary is asked before and after, and must be among what
-// was read. ctx bounds the whole, Timeout each page.
+// was read. ctx bounds the whole, Timeout each page; how much is read is bounded as
+// for [ReadLDIF].
 func (d *LDAP) Systems(ctx context.Context) (Systems, error) {
 	if err := d.Validate(); err != nil {
 		return Systems{}, err

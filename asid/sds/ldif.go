@@ -47,7 +47,8 @@ func LDIF(name string) func(context.Context) (Systems, error) {
 // told and the others are not affected. An export was cut off if its last line has no
 // end, or its last record no empty line behind it, as all exporting tools write one.
 // A cut between two records cannot be seen here, but [Snapshot] compares how many
-// there are. The error is an [*Error].
+// there are. More than 16,777,216 records, and more than 4 GiB of what is kept of
+// them, are an error. The error is an [*Error].
 func ReadLDIF(ctx context.Context, r io.Reader) (Systems, error) {
 	l := &ldifReader{r: bufio.NewReaderSize(r, 64<<10)}
 	c := newCollector(false)
