@@ -25,7 +25,7 @@ import (
 // An Overlay is an [asid.Registry] that adds an operator's own bindings, from a
 // file, to another registry's systems as they are looked up. The directory has no
 // FQDN for most consumers. An Overlay makes no ASID known that its Registry does not
-// know, and until its file was read it cannot tell of any.
+// know, and of those that it knows it cannot tell until its file was read.
 //
 // Load the file before the Overlay is asked; let Run watch it. A file that cannot be
 // read or is broken leaves the last good one in force: the log and Err say so.
