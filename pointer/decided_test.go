@@ -119,7 +119,7 @@ func TestWhatAGuardAsksAndBelieves(t *testing.T) {
 	_, err = (&pointer.Guard{Resolver: stored(t)}).Authorize(t.Context(), caller, pointer.Change{Target: pointer.Query{ID: oldID}})
 	assertRule(t, err, pointer.RuleInteraction)
 	_, err = (&pointer.Decision{}).Again(t.Context())
-	assert.Error(t, err, "a decision of nobody's")
+	assert.Error(t, err, "a decision that no guard has made")
 
 	remove := pointer.Change{Action: pointer.Delete, Target: pointer.Query{ID: oldID}}
 	for answer, rule := range map[error]pointer.Rule{

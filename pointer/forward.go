@@ -46,7 +46,7 @@ type Forward struct {
 	IfMatch Conditions
 
 	// AllowUnconditional lets changes be made by methods that IfMatch does not name.
-	// Then a change may be made to a later version than was judged. Who sets it
+	// Then a change may be made to a later version than was judged. To set it
 	// asserts that the server never changes a pointer's custodian and never gives
 	// an id to another pointer, so that it is still the owner's.
 	AllowUnconditional bool
@@ -97,7 +97,7 @@ type SupersedeForm int
 const (
 	// SupersedeByStore leaves both acts to the server, when it gets the new pointer, as
 	// the NRL has it. Nothing makes them conditional on the version that was judged.
-	// Who names it asserts what AllowUnconditional does, and that the server supersedes
+	// To name it asserts what AllowUnconditional does, and that the server supersedes
 	// the pointer whose id relatesTo.target has, and no other one.
 	SupersedeByStore SupersedeForm = iota + 1
 	// SupersedeTransaction is one transaction Bundle of both.

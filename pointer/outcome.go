@@ -78,7 +78,7 @@ func (e *ChangeError) ofTarget() outcome.Outcome {
 	}
 }
 
-// named is how an answer names the pointer to the one who asked for it.
+// named is how an answer names the pointer, as the caller did.
 func (q Query) named() string {
 	if q.ID != "" {
 		return q.ID

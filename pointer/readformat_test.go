@@ -178,7 +178,7 @@ func TestBodiesAreRefusedInXML(t *testing.T) {
 		"an attribute twice, far from the custodian": func(t *testing.T, d document) document {
 			return d.replace(t, "", "", `<display value="Care plan"/>`, `<display value="Care plan" value="Other plan"/>`)
 		},
-		"more attributes than anyone needs": func(t *testing.T, d document) document {
+		"more attributes than any element has": func(t *testing.T, d document) document {
 			many := ""
 			for _, c := range "abcdefghijklmnopq" {
 				many += " " + string(c) + `="x"`

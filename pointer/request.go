@@ -223,7 +223,7 @@ func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // bodyOf reads a body whose length is known. One of another length would be one
-// request to the guard and another to who goes by that.
+// request to the guard and another to a reader that goes by that.
 func bodyOf(r io.Reader, length int) ([]byte, error) {
 	body := make([]byte, length+1) // the last byte is not to be there
 	n, err := io.ReadFull(r, body)

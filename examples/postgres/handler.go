@@ -43,7 +43,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		err = s.serveChange(w, r)
 	// Before the search, as asid has it: DocumentReference has the form of an id, and
-	// who may read only must not search.
+	// a system that is assured for reads alone must not search.
 	case strings.HasSuffix(dir, "/DocumentReference/"):
 		err = s.serveRead(w, r, last)
 	case last == "DocumentReference":

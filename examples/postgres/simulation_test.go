@@ -346,7 +346,7 @@ func (w *world) faults(t *testing.T) (list []string, changes int) {
 			}
 		}
 		if !known {
-			fault("nobody was judged for what %s did in transaction %s (%v): %+v", by, tx, action, txs[tx])
+			fault("no request was judged for what %s did in transaction %s (%v): %+v", by, tx, action, txs[tx])
 		}
 		if inserted != nil && !slices.ContainsFunc(w.requests, func(s *sent) bool { return s.id == inserted.ID }) {
 			unlocated[by]++
@@ -363,7 +363,7 @@ func (w *world) faults(t *testing.T) (list []string, changes int) {
 	}
 	for ods, n := range unlocated {
 		if n > maybes[ods] {
-			fault("%s: %d pointers were made that nobody was told of, but only %d answers left it open", ods, n, maybes[ods])
+			fault("%s: %d pointers were made without an answer that names them, but only %d answers left it open", ods, n, maybes[ods])
 		}
 	}
 	return list, len(order)

@@ -30,8 +30,8 @@ func overrides() [10]string {
 // as a phrase for a refusal such as "has the header X-HTTP-Method", or the empty
 // string if there is nothing: a header of the list in any spelling, a parameter
 // that replaces the method, a query that readers could split in different ways,
-// a switch of protocols, or CONNECT. What is behind a switch is no request that
-// anyone could judge.
+// a switch of protocols, or CONNECT. What is written after a switch is no
+// request, and no guard could judge it.
 func Override(r *http.Request) string {
 	names := overrides()
 	for key := range r.Header {

@@ -25,10 +25,10 @@ func (e *patientError) Error() string {
 	return "The NHS number does not conform to the NHS Number format: " + e.nhsNumber
 }
 
-// strangerError is a patient that the Spine does not know.
-type strangerError struct{ nhsNumber string }
+// unknownPatientError is a patient that the Spine does not know.
+type unknownPatientError struct{ nhsNumber string }
 
-func (e *strangerError) Error() string {
+func (e *unknownPatientError) Error() string {
 	return "The given NHS number could not be found " + e.nhsNumber + "."
 }
 
@@ -52,7 +52,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch err.(type) {
 	case *patientError:
 		o.Issue, o.Code, o.Display = "invalid", "INVALID_NHS_NUMBER", "Invalid NHS number"
-	case *strangerError:
+	case *unknownPatientError:
 		o = outcome.NoRecordFound.With(err.Error())
 	case *organisationError:
 		o.Issue, o.Code, o.Display = "not-found", "ORGANISATION_NOT_FOUND", "Organisation not found"

@@ -15,7 +15,7 @@ func (s *Store) knowsPatient(nhsNumber string) error {
 		return &patientError{nhsNumber}
 	}
 	if s.Patients != nil && !s.Patients(nhsNumber) {
-		return &strangerError{nhsNumber}
+		return &unknownPatientError{nhsNumber}
 	}
 	return nil
 }

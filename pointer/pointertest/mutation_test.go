@@ -85,15 +85,15 @@ var wrongGuards = map[string]wrongHandler{
 	"relative references":    guarding(func(g *pointer.Guard) { g.RelativeReferences = true }),
 	"targets by another way": guarding(func(g *pointer.Guard) { g.TargetIsID = true }),
 
-	"anybody's stored pointers": resolving(func(_ pointer.Query, p *pointer.Pointer, err error) (*pointer.Pointer, error) {
+	"every stored pointer is the caller's": resolving(func(_ pointer.Query, p *pointer.Pointer, err error) (*pointer.Pointer, error) {
 		if p != nil {
 			p.Custodian, _ = asid.ParseODSCode("RR8")
 		}
 		return p, err
 	}),
-	"nobody's stored pointers": found(func(p *pointer.Pointer) { p.Custodian = asid.ODSCode{} }),
-	"any status":               found(func(p *pointer.Pointer) { p.Status = "current" }),
-	"any version":              dropped("If-Match"),
+	"stored pointers without a custodian": found(func(p *pointer.Pointer) { p.Custodian = asid.ODSCode{} }),
+	"any status":                          found(func(p *pointer.Pointer) { p.Status = "current" }),
+	"any version":                         dropped("If-Match"),
 	"any patient and identifier": resolving(func(q pointer.Query, p *pointer.Pointer, err error) (*pointer.Pointer, error) {
 		if p != nil && q.ID != "" {
 			p.Subject, p.MasterIdentifier = "", pointer.Identifier{}

@@ -76,7 +76,7 @@ func complete(resource jsontext.Value, mode string) error {
 	var of struct {
 		ResourceType string `json:"resourceType"`
 	}
-	// What cannot be read has no type. As a match it is for the one who reads it.
+	// What cannot be read has no type. A match is refused by what reads it as a pointer, if need be.
 	if json.Unmarshal(resource, &of) != nil || of.ResourceType != "OperationOutcome" {
 		if mode == "outcome" {
 			return refusedElement("entry.resource", "is about the search, but no OperationOutcome")
