@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
-	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // A Forward is the handler behind a [Guard] that has a FHIR server make the
@@ -134,7 +133,7 @@ func (f *Forward) Validate() error {
 func (f *Forward) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Logger != nil {
 		f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "request not answered by the store",
-			slog.String("method", r.Method), slog.String("rule", ruleOf(err)), slog.String("error", ascii.Cut(err.Error(), maxError)))
+			slog.String("method", r.Method), slog.String("rule", ruleOf(err)), slog.String("error", logText(err)))
 	}
 	if f.ErrorHandler != nil {
 		f.ErrorHandler(w, r, err)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -279,6 +280,30 @@ func TestOneRecordForEachDecision(t *testing.T) {
 	assert.Contains(t, refused["error"], "not an organisation of ASID 200000000205", "the log has the truth")
 	assert.NotContains(t, log.String(), "9000000009", "a patient in the log")
 	assert.NotContains(t, log.String(), oldIdentifier.Value)
+}
+
+// A client may have taken the NHS number for the pointer's id.
+func TestNoRecordNamesThePatient(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	guard := &pointer.Guard{Resolver: stored(t), Logger: logger}
+	for _, r := range []*http.Request{
+		request("DELETE", collection+"/9000000009", "", ""),
+		request("POST", collection, "application/fhir+json", `{"resourceType":"DocumentReference","9000000009":1}`),
+	} {
+		log.Reset()
+		w, _ := send(t, guard, r)
+		assert.GreaterOrEqual(t, w.Code, 400)
+		assert.Contains(t, log.String(), "refused")
+		assert.NotContains(t, log.String(), "9000000009")
+	}
+	log.Reset()
+	h := facade(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, nil,
+		func(f *pointer.Forward) { f.Logger = logger })
+	assert.Equal(t, http.StatusNotFound, through(t, h, request("GET", collection+"/9000000009", "", "")).Code)
+	assert.Contains(t, log.String(), "not answered")
+	assert.NotContains(t, log.String(), "9000000009")
 }
 
 func TestRecordsAreShort(t *testing.T) {

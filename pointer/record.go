@@ -43,17 +43,20 @@ func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *De
 	case d != nil && d.Stored != nil:
 		attrs = append(attrs, slog.String("pointer", d.Stored.ID), slog.String("version", d.Stored.Version))
 	case c.Target.ID != "":
-		attrs = append(attrs, slog.String("pointer", c.Target.ID))
+		attrs = append(attrs, slog.String("pointer", audit.MaskNHSNumbers(c.Target.ID)))
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", ascii.Cut(err.Error(), maxError)))
+		attrs = append(attrs, slog.String("rule", ruleOf(err)), slog.String("error", logText(err)))
 	}
 	g.Logger.LogAttrs(ctx, level, message, attrs...)
 }
 
-// maxError bounds a text that may have a parser's error in it, and so what the
-// sender wrote.
-const maxError = 500
+// logText is err as the log has it. The text may have in it what the sender wrote: an
+// id that is an NHS number, or as much as a parser repeats.
+func logText(err error) string {
+	const most = 500
+	return ascii.Cut(audit.MaskNHSNumbers(err.Error()), most)
+}
 
 // ruleOf is the word that the log has for err.
 func ruleOf(err error) string {
