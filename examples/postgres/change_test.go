@@ -82,6 +82,12 @@ func TestTheLogSaysWhyTheDatabaseDidNotAnswer(t *testing.T) {
 	assert.NotContains(t, log.String(), "9000000009")
 	assert.NotContains(t, a.Body.String(), "failed to connect")
 
+	log.Reset()
+	(&Store{Logger: s.Logger}).logRefusal(httptest.NewRequest(http.MethodGet, "/", nil),
+		&pointer.ChangeError{Rule: pointer.RuleNotFound, Target: pointer.Query{ID: "9000000009"}, Detail: "is not there"})
+	assert.Contains(t, log.String(), "the pointer is not there")
+	assert.NotContains(t, log.String(), "9000000009", "which the client took for an id")
+
 	said := &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "23514", Detail: "Failing row contains (9000000009)."}
 	for name, c := range map[string]struct{ err, logged error }{
 		"a caller that left":       {fmt.Errorf("exec: %w", context.Canceled), context.Canceled},

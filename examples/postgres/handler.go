@@ -52,11 +52,23 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = &asid.RequestError{Rule: asid.RuleRequest, Detail: "has a path that is not that of a DocumentReference"}
 	}
 	if err != nil {
-		if s.Logger != nil {
-			s.Logger.WarnContext(r.Context(), "request not answered by the store", slog.String("method", r.Method), slog.Any("error", err))
-		}
+		s.logRefusal(r, err)
 		pointer.WriteError(w, r, err)
 	}
+}
+
+// logRefusal makes a record of a request that failed, without what the client named
+// a pointer by: that may be a patient, too.
+func (s *Store) logRefusal(r *http.Request, err error) {
+	if s.Logger == nil {
+		return
+	}
+	if e, ok := errors.AsType[*pointer.ChangeError](err); ok {
+		unnamed := *e
+		unnamed.Target = pointer.Query{}
+		err = &unnamed
+	}
+	s.Logger.WarnContext(r.Context(), "request not answered by the store", slog.String("method", r.Method), slog.Any("error", err))
 }
 
 func (s *Store) serveChange(w http.ResponseWriter, r *http.Request) error {
