@@ -51,13 +51,15 @@ var forms = map[Form]form{
 // has about 2 KiB, its PEM percent-encoded twice that, and AWS sends a chain.
 const maxCertificate = 32 << 10
 
+// A said is what the headers of a request say of its peer.
+type said struct{ certificate, protocol, cipher string }
+
 // read takes the three headers, each of which must be there exactly once.
-func (f *Front) read(headers http.Header, a *arrival) error {
-	form := forms[f.Form]
+func (f *form) read(headers http.Header, into *said) error {
 	for _, h := range []struct {
 		name string
 		to   *string
-	}{{form.certificate, &a.certificate}, {form.protocol, &a.protocol}, {form.cipher, &a.cipher}} {
+	}{{f.certificate, &into.certificate}, {f.protocol, &into.protocol}, {f.cipher, &into.cipher}} {
 		values := headers[h.name]
 		switch {
 		case len(values) == 0:

@@ -3,21 +3,17 @@
 package front
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -150,144 +146,7 @@ func (f *Front) Validate() error {
 	return nil
 }
 
-// An arrival is what one request said about its peer, and why that does
-// not count. It is the context of the request, so that it costs one allocation.
-type arrival struct {
-	context.Context
-	front                         *Front // that judged it: another trusts other proxies
-	certificate, protocol, cipher string // header values
-	err                           error  // why no peer is accepted
-}
-
-type arrivalKey struct{}
-
-// Value implements context.Context.
-func (a *arrival) Value(key any) any {
-	if key == (arrivalKey{}) {
-		return a
-	}
-	return a.Context.Value(key)
-}
-
-// Handler must stand before every other handler of the server. It takes what
-// proxies say about their clients' certificates out of each request, whatever sent
-// it and however it is spelt, trailers included, and keeps it for Peer if the
-// proxy sent it. It takes it out of the map that the request came with, so that what
-// stands before it loses it, too. A request that did not come from the proxy goes on
-// without a peer.
-//
-// A front that is not valid answers 500 to everything and logs why.
-func (f *Front) Handler(next http.Handler) http.Handler {
-	if err := f.Validate(); err != nil {
-		if f.Logger != nil {
-			f.Logger.Error("front is not valid", slog.Any("err", err))
-		}
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		})
-	}
-	f.warn()
-	f.prepare()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := &arrival{Context: r.Context(), front: f}
-		if a.err = f.trusted(r); a.err == nil {
-			a.err = f.read(r.Header, a)
-		}
-		strip(r.Header)
-		r = r.WithContext(a)
-		r.Trailer = nil // net/http fills the trailers of the request that it made
-		next.ServeHTTP(w, r)
-	})
-}
-
-// Middleware answers 403 to requests whose peer [Front.Peer] refuses, and makes one
-// record of each in Logger. It stands behind Handler, and is for handlers without
-// package asid, whose Authorizer and Gate ask Peer themselves.
-func (f *Front) Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := f.peer(r)
-		if err == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		f.log(r, err)
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "the client certificate was refused by rule "+err.Rule, http.StatusForbidden)
-	})
-}
-
-// warn makes one record for each field that loosens what is checked.
-func (f *Front) warn() {
-	if f.Logger == nil {
-		return
-	}
-	if f.InsecureNoSecret && f.Secret == "" {
-		f.Logger.Warn("every process at the proxies' addresses is trusted: InsecureNoSecret is in use")
-	}
-	if f.Verifier.AllowAnyFQDN {
-		f.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
-	}
-	switch f.Verifier.Revocation.(type) {
-	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
-		f.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
-	}
-}
-
-// Peer returns the leaf of the request's peer, verified now. It takes about a
-// microsecond for a certificate that was accepted before, while Revocation answers
-// from memory, and no longer than Timeout and an eighth of it otherwise. The error is
-// an *Error. It is not logged: the caller answers the request, and logs why.
-func (f *Front) Peer(r *http.Request) (*x509.Certificate, error) {
-	leaf, err := f.peer(r)
-	if err != nil {
-		return nil, err
-	}
-	return leaf, nil
-}
-
-func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
-	a, ok := r.Context().Value(arrivalKey{}).(*arrival)
-	if !ok || a.front != f {
-		return nil, &Error{Rule: RuleProxy, Detail: "Front.Handler does not stand before this handler"}
-	}
-	if a.err != nil {
-		if e, ok := errors.AsType[*Error](a.err); ok {
-			return nil, e
-		}
-		return nil, &Error{Rule: RuleProxy, Err: a.err}
-	}
-	if a.protocol != "TLSv1.2" {
-		return nil, &Error{Rule: "version", Detail: fmt.Sprintf("the client's connection to the proxy is %s, not TLSv1.2", quote(a.protocol))}
-	}
-	if suite, err := tlsconfig.ParseSuite(a.cipher); err != nil || f.Suites != nil && !slices.Contains(f.Suites, suite) {
-		return nil, &Error{Rule: "suite", Detail: fmt.Sprintf("the client's connection to the proxy has the suite %s", quote(a.cipher))}
-	}
-	leaf, known, err := f.leaves.get(f, a.certificate)
-	if err != nil {
-		return nil, &Error{Rule: RuleHeader, Header: forms[f.Form].certificate, Err: err}
-	}
-	if err := f.end.VerifyLeaf(leaf); err != nil {
-		e := &Error{Rule: "peer", Err: err}
-		if refusal, ok := errors.AsType[*tlsconfig.PeerError](err); ok {
-			e.Rule = refusal.Rule.String()
-		}
-		return nil, e
-	}
-	if !known {
-		f.leaves.put(a.certificate, leaf)
-	}
-	return leaf, nil
-}
-
-// log makes the record of a refusal.
-func (f *Front) log(r *http.Request, e *Error) {
-	if f.Logger == nil {
-		return
-	}
-	attrs := []slog.Attr{slog.String("rule", e.Rule)}
-	if refusal, ok := errors.AsType[*tlsconfig.PeerError](e); ok && refusal.Cert != nil {
-		attrs = append(attrs, slog.String("subject", ascii.Cut(refusal.Cert.Subject.String(), 200)), slog.String("serial", ascii.Cut(refusal.Cert.SerialNumber.Text(16), 200)))
-	}
-	f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", e.why()))...)
+func hashed(secret string) [sha256.Size]byte {
+	var room [256]byte // spares the allocation of a copy
+	return sha256.Sum256(append(room[:0], secret...))
 }

@@ -3,14 +3,12 @@
 package front_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -131,33 +129,6 @@ func headersOf(form front.Form, der []byte) http.Header {
 	return http.Header{w.certificate: {w.write(der)}, w.protocol: {"TLSv1.2"}, w.cipher: {suite}, front.SecretHeader: {secret}}
 }
 
-func TestFormsOfEveryProxy(t *testing.T) {
-	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	ssp := pki.Issue(sspFQDN)
-	for form := range written {
-		t.Run(string(form), func(t *testing.T) {
-			t.Parallel()
-			b := serve(t, newFront(pki, form), "tcp", "127.0.0.1:0")
-			for range 2 { // the second finds the certificate known
-				b.get(t, headersOf(form, ssp.Certificate[0]))
-				require.NoError(t, b.err)
-				assert.Equal(t, sspFQDN, b.peer)
-			}
-			// No other program's form is taken for it.
-			for other := range written {
-				if written[other].certificate == written[form].certificate && written[other].write(ssp.Certificate[0]) == written[form].write(ssp.Certificate[0]) ||
-					form == front.Nginx && other == front.Apache || form == front.Apache && other == front.Nginx {
-					continue
-				}
-				b.get(t, headersOf(other, ssp.Certificate[0]))
-				assert.Equal(t, front.RuleHeader, b.rule(t), "%s taken for %s", other, form)
-			}
-		})
-	}
-}
-
 func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
 	pki := spinetest.NewPKI()
@@ -214,61 +185,6 @@ func TestBadInputIsRefused(t *testing.T) {
 		for name := range b.headers {
 			assert.False(t, strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "ssl-"), "%s: the handler sees %s", test.name, name)
 		}
-	}
-}
-
-// Of each form's header only one writing is read, and what could be read in two
-// ways is refused.
-func TestAmbiguousCertificatesAreRefused(t *testing.T) {
-	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	der := pki.Issue(sspFQDN).Certificate[0]
-	servers := make(map[front.Form]*behind)
-	for form := range written {
-		servers[form] = serve(t, newFront(pki, form), "tcp", "127.0.0.1:0")
-	}
-	pemOf, base := escaped(der), base64.StdEncoding.EncodeToString(der)
-	for _, test := range []struct {
-		name  string
-		form  front.Form
-		value string
-	}{
-		{"a chain and another list joined to it", front.AWS, pemOf + pemOf + "," + pemOf},
-		{"a certificate and text", front.AWS, pemOf + "x"},
-		{"a certificate and a block of another type", front.AWS, pemOf + strings.ReplaceAll(pemOf, "CERTIFICATE", "PRIVATE%20KEY")},
-		{"a certificate and half of one", front.AWS, pemOf + pemOf[:len(pemOf)/2]},
-		{"a chain where one leaf is wanted", front.AWSLeaf, pemOf + pemOf},
-		{"a block within a block", front.Nginx, "-----BEGIN%20CERTIFICATE-----%0A" + pemOf},
-		{"a block of another type within a block", front.Nginx, "-----BEGIN%20CERTIFICATE-----%0A" + strings.ReplaceAll(pemOf, "CERTIFICATE", "PRIVATE%20KEY")},
-		{"PEM with headers", front.Nginx, strings.Replace(pemOf, "-----%0A", "-----%0AA:%20b%0A%0A", 1)},
-		{"PEM that was encoded twice", front.Nginx, url.PathEscape(pemOf)},
-		{"two of base64", front.HAProxy, base + "," + base},
-		{"base64 in its other alphabet", front.HAProxy, strings.NewReplacer("+", "-", "/", "_").Replace(base)},
-		{"two Byte Sequences", front.RFC9440, ":" + base + ":, :" + base + ":"},
-		{"a Byte Sequence with parameters", front.RFC9440, ":" + base + ":;a"},
-		{"a Byte Sequence that does not begin", front.RFC9440, "x" + base + ":"},
-		{"a Byte Sequence that does not end", front.RFC9440, ":" + base + "x"},
-		{"a colon alone", front.RFC9440, ":"},
-		{"Cert twice", front.Envoy, `Cert="` + pemOf + `";Cert="` + pemOf + `"`},
-		{"Cert twice, once empty", front.Envoy, `Cert="";Cert="` + pemOf + `"`},
-		{"Cert twice, in other letters", front.Envoy, `cert="` + pemOf + `";CERT="` + pemOf + `"`},
-		{"elements of two proxies", front.Envoy, `Cert="` + pemOf + `",Hash=0a`},
-		{"elements of two proxies, the first without Cert", front.Envoy, `Hash=0a,Cert="` + pemOf + `"`},
-		{"a quote that does not end", front.Envoy, `Cert="` + pemOf},
-		{"a quote behind Cert that does not end", front.Envoy, `Cert="` + pemOf + `";Subject="CN=x`},
-		{"an escape at the end", front.Envoy, `Cert="` + pemOf + `\`},
-		{"text behind a quote", front.Envoy, `Cert="` + pemOf + `"x`},
-		{"a semicolon at the end", front.Envoy, `Cert="` + pemOf + `";`},
-		{"Cert within another value", front.Envoy, `Subject="Cert=` + pemOf + `"`},
-		{"a chain without Cert", front.Envoy, `Chain="` + pemOf + `"`},
-		{"an empty Cert", front.Envoy, `Cert=""`},
-	} {
-		b, headers := servers[test.form], headersOf(test.form, der)
-		headers[written[test.form].certificate] = []string{test.value}
-		b.get(t, headers)
-		assert.Equal(t, front.RuleHeader, b.rule(t), "%s: %s: %v", test.form, test.name, b.err)
-		assert.ErrorContains(t, b.err, written[test.form].certificate, "%s: %s", test.form, test.name)
 	}
 }
 
@@ -409,76 +325,6 @@ func TestPeerOfAnotherFront(t *testing.T) {
 	assert.NoError(t, laxErr)
 	b.err = strictErr
 	assert.Equal(t, front.RuleProxy, b.rule(t))
-}
-
-func TestFrontsThatAreNotValid(t *testing.T) {
-	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	for name, change := range map[string]func(*front.Front){
-		"zero":                          func(f *front.Front) { *f = front.Front{} },
-		"no form":                       func(f *front.Front) { f.Form = "" },
-		"stunnel":                       func(f *front.Front) { f.Form = "stunnel" },
-		"no pins":                       func(f *front.Front) { f.Verifier.Pins = nil },
-		"no FQDNs":                      func(f *front.Front) { f.Verifier.FQDNs = nil },
-		"no revocation":                 func(f *front.Front) { f.Verifier.Revocation = nil },
-		"revocation without sources":    func(f *front.Front) { f.Verifier.Revocation = &revocation.Checker{} },
-		"a short secret":                func(f *front.Front) { f.Secret = "short" },
-		"an address without the secret": func(f *front.Front) { f.Secret = "" },
-		"pins of nothing":               func(f *front.Front) { f.Verifier.Pins = new(tlsconfig.Pins) },
-		"a secret one character short":  func(f *front.Front) { f.Secret = secret[1:] },
-		"a secret with its line's end":  func(f *front.Front) { f.Secret += "\n" },
-		"a secret with space before it": func(f *front.Front) { f.Secret = " " + f.Secret },
-		"a secret of two lines":         func(f *front.Front) { f.Secret += "\nx" },
-		"a wildcard":                    func(f *front.Front) { f.Verifier.FQDNs = []string{"*.nhs.uk"} },
-		"any FQDN and some":             func(f *front.Front) { f.Verifier.AllowAnyFQDN = true },
-		"no suite":                      func(f *front.Front) { f.Suites = []tlsconfig.Suite{} },
-		"a suite outside the list":      func(f *front.Front) { f.Suites = []tlsconfig.Suite{0x1301} },
-		"an address of IPv4 in IPv6":    func(f *front.Front) { f.Proxies = []netip.Prefix{netip.MustParsePrefix("::ffff:127.0.0.1/128")} },
-		"a network that is none":        func(f *front.Front) { f.Proxies = []netip.Prefix{{}} },
-		"a negative time-out":           func(f *front.Front) { f.Timeout = -1 },
-	} {
-		f := newFront(pki, front.Nginx)
-		change(f)
-		assert.Error(t, f.Validate(), name)
-		var log bytes.Buffer
-		f.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		answer := httptest.NewRecorder()
-		f.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served", name) })).ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
-		assert.Equal(t, http.StatusInternalServerError, answer.Code, name)
-		assert.Contains(t, log.String(), "front is not valid", name)
-	}
-}
-
-func TestWhatLoosensAFrontIsLogged(t *testing.T) {
-	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	for name, test := range map[string]struct {
-		change func(*front.Front)
-		logged []string
-	}{
-		"nothing": {func(*front.Front) {}, nil},
-		"no secret": {func(f *front.Front) { f.Secret, f.InsecureNoSecret = "", true },
-			[]string{"InsecureNoSecret"}},
-		"any name": {func(f *front.Front) { f.Verifier.FQDNs, f.Verifier.AllowAnyFQDN = nil, true },
-			[]string{"AllowAnyFQDN"}},
-		"no secret wanted, and one there": {func(f *front.Front) { f.InsecureNoSecret = true }, nil},
-		"no revocation": {func(f *front.Front) { f.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{} },
-			[]string{"InsecureSkipRevocation"}},
-		"no revocation, by a pointer": {func(f *front.Front) { f.Verifier.Revocation = new(tlsconfig.InsecureSkipRevocation) },
-			[]string{"InsecureSkipRevocation"}},
-	} {
-		var log bytes.Buffer
-		f := newFront(pki, front.Nginx)
-		f.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		test.change(f)
-		f.Handler(http.NotFoundHandler())
-		assert.Equal(t, len(test.logged), strings.Count(log.String(), "level=WARN"), "%s: %s", name, log.String())
-		for _, word := range test.logged {
-			assert.Contains(t, log.String(), word, name)
-		}
-	}
 }
 
 // A certificate that was accepted is judged again at each request.

@@ -23,7 +23,7 @@ const (
 )
 
 // get returns the certificate of a header. known: put has nothing to do.
-func (l *leaves) get(f *Front, header string) (cert *x509.Certificate, known bool, err error) {
+func (l *leaves) get(decode func(string) ([]byte, error), header string) (cert *x509.Certificate, known bool, err error) {
 	l.mu.RLock()
 	cert, known = l.new[header]
 	if !known {
@@ -33,7 +33,7 @@ func (l *leaves) get(f *Front, header string) (cert *x509.Certificate, known boo
 	if cert != nil {
 		return cert, known, nil
 	}
-	raw, err := forms[f.Form].decode(header)
+	raw, err := decode(header)
 	if err != nil {
 		return nil, false, err
 	}

@@ -20,10 +20,10 @@ import (
 
 func TestLeavesAreBounded(t *testing.T) {
 	t.Parallel()
-	f, cert := &Front{Form: Nginx}, new(x509.Certificate)
-	l := &f.leaves
+	var l leaves
+	cert := new(x509.Certificate)
 	there := func(header string) bool {
-		got, _, err := l.get(f, header)
+		got, _, err := l.get(onePEM, header)
 		return err == nil && got == cert
 	}
 	for n := range 3*maxLeaves + 1 {
@@ -62,7 +62,7 @@ func TestWhichLeavesAreKept(t *testing.T) {
 	f := &Front{Form: HAProxy, Verifier: tlsconfig.Verifier{Pins: pki.Pins(), FQDNs: []string{ssp}, Revocation: tlsconfig.InsecureSkipRevocation{}}}
 	f.prepare()
 	ask := func(der []byte) error {
-		a := &arrival{Context: t.Context(), front: f, certificate: base64.StdEncoding.EncodeToString(der), protocol: "TLSv1.2", cipher: "ECDHE-RSA-AES256-GCM-SHA384"}
+		a := &arrival{Context: t.Context(), front: f, said: said{base64.StdEncoding.EncodeToString(der), "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"}}
 		_, err := f.Peer(httptest.NewRequest(http.MethodGet, "/", nil).WithContext(a))
 		return err
 	}

@@ -55,11 +55,3 @@ func (c *Conn) Close() error {
 	}
 	return err
 }
-
-// release gives the SSL back.
-func (c *Conn) release() {
-	if s := c.session.Load(); s != nil {
-		s.free()
-		c.cleanup.Stop()
-	}
-}

@@ -3,93 +3,14 @@
 package openssl
 
 import (
-	"context"
-	"crypto"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
-
-// end is what all connections of a Listener or a Dialer share.
-type end struct {
-	lib      *library
-	checked  *tlsconfig.End
-	endpoint *tlsconfig.Endpoint // checked's
-	server   bool
-	suites   []tlsconfig.Suite
-	signing  chan struct{} // has a place for each step of a key that signs elsewhere
-
-	mu      sync.Mutex
-	refused *tls.Certificate // fit to be presented, but not in libssl's view
-	current *sslContext
-}
-
-// newEnd checks everything that can be checked before the first connection.
-func newEnd(e *tlsconfig.Endpoint, server bool) (*end, error) {
-	lib, err := system()
-	if err != nil {
-		return nil, err
-	}
-	if e == nil {
-		return nil, errors.New("no endpoint")
-	}
-	usage := x509.ExtKeyUsageClientAuth
-	if server {
-		usage = x509.ExtKeyUsageServerAuth
-	}
-	checked, err := e.Check(usage)
-	if err != nil {
-		return nil, err
-	}
-	d := &end{lib: lib, checked: checked, endpoint: checked.Endpoint(), server: server, suites: checked.Suites(),
-		signing: make(chan struct{}, elsewhere)}
-	if _, err := d.context(context.Background()); err != nil {
-		return nil, err
-	}
-	return d, nil
-}
-
-// context returns the context for the current certificate and pins. A new
-// certificate that libssl does not take leaves the one before in use.
-func (d *end) context(ctx context.Context) (*sslContext, error) {
-	cert := d.checked.Certificate(ctx)
-	var subCAs []*x509.Certificate
-	if d.server {
-		subCAs = d.endpoint.Verifier.Pins.SubCAs()
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	current := d.current
-	if current != nil && cert == d.refused {
-		cert = current.cert
-	}
-	if current != nil && current.cert == cert && slices.EqualFunc(current.subCAs, subCAs, (*x509.Certificate).Equal) {
-		return current, nil
-	}
-	renewed, err := d.newContext(cert, subCAs)
-	if err != nil && current != nil && current.cert != cert {
-		d.refused = cert
-		if logger := d.endpoint.Logger; logger != nil {
-			logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", err.Error()))
-		}
-		renewed, err = d.newContext(current.cert, subCAs)
-	}
-	if err != nil {
-		return nil, err
-	}
-	// Connections that were made from the one before keep it alive.
-	d.current = renewed
-	return renewed, nil
-}
 
 // sslContext is an SSL_CTX: the profile, one certificate and one generation of
 // pins. It does not change after it is made, and is freed when neither the end
@@ -101,38 +22,6 @@ type sslContext struct {
 	subCAs []*x509.Certificate
 	signer uintptr       // the RSA by which signers finds the key; 0: libssl has the key itself
 	places chan struct{} // for the steps of its handshakes
-}
-
-func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*sslContext, error) {
-	ctx, err := d.lib.newContext(d.server, d.suites)
-	if err != nil {
-		return nil, err
-	}
-	c := &sslContext{lib: d.lib, ctx: ctx, cert: cert, subCAs: subCAs, places: steps}
-	if err = c.present(cert); err != nil {
-		err = fmt.Errorf("own certificate: %w", err)
-	}
-	for _, ca := range subCAs {
-		if err == nil {
-			err = c.request(ca)
-		}
-	}
-	if c.signer != 0 {
-		c.places = d.signing
-	}
-	signer, lib := c.signer, d.lib
-	free := func(ctx uintptr) {
-		signers.Delete(signer) // before its address can be another's
-		lib.freeContext(ctx)
-	}
-	if err != nil {
-		free(ctx) // now: there may be one for each handshake, and the collector does not see how large it is
-		return nil, err
-	}
-	// Sessions keep c alive: nothing signs or is made from it any more when this
-	// runs. It must not refer to d, which refers to c.
-	runtime.AddCleanup(c, free, ctx)
-	return c, nil
 }
 
 // Constants of openssl/ssl.h; they are part of the ABI of version 3.
@@ -281,43 +170,6 @@ func (l *library) freeContext(ctx uintptr) {
 	l.live.contexts.Add(-1)
 }
 
-// present gives the context the certificate that this end presents, with its key.
-func (c *sslContext) present(cert *tls.Certificate) error {
-	if len(cert.Certificate) == 0 {
-		return errors.New("no certificate in it")
-	}
-	err := c.lib.withCertificate(cert.Certificate[0], func(x uintptr) error {
-		return c.lib.protected("SSL_CTX_use_certificate", func() bool {
-			return int32(call(c.lib.ctxUseCertificate, c.ctx, x)) == 1
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for _, der := range cert.Certificate[1:] {
-		err := c.lib.withCertificate(der, func(x uintptr) error {
-			return c.lib.protected("SSL_CTX_add1_chain_cert", func() bool {
-				return int64(call(c.lib.ctxCtrl, c.ctx, ctrlChainCertificate, 1, x)) == 1
-			})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	switch key := cert.PrivateKey.(type) {
-	case *rsa.PrivateKey:
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return err
-		}
-		defer clear(der)
-		return c.lib.withKey(der, c.useKey)
-	case crypto.Signer:
-		return c.useSigner(key)
-	}
-	return fmt.Errorf("the key is a %T, neither an *rsa.PrivateKey nor a crypto.Signer", cert.PrivateKey)
-}
-
 // useKey gives the context the key of its certificate.
 func (c *sslContext) useKey(pkey uintptr) error {
 	return c.lib.protected("SSL_CTX_use_PrivateKey", func() bool {
@@ -325,11 +177,8 @@ func (c *sslContext) useKey(pkey uintptr) error {
 	})
 }
 
-// request names ca in the CertificateRequest.
-func (c *sslContext) request(ca *x509.Certificate) error {
-	return c.lib.withCertificate(ca.Raw, func(x uintptr) error {
-		return c.lib.protected("SSL_CTX_add_client_CA", func() bool {
-			return int32(call(c.lib.ctxAddClientCA, c.ctx, x)) == 1
-		})
-	})
-}
+// Keys that cannot be exported sign through OpenSSL's RSA_METHOD, which hands a
+// digest over for PKCS #1 v1.5, but for RSASSA-PSS only the padded block, for which
+// crypto.Signer has no operation. So a context with such a key signs, and asks to
+// be signed for, with PKCS #1 v1.5 alone.
+const signerAlgorithms = "RSA+SHA256:RSA+SHA384:RSA+SHA512"

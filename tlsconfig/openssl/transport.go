@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // A Transport is an http.RoundTripper whose connections are all a [Dialer]'s. It
@@ -62,3 +63,6 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t *Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
 var errPlain = errors.New("the connection would not be made by libssl with the endpoint's profile")
+
+// idleTimeout is how long a Transport keeps a connection that no request uses.
+const idleTimeout = 90 * time.Second

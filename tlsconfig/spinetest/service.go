@@ -55,7 +55,7 @@ func newServiceTest(p *PKI, peer string) *serviceTest {
 		return func() (*outcome, error) {
 			client := s.client(&cert)
 			defer client.CloseIdleConnections()
-			return &outcome{client: served(client, s.url)}, nil
+			return &outcome{client: fetch(client, s.url)}, nil
 		}
 	}
 	return s
@@ -74,7 +74,7 @@ func (s *serviceTest) cases(urls []string) []kit.Case {
 			add(name, func() error {
 				c := client()
 				defer c.CloseIdleConnections()
-				return unserved(served(c, u))
+				return unserved(fetch(c, u))
 			})
 		}
 		refused("a client without a certificate", func() *http.Client { return s.client(nil) })
@@ -89,7 +89,7 @@ func (s *serviceTest) cases(urls []string) []kit.Case {
 			s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
 			c := s.client(&cert)
 			defer c.CloseIdleConnections()
-			err := unserved(served(c, u))
+			err := unserved(fetch(c, u))
 			s.deaf.Store(err != nil)
 			return err
 		})
@@ -129,8 +129,8 @@ type refusalError int
 
 func (e refusalError) Error() string { return fmt.Sprintf("it was answered with status %d", int(e)) }
 
-// served returns nil if the request was answered other than by a refusal.
-func served(c *http.Client, u string) error {
+// fetch returns nil if the request was answered other than by a refusal.
+func fetch(c *http.Client, u string) error {
 	response, err := c.Get(u)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func served(c *http.Client, u string) error {
 	return nil
 }
 
-// unserved turns an error of served round.
+// unserved turns an error of fetch round.
 func unserved(err error) error {
 	if err == nil {
 		return errors.New("it was served")
@@ -157,7 +157,7 @@ func unserved(err error) error {
 func (s *serviceTest) get(u string, cert tls.Certificate) error {
 	c := s.client(&cert)
 	defer c.CloseIdleConnections()
-	if err := served(c, u); err != nil {
+	if err := fetch(c, u); err != nil {
 		return fmt.Errorf("it was refused: %w", err)
 	}
 	return nil
@@ -206,11 +206,11 @@ func (s *serviceTest) outlived(u string) error {
 	cert := s.pki.Issue(s.peer, freshBatch())
 	c := s.client(&cert)
 	defer c.CloseIdleConnections()
-	if err := served(c, u); err != nil {
+	if err := fetch(c, u); err != nil {
 		return fmt.Errorf("before that: it was refused: %w", err)
 	}
 	s.pki.Authority.Revoke(cert.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	return s.eventually(mustRefuse, func() (*outcome, error) { return &outcome{client: served(c, u)}, nil })
+	return s.eventually(mustRefuse, func() (*outcome, error) { return &outcome{client: fetch(c, u)}, nil })
 }
 
 // expired lets a certificate expire while a connection is open.
@@ -223,7 +223,7 @@ func (s *serviceTest) expired(u string) error {
 	cert := s.pki.Issue(s.peer, Valid(now.Add(-time.Hour), now.Truncate(time.Second).Add(2*time.Second)))
 	c := s.client(&cert)
 	defer c.CloseIdleConnections()
-	served(c, u) // on a slow machine it may be refused already: then this case shows less
+	fetch(c, u) // on a slow machine it may be refused already: then this case shows less
 	wait(3 * time.Second)
-	return unserved(served(c, u))
+	return unserved(fetch(c, u))
 }
