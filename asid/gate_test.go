@@ -113,6 +113,17 @@ func TestAGateOfAnotherInteractionTakesItsMethods(t *testing.T) {
 	assert.Equal(t, http.StatusOK, serve(handler, r).Code)
 }
 
+func TestAHandlerThatWritesNothingIsNotStoredEither(t *testing.T) {
+	t.Parallel()
+	for _, log := range []*slog.Logger{nil, slog.New(slog.DiscardHandler)} {
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log}
+		w := serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public")
+		})), retrieval())
+		assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"], "recorded: %t", log != nil)
+	}
+}
+
 func TestWhatAHandlerWritesIntoItsHeaderIsNoOtherAnswers(t *testing.T) {
 	t.Parallel()
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}

@@ -28,9 +28,9 @@ type middleware struct {
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trail, r := newTrail(m.policy, m.logger, m.now, r)
 	answer := &responseWriter{ResponseWriter: w, noStore: m.noStore, trail: trail, err: errUndecided}
+	defer answer.record(r)
 	// A handler that writes nothing leaves the header to the server.
 	defer answer.before()
-	defer answer.record(r)
 	next, ctx, err := m.judge(r, &answer.in)
 	if err == nil {
 		err = trail.intend(r, &answer.in)
