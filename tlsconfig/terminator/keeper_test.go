@@ -3,13 +3,18 @@
 package terminator_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -105,6 +110,48 @@ func TestPinsReplacedWhileAFileIsPlanned(t *testing.T) {
 		replaced++
 	}
 	assert.Positive(t, replaced)
+}
+
+// Two Keepers of one CRLs that pin different CAs each write, and renew, their own lists
+// and no others.
+func TestTwoKeepersOnOneCRLs(t *testing.T) {
+	t.Parallel()
+	pki := testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList())
+		const siblingURL = "http://crl.nhs.uk/sibling.crl"
+		e.publish(siblingURL, listBy(pki.Sibling, "sibling", nil))
+		e.crls.URLs = append(e.crls.URLs, siblingURL)
+		pins, err := tlsconfig.NewPins([]*x509.Certificate{pki.Root}, []*x509.Certificate{pki.Sibling})
+		require.NoError(t, err)
+		second := &terminator.Keeper{CRLs: e.crls, Pins: pins, Program: terminator.Apache, File: e.file + ".2", Logger: e.keeper.Logger}
+		var running sync.WaitGroup
+		defer running.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		running.Go(func() { _ = second.Run(ctx) })
+		e.run(t)
+		requireRevoked := func(serials int) {
+			for file, ca := range map[string]*x509.Certificate{e.file: pki.SubCA, e.file + ".2": pki.Sibling} {
+				text, err := os.ReadFile(file)
+				require.NoError(t, err)
+				lists := listsIn(t, text)
+				require.Len(t, lists, 2)
+				i := slices.IndexFunc(lists, func(l *x509.RevocationList) bool { return bytes.Equal(l.RawIssuer, ca.RawSubject) })
+				require.NotEqual(t, -1, i, "of %s", ca.Subject)
+				assert.Len(t, lists[i].RevokedCertificateEntries, serials)
+			}
+			assert.Empty(t, e.keeper.State().Problems)
+			assert.Empty(t, second.State().Problems)
+			assert.Zero(t, e.records("level=WARN msg=\"CRL file of"), e.log.String())
+		}
+		after(10 * time.Second)
+		requireRevoked(0)
+		e.publish(subCAURL, newer(subCAList(7)))
+		e.publish(siblingURL, newer(listBy(pki.Sibling, "sibling", []int64{7})))
+		after(2 * time.Minute)
+		requireRevoked(1)
+	})
 }
 
 // During an outage a restart changes nothing: the lists of CRLs.URLs, which no
