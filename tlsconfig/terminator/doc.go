@@ -52,10 +52,12 @@
 //	err := keeper.Run(ctx)
 //
 // Command is for nginx, Apache and stunnel, StatsSocket for HAProxy, which needs no reload.
-// Envoy watches the file. For Apache, too, it is the one file of Render: a directory of
-// hashed names (SSLCARevocationPath) is not written. The Keeper need not be the user that may reload: without a Reload,
-// another unit can watch the file. A command that succeeds is no proof that the program goes
-// by the file; what proves it is that a handshake of a good peer still succeeds.
+// Envoy watches the file; its configuration and file pass its own protobuf definitions,
+// but no test runs Envoy. For Apache, too, it is the one file of Render: a directory of
+// hashed names (SSLCARevocationPath) is not written, and refused as File. The Keeper need
+// not be the user that may reload: without a Reload, another unit can watch the file. A
+// command that succeeds is no proof that the program goes by the file; what proves it is
+// that a handshake of a good peer still succeeds.
 //
 // In an outage the file stays as it is, and State and the log tell of each list that runs
 // out 30, 7 and 1 days before, or when a quarter, an eighth and a sixteenth of its life are
@@ -65,7 +67,7 @@
 // CRLs.Refresh later, and then
 //
 //	HAProxy, by its stats socket    1.1 s
-//	HAProxy, reloaded               1.3 s
+//	HAProxy, reloaded               1.3 to 2.5 s
 //	nginx                           1.2 to 1.6 s: old workers accept until they hear of it
 //	Apache                          1.2 s
 //	stunnel                         1.2 s
