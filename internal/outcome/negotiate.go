@@ -90,10 +90,14 @@ func (p preference) less(q preference) bool {
 	return cmp.Or(cmp.Compare(p.weight, q.weight), cmp.Compare(p.specific, q.specific), cmp.Compare(q.place, p.place)) < 0
 }
 
+// maxRanges is how many media ranges of Accept are looked at; browsers send ten or
+// so. A header of a megabyte has half a million.
+const maxRanges = 64
+
 func acceptType(accept []string) (string, bool) {
 	var preferences [7]preference
 	place := 0
-	for rest := strings.Join(accept, ","); rest != ""; place++ {
+	for rest := strings.Join(accept, ","); rest != "" && place < maxRanges; place++ {
 		var item string
 		item, rest = cutUnquoted(rest, ',')
 		mediaRange, parameters := cutUnquoted(item, ';')

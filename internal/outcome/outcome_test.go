@@ -192,6 +192,14 @@ func TestSeveralAcceptHeadersAreOneList(t *testing.T) {
 	assert.Contains(t, answer(r, outcome.BadRequest.With("")).Header().Get("Content-Type"), "json")
 }
 
+func TestAnEndlessAcceptIsReadAsFarAsIsSensible(t *testing.T) {
+	t.Parallel()
+	for others, want := range map[int]bool{0: true, 63: true, 64: false, 100_000: false} {
+		accept := strings.Repeat("text/html,", others) + "application/fhir+json"
+		assert.Equal(t, want, outcome.Acceptable(get("", accept)), "%d others", others)
+	}
+}
+
 func TestAHeadRequestGetsTheHeaderAlone(t *testing.T) {
 	t.Parallel()
 	o := outcome.NoRecordFound.With("x")
