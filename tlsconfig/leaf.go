@@ -73,6 +73,8 @@ func checkUsage(leaf *x509.Certificate, usage x509.ExtKeyUsage) *PeerError {
 	switch {
 	case leaf.IsCA:
 		return refuse("the leaf is a CA certificate")
+	case leaf.KeyUsage == 0:
+		return refuse("there is no keyUsage, or one that names nothing")
 	case leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		return refuse("the keyUsage does not name digitalSignature")
 	case leaf.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0:
