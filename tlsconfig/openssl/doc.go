@@ -23,7 +23,7 @@
 // there is none, as on Alpine, it does not start, and nothing can say why. A program that must do without leaves this package out, as the examples do
 // with the build tag nolibssl.
 //
-// An *rsa.PrivateKey is given to libssl. Any other crypto.Signer with an RSA key,
+// An *rsa.PrivateKey with its primes is given to libssl. Any other crypto.Signer with an RSA key,
 // such as one that does not leave its store, is asked to sign, by PKCS #1 v1.5 with
 // SHA-256, SHA-384 or SHA-512: libssl lets it sign nothing else, so that peers which
 // accept only RSASSA-PSS cannot be met with it. It holds a thread while it signs.

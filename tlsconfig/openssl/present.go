@@ -34,15 +34,14 @@ func (c *sslContext) present(cert *tls.Certificate) error {
 			return err
 		}
 	}
-	switch key := cert.PrivateKey.(type) {
-	case *rsa.PrivateKey:
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return err
+	if key, ok := cert.PrivateKey.(*rsa.PrivateKey); ok {
+		// One without its primes cannot be encoded, and signs in Go.
+		if der, err := x509.MarshalPKCS8PrivateKey(key); err == nil {
+			defer clear(der)
+			return c.lib.withKey(der, c.useKey)
 		}
-		defer clear(der)
-		return c.lib.withKey(der, c.useKey)
-	case crypto.Signer:
+	}
+	if key, ok := cert.PrivateKey.(crypto.Signer); ok {
 		return c.useSigner(key)
 	}
 	return fmt.Errorf("the key is a %T, neither an *rsa.PrivateKey nor a crypto.Signer", cert.PrivateKey)

@@ -95,6 +95,20 @@ func TestAKeyThatDoesNotLeaveItsStoreMeetsCryptoTLS(t *testing.T) {
 	require.NoError(t, serverErr)
 }
 
+// crypto/rsa signs without the primes, too; no encoding of the key does without them.
+func TestAKeyWithoutPrimesSigns(t *testing.T) {
+	needLibrary(t)
+	bare := func(cert tls.Certificate) tls.Certificate {
+		key := testpki.Key("leaf")
+		cert.PrivateKey = &rsa.PrivateKey{PublicKey: key.PublicKey, D: key.D}
+		return cert
+	}
+	c, s := pair(t, spine().Endpoint(bare(spine().Leaf(clientName)), serverName), spine().Endpoint(bare(spine().Leaf(serverName)), clientName))
+	clientErr, serverErr := shake(c, s)
+	require.NoError(t, clientErr)
+	require.NoError(t, serverErr)
+}
+
 func TestAKeyThatFailsEndsTheHandshake(t *testing.T) {
 	needLibrary(t)
 	for name, do := range map[string]func() error{
