@@ -4,6 +4,9 @@ package pointer_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -206,6 +209,33 @@ func TestABodyHasOneDescriptionInAnySpelling(t *testing.T) {
 		r.Header[name] = []string{value}
 		assertRule(t, refusal(t, &pointer.Guard{Resolver: stored(t)}, r), pointer.RuleMediaType)
 	}
+}
+
+// A proxy drops the headers that Connection names (RFC 9110 section 7.6.1), and
+// with If-Match the condition of a change would be gone.
+func TestConnectionDoesNotTakeTheConditionOff(t *testing.T) {
+	t.Parallel()
+	var got []http.Header
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = append(got, r.Header) }))
+	t.Cleanup(srv.Close)
+	backend, err := url.Parse(srv.URL)
+	require.NoError(t, err)
+	h := (&pointer.Guard{Resolver: stored(t)}).Middleware(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(backend) }})
+	for _, r := range []*http.Request{
+		request("DELETE", collection+"/"+oldID, "", ""), request("PATCH", collection+"/"+oldID, "application/fhir+json", updates[false]),
+	} {
+		got = nil
+		r.Header.Set("Connection", "close, if-match")
+		require.Equal(t, http.StatusOK, through(t, h, r).Code)
+		require.Len(t, got, 1)
+		assert.Equal(t, []string{`W/"3"`}, got[0]["If-Match"], r.Method)
+	}
+	create := load(t, "create", "r4", "json") // of which nothing is taken out
+	r := request("POST", collection, create.contentType(), create.text)
+	r.Header.Set("Connection", "Content-Type")
+	got = nil
+	require.Equal(t, http.StatusOK, through(t, h, r).Code)
+	assert.Equal(t, []string{create.contentType()}, got[0]["Content-Type"])
 }
 
 // What was read of a request before it was judged does not go on beside it.

@@ -84,13 +84,3 @@ func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
 	}
 	assert.Empty(t, fhirpath.Override(r))
 }
-
-func TestHopByHopHeadersAreRemoved(t *testing.T) {
-	t.Parallel()
-	h := http.Header{
-		"Connection": {"close, X-One", " x-two ,"}, "X-One": {"1"}, "X-Two": {"2"}, "Te": {"trailers"}, "Keep-Alive": {"timeout=5"},
-		"Transfer-Encoding": {"chunked"}, "Trailer": {"X"}, "Upgrade": {"h2c"}, "Proxy-Authorization": {"Basic x"}, "Accept": {"*/*"},
-	}
-	fhirpath.RemoveHopByHop(h)
-	assert.Equal(t, http.Header{"Accept": {"*/*"}}, h)
-}

@@ -77,22 +77,3 @@ func hasToken(values []string, token string) bool {
 	}
 	return false
 }
-
-// RemoveHopByHop deletes what is about one connection only (RFC 9110 section
-// 7.6.1): the headers that Connection names, and those of RFC 2616 section
-// 13.5.1. It comes before anything is added, or Connection could name that.
-func RemoveHopByHop(h http.Header) {
-	for _, value := range h["Connection"] {
-		for item := range strings.SplitSeq(value, ",") {
-			if name := textproto.TrimString(item); name != "" {
-				h.Del(name)
-			}
-		}
-	}
-	for _, name := range [...]string{
-		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
-	} {
-		h.Del(name)
-	}
-}
