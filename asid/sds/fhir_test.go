@@ -242,6 +242,18 @@ func TestWhatIsSentToTheService(t *testing.T) {
 	}, map[string][]string(got.URL.Query()))
 }
 
+// The gateway keeps what it answered before the system lost its interaction.
+func TestNoAnswerIsTakenOutOfTheGatewaysCache(t *testing.T) {
+	t.Parallel()
+	standIn, registry := startFHIR(t, directory())
+	_, err := registry.LookupSender(t.Context(), sender(rr8ID, "RR8"))
+	require.NoError(t, err)
+	standIn.SetDirectory(sdstest.Directory{AS: []sdstest.AS{canaryAS}})
+	again := &sds.FHIR{URL: registry.URL, APIKey: apiKey, Canary: theCanary, Client: registry.Client, Interval: time.Nanosecond}
+	_, err = again.LookupSender(t.Context(), sender(rr8ID, "RR8"))
+	assert.ErrorIs(t, err, asid.ErrNotFound)
+}
+
 func TestARedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	asked := 0

@@ -45,8 +45,10 @@ const (
 )
 
 // A FHIR is the FHIR service of the directory, as an [http.Handler] for a test
-// server of net/http/httptest. Set its fields before it serves; its methods are safe
-// for concurrent use.
+// server of net/http/httptest. As behind the service's gateway, an answer with 200 is
+// given again for 30 minutes, in spite of faults and changes of the directory, to each
+// request for the same that has not exactly Cache-Control: no-cache. Set its fields
+// before it serves; its methods are safe for concurrent use.
 type FHIR struct {
 	APIKey string // empty: any that is sent
 
@@ -55,6 +57,8 @@ type FHIR struct {
 	fault     Fault
 	broken    string // a record whose ASID is this answers 500
 	requests  []*url.URL
+
+	cache gatewayCache
 }
 
 // SetDirectory replaces what it holds.
@@ -96,8 +100,12 @@ func (f *FHIR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Unlock()
 
 	correlation := r.Header.Get("X-Correlation-Id")
-	if fault == OtherRequest {
+	cached, stale := f.cache.find(r)
+	switch {
+	case fault == OtherRequest:
 		correlation = newUUID()
+	case stale:
+		correlation = cached.correlation
 	}
 	if correlation != "" {
 		w.Header().Set("X-Correlation-Id", correlation)
@@ -105,6 +113,10 @@ func (f *FHIR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("apikey") == "" || f.APIKey != "" && r.Header.Get("apikey") != f.APIKey:
 		gateway(w, http.StatusUnauthorized, "ACCESS_DENIED")
+		return
+	case stale:
+		w.Header().Set("Content-Type", "application/fhir+json")
+		_, _ = w.Write(cached.text)
 		return
 	case fault == Failing:
 		gateway(w, http.StatusInternalServerError, "UNKNOWN_ERROR")
@@ -156,6 +168,7 @@ func (f *FHIR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gateway(w, http.StatusInternalServerError, "UNKNOWN_ERROR")
 		return
 	}
+	f.cache.add(r, correlation, text)
 	w.Header().Set("Content-Type", "application/fhir+json")
 	if fault == Cut {
 		w.Header().Set("Content-Length", fmt.Sprint(len(text)))

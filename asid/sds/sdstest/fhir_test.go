@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,6 +74,30 @@ func TestFHIRAnswersAsTheServiceDoes(t *testing.T) {
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &bundle), name)
 		assert.Equal(t, c.total, bundle.Total, name)
 	}
+}
+
+// The gateway answers each caller from its cache, unless it is told not to.
+func TestFHIRAnswersFromTheGatewaysCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newService()
+		const path, mine, other = "/Device?" + organization + "RR8" + interaction + "urn:nhs:a",
+			"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+		first := ask(f, path, "X-Correlation-Id", other, "Cache-Control", "no-cache")
+		require.Equal(t, http.StatusOK, first.Code)
+		f.Fail(sdstest.Failing)
+		for _, control := range []string{"", "no-cache, no-store", "max-age=0"} {
+			w := ask(f, path, "X-Correlation-Id", mine, "Cache-Control", control)
+			assert.Equal(t, http.StatusOK, w.Code, control)
+			assert.Equal(t, other, w.Header().Get("X-Correlation-Id"), control)
+			assert.Equal(t, first.Body, w.Body, control)
+		}
+		assert.Equal(t, http.StatusInternalServerError, ask(f, path, "Cache-Control", "no-cache").Code)
+		assert.Equal(t, http.StatusInternalServerError, ask(f, path, "Accept", "*/*").Code, "another question")
+		assert.Equal(t, http.StatusUnauthorized, ask(f, path, "apikey", "x").Code)
+		time.Sleep(30 * time.Minute)
+		assert.Equal(t, http.StatusInternalServerError, ask(f, path).Code)
+	})
 }
 
 func TestDirectoryAsLDIF(t *testing.T) {
