@@ -34,11 +34,16 @@ type System struct {
 // 1,048,576 interactions, and an ODS code, an FQDN or an interaction that is there
 // twice.
 func NewSystem(given System) (*System, error) {
-	s := new(System)
+	// The name that most systems have lies beside what else a decision reads.
+	var s struct {
+		System
+		name [1]string
+	}
+	s.FQDNs = s.name[:0]
 	if err := s.copyFrom(&given, &shared); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return &s.System, nil
 }
 
 // copyFrom makes s a checked copy of what the user gave. Its set of interactions
