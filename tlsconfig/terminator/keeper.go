@@ -78,10 +78,6 @@ type Keeper struct {
 	pending tell
 }
 
-// A Hook tells a program that a file has changed. It returns an error if the program
-// does not go by it now, and when ctx ends. It is called by one goroutine at a time.
-type Hook func(ctx context.Context, file string) error
-
 const (
 	// rereadFile is how often the file is looked at, which others may have changed,
 	// and how often a file that cannot be written is tried again.

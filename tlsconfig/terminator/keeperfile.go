@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,34 +24,6 @@ type fileLock struct {
 }
 
 var errLocked = errors.New("another Keeper writes this file")
-
-// acquire takes the lock, unless it is held, and returns the file's path with
-// symbolic links resolved. These may lead elsewhere than before.
-func (k *Keeper) acquire() (path string, err error) {
-	if path, err = resolve(k.File); err != nil {
-		return "", err
-	}
-	if k.lock != nil && k.lock.path == path {
-		return path, nil
-	}
-	k.release()
-	if k.lock, err = lockFile(path); err != nil {
-		return path, err
-	}
-	// An emptyDir of Kubernetes has mode 0777, and only the pod can reach it.
-	if info, err := k.lock.root.Stat("."); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		k.log(slog.LevelWarn, "every local user who reaches the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
-	}
-	return path, nil
-}
-
-func (k *Keeper) release() {
-	if k.lock != nil {
-		k.lock.close()
-		k.lock = nil
-	}
-	k.held, k.floor = heldFile{}, nil
-}
 
 // resolve follows the symbolic links of a file that there may not be yet.
 func resolve(name string) (string, error) {
@@ -221,6 +192,9 @@ func (l *fileLock) syncFolder() error {
 	_ = folder.Sync()
 	return nil
 }
+
+// maxFile bounds what is read of a file.
+const maxFile = 1 << 30
 
 // readFile returns a file, and its contents if it is wanted.
 func readFile(path string, wanted func(fs.FileInfo) bool) (fs.FileInfo, []byte, error) {

@@ -6,45 +6,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/pem"
 	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
-	"os"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
-
-// A heldFile is what the file holds, as it was when it was last read or written.
-type heldFile struct {
-	known   bool        // it has been read
-	info    fs.FileInfo // nil: there is no file
-	path    string      // with symbolic links resolved
-	text    []byte      // as it was read, until it is known whether it is ours
-	ours    bool        // it is as a Keeper writes it
-	digests [][32]byte  // of its lists that are pinned CAs', in their order
-	foreign []string    // what else it holds, in words
-	blocks  [][]byte    // what it was found to hold, until it is known whose it is
-}
-
-// same reports whether the file is the one that was read or written.
-func (h *heldFile) same(path string, info fs.FileInfo) bool {
-	return h.known && h.path == path && h.info != nil && os.SameFile(h.info, info) &&
-		h.info.Size() == info.Size() && h.info.ModTime().Equal(info.ModTime())
-}
-
-func (h *heldFile) size() int64 {
-	if h.info == nil {
-		return 0
-	}
-	return h.info.Size()
-}
 
 // tell is what the program has still to be told.
 type tell struct {
@@ -60,9 +32,6 @@ const (
 	hookTimeout = time.Minute
 
 	firstRetry, lastRetry = time.Second, 5 * time.Minute
-
-	// maxFile bounds what is read of a file.
-	maxFile = 1 << 30
 )
 
 // step makes the file what it must be, tells the program, and makes the state.
@@ -84,6 +53,34 @@ func (k *Keeper) step(ctx context.Context) {
 		k.reload(ctx)
 	}
 	k.conclude(p, err)
+}
+
+// acquire takes the lock, unless it is held, and returns the file's path with
+// symbolic links resolved. These may lead elsewhere than before.
+func (k *Keeper) acquire() (path string, err error) {
+	if path, err = resolve(k.File); err != nil {
+		return "", err
+	}
+	if k.lock != nil && k.lock.path == path {
+		return path, nil
+	}
+	k.release()
+	if k.lock, err = lockFile(path); err != nil {
+		return path, err
+	}
+	// An emptyDir of Kubernetes has mode 0777, and only the pod can reach it.
+	if info, err := k.lock.root.Stat("."); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		k.log(slog.LevelWarn, "every local user who reaches the folder of the CRL file may replace it", slog.String("folder", filepath.Dir(path)))
+	}
+	return path, nil
+}
+
+func (k *Keeper) release() {
+	if k.lock != nil {
+		k.lock.close()
+		k.lock = nil
+	}
+	k.held, k.floor = heldFile{}, nil
 }
 
 // conclude makes the state of a step.
@@ -116,101 +113,6 @@ func (k *Keeper) conclude(p *plan, unwritten error) {
 	k.state.Store(s)
 	if k.ready || k.now().Sub(k.began) >= patience {
 		k.say(s.Problems)
-	}
-}
-
-// read looks at what the file holds, unless it is as it was left. What it holds is
-// added to what is known, so that nothing older takes its place.
-func (k *Keeper) read(path string) error {
-	info, data, err := readFile(path, func(info fs.FileInfo) bool { return !k.held.same(path, info) })
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		k.edited()
-		k.held = heldFile{known: true, path: path}
-		return nil
-	case err != nil:
-		return err
-	case data == nil:
-		return nil
-	}
-	k.edited()
-	k.held = heldFile{known: true, path: path, info: info, text: data}
-	if k.Program == Envoy {
-		if data, err = crlsOfSecret(data); err != nil {
-			k.foreign("what is not for Envoy's discovery service: " + err.Error())
-			return nil
-		}
-	}
-	room := true
-	for block, rest := pem.Decode(data); ; block, rest = pem.Decode(rest) {
-		if block == nil {
-			if len(bytes.TrimSpace(rest)) > 0 {
-				k.foreign("what is not PEM")
-			}
-			return nil
-		}
-		if block.Type != "X509 CRL" {
-			k.foreign("a PEM block of the type " + strconv.QuoteToASCII(block.Type[:min(len(block.Type), 40)]))
-		} else if err := k.add(block.Bytes, &room); err != nil {
-			k.foreign(err.Error())
-		} else {
-			k.held.blocks = append(k.held.blocks, block.Bytes)
-		}
-	}
-}
-
-// add adds a list that the file holds to what is known. Only so many are kept whose
-// signer is not known yet; asking for those of the pinned CAs makes room, unless it did
-// not before.
-func (k *Keeper) add(block []byte, room *bool) error {
-	err := k.CRLs.Add(block)
-	if *room && errors.Is(err, revocation.ErrTooLarge) {
-		k.known(k.Pins)
-		err = k.CRLs.Add(block)
-		*room = err == nil
-	}
-	return err
-}
-
-// edited says that the file is no longer what was written.
-func (k *Keeper) edited() {
-	if k.held.ours {
-		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" was changed by another hand")
-	}
-}
-
-// foreign notes, and says, what does not belong into the file.
-func (k *Keeper) foreign(what string) {
-	const enough = 20
-	if len(k.held.foreign) < enough {
-		k.held.foreign = append(k.held.foreign, what)
-		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" held what does not belong there", slog.String("what", what))
-	}
-}
-
-// recognise finds the lists that the file was found to hold among those that are
-// known.
-func (k *Keeper) recognise(known []revocation.List) {
-	for _, block := range k.held.blocks {
-		i := slices.IndexFunc(known, func(l revocation.List) bool { return bytes.Equal(l.DER, block) })
-		switch {
-		case i < 0:
-			k.foreign("a list that is not a pinned CA's, or was superseded long ago")
-		case known[i].Delta:
-			k.foreign("a delta CRL of " + known[i].Issuer + ", which OpenSSL takes for a complete list")
-		default:
-			k.held.digests = append(k.held.digests, known[i].Digest())
-		}
-	}
-	k.held.blocks = nil
-	// What the file has had is not forgotten because another hand removed it.
-	had := setOf(k.held.digests)
-	maps.Copy(had, k.floor)
-	k.floor = map[[32]byte]bool{}
-	for i := range known {
-		if digest := known[i].Digest(); had[digest] {
-			k.floor[digest] = true
-		}
 	}
 }
 

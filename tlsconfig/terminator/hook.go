@@ -12,6 +12,10 @@ import (
 	"time"
 )
 
+// A Hook tells a program that a file has changed. It returns an error if the program
+// does not go by it now, and when ctx ends. It is called by one goroutine at a time.
+type Hook func(ctx context.Context, file string) error
+
 // Command returns a Hook that runs two commands, each a program and its arguments
 // without a shell: first the program's own test of its configuration, such as nginx -t,
 // apachectl configtest or haproxy -c -f FILE, then what makes it read its files again,
