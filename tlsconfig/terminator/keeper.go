@@ -64,7 +64,8 @@ type Keeper struct {
 
 	Logger *slog.Logger // nil: none
 
-	turn  sync.Mutex // held by Run and Once
+	setUp sync.Once
+	turn  chan struct{} // holds one while Run or Once is under way
 	state atomic.Pointer[KeeperState]
 
 	// Under turn.
@@ -126,9 +127,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if err := k.Validate(); err != nil {
 		return err
 	}
-	k.turn.Lock()
-	defer k.turn.Unlock()
-	defer k.release()
+	if err := k.begin(ctx); err != nil {
+		return err
+	}
+	defer k.end()
 	k.began = k.now()
 	for ctx.Err() == nil {
 		changed := k.CRLs.Changed()
@@ -141,14 +143,15 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // Once writes the file as soon as every distribution point has been asked, and
 // returns nil if it is complete and current and the program has been told. CRLs.Run
-// must be going. It ends with ctx.
+// must be going. It waits for a Run or Once that is under way, and ends with ctx.
 func (k *Keeper) Once(ctx context.Context) error {
 	if err := k.Validate(); err != nil {
 		return err
 	}
-	k.turn.Lock()
-	defer k.turn.Unlock()
-	defer k.release()
+	if err := k.begin(ctx); err != nil {
+		return err
+	}
+	defer k.end()
 	k.began, k.pending.wait = time.Time{}, 0
 	k.ask()
 	k.known(k.Pins)
@@ -170,6 +173,27 @@ func (k *Keeper) Once(ctx context.Context) error {
 		errs = append(errs, p)
 	}
 	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// begin waits until no other Run or Once is under way.
+func (k *Keeper) begin(ctx context.Context) error {
+	k.setUp.Do(func() { k.turn = make(chan struct{}, 1) })
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *Keeper) end() {
+	k.release()
+	<-k.turn
 }
 
 // State returns what the file holds and what is wrong. It is the zero value until

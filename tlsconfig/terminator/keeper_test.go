@@ -154,6 +154,20 @@ func TestTwoKeepersOnOneCRLs(t *testing.T) {
 	})
 }
 
+// Once waits for a Run that is going, and no longer than its context.
+func TestOnceBesideRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList())
+		e.run(t)
+		after(10 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, e.keeper.Once(ctx), context.DeadlineExceeded)
+	})
+}
+
 // During an outage a restart changes nothing: the lists of CRLs.URLs, which no
 // certificate names, are in the Cache.
 func TestKeeperWritesFromTheCacheDuringAnOutage(t *testing.T) {
