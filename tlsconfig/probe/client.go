@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -51,12 +50,6 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 	}
 	c.report.arrange()
 	return c.report, nil
-}
-
-func (p *Prober) progress(format string, args ...any) {
-	if p.Progress != nil {
-		p.Progress(fmt.Sprintf(format, args...))
-	}
 }
 
 // presented is one certificate for one connection of the client.
