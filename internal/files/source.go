@@ -36,9 +36,9 @@ type source struct {
 // A look is what came of one look at the files.
 type look struct {
 	at   time.Time
-	cert *tls.Certificate // the last good one; nil: there was none yet
-	err  error            // why cert is not what the files hold now
-	sum  [sha256.Size]byte
+	cert *tls.Certificate  // the last good one; nil: there was none yet
+	sum  [sha256.Size]byte // of what it was made of
+	err  error             // why it is not what the files hold now
 }
 
 // every bounds how often handshakes read the files.
@@ -77,14 +77,15 @@ func (s *source) get(ctx context.Context) (*tls.Certificate, error) {
 func (s *source) look(ctx context.Context, last *look) *look {
 	next := &look{at: time.Now()}
 	var known *[sha256.Size]byte
-	if last != nil {
-		next.cert = last.cert
-		if last.err == nil {
-			known = &last.sum
-		}
+	if last != nil && last.cert != nil {
+		next.cert, next.sum, known = last.cert, last.sum, &last.sum
 	}
-	var contents [][]byte
-	if contents, next.sum, next.err = s.contents(known); next.err != nil || contents == nil {
+	contents, sum, err := s.contents(known)
+	if err != nil {
+		next.err = err
+		return next
+	}
+	if contents == nil {
 		return next
 	}
 	cert, err := s.parse(ctx, contents)
@@ -92,7 +93,7 @@ func (s *source) look(ctx context.Context, last *look) *look {
 		next.err = err
 		return next
 	}
-	next.cert = cert
+	next.cert, next.sum = cert, sum
 	return next
 }
 

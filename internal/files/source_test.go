@@ -5,11 +5,14 @@ package files
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +66,41 @@ func TestAPairIsJudgedAsItIsHeld(t *testing.T) {
 		assert.Equal(t, [][2]string{{d.held["cert"], d.held["key"]}}, judged, name)
 		assert.Equal(t, test.reads, d.reads, name)
 	}
+}
+
+// Files that could not be read for a while, or held something else, are not judged
+// anew once they hold again what is in use.
+func TestWhatIsInUseIsNotJudgedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held, judged := "good", 0
+		s := &source{names: []string{"cert"}, parse: func(_ context.Context, contents [][]byte) (*tls.Certificate, error) {
+			judged++
+			if string(contents[0]) != "good" {
+				return nil, errors.New("bad")
+			}
+			return new(tls.Certificate), nil
+		}, read: func(string) ([]byte, error) {
+			if held == "" {
+				return nil, os.ErrNotExist
+			}
+			return []byte(held), nil
+		}}
+		first, err := s.get(t.Context())
+		require.NoError(t, err)
+		for _, other := range []string{"", "bad"} {
+			held = other
+			time.Sleep(time.Second)
+			cert, err := s.get(t.Context())
+			assert.Error(t, err)
+			assert.Same(t, first, cert)
+			held = "good"
+			time.Sleep(time.Second)
+			cert, err = s.get(t.Context())
+			assert.NoError(t, err)
+			assert.Same(t, first, cert)
+		}
+		assert.Equal(t, 2, judged, "the first one and the bad one")
+	})
 }
 
 func TestFilesThatNeverRestAreAnError(t *testing.T) {
