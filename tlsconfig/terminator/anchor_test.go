@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"net"
 	"net/http"
@@ -46,16 +47,9 @@ func TestSubCAAsStunnelsAnchor(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
 	t.Cleanup(server.Close)
 	revoked := pki.Revoke(pki.Leaf(sspFQDN)) // before its CRLs are read
-	addr := p.startWith(t, pki, func(params *terminator.Params) {
+	ask := asking(t, p.startWith(t, pki, func(params *terminator.Params) {
 		params.Backend, params.CAs = strings.TrimPrefix(server.URL, "http://"), cas
-	})
-	ask := func(cert tls.Certificate) bool {
-		before := served.Load()
-		get(t.Context(), func(ctx context.Context) (net.Conn, error) {
-			return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
-		})
-		return served.Load() > before
-	}
+	}), &served)
 	for name, change := range goodForms {
 		assert.True(t, ask(pki.Leaf(sspFQDN, change)), "refused: %s", name)
 	}
@@ -64,4 +58,34 @@ func TestSubCAAsStunnelsAnchor(t *testing.T) {
 	assert.False(t, ask(pki.SiblingLeaf(sspFQDN)), "served: of another SubCA")
 	assert.False(t, ask(revoked), "served: revoked")
 	assert.True(t, ask(pki.Leaf(sspFQDN)), "it still serves")
+}
+
+// asking returns a function that says whether a program at addr lets a client through.
+func asking(t *testing.T, addr string, served *atomic.Int32) func(tls.Certificate) bool {
+	return func(cert tls.Certificate) bool {
+		before := served.Load()
+		get(t.Context(), func(ctx context.Context) (net.Conn, error) {
+			return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
+		})
+		return served.Load() > before
+	}
+}
+
+// A SubCA that the root has revoked is refused by the programs that look at the root's
+// list; stunnel looks at that of the leaf's issuer alone, as the rendered file says.
+func TestRevokedSubCAAtEachProgram(t *testing.T) {
+	t.Parallel()
+	for _, p := range proxies {
+		t.Run(string(p.program), func(t *testing.T) {
+			t.Parallel()
+			testenv.Need(t, p.binary, p.debian)
+			pki := testpki.New(pkix.Name{Organization: []string{"nhs"}, CommonName: "subca"})
+			pki.Revoke(tls.Certificate{Leaf: pki.SubCA})
+			var served atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+			t.Cleanup(server.Close)
+			ask := asking(t, p.start(t, pki, strings.TrimPrefix(server.URL, "http://")), &served)
+			assert.Equal(t, p.program == terminator.Stunnel, ask(pki.Leaf(sspFQDN)))
+		})
+	}
 }

@@ -24,13 +24,14 @@
 //     holds, or by a unix socket that only the proxy's user opens.
 //   - A proxy reads its CRLs when it starts or is told to, and once they have expired
 //     everyone is refused: a Keeper renews the file. Partitioned CRLs must all be in it.
-//     OpenSSL, on which nginx, HAProxy, Apache and stunnel rest, holds the root too
+//     OpenSSL, as nginx, HAProxy and Apache use it, holds the root too
 //     against the root's CRL: if that has a distribution point which the root's
 //     certificate does not name, everyone is refused. Params.LeafCRLs and
 //     Params.AllowNoCRLs are the ways out.
 //   - stunnel accepts a wildcard that covers the name, any of several common names, a
-//     leaf without keyUsage and one that is a CA, and nothing behind it can tell. It
-//     accepts a leaf that the root itself issued, too, unless its CA file holds the
+//     leaf without keyUsage, one that is a CA, and one whose SubCA the root has
+//     revoked, for it looks at no list but that of the leaf's issuer; nothing behind it can
+//     tell. It accepts a leaf that the root itself issued, too, unless its CA file holds the
 //     pinned SubCAs alone, each as "openssl x509 -addtrust clientAuth -trustout" writes it
 //     and, behind those, as it is. None of the four accepts or refuses a leaf by its extKeyUsage as
 //     strictly as tlsconfig does: one without the extension passes.
