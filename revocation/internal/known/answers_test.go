@@ -53,6 +53,24 @@ func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	assert.Equal(t, known.StatusGood, set.Decide(path, hold.NextUpdate.Add(time.Second), time.Hour, trusting).Status)
 }
 
+func TestLaterGoodAnswerOfAResponderEndsItsEarlierOne(t *testing.T) {
+	t.Parallel()
+	earlier, later := replyOf(1, ocsp.Good), replyOf(1, ocsp.Good)
+	later.ThisUpdate, later.ProducedAt, later.Digest = now.Add(-time.Minute), now.Add(-time.Minute), numbered(2)
+	later.Signed = later.Digest
+	later.NextUpdate = now.Add(-time.Second) // while the earlier one would still be current
+	path := pathOf(1)
+	var set known.Answers
+	set.Put(known.AnswerKey(path), earlier, time.Time{})
+	set.Put(known.AnswerKey(path), later, time.Time{})
+	v := set.Decide(path, now, time.Hour, trusting)
+	assert.Equal(t, known.StatusUndecided, v.Status)
+	assert.Equal(t, later.NextUpdate, v.Expires) // as where the earlier one is forgotten
+	assert.Equal(t, known.StatusGood, set.Decide(path, later.NextUpdate, time.Hour, trusting).Status)
+	beforehand := later.ThisUpdate.Add(-known.ClockTolerance - time.Second)
+	assert.Equal(t, known.StatusGood, set.Decide(path, beforehand, time.Hour, trusting).Status)
+}
+
 func TestQuestionsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	var answers known.Answers

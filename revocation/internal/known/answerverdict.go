@@ -172,6 +172,8 @@ func (d *replies) clears(good *Reply, all []*Reply) error {
 		case r.Key != good.Key || r.ThisUpdate.Before(good.ThisUpdate):
 		case r.Status == ocsp.Revoked, r.Status == ocsp.Unknown && r.ThisUpdate.After(good.ThisUpdate) && d.begun(r):
 			return answerError(good, der.ErrResponder, "a later answer of the same responder says otherwise")
+		case r.Status == ocsp.Good && r.ThisUpdate.After(good.ThisUpdate) && d.begun(r):
+			return answerError(good, der.ErrExpired, "a later answer of the same responder has taken its place")
 		}
 	}
 	if c := good.Responder; c != nil && (d.v.Window.before(d.at, c.NotBefore) || d.v.Window.after(d.at, c.NotAfter)) {
