@@ -22,7 +22,8 @@ type Checker struct {
 	Logger  *slog.Logger     // where Policy.Unknown's Allow warns; nil: none
 
 	// Record is told of every decision before Check returns, once for each
-	// certificate that sources were asked about: for an audit log. It must be
+	// certificate that sources were asked about, and once more about one that was
+	// answered good before its revocation came: for an audit log. It must be
 	// safe for concurrent use and holds up the handshake while it runs. Nil:
 	// nothing is recorded.
 	Record func(context.Context, Decision)
@@ -71,17 +72,25 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 	if c.Policy.Depth == EndEntity {
 		last = 0
 	}
+	waited := false
 	for i := last; i >= 0; i-- {
 		q := Query{Path: chain[i:], At: at}
 		if i == 0 {
 			q.Stapled = stapled
 		}
-		if err := c.check(ctx, q, chain); err != nil {
+		fetched, err := c.check(ctx, q, chain)
+		waited = waited || fetched
+		if err != nil {
 			if _, unknown := errors.AsType[*UnknownError](err); unknown {
 				err = c.below(ctx, chain, i, at, err)
 			}
 			c.show(ctx, Query{Path: chain, At: at, Stapled: stapled})
 			return err
+		}
+	}
+	if waited { // what came meanwhile may revoke what was answered good before
+		if q, revoked := c.revokedBelow(ctx, chain, last+1, at); revoked != nil {
+			return c.refuse(ctx, &findings{q: q}, revoked)
 		}
 	}
 	return nil
@@ -155,13 +164,15 @@ type findings struct {
 	statements []Statement
 	stale      *Answer
 	good       int
+	waited     bool // an answer was not known from before
 	errs       []error
 }
 
 // check asks the sources about one certificate. All that is known without fetching is asked
 // before any good answer counts, whatever the order of the sources: what one of
-// them knows to be revoked is revoked.
-func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) error {
+// them knows to be revoked is revoked. waited says that an answer was not known
+// from before.
+func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) (waited bool, err error) {
 	how := asking{chain: chain, checker: c, maxAge: c.Policy.MaxAge}
 	if c.Policy.Unknown == Allow {
 		how.maxStale = c.Policy.MaxStale
@@ -174,14 +185,15 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
 			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
 			if revoked != nil {
-				return c.refuse(ctx, &t, revoked)
+				return t.waited, c.refuse(ctx, &t, revoked)
 			}
 			how.brief = good
 		}
 		if c.mayHang(ctx, q, how, i, r.under > 0) {
+			t.waited = true
 			r.begin(ctx, source, q, how, len(c.Sources))
 			if s, ok := r.wait(headStart); ok && t.take(&s) {
-				return c.decide(ctx, &t, t.verdict)
+				return t.waited, c.decide(ctx, &t, t.verdict)
 			}
 			continue
 		}
@@ -190,20 +202,21 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 			s.Answer, s.Err = askSource(ctx, source, q, how)
 		}
 		if t.take(&s) {
-			return c.decide(ctx, &t, t.verdict)
+			return t.waited, c.decide(ctx, &t, t.verdict)
 		}
 	}
 	for r.under > 0 {
 		if s, ok := r.wait(0); ok && t.take(&s) {
-			return c.decide(ctx, &t, t.verdict)
+			return t.waited, c.decide(ctx, &t, t.verdict)
 		}
 	}
-	return c.conclude(ctx, &t)
+	return t.waited, c.conclude(ctx, &t)
 }
 
 // take weighs what a source says, and reports whether that decides.
 func (t *findings) take(s *Statement) (decided bool) {
 	c := t.checker
+	t.waited = t.waited || !s.Answer.Cached
 	if c.Record != nil {
 		t.statements = append(t.statements, *s)
 	}

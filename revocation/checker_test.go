@@ -332,6 +332,33 @@ func TestCheckerContext(t *testing.T) {
 	})
 }
 
+// TestRevocationThatComesDuringACheck: a source has answered good, or is about to,
+// when another comes to know that a certificate is revoked.
+func TestRevocationThatComesDuringACheck(t *testing.T) {
+	p := newCRLPKI(t)
+	path := p.leaf(t)
+	for name, lists := range map[string][]byte{
+		"of the leaf": p.ca.crl(leafSerial).DER(),
+		"of the CA":   p.root.crl(p.ca.cert.SerialNumber.Int64()).DER(), // which was good when it was asked about
+	} {
+		t.Run(name, func(t *testing.T) {
+			crls := &revocation.CRLs{Time: clock}
+			var recorded []revocation.Decision
+			c := &revocation.Checker{Time: clock, Sources: []revocation.Source{
+				statusFunc(func(_ context.Context, q revocation.Query) (revocation.Answer, error) {
+					if q.Path[0] == path[0] {
+						require.NoError(t, crls.Add(lists))
+					}
+					return answered(revocation.Good, -time.Hour, time.Hour), nil
+				}), crls,
+			}, Record: func(_ context.Context, d revocation.Decision) { recorded = append(recorded, d) }}
+			var revoked *revocation.RevokedError
+			require.ErrorAs(t, c.Check(t.Context(), path, nil), &revoked)
+			require.Same(t, revoked, recorded[len(recorded)-1].Err)
+		})
+	}
+}
+
 // TestDecisionLogValue: a decision says in a log what was asked and answered.
 func TestDecisionLogValue(t *testing.T) {
 	p := newOCSPPKI(t)
