@@ -119,6 +119,7 @@ type publication struct {
 	delta        bool
 	onOldBase    bool // of a delta: the base is an earlier list than the latest
 	noNextUpdate bool
+	life         time.Duration // zero: as the CA's lists have it
 }
 
 // publish makes the lists of a partition, one for each key that signs.
@@ -230,6 +231,9 @@ func (a *authority) post(d document, p publication, at []string, from, to int) {
 		d.entries = difference(base.entries, d.entries)
 	}
 	a.state.numbers[series]++
+	if p.life > 0 {
+		life = p.life
+	}
 	d.number = a.state.numbers[series]
 	if a.numberless {
 		d.number = none
@@ -258,12 +262,16 @@ func (a *authority) publishAuthorities() {
 	a.lastOwn = a.w.now()
 	entries := make(map[int64]revocation.Reason)
 	for serial, reason := range a.state.revoked {
-		if serial < int64(2+generations) {
+		if serial < int64(2+2*generations) {
 			entries[serial] = reason
 		}
 	}
+	var p publication
+	if a.w.config.byHand { // so that most checks are about the leaves
+		p.life = 60 * 24 * time.Hour
+	}
 	a.post(document{kind: complete, key: "R", issuer: "Root", places: []string{"arl"}, authority: true, entries: entries},
-		publication{}, []string{"arl"}, 0, mirrors)
+		p, []string{"arl"}, 0, mirrors)
 }
 
 // difference returns the entries of a delta CRL.
@@ -315,7 +323,9 @@ func (a *authority) answer(serial int64, lag time.Duration, nonce []byte) *docum
 		d.status, d.reason = ocsp.Revoked, reason
 	}
 	if _, lost := a.state.revoked[responderSerial(generation)]; a.w.config.delegated && !lost {
-		d.key, d.responder = responderKey(generation), responderCert(leafID{shape: shape{PerKey: a.shape.PerKey}, generation: generation})
+		if cert := responderCert(leafID{shape: shape{PerKey: a.shape.PerKey, Short: a.shape.Short}, generation: generation}); !a.w.now().After(cert.NotAfter) {
+			d.key, d.responder = responderKey(generation), cert
+		}
 	}
 	d.der = d.response(nonce)
 	return a.w.library.add(&d)

@@ -4,7 +4,7 @@ package simulation
 
 import (
 	"errors"
-	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing/synctest"
@@ -51,9 +51,10 @@ func outcome(err error) string {
 }
 
 // oracle returns the oracle for what a process knows.
-func (w *world) oracle(known []knownDocument, at time.Time, r reading) *oracle {
-	o := &oracle{at: at, known: known, reading: r, issuers: map[string]bool{}}
+func (w *world) oracle(known []knownDocument, at time.Time) *oracle {
+	o := &oracle{at: at, known: known, issuers: map[string]bool{}}
 	if w.config.issuers {
+		o.renewed = w.config.byHand
 		for g := range generations {
 			o.issuers[caKey(g)] = true
 		}
@@ -61,46 +62,37 @@ func (w *world) oracle(known []knownDocument, at time.Time, r reading) *oracle {
 	return o
 }
 
-var readings = func() (all []reading) {
-	for n := range 8 {
-		all = append(all, reading{n&1 != 0, n&2 != 0, n&4 != 0})
-	}
-	return all
-}()
-
 // agrees compares with each verdict that is right: the process may have had any of
 // the documents that it possibly had when it decided.
 func (w *world) agrees(n *node, c *checked) {
 	got := verdictOf(c.err)
-	first := w.oracle(c.certain, c.at, reading{}).path(c.leaf)
-	if w.oracle(c.certain, c.at, reading{}).allows(c.leaf, got) {
+	first := w.oracle(c.certain, c.at).path(c.leaf)
+	if w.oracle(c.certain, c.at).allows(c.leaf, got) {
 		return
 	}
 	possible := unique(c.possible)
 	possible = slices.DeleteFunc(possible, func(k knownDocument) bool { return slices.Contains(c.certain, k) })
-	if len(possible) > 12 {
-		return
-	}
 	sets := [][]knownDocument{c.certain, unique(append(slices.Clone(c.certain), c.after...))}
 	for i := range possible { // in the order in which they came, and each alone
 		sets = append(sets, append(slices.Clone(c.certain), possible[:i+1]...), append(slices.Clone(c.certain), possible[i]))
 	}
-	if len(possible) <= 6 {
-		for mask := range 1 << len(possible) {
-			set := slices.Clone(c.certain)
-			for i, k := range possible {
-				if mask&(1<<i) != 0 {
-					set = append(set, k)
-				}
-			}
-			sets = append(sets, set)
+	const most = 12 // of which every subset is tried
+	r := rand.New(rand.NewPCG(0, 0))
+	for mask := range uint64(1) << min(len(possible), most) {
+		if len(possible) > most {
+			mask = r.Uint64()
 		}
+		set := slices.Clone(c.certain)
+		for i, k := range possible {
+			if mask>>(i%64)&1 != 0 {
+				set = append(set, k)
+			}
+		}
+		sets = append(sets, set)
 	}
 	for _, set := range sets {
-		for _, r := range readings {
-			if w.oracle(set, c.at, r).allows(c.leaf, got) {
-				return
-			}
+		if w.oracle(set, c.at).allows(c.leaf, got) {
+			return
 		}
 	}
 	w.fail("process %d about %d at %s: %s\nwant %s, by the %d documents that it has:\n%s", n.id, c.leaf.serial(), stamp(c.at), outcome(c.err),
@@ -128,8 +120,12 @@ func (w *world) timely(n *node, c *checked) {
 		return
 	}
 	allowed := deadline + slack
-	before := w.oracle(c.certain, c.at, reading{}).path(c.leaf)
-	switch extra := w.headStarts(n); {
+	before := w.oracle(c.certain, c.at).path(c.leaf)
+	extra := w.headStarts(n)
+	if w.config.deltas && c.first {
+		extra += (mirrors - 1) * time.Second // the first look at a freshestCRL, a second for each host
+	}
+	switch {
 	case before != undecided && !c.first && *timing:
 		allowed = 0
 	case before != undecided:
@@ -154,7 +150,7 @@ func (w *world) timely(n *node, c *checked) {
 // headStarts is what the store and the source ahead may take in addition.
 func (w *world) headStarts(n *node) time.Duration {
 	var extra time.Duration
-	if n.env.cache != nil && w.store.hanging() {
+	if n.env.cache != nil && n.store.hanging() {
 		extra += time.Second
 	}
 	if w.config.shape.OCSP {
@@ -191,105 +187,7 @@ func (w *world) served(n *node, c *checked, sick func(*host) bool) verdict {
 			}
 		}
 	}
-	return w.oracle(unique(known), c.at, reading{}).path(c.leaf)
-}
-
-// looked holds a good answer against when its points were last looked after.
-func (w *world) looked(n *node, c *checked) {
-	const limit = refresh + time.Minute + slack
-	if c.err != nil || n.env.fetch == nil || w.config.shape.OCSP || time.Since(n.turn) < 2*limit || time.Since(n.started) < limit {
-		return
-	}
-	if time.Since(n.asked[c.leaf]) < limit {
-		return
-	}
-	for _, s := range c.leaf.subjects() {
-		late, all := []string(nil), mirrored(s.place)
-		for i, url := range all {
-			h := w.hosts[mirrorHost(i)]
-			if h.mode == hanging || h.mode == deaf || h.mode == failing || h.stuck || time.Since(h.since) < 2*limit {
-				continue
-			}
-			if last := n.last(url); time.Since(last) > limit {
-				late = append(late, fmt.Sprintf("%s, last asked %s ago", url, time.Since(last)))
-			}
-		}
-		if len(late) == len(all) || len(late) > 0 && (w.config.shape.Points == 1 || s.authority) {
-			w.fail("process %d about %d: accepted, but its sources were not looked after for more than %s: %s", n.id, c.leaf.serial(), refresh, strings.Join(late, "; "))
-		}
-	}
-}
-
-// asksSoon reports whether the process has asked for something less than a retry
-// before a check: what came then may have been published again since.
-func (n *node) asksSoon(at time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.fetches, func(f *fetch) bool { return f.at.Before(at) && at.Sub(f.at) < retry+time.Second })
-}
-
-// justAsked reports whether the process has asked for something less than a retry
-// before its last check: what has been published since may wait that long.
-func (n *node) justAsked() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.fetches, func(f *fetch) bool { return time.Since(f.at) < retry+time.Second })
-}
-
-// last returns when the process last asked for the URL.
-func (n *node) last(url string) time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	last := n.started
-	for _, f := range n.fetches {
-		if f.url == url && f.done {
-			last = f.at
-		}
-	}
-	return last
-}
-
-// properties looks at what the processes asked for.
-func (w *world) properties() {
-	for _, n := range w.nodes {
-		n.mu.Lock()
-		w.conditional(n)
-		n.mu.Unlock()
-	}
-}
-
-// conditional: what has run out is asked for without conditions after a 304, and
-// everything once a day.
-func (w *world) conditional(n *node) {
-	type source struct {
-		doc       *document
-		whole     time.Time // when the document itself last came
-		exhausted bool      // a 304 came for a document that has run out
-	}
-	sources := make(map[string]*source)
-	for _, f := range n.fetches {
-		if f.url[len("http://"):][:1] == "o" {
-			continue
-		}
-		s := sources[f.url]
-		if s == nil {
-			s = &source{}
-			sources[f.url] = s
-		}
-		if s.exhausted && (f.etag != "" || !f.noCache) {
-			w.fail("process %d asks %s at %s as if what has run out were still of use", n.id, f.url, stamp(f.at))
-		}
-		if f.etag != "" && f.at.Sub(s.whole) > 24*time.Hour+refresh+time.Minute && f.at.Sub(n.turn) > 25*time.Hour {
-			w.fail("process %d asks %s at %s with a condition, and the document itself last came at %s", n.id, f.url, stamp(f.at), stamp(s.whole))
-		}
-		switch {
-		case !f.done:
-		case f.notModified && s.doc != nil && !s.doc.nextUpdate.IsZero():
-			s.exhausted = f.clock.After(s.doc.nextUpdate) && f.at.After(n.turn)
-		case f.doc != nil:
-			s.doc, s.exhausted, s.whole = f.doc, false, f.at
-		}
-	}
+	return w.oracle(unique(known), c.at).path(c.leaf)
 }
 
 // newer reports whether an answer is right by what the store has beside what the
@@ -297,12 +195,12 @@ func (w *world) conditional(n *node) {
 func (w *world) newer(n *node, leaf leafID, err error) bool {
 	known, possible := n.view()
 	known = append(known, possible...)
-	for d := range w.store.documents() {
+	for d := range n.store.documents() {
 		if d.places != nil || d.kind == answer {
 			known = append(known, knownDocument{d, ""})
 		}
 	}
-	return slices.ContainsFunc(readings, func(r reading) bool { return w.oracle(unique(known), n.now(), r).allows(leaf, verdictOf(err)) })
+	return w.oracle(unique(known), n.now()).allows(leaf, verdictOf(err))
 }
 
 // compare starts a process from the store of another, and one that is given what
@@ -347,15 +245,17 @@ func (w *world) compare(n *node) {
 		w.agrees(n, &again)
 	}
 	const settled = refresh + time.Minute
-	if n.env.cache == nil || !w.store.healthy() || time.Since(w.store.calmSince()) < settled || time.Since(n.started) < settled || time.Since(n.turn) < 2*settled || time.Since(w.woken) < settled {
+	if n.env.cache == nil || !n.store.healthy() || time.Since(n.store.calmSince()) < settled || !w.config.byHand &&
+		(time.Since(n.started) < settled || time.Since(n.turn) < 2*settled || time.Since(w.woken) < settled) {
 		return
 	}
 	for _, c := range living {
-		if time.Since(n.asked[c.leaf]) < settled {
+		if time.Since(n.asked[c.leaf]) < settled && !w.config.byHand {
 			continue
 		}
 		ended := make(chan struct{})
-		env.cache = &handle{store: w.store, node: &node{w: w, known: map[*document]*knowledge{}, keys: map[string]bool{}}, ended: ended}
+		env.cache = &handle{store: n.store, node: &node{w: w, known: map[*document]*knowledge{}, keys: map[string]bool{}}, ended: ended}
+		env.cache.node.skew.Store(n.skew.Load())
 		other := w.make(env)
 		if err := ask(other, c.leaf); verdictOf(err) != verdictOf(c.err) && !w.newer(n, c.leaf, err) {
 			w.fail("about %d process %d says: %s\na process that starts with its Cache: %s\nknown:\n%s", c.leaf.serial(), n.id, outcome(c.err), outcome(err), list(certain))

@@ -20,14 +20,22 @@
 //	go test ./revocation/internal/simulation -run TestSeeds -seeds 1000 -first 1
 //	go test ./revocation/internal/simulation -run TestSeeds -seeds 1 -first 4711 -v
 //
-// A history takes some 35 ms of one processor: days pass while all machines are
-// suspended, and the processes live through the hours between. One in 400 they live
-// through as a whole. What the processes do at random, and how their goroutines
-// take turns, is not a matter of the seed, so that a fault may show now and then.
+// Odd seeds are histories by hand: nothing is fetched, operators hand over lists,
+// files of several and answers, so that it is certain what a process knows, and most
+// is about one leaf and its lists. They try the rules about documents, and take a few
+// milliseconds. Even seeds have the network and try, beside these, what is asked
+// when: some 35 ms. Days pass while all machines are suspended, and the processes live
+// through the hours between; one history in 400 they live through as a whole. What the
+// processes do at random, and how their goroutines take turns, is not a matter of the
+// seed, so that a fault may show now and then. -parity plays one half alone.
 //
+// That the histories tell what is wrong from what is right is shown by breaking it.
 // The tag rules adds a test that breaks one rule of the model after another and names
-// the seed that tells; the tag mutations one that does the same to the package:
+// the seed that tells. The tag mutations does the same to the package, by the table in
+// mutationtable_test.go, which has the seed for each; -only plays those whose name
+// contains something. Both take minutes:
 //
-//	go test ./revocation/internal/simulation -tags rules -run ModelRules -seeds 10000
+//	go test ./revocation/internal/simulation -tags rules -run ModelRules -seeds 10000 -v
 //	go test ./revocation/internal/simulation -tags mutations -run Mutations -timeout 0 -v
+//	go test ./revocation/internal/simulation -tags mutations -run Mutations -timeout 0 -v -only deltas:
 package simulation

@@ -41,6 +41,7 @@ type document struct {
 	authority  bool     // a list for certificates of CAs only
 	thisUpdate time.Time
 	nextUpdate time.Time // zero: none
+	producedAt time.Time // of an answer; zero: thisUpdate
 	number     int64
 	base       int64
 	entries    map[int64]revocation.Reason
@@ -77,6 +78,9 @@ func (d *document) String() string {
 		b.WriteString("(none)")
 	} else {
 		b.WriteString(stamp(d.nextUpdate))
+	}
+	if !d.producedAt.IsZero() && !d.producedAt.Equal(d.thisUpdate) {
+		fmt.Fprintf(&b, ", produced at %s", stamp(d.producedAt))
 	}
 	for _, serial := range slices.Sorted(maps.Keys(d.entries)) {
 		fmt.Fprintf(&b, " %d:%s", serial, d.entries[serial])
@@ -135,7 +139,9 @@ func (d *document) response(nonce []byte) []byte {
 			ThisUpdate: d.thisUpdate, NextUpdate: d.nextUpdate, NoNextUpdate: d.nextUpdate.IsZero(),
 		}},
 	}
-	r.Responder = d.responder
+	if r.Responder = d.responder; !d.producedAt.IsZero() {
+		r.ProducedAt = d.producedAt
+	}
 	return r.DER()
 }
 

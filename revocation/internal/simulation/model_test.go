@@ -14,32 +14,21 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-// A model is a process made of the oracle's rules, one of which may be broken. It
-// shows that histories tell the rules apart, and what a world asks of a process.
+// A model is a process made of the oracle's rules, one of which may be broken, for
+// histories by hand: it fetches nothing. It shows that histories tell the rules
+// apart, and that they ask nothing impossible of a process.
 type model struct {
 	environment
-	mu      sync.Mutex
-	known   []knownDocument
-	asked   []leafID
-	state   map[string]*modelSource
-	stored  map[string]int
-	arrived chan struct{} // closed and replaced when something comes
-	end     context.CancelFunc
-	ctx     context.Context
-	wg      sync.WaitGroup
-}
-
-type modelSource struct {
-	tried   time.Time
-	whole   time.Time
-	tag     string
-	doc     *document
-	outdone bool // the next request is unconditional
-	busy    bool
+	mu    sync.Mutex
+	known []knownDocument
+	asked []leafID
+	ctx   context.Context
+	end   context.CancelFunc
+	wg    sync.WaitGroup
 }
 
 func newModel(e environment) process {
-	m := &model{environment: e, state: map[string]*modelSource{}, stored: map[string]int{}, arrived: make(chan struct{})}
+	m := &model{environment: e}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	return m
 }
@@ -49,21 +38,21 @@ func (m *model) close() {
 	m.wg.Wait()
 }
 
-func (m *model) add(d *document) error {
-	m.take(knownDocument{d, ""})
+func (m *model) add(documents ...*document) error {
+	for _, d := range documents {
+		m.take(knownDocument{d, ""})
+	}
+	m.wg.Go(func() { m.sync(m.ctx) })
 	return nil
 }
 
-// take puts a document into the set, and into the Cache.
+// take puts a document into the set.
 func (m *model) take(k knownDocument) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if slices.Contains(m.known, k) {
-		return
+	if !slices.Contains(m.known, k) {
+		m.known = append(m.known, k)
 	}
-	m.known = append(m.known, k)
-	close(m.arrived)
-	m.arrived = make(chan struct{})
 }
 
 func union(a, b []member) []member {
@@ -75,12 +64,15 @@ func union(a, b []member) []member {
 	return a
 }
 
-func (m *model) decide(leaf leafID) verdict {
+func (m *model) decide(leaf leafID, at time.Time) verdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	o := &oracle{at: m.now(), known: slices.Clone(m.known), broken: m.broken, issuers: map[string]bool{}}
-	for i := range m.issuers {
-		o.issuers[caKey(i)] = true
+	o := &oracle{at: at, known: slices.Clone(m.known), broken: m.broken, issuers: map[string]bool{}}
+	if m.config.issuers {
+		o.renewed = m.config.byHand
+		for g := range generations {
+			o.issuers[caKey(g)] = true
+		}
 	}
 	return o.path(leaf)
 }
@@ -97,17 +89,7 @@ func (m *model) sync(ctx context.Context) {
 		return
 	}
 	for _, s := range found["all"] {
-		d := m.library.find(s.bytes)
-		places := []string{""}
-		if d.places == nil && d.kind != answer {
-			places = nil
-			for _, url := range m.cache.store.origins(d) {
-				places = append(places, placeIn(url))
-			}
-		}
-		for _, place := range places {
-			m.take(knownDocument{d, place})
-		}
+		m.take(knownDocument{m.library.find(s.bytes), ""})
 	}
 	m.mu.Lock()
 	known := slices.Clone(m.known)
@@ -123,68 +105,11 @@ func (m *model) sync(ctx context.Context) {
 	}
 }
 
-// ask starts a request for each URL of the leaf that is due.
-func (m *model) ask(leaf leafID, undecided bool) {
-	if m.fetch == nil {
-		return
-	}
-	urls := append(mirrored("arl"), mirrored(leaf.subjects()[1].place)...)
-	if m.config.deltas {
-		urls = append(urls, mirrored("d"+leaf.subjects()[1].place)...)
-	}
-	for _, url := range urls {
-		m.mu.Lock()
-		s := m.state[url]
-		if s == nil {
-			s = &modelSource{}
-			m.state[url] = s
-		}
-		now := time.Now()
-		due := s.tried.IsZero() || now.Sub(s.tried) >= refresh-5*time.Minute || undecided && now.Sub(s.tried) >= retry || s.outdone
-		if !due || s.busy {
-			m.mu.Unlock()
-			continue
-		}
-		s.busy, s.tried = true, now
-		f := &fetch{url: url, etag: s.tag, noCache: s.outdone}
-		if s.outdone || now.Sub(s.whole) >= 24*time.Hour || s.doc == nil {
-			f.etag = ""
-		}
-		m.mu.Unlock()
-		m.wg.Go(func() { m.request(s, f) })
-	}
-}
-
-func (m *model) request(s *modelSource, f *fetch) {
-	ctx, cancel := context.WithTimeout(m.ctx, 10*time.Second)
-	defer cancel()
-	m.fetch(ctx, f)
-	m.mu.Lock()
-	s.busy = false
-	switch {
-	case f.notModified:
-		s.outdone = m.now().After(s.doc.nextUpdate)
-	case f.doc != nil:
-		s.doc, s.tag, s.outdone = f.doc, f.tag, false
-		if f.etag == "" {
-			s.whole = f.at
-		}
-	}
-	m.mu.Unlock()
-	if f.doc != nil {
-		place := ""
-		if f.doc.places == nil {
-			place = placeIn(f.url)
-		}
-		m.take(knownDocument{f.doc, place})
-		m.sync(m.ctx)
-	}
-}
-
 func (m *model) check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
 	leaf := leafID{m.config.shape, int(chain[0].SerialNumber.Int64()-100) / 10, int(chain[0].SerialNumber.Int64() % 10)}
+	at := m.now()
 	if d := m.library.find(stapled); d != nil {
-		m.take(knownDocument{d, ""})
+		_ = m.add(d)
 	}
 	m.mu.Lock()
 	first := !slices.Contains(m.asked, leaf)
@@ -195,47 +120,23 @@ func (m *model) check(ctx context.Context, chain []*x509.Certificate, stapled []
 	if first {
 		m.sync(ctx)
 	}
-	for {
-		m.mu.Lock()
-		more := m.arrived
-		m.mu.Unlock()
-		v := m.decide(leaf)
-		m.ask(leaf, v == undecided)
-		switch v {
-		case good:
-			return nil
-		case revoked:
-			return &revocation.RevokedError{Cert: chain[0], Serial: chain[0].SerialNumber}
-		}
-		if m.fetch == nil {
-			return errors.New("unknown")
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(deadline - 100*time.Millisecond):
-			return errors.New("unknown")
-		}
+	switch m.decide(leaf, at) {
+	case good:
+		return nil
+	case revoked:
+		return &revocation.RevokedError{Cert: chain[0], Serial: chain[0].SerialNumber}
 	}
+	return errors.New("unknown")
 }
 
-// run looks at everything that was asked about once a minute.
+// run looks into the Cache twice an hour.
 func (m *model) run(ctx context.Context) {
-	for n := 0; ; n++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(30 * time.Second):
+		case <-time.After(refresh / 2):
 		}
-		m.mu.Lock()
-		asked := slices.Clone(m.asked)
-		m.mu.Unlock()
-		for _, leaf := range asked {
-			m.ask(leaf, false)
-		}
-		if n%100 == 0 {
-			m.sync(ctx)
-		}
+		m.sync(ctx)
 	}
 }

@@ -10,7 +10,7 @@ import "testing"
 // what it would otherwise be.
 func TestModelRules(t *testing.T) {
 	for r := allKept + 1; r < rules; r++ {
-		if found := search(t, *seeds, newModel, r); found.err == nil {
+		if found := search(t, *seeds, byHand, newModel, r); found.err == nil {
 			t.Errorf("%s: no seed of %d fails", r, *seeds)
 		} else {
 			t.Logf("%s: seed %d", r, found.seed)

@@ -18,9 +18,9 @@ import (
 // A process answers as a program that uses the package revocation does.
 type process interface {
 	check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error
-	add(d *document) error
-	run(ctx context.Context) // refreshes until ctx ends
-	close()                  // after the context of run has ended
+	add(d ...*document) error // one answer, or the lists of one file
+	run(ctx context.Context)  // refreshes until ctx ends
+	close()                   // after the context of run has ended
 }
 
 // An environment is what a process is given.
@@ -36,10 +36,11 @@ type environment struct {
 
 // A node is one machine: the clock and the network of one process after another.
 type node struct {
-	w    *world
-	id   int
-	skew atomic.Int64 // how far its clock is ahead, in nanoseconds
-	turn time.Time    // when its clock was last set
+	w     *world
+	id    int
+	store *store
+	skew  atomic.Int64 // how far its clock is ahead, in nanoseconds
+	turn  time.Time    // when its clock was last set
 
 	process process // nil: stopped
 	env     environment
@@ -62,6 +63,7 @@ type node struct {
 type knowledge struct {
 	places []string
 	surely map[string]bool
+	used   time.Time // when a check was first about it
 }
 
 // A certainty says when a document that has come to a process is one that it has.
@@ -89,15 +91,18 @@ func (n *node) start() {
 	n.keys = map[string]bool{}
 	n.mu.Unlock()
 	n.env = environment{config: w.config, library: &w.library, now: n.now, broken: w.broken}
-	if !w.config.readers || n.id == 0 {
+	if !w.config.byHand && (!w.config.readers || n.id == 0) {
 		n.env.fetch = n.fetch
 	}
 	if w.config.cached {
-		n.env.cache = &handle{store: w.store, node: n, ended: n.ended}
+		n.env.cache = &handle{store: n.store, node: n, ended: n.ended}
 	}
 	if w.config.issuers {
 		for g := range generations {
 			n.env.issuers = append(n.env.issuers, caCert(g))
+			if w.config.byHand {
+				n.env.issuers = append(n.env.issuers, renewedCert(g))
+			}
 			n.keys[caKey(g)] = true
 		}
 	}
@@ -144,8 +149,8 @@ func (w *world) origin(d *document, url string) {
 	if d.places != nil || d.kind == answer {
 		return
 	}
-	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
+	w.found.Lock()
+	defer w.found.Unlock()
 	if !slices.Contains(w.origins[d], url) {
 		w.origins[d] = append(w.origins[d], url)
 	}
@@ -177,6 +182,28 @@ func (n *node) learn(d *document, how certainty, place string) {
 		k.places = append(k.places, place)
 	}
 	k.surely[place] = k.surely[place] || sure
+}
+
+// used notes that a check has been about the documents of a leaf.
+func (n *node) used(leaf leafID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for d, k := range n.known {
+		for _, s := range leaf.subjects() {
+			if k.used.IsZero() && len(k.surely) > 0 && (d.kind == answer && d.serial == s.serial ||
+				d.kind != answer && d.issuer == s.issuer && d.key == s.issuerKey && covers(d, s, "")) {
+				k.used = time.Now()
+			}
+		}
+	}
+}
+
+// usedSince returns when a check was first about a document that the process has.
+func (n *node) usedSince(d *document) (since time.Time, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	since = n.known[d].used
+	return since, !since.IsZero()
 }
 
 // has reports whether the process looks after the place of a subject already, for
@@ -240,7 +267,7 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	_, before := n.asked[leaf]
 	if !before {
 		n.asked[leaf] = time.Now()
-		n.looked[leaf] = n.w.store.healthy()
+		n.looked[leaf] = n.store.healthy()
 	}
 	n.keys[caKey(leaf.generation)] = true
 	n.mu.Unlock()
@@ -259,6 +286,9 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 	chain := []*x509.Certificate{leafCert(leaf), caCert(leaf.generation), rootCert()}
 	c.err = n.process.check(ctx, chain, raw)
 	c.took = time.Since(c.began)
+	if c.err == nil {
+		n.used(leaf) // else the leaf may not have been asked about, for its CA's sake
+	}
 	var possible []knownDocument
 	c.after, possible = n.view()
 	c.possible = unique(slices.Concat(c.possible, c.after, possible))

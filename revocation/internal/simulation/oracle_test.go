@@ -5,6 +5,8 @@ package simulation
 import (
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -17,9 +19,10 @@ import (
 //   - The entries of the others stand: a hold until nextUpdate, any other until
 //     superseded. A list, or an answer, that has not begun revokes.
 //   - A delta CRL that is not spent revokes, combined or not; the latest that can
-//     be combined and is current removes, and keeps an expired list current.
-//   - Across series only a hold is removed, by a later current document, once
-//     the document with the hold has expired.
+//     be combined, if it is current, removes, and keeps an expired list current.
+//   - Across series only a hold is removed, by a later current document, once the
+//     document with the hold has expired. What another series may remove, the delta
+//     CRL's own may, too.
 //   - Only a key that issued the certificate, or a further issuer of the operator's,
 //     clears by lists. A key that is tainted clears nothing, and what it revoked
 //     stands until a later current document of an untainted key clears it.
@@ -34,16 +37,6 @@ const (
 )
 
 func (v verdict) String() string { return []string{"undecided", "good", "revoked"}[v] }
-
-// A reading settles what the rules leave open; every reading is accepted.
-type reading struct {
-	deltaDates bool // a list that is combined with a delta is as late as the delta
-	deltaHolds bool // the hold of a delta that has expired stands
-
-	// apart: what lists revoke only lists take back, and answers what answers do. The
-	// package leaves each to its source: it refuses more than it has to.
-	apart bool
-}
 
 // A subject is a certificate that is asked about.
 type subject struct {
@@ -65,9 +58,9 @@ func (l leafID) subjects() []subject { // from the root down
 
 type oracle struct {
 	issuers map[string]bool // keys of further CRL issuers that the operator named
+	renewed bool            // these have two certificates each
 	at      time.Time
 	known   []knownDocument
-	reading reading
 	broken  rule // of a process that is wrong on purpose; zero: none
 
 	taints map[string]bool
@@ -119,14 +112,14 @@ func (o *oracle) certificate(s subject) verdict {
 	findings := append(o.lists(s), o.answers(s)...)
 	var clears []finding
 	for _, f := range findings {
-		if f.clears && !o.tainted(f.key) {
+		if f.clears && !o.distrusts(f) {
 			clears = append(clears, f)
 		}
 	}
 	later := func(d *document) bool {
 		for _, f := range clears {
-			if o.reading.apart && f.byAnswer != (d.kind == answer) {
-				continue
+			if f.byAnswer != (d.kind == answer) {
+				continue // what one source knows to be revoked is revoked, whatever another says
 			}
 			if f.thisUpdate.After(d.thisUpdate) || o.broken == olderClears {
 				return true
@@ -137,7 +130,7 @@ func (o *oracle) certificate(s subject) verdict {
 	for _, f := range findings {
 		for _, r := range f.revocations {
 			switch {
-			case o.tainted(f.key):
+			case o.distrusts(f):
 				if !later(r.doc) && o.broken != taintedForgotten {
 					return revoked
 				}
@@ -156,7 +149,9 @@ func (o *oracle) certificate(s subject) verdict {
 	return undecided
 }
 
-func (o *oracle) begun(d *document) bool { return !d.thisUpdate.After(o.at.Add(5 * time.Minute)) }
+func (o *oracle) begun(d *document) bool {
+	return !d.thisUpdate.After(o.at.Add(5*time.Minute)) && !d.producedAt.After(o.at.Add(5*time.Minute))
+}
 func (o *oracle) expired(d *document) bool {
 	if d.kind == answer && d.nextUpdate.IsZero() {
 		return o.at.After(d.thisUpdate.Add(time.Hour))
@@ -183,7 +178,7 @@ func (o *oracle) lists(s subject) []finding {
 	var order []series
 	members := make(map[series][]*document)
 	for _, k := range o.known {
-		if k.kind == answer || k.issuer != s.issuer {
+		if k.kind == answer || k.issuer != s.issuer || !o.speaks(s, k.key) {
 			continue
 		}
 		id := series{k.key, k.scope(), k.place}
@@ -227,6 +222,7 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 		}
 	}
 	unspent, combined := o.deltas(lists, deltas, deciding)
+	decided := false // that it is revoked, by the lists that decide
 	for _, x := range consulted {
 		reason, listed := x.entries[s.serial]
 		if !listed {
@@ -234,7 +230,7 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 		}
 		if contains(deciding, x) {
 			if combined == nil || combined.entries[s.serial] != revocation.ReasonRemoveFromCRL {
-				f.revocations = append(f.revocations, revocationBy{x, reason})
+				f.revocations, decided = append(f.revocations, revocationBy{x, reason}), true
 			}
 			continue
 		}
@@ -250,11 +246,9 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 		if !listed || reason == revocation.ReasonRemoveFromCRL || o.broken == uncombinedIgnored && d != combined {
 			continue
 		}
-		if reason != revocation.ReasonCertificateHold || !o.expired(d) || o.reading.deltaHolds {
-			f.revocations = append(f.revocations, revocationBy{d, reason})
-		}
+		f.revocations = append(f.revocations, revocationBy{d, reason})
 	}
-	if len(deciding) == 0 || len(f.revocations) > 0 || !o.mayClear(s, f.key) || !covers(deciding[0], s, place) {
+	if len(deciding) == 0 || decided || !o.mayClear(s, f.key) || !covers(deciding[0], s, place) {
 		return f
 	}
 	f.thisUpdate = deciding[0].thisUpdate
@@ -263,12 +257,31 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 		f.clears = f.clears && !o.expired(d)
 	}
 	if combined != nil && o.broken != deltaDoesNotExtend {
-		f.clears = true
-		if o.reading.deltaDates {
-			f.thisUpdate = combined.thisUpdate
-		}
+		f.clears, f.thisUpdate = true, combined.thisUpdate
 	}
 	return f
+}
+
+// replaced reports whether a document that has begun, among those of which some may
+// be of its series, has made d superfluous. Where lists without a scope came from is
+// passed over.
+func (o *oracle) replaced(d *document, by []*document) bool {
+	return o.any(by, func(y *document) bool {
+		if y == d || y.issuer != d.issuer || y.key != d.key || o.at.Before(y.thisUpdate) || (y.kind == answer) != (d.kind == answer) {
+			return false
+		}
+		switch {
+		case y.kind == answer:
+			return y.serial == d.serial && y.generation == d.generation && (y.thisUpdate.After(d.thisUpdate) ||
+				y.thisUpdate.Equal(d.thisUpdate) && y.status == ocsp.Revoked && d.status != ocsp.Revoked) &&
+				y.strength() >= d.strength()
+		case y.scope() != d.scope():
+			return false
+		case y.kind == d.kind:
+			return o.supersedes(y, d) && y.base <= d.base
+		}
+		return d.kind == delta && y.number >= d.number && !y.thisUpdate.Before(d.thisUpdate)
+	})
 }
 
 // later orders the lists that are consulted by thisUpdate, then by number.
@@ -291,7 +304,7 @@ func (o *oracle) deltas(lists, deltas, deciding []*document) (unspent []*documen
 			continue
 		}
 		unspent = append(unspent, d)
-		if len(deciding) == 0 || !o.begun(d) || o.expired(d) && o.broken != expiredDeltaRemoves {
+		if len(deciding) == 0 || !o.begun(d) {
 			continue
 		}
 		for _, c := range deciding {
@@ -303,7 +316,16 @@ func (o *oracle) deltas(lists, deltas, deciding []*document) (unspent []*documen
 			}
 		}
 	}
+	if combined != nil && o.expired(combined) && o.broken != expiredDeltaRemoves {
+		combined = nil // an earlier one does not remove what it may have been published for
+	}
 	return unspent, combined
+}
+
+// speaks reports whether the path of a certificate, or the further issuers, have a
+// certificate of a key: no other may sign for it, not even to revoke.
+func (o *oracle) speaks(s subject, key string) bool {
+	return key == "R" || key == s.issuerKey || o.issuers[key]
 }
 
 // mayClear reports whether a list signed by the key clears the certificate.

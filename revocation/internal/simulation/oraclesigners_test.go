@@ -3,6 +3,8 @@
 package simulation
 
 import (
+	"time"
+
 	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
@@ -16,7 +18,7 @@ func (o *oracle) answers(s subject) []finding {
 	for _, k := range o.known {
 		d := k.document
 		if d.kind != answer || d.serial != s.serial || d.generation != s.generation || s.authority ||
-			!o.begun(d) && d.status != ocsp.Revoked {
+			d.status != ocsp.Revoked && (!o.begun(d) || d.late() && d.status == ocsp.Good) {
 			continue
 		}
 		into := latest
@@ -48,26 +50,60 @@ func (o *oracle) answers(s subject) []finding {
 	return findings
 }
 
-// keyCertificate returns the certificate of a key that signs.
-func keyCertificate(key string) (s subject, ok bool) {
+// late reports whether an answer is from after its responder's certificate expired:
+// then it may only revoke.
+func (d *document) late() bool {
+	return d.responder != nil && d.thisUpdate.After(d.responder.NotAfter)
+}
+
+// strength orders answers by what they take back: an answer replaces earlier ones that
+// are as strong at most. One that says unknown, or good after its responder's
+// certificate expired, takes nothing back; one that was produced later than the time
+// that it is about may not have begun by then.
+func (d *document) strength() int {
+	switch {
+	case d.status == ocsp.Unknown || d.status == ocsp.Good && d.late():
+		return 0
+	case d.status == ocsp.Good && d.producedAt.After(d.thisUpdate.Add(5*time.Minute)):
+		return 1
+	}
+	return 2
+}
+
+// keyCertificates returns the certificates of a key that signs, as far as the path
+// and the further issuers have them.
+func (o *oracle) keyCertificates(key string) []subject {
 	generation := int(key[len(key)-1] - '0')
 	switch key[0] {
 	case 'A':
-		return subject{serial: int64(2 + generation), issuer: "Root", issuerKey: "R", authority: true}, true
+		certs := []subject{{serial: int64(2 + generation), issuer: "Root", issuerKey: "R", authority: true}}
+		if o.renewed {
+			certs = append(certs, subject{serial: renewedSerial(generation), issuer: "Root", issuerKey: "R", authority: true})
+		}
+		return certs
 	case 'D':
-		return subject{serial: responderSerial(generation), generation: generation, issuer: "Sub CA", issuerKey: caKey(generation)}, true
+		return []subject{{serial: responderSerial(generation), generation: generation, issuer: "Sub CA", issuerKey: caKey(generation)}}
 	}
-	return subject{}, false
+	return nil
 }
 
-// revokedSigner reports whether any document by another key lists the key's
-// certificate, for whatever reason, holds included.
+// revokedSigner reports whether documents by other keys list all the certificates
+// of a key, for whatever reason, holds included.
 func (o *oracle) revokedSigner(key string) bool {
-	s, ok := keyCertificate(key)
-	if !ok || o.broken == revokedSignerClears {
-		return false
+	certs := o.keyCertificates(key)
+	for _, s := range certs {
+		if !o.listed(key, s, func(revocation.Reason) bool { return true }) {
+			return false
+		}
 	}
-	return o.listed(key, s, func(revocation.Reason) bool { return true })
+	return len(certs) > 0 && o.broken != revokedSignerClears
+}
+
+// distrusts reports whether the key that signed what a finding is by is tainted.
+// Further issuers are the CRL source's alone: what is known about them says nothing
+// of an answer by the CA, whose certificate of the path has been asked about.
+func (o *oracle) distrusts(f finding) bool {
+	return !(f.byAnswer && f.key[0] == 'A') && o.tainted(f.key)
 }
 
 // tainted reports whether the key is known to be in other hands.
@@ -75,14 +111,16 @@ func (o *oracle) tainted(key string) bool {
 	if t, ok := o.taints[key]; ok {
 		return t
 	}
-	s, ok := keyCertificate(key)
-	t := ok && o.broken != taintIgnored && o.listed(key, s, func(r revocation.Reason) bool {
-		switch r {
-		case revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCACompromise, revocation.ReasonAACompromise:
-			return true
-		}
-		return o.broken == everyReasonTaints && r != revocation.ReasonCertificateHold
-	})
+	t := false
+	for _, s := range o.keyCertificates(key) {
+		t = t || o.broken != taintIgnored && o.listed(key, s, func(r revocation.Reason) bool {
+			switch r {
+			case revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCACompromise, revocation.ReasonAACompromise:
+				return true
+			}
+			return o.broken == everyReasonTaints && r != revocation.ReasonCertificateHold
+		})
+	}
 	if o.taints == nil {
 		o.taints = make(map[string]bool)
 	}
@@ -91,7 +129,7 @@ func (o *oracle) tainted(key string) bool {
 }
 
 func (o *oracle) listed(key string, s subject, counts func(revocation.Reason) bool) bool {
-	for _, f := range o.lists(subject{serial: s.serial, issuer: s.issuer, authority: s.authority}) {
+	for _, f := range o.lists(s) {
 		for _, r := range f.revocations {
 			if r.doc.key != key && counts(r.reason) {
 				return true

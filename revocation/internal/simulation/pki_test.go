@@ -103,12 +103,24 @@ var caCert = memo(func(generation int) *x509.Certificate {
 	}, caKey(generation), rootCert(), "R")
 })
 
+// renewedCert returns a second certificate of the same key and name, which is on no
+// path: further issuers of an operator's may include it.
+var renewedCert = memo(func(generation int) *x509.Certificate {
+	return certify(&x509.Certificate{
+		SerialNumber: big.NewInt(renewedSerial(generation)), Subject: name("Sub CA"), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, CRLDistributionPoints: mirrored("arl"),
+	}, caKey(generation), rootCert(), "R")
+})
+
+func renewedSerial(generation int) int64 { return int64(2 + generations + generation) }
+
 // A shape is what the certificates of a world have in common.
 type shape struct {
 	PerKey  bool // distribution points are named by partition and key, otherwise by partition alone
 	Points  int  // distribution points that the two URLs are spread over: 1 or 2
 	Freshen bool // certificates name the delta CRLs
 	OCSP    bool // certificates name a responder
+	Short   bool // a delegated responder's certificate expires within days
 }
 
 // place names the place of a partition's lists: the last part of their URLs.
@@ -154,7 +166,12 @@ func responderSerial(generation int) int64 { return int64(50 + generation) }
 
 var responderCert = memo(func(id leafID) *x509.Certificate {
 	generation := id.generation
+	expires := notAfter
+	if id.shape.Short {
+		expires = epoch.Add(40 * time.Hour)
+	}
 	return certify(&x509.Certificate{
+		NotAfter:     expires,
 		SerialNumber: big.NewInt(responderSerial(generation)), Subject: name("Responder"),
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning},
 		CRLDistributionPoints: mirrored(id.shape.place(0, generation)),

@@ -5,7 +5,7 @@ package simulation
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -167,12 +167,12 @@ func init() {
 			documents := w.library.all()
 			w.add(w.node(s), documents[s.b%len(documents)])
 		}},
-		{"flush store", 2, func(w *world, s step) { w.store.flush() }},
-		{"evict", 3, func(w *world, s step) { w.store.evict(s.b) }},
-		{"replicate", 2, func(w *world, s step) { w.store.copy() }},
-		{"promote replica", 2, func(w *world, s step) { w.store.promote() }},
+		{"flush store", 2, func(w *world, s step) { w.node(s).store.flush() }},
+		{"evict", 3, func(w *world, s step) { w.node(s).store.evict(s.b) }},
+		{"replicate", 2, func(w *world, s step) { w.node(s).store.copy() }},
+		{"promote replica", 2, func(w *world, s step) { w.node(s).store.promote() }},
 		{"store", 3, func(w *world, s step) {
-			w.store.fault(s.b%4 == 0, s.b%4 == 1)
+			w.node(s).store.fault(s.b%4 == 0, s.b%4 == 1)
 		}},
 		{"check", 60, func(w *world, s step) { w.check(w.node(s), w.leaf(s.b), nil) }},
 		{"check stapled", 5, func(w *world, s step) {
@@ -188,6 +188,7 @@ func init() {
 		}},
 		{"compare", 5, func(w *world, s step) { w.compare(w.node(s)) }},
 	}
+	verbs = append(verbs, byHandVerbs()...)
 }
 
 // forge is an answer of an attacker who has the delegated responder's key.
@@ -197,9 +198,13 @@ func (w *world) forge(s step) *document {
 		return nil
 	}
 	d := document{kind: answer, issuer: "Sub CA", key: responderKey(0), generation: 0, serial: leaf.serial(), number: none, base: none,
-		responder:  responderCert(leafID{shape: shape{PerKey: w.config.shape.PerKey}, generation: 0}),
+		responder:  responderCert(leafID{shape: shape{PerKey: w.config.shape.PerKey, Short: w.config.shape.Short}, generation: 0}),
 		thisUpdate: w.now().Truncate(time.Second)}
 	d.nextUpdate = d.thisUpdate.Add(48 * time.Hour)
+	if w.config.byHand {
+		d.nextUpdate = d.thisUpdate.Add([]time.Duration{time.Hour, 12 * time.Hour, 48 * time.Hour}[s.b/128%3])
+		d.producedAt = d.thisUpdate.Add([]time.Duration{0, 0, 0, 4 * time.Minute, 20 * time.Minute, 2 * time.Hour}[s.b/16%6])
+	}
 	if s.b%3 == 0 {
 		d.status, d.reason = ocsp.Revoked, permanent(s.b/3)
 	} else if s.b%3 == 1 {
@@ -211,7 +216,11 @@ func (w *world) forge(s step) *document {
 
 // add gives a document to a process, as an operator does with a file.
 func (w *world) add(n *node, d *document) {
-	if n.process == nil || d.kind != answer && d.places == nil {
+	if d.kind != answer {
+		w.addFile(n, []*document{d})
+		return
+	}
+	if n.process == nil {
 		return
 	}
 	switch err := n.process.add(d); {
@@ -222,32 +231,23 @@ func (w *world) add(n *node, d *document) {
 	}
 }
 
-// randomHistory is the history of a seed.
-func randomHistory(seed uint64) history {
-	r := rand.New(rand.NewPCG(seed, 1))
-	h := history{config: randomConfig(r)}
-	total := 0
-	for _, v := range verbs {
-		total += v.weight
+// addFile gives lists to a process, in one file.
+func (w *world) addFile(n *node, lists []*document) {
+	lists = slices.DeleteFunc(slices.Clone(lists), func(d *document) bool { return d.places == nil })
+	if n.process == nil || len(lists) == 0 {
+		return
 	}
-	for range 15 + r.IntN(45) {
-		x, chosen := r.IntN(total), 0
-		for i, v := range verbs {
-			if x -= v.weight; x < 0 {
-				chosen = i
-				break
-			}
+	err := n.process.add(lists...)
+	how := surely
+	switch {
+	case errors.Is(err, revocation.ErrTooLarge): // too many wait for a question to be verified
+		if how = perhaps; len(lists) == 1 {
+			return
 		}
-		s := step{verb: chosen, a: r.IntN(1 << 20), b: r.IntN(1 << 20), d: time.Duration(r.IntN(72*60)) * time.Minute}
-		s.after = []time.Duration{0, 0, time.Second, time.Second, 10 * time.Second, 10 * time.Second, time.Minute, time.Minute,
-			10 * time.Minute, 10 * time.Minute, 30 * time.Minute, 70 * time.Minute}[r.IntN(12)]
-		if r.IntN(4) == 0 {
-			s.asleep = []time.Duration{time.Hour, 6 * time.Hour, h.config.life / 4, h.config.life / 2, h.config.life, 25 * time.Hour}[r.IntN(6)]
-		}
-		if h.config.awake {
-			s.after, s.asleep = s.after+s.asleep, 0
-		}
-		h.steps = append(h.steps, s)
+	case err != nil:
+		w.fail("Add(%s): %v", list(undirected(lists)), err)
 	}
-	return h
+	for _, d := range lists {
+		n.learn(d, how, "")
+	}
 }

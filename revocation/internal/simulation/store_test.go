@@ -5,6 +5,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type store struct {
 	hangs   bool
 	fails   bool
 	calm    time.Time // since when it has lost nothing and answered
+	damage  error     // done by a merge
 }
 
 func (s *store) healthy() bool {
@@ -71,9 +73,16 @@ func (s *store) lainSince(d *document) time.Time {
 
 // origins returns the URLs at which the processes found a document.
 func (s *store) origins(d *document) []string {
+	s.w.found.Lock()
+	defer s.w.found.Unlock()
+	return slices.Clone(s.w.origins[d])
+}
+
+// damaged returns what is wrong with a merge, if one was.
+func (s *store) damaged() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.w.origins[d])
+	return s.damage
 }
 
 // A handle is a process's way to the store.
@@ -156,13 +165,45 @@ func (h *handle) merge(ctx context.Context, key string, join func(a, b []member)
 	}
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
+	before := slices.Concat(h.store.entries[key], members)
 	h.store.entries[key] = join(h.store.entries[key], members)
+	h.joined(before, h.store.entries[key])
 	for _, m := range members {
 		if d := h.store.w.library.find(m.bytes); d != nil && h.store.since[d].IsZero() {
 			h.store.since[d] = time.Now()
 		}
 	}
 	return nil
+}
+
+// joined holds a merge against the rule that only what something superseded that
+// began a day ago may be gone.
+func (h *handle) joined(before, after []member) {
+	left := h.store.found(after)
+	o := oracle{at: h.node.now().Add(-24 * time.Hour)}
+	for _, d := range h.store.found(before) {
+		if !contains(left, d) && !o.replaced(d, left) && h.store.damage == nil {
+			h.store.damage = fmt.Errorf("a merge has lost %s, and what is left is\n%s", d, list(undirected(left)))
+		}
+	}
+}
+
+// found returns the documents of members.
+func (s *store) found(members []member) (documents []*document) {
+	for _, m := range members {
+		if d := s.w.library.find(m.bytes); d != nil {
+			documents = append(documents, d)
+		}
+	}
+	return documents
+}
+
+// undirected returns documents without the places that they came from.
+func undirected(documents []*document) (known []knownDocument) {
+	for _, d := range documents {
+		known = append(known, knownDocument{d, ""})
+	}
+	return known
 }
 
 // copy makes the replica, promote puts it in the place of the store.
@@ -219,10 +260,8 @@ func (s *store) documents() map[*document]bool {
 func (s *store) lying() map[*document]bool {
 	found := make(map[*document]bool)
 	for _, members := range s.entries {
-		for _, m := range members {
-			if d := s.w.library.find(m.bytes); d != nil {
-				found[d] = true
-			}
+		for _, d := range s.found(members) {
+			found[d] = true
 		}
 	}
 	return found

@@ -4,12 +4,16 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
@@ -31,6 +35,8 @@ type config struct {
 	readers    bool // only the first process has a Fetcher
 	punctual   bool // the CA publishes whenever half of a list's life is over
 	awake      bool // the processes live through all of it, which takes a second or two
+	apart      bool // each process has a Cache of its own
+	byHand     bool // nothing is fetched: operators hand over what there is
 }
 
 func (c config) String() string {
@@ -40,7 +46,8 @@ func (c config) String() string {
 		text string
 	}{{c.shape.Points == 2, "two points"}, {c.unscoped, "no scope"}, {c.numberless, "no numbers"}, {c.deltas, "deltas"}, {c.shape.Freshen, "named by certificates"},
 		{c.shape.OCSP && c.ocspFirst, "OCSP, CRLs"}, {c.shape.OCSP && !c.ocspFirst, "CRLs, OCSP"}, {c.shape.OCSP, fmt.Sprintf("answers of %s", c.ocspLife)},
-		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}, {c.punctual, "punctual"}, {c.awake, "awake"}} {
+		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}, {c.punctual, "punctual"}, {c.awake, "awake"},
+		{c.byHand, "by hand"}, {c.apart, "a cache each"}, {c.shape.Short, "responders' certificates expire"}} {
 		if p.is {
 			parts = append(parts, p.text)
 		}
@@ -79,8 +86,8 @@ type world struct {
 	library library
 	ca      *authority
 	hosts   map[string]*host
-	store   *store
 	nodes   [nodes]*node
+	found   sync.Mutex             // of origins
 	origins map[*document][]string // URLs that a list without a scope came from
 	asleep  atomic.Int64           // for how long all machines have been, in nanoseconds
 	woken   time.Time              // when they last were
@@ -94,10 +101,12 @@ func newWorld(c config, makeProcess func(environment) process, broken rule, log 
 	for i := range mirrors {
 		w.hosts[mirrorHost(i)] = &host{replay: map[string]*document{}}
 	}
-	w.store = &store{w: w, entries: map[string][]member{}, since: map[*document]time.Time{}}
 	w.ca = newAuthority(w, c)
 	for i := range w.nodes {
-		w.nodes[i] = &node{w: w, id: i}
+		w.nodes[i] = &node{w: w, id: i, store: &store{w: w, entries: map[string][]member{}, since: map[*document]time.Time{}}}
+		if !c.apart {
+			w.nodes[i].store = w.nodes[0].store
+		}
 		w.nodes[i].start()
 	}
 	return w
@@ -123,16 +132,19 @@ func (w *world) leaf(i int) leafID {
 // stored notes that a process that has just started, or looked, has what lies in
 // the store about a leaf.
 func (w *world) stored(n *node, leaf leafID) {
-	if n.env.cache == nil || !w.store.healthy() {
+	if n.env.cache == nil || !n.store.healthy() {
 		return
 	}
+	if n.answered(leaf) {
+		return // revoked by an answer: nothing need be asked of the lists
+	}
 	reads := map[string]bool{}                                     // places that it reads for the first time
-	whole := time.Since(w.store.calmSince()) > refresh+time.Minute // else what is lost is back under some keys only
+	whole := time.Since(n.store.calmSince()) > refresh+time.Minute // else what is lost is back under some keys only
 	for _, s := range leaf.subjects() {
 		reads[s.place] = whole && n.asked[leaf].Equal(time.Now()) && n.looked[leaf] && !n.has(s, leaf)
 	}
-	for d := range w.store.documents() {
-		seen := time.Since(w.store.lainSince(d)) > refresh+time.Minute && time.Since(n.started) > refresh+time.Minute &&
+	for d := range n.store.documents() {
+		seen := time.Since(n.store.lainSince(d)) > refresh+time.Minute && time.Since(n.asked[leaf]) > refresh+time.Minute &&
 			whole && time.Since(n.turn) > refresh+time.Minute
 		if d.places != nil && d.kind != answer {
 			for _, s := range leaf.subjects() {
@@ -142,6 +154,17 @@ func (w *world) stored(n *node, leaf leafID) {
 			}
 		}
 	}
+}
+
+// answered reports whether an answer that the process knows, or that lies in its
+// store, revokes a leaf.
+func (n *node) answered(leaf leafID) bool {
+	revokes := func(d *document) bool {
+		return d.kind == answer && d.serial == leaf.serial() && d.generation == leaf.generation && d.status == ocsp.Revoked
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.arrived, revokes) || slices.ContainsFunc(slices.Collect(maps.Keys(n.store.documents())), revokes)
 }
 
 // placeIn returns the place that a URL names.
