@@ -165,6 +165,31 @@ func TestAnswersAboutOneCertificateAreBoundedAndRevocationsStay(t *testing.T) {
 	assert.NotContains(t, left, oldest)
 }
 
+func TestUnknownDoesNotForgetTheGoodAnswerThatTookARevocationBack(t *testing.T) {
+	t.Parallel()
+	path := pathOf(1)
+	answered := func(digest int, status ocsp.Status, age, produced time.Duration) *known.Reply {
+		r := replyOf(1, status)
+		r.Digest, r.Signed = numbered(digest), numbered(digest)
+		r.ThisUpdate, r.ProducedAt = now.Add(-age), now.Add(-age+produced)
+		return r
+	}
+	var set known.Answers
+	for _, r := range []*known.Reply{
+		answered(1, ocsp.Revoked, 72*time.Hour, 0),
+		answered(2, ocsp.Good, 71*time.Hour, time.Hour), // as a responder answers that goes by a CRL
+		answered(3, ocsp.Unknown, 48*time.Hour, 0),
+	} {
+		set.Put(known.AnswerKey(path), r, now)
+	}
+	assert.Equal(t, known.StatusUndecided, set.Decide(path, now, time.Hour, trusting).Status)
+	assert.Len(t, set.All(), 3)
+	set.Put(known.AnswerKey(path), answered(4, ocsp.Good, 47*time.Hour, time.Hour), now)
+	assert.Len(t, set.All(), 2, "the later good answer takes back as much, and ends the unknown one")
+	set.Put(known.AnswerKey(path), answered(5, ocsp.Good, 46*time.Hour, 0), now)
+	assert.Len(t, set.All(), 1)
+}
+
 func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
 	t.Parallel()
 	var set known.Answers

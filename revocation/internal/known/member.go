@@ -32,6 +32,7 @@ const (
 	Good                     // an OCSP answer
 	Revoked
 	Unknown // or good, but taking nothing back
+	Late    // good, and produced later than its thisUpdate, until when it takes nothing back
 )
 
 // An Order is what says which documents a document supersedes. Its String is the
@@ -76,7 +77,7 @@ func appendNumber(b []byte, n *big.Int) []byte {
 // ParseOrder reads the Order of a Member. What another version wrote is not
 // understood: it supersedes nothing and nothing supersedes it.
 func ParseOrder(s string) (o Order, ok bool) {
-	if len(s) != orderLength || s[0] != orderVersion || Kind(s[1]) < Complete || Kind(s[1]) > Unknown {
+	if len(s) != orderLength || s[0] != orderVersion || Kind(s[1]) < Complete || Kind(s[1]) > Late {
 		return Order{}, false
 	}
 	o.Kind, s = Kind(s[1]), s[2:]
@@ -102,7 +103,7 @@ func readNumber(s string) (*big.Int, bool) {
 // Supersedes reports whether a document that has begun takes the place of x for
 // every certificate. Of OCSP answers "unknown" takes back no revocation, and what
 // it ends is still needed to say what that took back, so that it supersedes only
-// its like.
+// its like. A late one is superseded by what takes back as much.
 func (o *Order) Supersedes(x *Order) bool {
 	if o.Series != x.Series || o.Place != x.Place && o.Place != [32]byte{} {
 		return false
@@ -124,6 +125,8 @@ func (o *Order) Supersedes(x *Order) bool {
 		return x.Kind >= Good && times > 0
 	case Revoked:
 		return x.Kind >= Good && (times > 0 || times == 0 && x.Kind == Good)
+	case Late:
+		return x.Kind >= Unknown && times > 0
 	case Unknown:
 		return x.Kind == Unknown && times > 0
 	}

@@ -34,14 +34,17 @@ func sameCert(a, b *x509.Certificate) bool {
 }
 
 // Order returns the order of the reply's Member. A good answer that takes back no
-// revocation, or not as soon as its thisUpdate says, is of the Kind Unknown, which
-// removes no document.
+// revocation is of the Kind Unknown, and one that does not as soon as its thisUpdate
+// says of the Kind Late: neither removes a revocation from the set.
 func (r *Reply) Order() Order {
 	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate}
 	switch {
 	case r.Status == ocsp.Revoked:
 		o.Kind = Revoked
-	case r.Status == ocsp.Good && r.wasValid() && !r.ProducedAt.After(r.ThisUpdate.Add(ClockTolerance)):
+	case r.Status != ocsp.Good || !r.wasValid():
+	case r.ProducedAt.After(r.ThisUpdate.Add(ClockTolerance)):
+		o.Kind = Late
+	default:
 		o.Kind = Good
 	}
 	return o
