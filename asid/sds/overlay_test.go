@@ -91,6 +91,24 @@ func TestOverlayFollowsItsRegistry(t *testing.T) {
 	assert.False(t, joined.Unbound)
 }
 
+// Bindings of two files: the registry of an Overlay may be another one.
+func TestOverlaysAddUp(t *testing.T) {
+	t.Parallel()
+	memory, err := asid.NewMemory(rr8(), rxa())
+	require.NoError(t, err)
+	inner := overlay(t, memory, oneBinding)
+	outer := overlay(t, inner, `{"bindings": [
+		{"asid": "200000000205", "fqdns": ["outer.nhs.uk"]}, {"asid": "200000000206", "keys": ["`+aHash+`"]}, {"asid": "299999999999", "keys": ["`+aHash+`"]}]}`)
+	for range 3 {
+		assert.Equal(t, []string{sharedFQDN, "own.nhs.uk", "outer.nhs.uk"}, lookup(t, outer, rr8ID).FQDNs)
+		assert.Len(t, lookup(t, outer, rxaID).Keys, 1)
+		_, err = outer.Lookup(t.Context(), unknownID)
+		assert.ErrorIs(t, err, asid.ErrNotFound)
+		runtime.GC() // what was joined is made again
+	}
+	assert.Equal(t, []string{sharedFQDN, "own.nhs.uk"}, lookup(t, inner, rr8ID).FQDNs)
+}
+
 // A Snapshot that was replaced is as large as the directory, and an ASID may not be
 // asked about again for weeks.
 func TestOverlayKeepsNothingOfARegistryThatWasReplaced(t *testing.T) {
