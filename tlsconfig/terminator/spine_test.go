@@ -3,7 +3,6 @@
 package terminator_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
@@ -81,49 +80,35 @@ func TestSpinesCertificatesBehindEachProgram(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts three programs and presents more than thirty certificates to each")
 	}
-	for _, p := range proxies {
-		form, ok := fronted[p.program]
-		if !ok {
-			continue
+	forEachFronted(t, func(t *testing.T, p proxy, form front.Form) {
+		pki := spinetest.NewPKI()
+		t.Cleanup(pki.Close)
+		b := startBackend(t, pki.Endpoint(serverFQDN, sspFQDN).Verifier, form, "")
+		dir := t.TempDir()
+		write := func(name, kind string, ders ...[]byte) string {
+			var text []byte
+			for _, der := range ders {
+				text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
+			}
+			path := filepath.Join(dir, name)
+			require.NoError(t, os.WriteFile(path, text, 0o600))
+			return path
 		}
-		t.Run(string(p.program), func(t *testing.T) {
-			t.Parallel()
-			testenv.Need(t, p.binary, p.debian)
-			pki := spinetest.NewPKI()
-			t.Cleanup(pki.Close)
-			b := startBackend(t, pki.Endpoint(serverFQDN, sspFQDN).Verifier, form, "")
-			dir := t.TempDir()
-			write := func(name, kind string, ders ...[]byte) string {
-				var text []byte
-				for _, der := range ders {
-					text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
-				}
-				path := filepath.Join(dir, name)
-				require.NoError(t, os.WriteFile(path, text, 0o600))
-				return path
+		addr := p.startWith(t, testpki.Spine(), func(params *terminator.Params) { // which it presents
+			params.Backend, params.FQDNs, params.Pins = b.address, nil, pki.Pins()
+			params.CAs = write("cas.pem", "CERTIFICATE", pki.SubCA.Raw, pki.Root.Raw)
+			if p.program == terminator.Apache {
+				params.CRLs, params.LeafCRLs = write("crls.pem", "X509 CRL", pki.Authority.CRL(7), pki.RootService.ARL()), true
+			} else {
+				params.CRLs, params.AllowNoCRLs = "", true
 			}
-			addr := p.startWith(t, testpki.Spine(), func(params *terminator.Params) { // which it presents
-				params.Backend, params.FQDNs, params.Pins = b.address, nil, pki.Pins()
-				params.CAs = write("cas.pem", "CERTIFICATE", pki.SubCA.Raw, pki.Root.Raw)
-				if p.program == terminator.Apache {
-					params.CRLs, params.LeafCRLs = write("crls.pem", "X509 CRL", pki.Authority.CRL(7), pki.RootService.ARL()), true
-				} else {
-					params.CRLs, params.AllowNoCRLs = "", true
-				}
-			})
-			ask := func(cert tls.Certificate) bool {
-				before := b.served.Load()
-				get(t.Context(), func(ctx context.Context) (net.Conn, error) {
-					return (&tls.Dialer{Config: client(&cert, nil)}).DialContext(ctx, "tcp", addr)
-				})
-				return b.served.Load() > before
-			}
-			require.True(t, ask(pki.Issue(sspFQDN)))
-			assert.True(t, ask(pki.Issue(sspFQDN, spinetest.WithSAN(sspFQDN))), "refused: a subjectAltName")
-			for name, issue := range spinesBad {
-				assert.False(t, ask(issue(pki)), "served: %s", name)
-			}
-			assert.True(t, ask(pki.Issue(sspFQDN)), "it still serves")
 		})
-	}
+		ask := func(cert tls.Certificate) bool { return b.serves(t, addr, cert) }
+		require.True(t, ask(pki.Issue(sspFQDN)))
+		assert.True(t, ask(pki.Issue(sspFQDN, spinetest.WithSAN(sspFQDN))), "refused: a subjectAltName")
+		for name, issue := range spinesBad {
+			assert.False(t, ask(issue(pki)), "served: %s", name)
+		}
+		assert.True(t, ask(pki.Issue(sspFQDN)), "it still serves")
+	})
 }
