@@ -27,6 +27,9 @@ const (
 	carrierSSP = "provider: a retrieval through the SSP"
 )
 
+// errUnreachable is a server to which there is no connection.
+var errUnreachable = errors.New("the server cannot be reached")
+
 // An answer is what a server said to a request.
 type answer struct {
 	status   int
@@ -98,6 +101,8 @@ func (a *address) askCertificate(ctx context.Context, c *testdata.Case) error {
 	got, err := a.send(ctx, certificate, a.carrier, "")
 	accepted := err == nil && served(got.status)
 	switch {
+	case err != nil && (errors.Is(err, errUnreachable) || ctx.Err() != nil): // which is no refusal
+		return err
 	case accepted && c.Verdict == testdata.Refuse:
 		return fmt.Errorf("was accepted, and the request answered with %d", got.status)
 	case !accepted && c.Verdict == testdata.Accept && err != nil:
@@ -192,7 +197,7 @@ func (a *address) sendAs(ctx context.Context, r *testdata.Request, body string) 
 func (a *address) send(ctx context.Context, certificate tls.Certificate, r *testdata.Request, body string) (answer, error) {
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", a.addr)
 	if err != nil {
-		return answer{}, err
+		return answer{}, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	defer raw.Close()
 	stop := context.AfterFunc(ctx, func() { raw.Close() })

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -152,6 +153,40 @@ func TestABareServerIsFoundOut(t *testing.T) {
 		assert.Error(t, found[kind], kind)
 	}
 	assert.Equal(t, someWrong, report(t.Context(), a.ask, []string{"offer"}, false, io.Discard))
+}
+
+// A server that is not there, or from which nothing comes in time, has refused no one.
+func TestSilenceIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	a, err := newAddress("127.0.0.1:1", "provider", false, then)
+	require.NoError(t, err)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	b, err := newAddress(silent.Addr().String(), "provider", false, then)
+	require.NoError(t, err)
+	ended, end := context.WithCancel(t.Context())
+	go func() { // the server has the connection, and this end's time is out
+		if conn, err := silent.Accept(); err == nil {
+			defer conn.Close()
+			end()
+			io.Copy(io.Discard, conn)
+		}
+	}()
+	asked := 0
+	for _, c := range testdata.Cases() {
+		if c.Certificate == nil || c.Verdict != testdata.Refuse {
+			continue
+		}
+		if err := a.ask(t.Context(), &c); !errors.Is(err, errNotAsked) {
+			assert.Error(t, err, c.Name)
+			asked++
+			if asked == 1 {
+				assert.Error(t, b.ask(ended, &c), c.Name)
+			}
+		}
+	}
+	assert.NotZero(t, asked)
 }
 
 // TestMain makes this program a command that judges registries, for TestACommand.
