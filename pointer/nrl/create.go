@@ -70,11 +70,12 @@ func (s *Store) made(contentType string, body []byte, judged *pointer.Pointer) (
 
 // legible checks, before anything is changed, that the answers with k can be read
 // in both formats and have the owner that was judged: what one format allows, such
-// as a custodian inside the content, may be ambiguous in the other. The guard has
-// left the target of a supersede without a reference only for the R4 successor.
+// as a custodian inside the content, may be ambiguous in the other. The target of a
+// supersede has an identifier without a system only if the guard has written it so,
+// for the R4 successor.
 func (k *revision) legible() error {
 	target := k.resource.find("relatesTo", "target")
-	reader := fhir.Reader{TargetIsID: target != nil && target.find("reference") == nil}
+	reader := fhir.Reader{TargetIsID: target != nil && target.find("reference") == nil && target.find("identifier", "system") == nil}
 	for _, isXML := range []bool{false, true} {
 		contentType := "application/fhir+json"
 		if isXML {

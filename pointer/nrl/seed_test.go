@@ -85,6 +85,21 @@ func TestAStoreCanBeSeeded(t *testing.T) {
 	_, err = new(nrl.Store).Seed("application/fhir+json", r4)
 	assert.NoError(t, err, "nothing else in meta")
 
+	// What a pointer replaced may be named by a master identifier alone, too. The form
+	// of the R4 successor is taken behind a guard with TargetIsID only.
+	for name, target := range map[string]string{
+		"by reference": `{"reference":"DocumentReference/old"}`, "by identifier": `{"identifier":{"system":"urn:s","value":"old"}}`,
+		"by both": `{"reference":"DocumentReference/old","identifier":{"system":"urn:s","value":"old"}}`, "by logical id": `{"identifier":{"value":"old"}}`,
+	} {
+		replacing := strings.Replace(string(body), "{", `{"relatesTo":[{"code":"replaces","target":`+target+`}],`, 1)
+		_, err = new(nrl.Store).Seed("application/fhir+json", []byte(replacing))
+		if name == "by logical id" {
+			assert.Error(t, err, name)
+		} else {
+			assert.NoError(t, err, name)
+		}
+	}
+
 	for _, wrong := range []string{
 		strings.Replace(other, "superseded", "draft", 1), strings.Replace(other, "custodian", "authenticator", 1), "{}",
 	} {
