@@ -15,6 +15,9 @@ import (
 // would make the change all the same.
 func ifMatch(h http.Header) ([]string, error) {
 	for key := range h {
+		if len(key) < len("If-") || !ascii.EqualHeader(key[:len("If-")], "If-") { // as nearly all headers
+			continue
+		}
 		for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"} {
 			if ascii.EqualHeader(key, name) {
 				return nil, requestError(0, "has the precondition "+name)

@@ -1,7 +1,7 @@
 -- What is current of one patient and one custodian is bounded: the answer to a
 -- search has room for 1,000 pointers and 8 MiB, and no organisation is to fill it
 -- for all others. A row of share is locked before the unique index of pointer is
--- reached, so that no two changes wait for each other.
+-- reached, so that two creates do not wait for each other.
 LOCK TABLE pointer IN SHARE ROW EXCLUSIVE MODE;
 CREATE TABLE share (
   subject   text   NOT NULL,
