@@ -4,7 +4,6 @@ package crl
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 
@@ -59,41 +58,4 @@ func Split(data []byte) ([][]byte, error) {
 		blocks, rest = append(blocks, block.Bytes), after
 	}
 	return blocks, nil
-}
-
-// pemLine is how many characters a line has by RFC 7468 section 2.
-const pemLine = 64
-
-// decodeUsual decodes the block at the start of data if it is written as RFC 7468
-// has it. What it takes pem.Decode takes as well, with the same result; for a list
-// of a million it needs a tenth of the time.
-func decodeUsual(data []byte) (content, rest []byte, ok bool) {
-	rest, ok = bytes.CutPrefix(data, []byte(pemStart+pemType+"-----\n"))
-	if !ok {
-		return nil, nil, false
-	}
-	end := bytes.Index(rest, []byte("\n-----END "+pemType+"-----\n"))
-	if end < 0 {
-		return nil, nil, false
-	}
-	body, rest := rest[:end+1], rest[end+1:]
-	rest = rest[bytes.IndexByte(rest, '\n')+1:]
-	content = make([]byte, base64.StdEncoding.DecodedLen(len(body)))
-	size := 0
-	for len(body) > 0 {
-		line := body
-		if len(body) > pemLine+1 {
-			line = body[:pemLine+1]
-		}
-		text := line[:len(line)-1]
-		n, err := base64.StdEncoding.Decode(content[size:], text)
-		// A full line of 64 characters that decodes to 48 octets has none that
-		// Decode passes over, and so the lines decode as one text would.
-		if err != nil || line[len(text)] != '\n' || n != pemLine/4*3 && len(line) < len(body) {
-			return nil, nil, false
-		}
-		size += n
-		body = body[len(line):]
-	}
-	return content[:size], rest, true
 }

@@ -5,6 +5,7 @@ package crl
 import (
 	"bytes"
 	"encoding/pem"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,6 +74,35 @@ func TestFilesAreRefused(t *testing.T) {
 			assert.ErrorContains(t, err, test.want)
 			assert.Nil(t, blocks)
 		})
+	}
+}
+
+// A large block is decoded in parts, side by side.
+func TestLargeBlockIsDecodedAsAWhole(t *testing.T) {
+	t.Parallel()
+	random := rand.NewChaCha8([32]byte{1})
+	for _, size := range []int{3 * linesAtOnce * pemContent, 3*linesAtOnce*pemContent - 1, 3*linesAtOnce*pemContent + 1, 2*linesAtOnce*pemContent + 47} {
+		content := make([]byte, size)
+		_, _ = random.Read(content)
+		text := block(pemType, string(content))
+		got, rest, ok := decodeUsual(text)
+		require.True(t, ok)
+		assert.True(t, bytes.Equal(content, got))
+		assert.Empty(t, rest)
+		for part := range 8 {
+			at := len(pemStart+pemType) + 6 + part*len(text)/9
+			damaged, c := bytes.Clone(text), "=!\n\xc3"[part%4]
+			if damaged[at] == '\n' {
+				at++
+			}
+			damaged[at] = c
+			_, _, ok = decodeUsual(damaged)
+			assert.False(t, ok, "%q at %d", c, at)
+		}
+		ends := bytes.Clone(text)
+		ends[len(pemStart+pemType)+6+pemLine] = 'A'
+		_, _, ok = decodeUsual(ends)
+		assert.False(t, ok, "a line that does not end")
 	}
 }
 
