@@ -11,7 +11,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
-// A headerField is a header that is looked for, and what was found of it.
+// A headerField is a header that the protocol names, and the values that were found.
 type headerField struct {
 	name      string // as the specification writes it
 	canonical string // as net/http does

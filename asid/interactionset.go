@@ -50,7 +50,7 @@ func newInteractionSet(ids []InteractionID, words *vocabulary) (*interactionSet,
 	}
 	for i, id := range set.list {
 		n := set.words.add(id)
-		set.list[i] = set.words.list[n] // each text is kept once
+		set.list[i] = set.words.list[n] // each text is in memory once
 		for n>>6 >= len(set.bits) {
 			set.bits = append(set.bits, 0)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
-// An ODSCode identifies an organisation: letters and digits, kept in upper
+// An ODSCode identifies an organisation: letters and digits, in upper
 // case, so that == compares without case. The zero ODSCode is no organisation's.
 type ODSCode struct{ s string }
 

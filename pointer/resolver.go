@@ -15,7 +15,7 @@ import (
 // organisation's by now. The pointer's Version is not empty and has the form of a
 // FHIR id. The Pointer that it returns is not changed any more.
 //
-// The guard's decision rests on three things that the store must keep: a
+// The guard's decision depends on three things that the store must keep: a
 // pointer's custodian never changes, its id is never given to another pointer,
 // and a look-up by subject and identifier goes by the masterIdentifier alone.
 type Resolver interface {

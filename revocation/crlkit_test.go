@@ -93,7 +93,7 @@ func moving() time.Time { return time.Unix(movedTo.Load(), 0) }
 func (v crlVerdict) require(t *testing.T, crls *revocation.CRLs, path []*x509.Certificate, at time.Time) {
 	t.Helper()
 	movedTo.Store(at.Unix())
-	// The second answer may be one that was kept.
+	// The second answer may be a cached one.
 	for range 2 {
 		answer, err := crls.Status(t.Context(), revocation.Query{Path: path, At: at})
 		switch {

@@ -96,7 +96,7 @@ func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	require.Equal(t, 2, crls.KnownCRLs())
 }
 
-// A CRL that is added again is not kept twice, whereas one that differs in its
+// A CRL that is added again is not stored twice, whereas one that differs in its
 // signature alone is another.
 func TestCRLsAddedTwice(t *testing.T) {
 	p := newCRLPKI(t)

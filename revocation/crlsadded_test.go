@@ -60,7 +60,7 @@ func TestACRLOfANamesakePushesOutNone(t *testing.T) {
 	crls := crlsOf(t, numbered(p.ca.crl(), 1), numbered(namesake.crl(), 2))
 	good.require(t, crls, p.leaf(t), ocspNow)
 	good.require(t, crls, []*x509.Certificate{leaf.cert, namesake.cert, p.root.cert}, ocspNow)
-	crls.Add(p.root.crl().DER()) // forget the kept answers
+	crls.Add(p.root.crl().DER()) // drop the cached answers
 	good.require(t, crls, p.leaf(t), ocspNow)
 }
 

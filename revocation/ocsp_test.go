@@ -76,7 +76,7 @@ func TestOCSPContext(t *testing.T) {
 	require.Zero(t, a)
 }
 
-// TestOCSPResponderExpires: a kept response counts no longer than the
+// TestOCSPResponderExpires: a cached response counts no longer than the
 // certificate of the responder that signed it, and another is asked for then.
 func TestOCSPResponderExpires(t *testing.T) {
 	p := newOCSPPKI(t)

@@ -63,7 +63,7 @@ func BenchmarkOCSPResponse(b *testing.B) {
 	}
 }
 
-// BenchmarkOCSPKept asks about certificates whose responses are kept.
+// BenchmarkOCSPKept asks about certificates whose responses are in memory.
 func BenchmarkOCSPKept(b *testing.B) {
 	p := newOCSPPKI(b)
 	const certificates = 4096
@@ -108,7 +108,7 @@ func BenchmarkOCSPKept(b *testing.B) {
 }
 
 // BenchmarkCheckerWarm checks a leaf and a SubCA of which everything is known:
-// by responses that are kept, or by CRLs.
+// by responses in memory, or by CRLs.
 func BenchmarkCheckerWarm(b *testing.B) {
 	p := newOCSPPKI(b)
 	leaf, ca := p.good(), p.good()

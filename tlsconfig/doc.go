@@ -42,7 +42,7 @@
 // # Sessions
 //
 // Session tickets are on. The chain of a leaf is verified once and the verdict
-// kept, bounded, with the pins that it depends on; validity, FQDN and revocation
+// cached, bounded, with the pins that it depends on; validity, FQDN and revocation
 // are judged in every handshake. So a resumed handshake stays cheap, and a
 // certificate that was revoked, or whose SubCA is no longer pinned, does not
 // live on in a session. Neither does such a session stand in the way: it is not

@@ -128,7 +128,7 @@ func (s *sessions) verified(p Presented) {
 }
 
 // label writes what the session's server has shown into it. A session whose server
-// is not among the last is not kept.
+// is not among the last is not cached.
 func (s *sessions) label(session *tls.ClientSessionState) bool {
 	_, state, err := session.ResumptionState()
 	if err != nil || state == nil {

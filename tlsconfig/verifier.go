@@ -110,7 +110,7 @@ func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) erro
 			found.chains = append(found.chains, path.chain(leaf))
 		}
 		if _, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now); err != nil {
-			return err // not kept: a client that is refused must not push out those that are not
+			return err // not cached: a client that is refused must not push out those that are not
 		}
 		pins.warm.keep(&key, found)
 		return nil

@@ -36,7 +36,7 @@ type FHIR struct {
 	Canary Canary
 
 	// Manufacturer, an ODS code, leaves out the systems and endpoints of others when a
-	// Provider is looked for; zero: all count.
+	// Provider is the organisation asked about; zero: all count.
 	Manufacturer asid.ODSCode
 
 	// Client sends the requests; nil: http.DefaultClient. Redirects are not followed.

@@ -60,7 +60,7 @@ func TestWhatRedisLosesComesBack(t *testing.T) {
 			require.NoError(t, s.client().Set(t.Context(), "before", "written", 0).Err())
 			client := replica.client()
 			eventually(t, "it is replicated", func() bool { return client.Get(t.Context(), "before").Val() == "written" })
-			host, port, err = net.SplitHostPort(testenv.FreeAddress(t)) // from now on it hears nothing
+			host, port, err = net.SplitHostPort(testenv.FreeAddress(t)) // from now on nothing reaches it
 			require.NoError(t, err)
 			require.NoError(t, client.ReplicaOf(t.Context(), host, port).Err())
 		}, func(t *testing.T, s *server) string {

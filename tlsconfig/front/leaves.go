@@ -9,7 +9,7 @@ import (
 
 // leaves are certificates that were verified once, by the octets of the header
 // that they came in, so that a request of a client that is known parses nothing.
-// They are verified again each time; only what has chained to the pins is kept, so
+// They are verified again each time; only what has chained to the pins is cached, so
 // that no client can fill it.
 type leaves struct {
 	mu       sync.RWMutex

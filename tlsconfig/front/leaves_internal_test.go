@@ -53,7 +53,7 @@ func TestLeavesAreBounded(t *testing.T) {
 	assert.Len(t, l.old, maxLeaves)
 }
 
-// A leaf that is asked for outlives its generation, and one that is refused is not kept.
+// A leaf that is asked for outlives its generation, and one that is refused is not cached.
 func TestWhichLeavesAreKept(t *testing.T) {
 	t.Parallel()
 	pki := spinetest.NewPKI()

@@ -37,7 +37,7 @@
 // configuration counts, neither its groups nor its signature algorithms: both engines
 // ask for, make and accept the same ones.
 // There is no compression. A peer that asks for a renegotiation is cut off. Nothing
-// is resumed: no tickets are issued and no sessions kept, so every connection is a
+// is resumed: no tickets are issued and no sessions cached, so every connection is a
 // full handshake with a verdict of its own. The application protocol is HTTP/1.1. A
 // client asks for a stapled OCSP response, which reaches the revocation checker; a
 // server staples the OCSPStaple of its certificate to clients that ask.

@@ -55,7 +55,7 @@ type evictable struct {
 
 // compare sorts by what is evicted first: certificates that are not
 // revoked, which are asked about again, or have expired; then those whose answers are
-// the oldest, because what is known of them is worth least.
+// the oldest, because what is known of them counts least.
 func (x evictable) compare(y evictable) int {
 	return cmp.Or(btoi(x.revoked)-btoi(y.revoked), x.latest.Compare(y.latest), strings.Compare(x.key, y.key))
 }

@@ -26,7 +26,7 @@ var (
 	// answers leaves out how long answers take and when sources were looked at.
 	answers = flag.Bool("answers", false, "judge the answers alone")
 
-	// timing allows no time at all where the answer is at hand. That is stricter than
+	// timing allows no time at all where the answer is in memory. That is stricter than
 	// the package in places that are not told apart yet: a second is always allowed.
 	timing = flag.Bool("timing", false, "judge strictly how long answers take")
 )
