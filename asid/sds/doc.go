@@ -27,6 +27,7 @@
 //	trouble                                          there     not there
 //	LDAP: none                                       allowed   403
 //	LDAP: access lost, records hidden                503       503 (the latter by the canary)
+//	LDAP: organisations or interactions hidden       503       503 (by the canary)
 //	LDAP: size limit, referral, several records      503       503
 //	LDAP: slow, hung, restarting, certificate revoked 503      503
 //	FHIR: none, or the shape of before 2021          allowed   403

@@ -43,9 +43,10 @@ type LDAP struct {
 	// DefaultBase.
 	Base string
 
-	// Canary is an ASID that the directory is known to have. It is asked on each
-	// new connection, and again before an ASID counts as unknown, so that a
-	// directory to which access was lost knows no unknown ASID. Zero: none.
+	// Canary is an ASID that the directory is known to have, with an organisation and
+	// interactions. It is asked on each new connection, and again before an ASID
+	// counts as unknown or as one that may do nothing, so that a directory to which
+	// access was lost, or to these attributes, says neither. Zero: none.
 	Canary asid.ID
 
 	// Clients counts the organisations that use a system (nhsAsClient) as the
@@ -198,14 +199,14 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (sys *asid.System, since 
 	return sys, since, err
 }
 
-// find returns the record of an ASID. Where there is a canary, an ASID is unknown if
-// the directory does not show it, shows the canary, and still does not show it:
-// access that was lost may be back before the canary is asked.
+// find returns the record of an ASID. Where there is a canary, an ASID is unknown, or
+// its record lacks what all have, if the directory says so, shows the canary, and still
+// says so: access that was lost may be back before the canary is asked.
 func (d *LDAP) find(ctx context.Context, id asid.ID) (record, error) {
 	var found record
 	err := d.ask(ctx, func(s searcher) (err error) {
 		found, err = d.one(s, id)
-		if err != asid.ErrNotFound || d.Canary.IsZero() || id == d.Canary {
+		if doubtful := err == asid.ErrNotFound || err == nil && found.lacks(); !doubtful || d.Canary.IsZero() || id == d.Canary {
 			return err
 		}
 		if err := d.canary(s); err != nil {
@@ -223,9 +224,11 @@ func (d *LDAP) canary(s searcher) error {
 	if err == nil {
 		_, err = readAS(found, d.Canary, false)
 	}
-	if err == asid.ErrNotFound {
-		err = nil
-		return &Error{Subject: "ASID " + d.Canary.String(), Detail: "the directory does not show it", Err: ErrCanary}
+	switch {
+	case err == asid.ErrNotFound:
+		return &Error{Subject: subject(d.Canary), Detail: "the directory does not show it", Err: ErrCanary}
+	case err == nil && found.lacks():
+		return &Error{Subject: subject(d.Canary), Detail: "the directory does not show its organisation or its interactions", Err: ErrCanary}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ package sds_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -81,6 +82,36 @@ func TestCanaryTellsThatAccessWasLost(t *testing.T) {
 	_, err = registry.Lookup(t.Context(), rr8ID)
 	assertCannotTell(t, err)
 	require.ErrorIs(t, err, sds.ErrCanary)
+}
+
+// Access to an attribute alone is taken away, before the connection or on it: the
+// records look as if they had none.
+func TestCanaryTellsThatAnAttributeIsHidden(t *testing.T) {
+	t.Parallel()
+	for _, attribute := range []string{"nhsAsSvcIA", "nhsIDCode"} {
+		slapd, registry := startLDAP(t, sdstest.SlapdConfig{Directory: directory(), Access: "access to attrs=" + attribute + " by * none"})
+		sys := lookup(t, registry, rr8ID)
+		require.True(t, len(sys.Interactions) == 0 || len(sys.ODS) == 0, "nothing else tells")
+		registry = &sds.LDAP{Address: slapd.Address, Endpoint: registry.Endpoint, Canary: canaryID}
+		for _, id := range []asid.ID{rr8ID, unknownID} {
+			_, err := registry.Lookup(t.Context(), id)
+			assertCannotTell(t, err)
+			assert.ErrorIs(t, err, sds.ErrCanary)
+		}
+	}
+
+	// On a connection that is open already.
+	for hidden, want := range map[bool]error{true: sds.ErrCanary, false: nil} {
+		registry := &sds.LDAP{Canary: canaryID}
+		registry.Simulate(func(_ context.Context, q sds.Question) (sds.Entries, error) {
+			if strings.Contains(q.Base, canaryID.String()) && !hidden {
+				return sds.Entries{{"uniqueIdentifier": {canaryID.String()}, "nhsIDCode": {"X26"}, "nhsAsSvcIA": nrlInteractions}}, nil
+			}
+			return sds.Entries{{"uniqueIdentifier": {q.Base[len("uniqueIdentifier="):][:12]}, "nhsIDCode": {"RR8"}}}, nil
+		})
+		_, err := registry.Lookup(t.Context(), rr8ID)
+		assert.ErrorIs(t, err, want, "a system may have none")
+	}
 }
 
 func TestLDAPThatHangsIsNotWaitedFor(t *testing.T) {

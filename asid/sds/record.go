@@ -61,6 +61,10 @@ func (r record) atMostOne(name string) (string, error) {
 	return "", fmt.Errorf("%s has %d values, not one: %w", name, len(values), ErrAmbiguous)
 }
 
+// lacks reports whether a record of class nhsAs has no organisation or no interaction,
+// as one of which these are hidden.
+func (r record) lacks() bool { return len(r.all("nhsIDCode")) == 0 || len(r.all("nhsAsSvcIA")) == 0 }
+
 // An asRecord is what is read of a record of class nhsAs.
 type asRecord struct {
 	system   *asid.System // without FQDNs

@@ -297,7 +297,7 @@ func TestARunTriesAgainSoonerThanItsInterval(t *testing.T) {
 func TestADirectoryThatHidesItsCanaryIsNotReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	record := func(id string) map[string][]string {
-		return map[string][]string{"objectClass": {"nhsAs"}, "uniqueIdentifier": {id}, "nhsIDCode": {"RR8"}}
+		return map[string][]string{"objectClass": {"nhsAs"}, "uniqueIdentifier": {id}, "nhsIDCode": {"RR8"}, "nhsAsSvcIA": nrlInteractions}
 	}
 	canary := func(q sds.Question) bool { return q.Base == "uniqueIdentifier="+canaryID.String()+","+sds.DefaultBase }
 	for name, c := range map[string]struct {
