@@ -37,7 +37,7 @@ func TestAllowAnyFQDN(t *testing.T) {
 	}
 
 	end := pki.Endpoint("server.nhs.uk")
-	require.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names nobody")
+	require.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names no client")
 	var log strings.Builder
 	end.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	end.Verifier.AllowAnyFQDN = true
@@ -46,5 +46,5 @@ func TestAllowAnyFQDN(t *testing.T) {
 	assert.Contains(t, log.String(), "AllowAnyFQDN is in use")
 	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageClientAuth)), "a client")
 	end.Verifier.FQDNs = []string{"ssp.nhs.uk"}
-	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names somebody too")
+	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names a client, too")
 }

@@ -64,7 +64,7 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 		refuse(errors.New("an endpoint is either a server or a client"))
 	}
 	if e.Verifier.Pins.snapshot() == nil {
-		refuse(errors.New("the endpoint's Verifier.Pins pin no CA, so nobody could be accepted"))
+		refuse(errors.New("the endpoint's Verifier.Pins pin no CA, so no peer could be accepted"))
 	}
 	if e.Verifier.AllowAnyFQDN && (len(e.Verifier.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
 		refuse(errors.New("the endpoint's Verifier.AllowAnyFQDN is for servers that name no FQDNs"))
@@ -73,7 +73,7 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 		e.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
 	}
 	if len(e.Verifier.FQDNs) == 0 && !e.Verifier.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
-		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so nobody could be accepted"))
+		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so no peer could be accepted"))
 	}
 	for _, name := range e.Verifier.FQDNs {
 		if _, err := fqdn.Parse(name); err != nil {
@@ -82,10 +82,10 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	}
 	switch r := e.Verifier.Revocation.(type) {
 	case nil:
-		refuse(errors.New("the endpoint's Verifier.Revocation is nil, so nobody could be accepted"))
+		refuse(errors.New("the endpoint's Verifier.Revocation is nil, so no peer could be accepted"))
 	case interface{ Validate() error }: // such as *revocation.Checker
 		if err := r.Validate(); err != nil {
-			refuse(fmt.Errorf("the endpoint's Verifier.Revocation could accept nobody: %w", err))
+			refuse(fmt.Errorf("the endpoint's Verifier.Revocation could accept no peer: %w", err))
 		}
 	case InsecureSkipRevocation, *InsecureSkipRevocation:
 		if e.Logger != nil {

@@ -30,7 +30,7 @@ func TestAnEndpointThatLacksSomethingIsNotBuilt(t *testing.T) {
 		{"a name that is none", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk", "*.nhs.uk"} }, "wildcard", "wildcard"},
 		{"a name without a trailing dot", func(e *tlsconfig.Endpoint) { e.Verifier.FQDNs = []string{"a.nhs.uk."} }, "ends in a dot", "ends in a dot"},
 		{"a revocation checker", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = nil }, "Revocation", "Revocation"},
-		{"a revocation checker with sources", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = &revocation.Checker{} }, "Revocation could accept nobody", "Revocation could accept nobody"},
+		{"a revocation checker with sources", func(e *tlsconfig.Endpoint) { e.Verifier.Revocation = &revocation.Checker{} }, "Revocation could accept no peer", "Revocation could accept no peer"},
 		{"a bound on what is stale", func(e *tlsconfig.Endpoint) {
 			e.Verifier.Revocation = &revocation.Checker{Sources: []revocation.Source{&revocation.CRLs{}}, Policy: revocation.Policy{Unknown: revocation.Allow}}
 		}, "Allow without MaxStale", "Allow without MaxStale"},

@@ -212,10 +212,10 @@ func TestEachRefusalIsLoggedOnce(t *testing.T) {
 	e := s.endpoint(t, providerName, sspName)
 	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	server := serverConfig(t, e)
-	stranger := s.subCA.issue(t, "other.nhs.uk")
+	other := s.subCA.issue(t, "other.nhs.uk")
 
 	require.NoError(t, handshake(t, plainClient(s.subCA.issue(t, sspName)), server).serverErr)
-	require.Error(t, handshake(t, plainClient(stranger), server).serverErr)
+	require.Error(t, handshake(t, plainClient(other), server).serverErr)
 
 	lines := log.lines()
 	require.Len(t, lines, 1)
@@ -226,7 +226,7 @@ func TestEachRefusalIsLoggedOnce(t *testing.T) {
 	delete(record, "remote")
 	require.Equal(t, map[string]any{
 		"level": "WARN", "msg": "peer refused", "rule": "fqdn",
-		"subject": stranger.Leaf.Subject.String(), "serial": stranger.Leaf.SerialNumber.Text(16),
+		"subject": other.Leaf.Subject.String(), "serial": other.Leaf.SerialNumber.Text(16),
 		"detail": `the certificate is that of "other.nhs.uk", not of "` + sspName + `"`,
 	}, record)
 }
@@ -308,7 +308,7 @@ func TestManyHandshakesAtOnceWhilePinsChange(t *testing.T) {
 	server := serverConfig(t, e)
 	both := pin(t, []*authority{s.root}, []*authority{s.subCA, s.sibling})
 	client := dialling(clientConfig(t, s.endpoint(t, sspName)), providerName)
-	stranger := plainClient(s.subCA.issue(t, "other.nhs.uk"))
+	other := plainClient(s.subCA.issue(t, "other.nhs.uk"))
 
 	var wg sync.WaitGroup
 	errs := make(chan error, 100)
@@ -319,8 +319,8 @@ func TestManyHandshakesAtOnceWhilePinsChange(t *testing.T) {
 				if o := handshake(t, client, server); o.clientErr != nil || o.serverErr != nil {
 					errs <- errors.Join(o.clientErr, o.serverErr)
 				}
-				if i%4 == 0 && handshake(t, stranger, server).serverErr == nil {
-					errs <- errors.New("a stranger was let in")
+				if i%4 == 0 && handshake(t, other, server).serverErr == nil {
+					errs <- errors.New("another client was let in")
 				}
 			}
 		})

@@ -40,7 +40,7 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 		{"one root and one SubCA", root, subCA, ""},
 		{"a certificate twice", slices.Concat(root, root), slices.Concat(subCA, subCA), ""},
 		{"two SubCAs of one root", root, []*x509.Certificate{s.subCA.cert, s.sibling.cert}, ""},
-		{"a root that nobody needs", []*x509.Certificate{other.cert, s.root.cert}, subCA, ""},
+		{"a root that issued none of them", []*x509.Certificate{other.cert, s.root.cert}, subCA, ""},
 		{"a SubCA with an ECDSA key", root, []*x509.Certificate{s.root.issueCA(t, "EC", ecKey).cert}, ""},
 
 		{"no root", nil, subCA, "no root"},

@@ -171,8 +171,8 @@ func TestHTTPServersServeByTheConfig(t *testing.T) {
 				transport.CloseIdleConnections()
 			}
 
-			stranger := &http.Transport{TLSClientConfig: plainClient(s.subCA.issue(t, "other.nhs.uk"))}
-			_, err = (&http.Client{Transport: stranger}).Get("https://" + l.Addr().String())
+			other := &http.Transport{TLSClientConfig: plainClient(s.subCA.issue(t, "other.nhs.uk"))}
+			_, err = (&http.Client{Transport: other}).Get("https://" + l.Addr().String())
 			alert(t, err, alertBadCertificate)
 			require.NoError(t, tlsconfig.Audit(cfg))
 		})

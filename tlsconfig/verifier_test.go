@@ -191,9 +191,9 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 func TestWhoPresentsNothingIsRefused(t *testing.T) {
 	v := newSpine(t).verifier(sspName)
 	for name, certs := range map[string][]*x509.Certificate{
-		"no certificate":                   nil,
-		"a nil certificate":                {nil},
-		"a certificate that nobody parsed": {{Subject: pkix.Name{CommonName: sspName}}},
+		"no certificate":                    nil,
+		"a nil certificate":                 {nil},
+		"a certificate that was not parsed": {{Subject: pkix.Name{CommonName: sspName}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), clientPresents(certs...))
@@ -374,7 +374,7 @@ func TestConstraintsOfTheCAsBindTheLeaf(t *testing.T) {
 	}{
 		{"a name inside", free, constrain, san("a.nhs.uk"), 0},
 		{"a name outside", free, constrain, san("a.nhs.uk", "a.example"), tlsconfig.RuleUsage},
-		{"a name in the CN, where nobody would look", free, constrain, func(*x509.Certificate) {}, tlsconfig.RuleUsage},
+		{"a name in the CN, where constraints are not looked for", free, constrain, func(*x509.Certificate) {}, tlsconfig.RuleUsage},
 		{"a name outside what the root permits", newRoot(t, "NHS Root", "root", constrain), func(*x509.Certificate) {}, san("a.nhs.uk", "a.example"), tlsconfig.RuleUsage},
 		{"a use that the SubCA must not certify", free, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, san("a.nhs.uk"), tlsconfig.RuleUsage},
 	} {

@@ -96,18 +96,18 @@ func (f *Front) Validate() error {
 		return fmt.Errorf("front: there is no Form %q", string(f.Form))
 	}
 	if f.Verifier.Pins == nil || len(f.Verifier.Pins.SubCAs()) == 0 {
-		return fmt.Errorf("front: the Verifier's Pins pin no CA, so nobody could be accepted")
+		return fmt.Errorf("front: the Verifier's Pins pin no CA, so no peer could be accepted")
 	}
 	if f.Verifier.Revocation == nil {
-		return fmt.Errorf("front: the Verifier's Revocation is nil, so nobody could be accepted")
+		return fmt.Errorf("front: the Verifier's Revocation is nil, so no peer could be accepted")
 	}
 	if r, ok := f.Verifier.Revocation.(interface{ Validate() error }); ok { // such as *revocation.Checker
 		if err := r.Validate(); err != nil {
-			return fmt.Errorf("front: the Verifier's Revocation could accept nobody: %w", err)
+			return fmt.Errorf("front: the Verifier's Revocation could accept no peer: %w", err)
 		}
 	}
 	if len(f.Verifier.FQDNs) == 0 && !f.Verifier.AllowAnyFQDN {
-		return fmt.Errorf("front: the Verifier's FQDNs name no client, so nobody could be accepted")
+		return fmt.Errorf("front: the Verifier's FQDNs name no client, so no peer could be accepted")
 	}
 	if len(f.Verifier.FQDNs) > 0 && f.Verifier.AllowAnyFQDN {
 		return fmt.Errorf("front: the Verifier's AllowAnyFQDN is for fronts that name no FQDNs")

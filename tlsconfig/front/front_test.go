@@ -267,9 +267,9 @@ func TestWhoIsTheProxy(t *testing.T) {
 	b.get(t, leaked)
 	assert.Equal(t, front.RuleProxy, b.rule(t), "by a unix socket, without a secret that is set")
 
-	stranger := newFront(pki, front.Nginx)
-	stranger.UIDs = []int{65533}
-	b = serve(t, stranger, "unix", filepath.Join(t.TempDir(), "front.sock"))
+	other := newFront(pki, front.Nginx)
+	other.UIDs = []int{65533}
+	b = serve(t, other, "unix", filepath.Join(t.TempDir(), "front.sock"))
 	b.get(t, headers)
 	assert.Equal(t, front.RuleProxy, b.rule(t), "another user's process")
 }

@@ -52,10 +52,10 @@ func TestNothingLeavesForAServerThatBreaksOffBeforeTheVerdict(t *testing.T) {
 			client.Verifier.Revocation = checker(func(context.Context, []*x509.Certificate, []byte) error { asked = true; return nil })
 			d, err := openssl.NewDialer(client)
 			require.NoError(t, err)
-			stranger := spine().SiblingLeaf("stranger.nhs.uk")
+			other := spine().SiblingLeaf("other.nhs.uk")
 			a, b := tcpPipe(t)
 			sent := &recorder{Conn: a}
-			c, s := d.Client(sent, serverName), tls.Server(&trailingConn{Conn: b, trail: trail}, loose(&stranger))
+			c, s := d.Client(sent, serverName), tls.Server(&trailingConn{Conn: b, trail: trail}, loose(&other))
 			defer c.Close()
 			defer s.Close()
 			clientErr, _ := shake(c, s)

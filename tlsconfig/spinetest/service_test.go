@@ -38,13 +38,13 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 	t.Parallel()
 	pki := newPKI(t)
 	const (
-		good     = "a good client"
-		outlives = "a connection that outlives the revocation of its certificate"
-		expires  = "a connection that outlives its certificate"
-		revoked  = "a certificate that is revoked"
-		plain    = "a client without TLS"
-		http2    = "a client of HTTP/2"
-		stranger = "a client without a certificate"
+		good      = "a good client"
+		outlives  = "a connection that outlives the revocation of its certificate"
+		expires   = "a connection that outlives its certificate"
+		revoked   = "a certificate that is revoked"
+		plain     = "a client without TLS"
+		http2     = "a client of HTTP/2"
+		anonymous = "a client without a certificate"
 	)
 	e := pki.Endpoint(provider, proxy)
 	records := e.Middleware(http.HandlerFunc(hello))
@@ -85,9 +85,9 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 		"peers are judged by the handler": {serve(config(open), records), nil},
 		"requests are not judged":         {serve(config(func(*tls.Config) {}), http.HandlerFunc(hello)), []string{outlives, expires}},
 		"only requests to one route are":  {serve(config(func(*tls.Config) {}), routes(records, http.HandlerFunc(hello))), []string{outlives, expires}},
-		"nothing is judged":               {serve(config(open), http.HandlerFunc(hello)), []string{stranger, revoked, outlives, expires}},
+		"nothing is judged":               {serve(config(open), http.HandlerFunc(hello)), []string{anonymous, revoked, outlives, expires}},
 		"a listener of plain HTTP":        {strings.Replace(withoutTLS.URL, "http:", "https:", 1), []string{good, plain, outlives}},
-		"nobody is served": {serve(config(func(*tls.Config) {}), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		"no client is served": {serve(config(func(*tls.Config) {}), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 		})), []string{good, outlives}},
 		"any name": {serve(config(func(c *tls.Config) {
@@ -103,7 +103,7 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 		}, records), []string{http2}},
 		"TLS 1.3": {serve(&tls.Config{
 			Certificates: []tls.Certificate{pki.Issue(provider)}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12,
-		}, http.HandlerFunc(hello)), []string{"a client of TLS 1.3", stranger}},
+		}, http.HandlerFunc(hello)), []string{"a client of TLS 1.3", anonymous}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := c.url + "/records/1"

@@ -62,7 +62,7 @@ var wrongEnds = map[string]wrong{
 	}, want: []string{certificate + "self-signed", byCRL}},
 	"a hook that panics": {hook: func(tls.ConnectionState, func(tls.ConnectionState) error) error { panic("no") },
 		want: []string{resumption, subCA}},
-	"refuses everybody": {hook: func(tls.ConnectionState, func(tls.ConnectionState) error) error { return errors.New("no") },
+	"refuses every peer": {hook: func(tls.ConnectionState, func(tls.ConnectionState) error) error { return errors.New("no") },
 		want: []string{resumption, subCA}},
 	"TLS 1.0 too": {config: func(c *tls.Config, _ *spinetest.PKI) {
 		c.MinVersion = tls.VersionTLS10
@@ -222,7 +222,7 @@ var wrongEnds = map[string]wrong{
 		return a, err
 	}), want: []string{noCRL}},
 	"lists that have expired are good":    {endpoint: unlisted(revocation.ErrExpired), want: []string{oldCRL}},
-	"lists count whoever signed them":     {endpoint: unlisted(revocation.ErrSignature), want: []string{forgedCRL}},
+	"lists count by whatever key":         {endpoint: unlisted(revocation.ErrSignature), want: []string{forgedCRL}},
 	"lists count whatever they are about": {endpoint: unlisted(revocation.ErrScope), want: []string{foreignCRL, siblingCRL}},
 	"the revocation of leaves is not asked": {endpoint: func(e *tlsconfig.Endpoint, pki *spinetest.PKI) {
 		inner := pki.Checker()
@@ -296,7 +296,7 @@ var wrongClients = map[string]wrong{
 		}
 	}, want: []string{certificate + "issued by the sibling SubCA", certificate + "of another FQDN", byCRL}},
 	"no certificate of its own": {config: func(c *tls.Config, _ *spinetest.PKI) { c.Certificates = nil }, want: []string{own}},
-	"a certificate of its own that is nobody's": {config: func(c *tls.Config, pki *spinetest.PKI) {
+	"a certificate of its own that no CA issued": {config: func(c *tls.Config, pki *spinetest.PKI) {
 		c.Certificates = []tls.Certificate{pki.Issue(proxy, spinetest.SelfSigned())}
 	}, want: []string{own}},
 	"an expired certificate of its own": {config: func(c *tls.Config, pki *spinetest.PKI) {
