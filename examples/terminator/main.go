@@ -25,6 +25,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,16 +105,25 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		params.CAs:      certificates(append(params.Pins.SubCAs(), params.Pins.Roots()...)),
 		params.DHParams: terminator.DHParams(),
 	} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
+		if err := write(name, data); err != nil {
 			return err
 		}
 	}
 	written := in(*program + ".conf")
-	if err := os.WriteFile(written, config, 0o600); err != nil {
+	if err := write(written, config); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, "wrote", written)
 	return err
+}
+
+// write writes a file that its owner alone may read, in the place of one that others may
+// be able to.
+func write(name string, data []byte) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(name, data, 0o600)
 }
 
 func certificates(certs []*x509.Certificate) []byte {
