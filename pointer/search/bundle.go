@@ -28,7 +28,8 @@ type Content struct {
 type bundle struct {
 	pointers []Pointer
 	next     string
-	total    int // as the NRL says, on all pages; zero if it does not
+	size     int64 // of its body, in bytes
+	total    int   // as the NRL says, on all pages; zero if it does not
 }
 
 type coding struct {

@@ -22,13 +22,16 @@ import (
 const (
 	defaultMaxBytes = 8 << 20
 	defaultMaxPages = 100
+
+	// fullPages is how many of MaxBytes all pages together may have.
+	fullPages = 8
 )
 
 // A Client searches one NRL. It is safe for concurrent use.
 type Client struct {
 	Base     *url.URL     // with the FHIR version, such as https://nrl.test/STU3; required
 	HTTP     *http.Client // over an asid.Transport that is not told an SSP; required
-	MaxBytes int64        // of one page's body; zero or less: 8 MiB
+	MaxBytes int64        // of one page's body; all bodies together may have eight times as much; zero or less: 8 MiB
 	MaxPages int          // zero or less: 100
 }
 
@@ -53,9 +56,10 @@ func (c *Client) Validate() error {
 // Pointers returns all pointers that the NRL has for the query, or an error, never
 // a part of them. An answer that is an OperationOutcome is an [*OutcomeError], and
 // one that cannot be taken for the whole an [*AnswerError]: a page that is
-// malformed or too large, more than MaxPages, a page that was there before, a
-// pointer of another patient, fewer pointers than the answer's total, or a next page
-// elsewhere than at the same scheme, host and port under Base.
+// malformed or too large, more than MaxPages, more bytes on all of them than MaxBytes
+// allows, a page that was there before, a pointer of another patient, fewer pointers
+// than the answer's total, or a next page elsewhere than at the same scheme, host and
+// port under Base.
 func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		most = defaultMaxPages
 	}
 	var found []Pointer
-	total := 0
+	total, size := 0, int64(0)
 	seen := make(map[string]bool)
 	for page := first; page != nil; {
 		if len(seen) == most {
@@ -79,6 +83,9 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		bundle, err := c.page(ctx, page)
 		if err != nil {
 			return nil, err
+		}
+		if size += bundle.size; size > fullPages*c.maxBytes() {
+			return nil, &AnswerError{URL: first, Detail: fmt.Sprintf("has more than %d bytes on its pages", fullPages*c.maxBytes())}
 		}
 		if slices.ContainsFunc(bundle.pointers, func(p Pointer) bool { return p.Subject != spine.PatientURL+q.NHSNumber }) {
 			return nil, &AnswerError{URL: page, Detail: "has a pointer of another patient"}
@@ -157,10 +164,7 @@ func (c *Client) page(ctx context.Context, u *url.URL) (*bundle, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	most := c.MaxBytes
-	if most <= 0 {
-		most = defaultMaxBytes
-	}
+	most := c.maxBytes()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
@@ -179,5 +183,13 @@ func (c *Client) page(ctx context.Context, u *url.URL) (*bundle, error) {
 	if err != nil {
 		return nil, &AnswerError{URL: u, Detail: "is not a searchset that can be read", Err: err}
 	}
+	b.size = int64(len(body))
 	return b, nil
+}
+
+func (c *Client) maxBytes() int64 {
+	if c.MaxBytes > 0 {
+		return c.MaxBytes
+	}
+	return defaultMaxBytes
 }

@@ -148,6 +148,28 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 	}
 }
 
+// Pages that are each within their bound are together, too.
+func TestAllPagesTogetherAreBounded(t *testing.T) {
+	t.Parallel()
+	full := func(next string) string {
+		text := page(next)
+		return text + strings.Repeat(" ", 4096-len(text))
+	}
+	pages := []string{full("?page=1"), full("?page=2"), full("?page=3"), full("?page=4"), full("?page=5"), full("?page=6"), full("?page=7"), full("")}
+	c, _ := client("https://nrl.test/STU3", 200, pages...)
+	c.MaxBytes = 4096
+	_, err := c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	require.NoError(t, err)
+	pages[7] = full("?page=8")
+	c, asked := client("https://nrl.test/STU3", 200, append(pages, page(""))...)
+	c.MaxBytes = 4096
+	_, err = c.Pointers(t.Context(), search.Query{NHSNumber: patient})
+	var refused *search.AnswerError
+	require.ErrorAs(t, err, &refused)
+	assert.Contains(t, refused.Detail, "32768")
+	assert.Len(t, *asked, 9)
+}
+
 // What is stored was taken once: a pointer that names what it replaced in a way
 // that the NRL does not, as those of its R4 successor do, does not keep the
 // patient's other pointers from those who read. Its custodian is read strictly.
