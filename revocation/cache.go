@@ -70,7 +70,7 @@ func (d DirCache) read(key string) ([]Member, error) {
 		return nil, err
 	}
 	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, maxCacheFile+1))
+	raw, err := readWhole(file)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,23 @@ func (d DirCache) read(key string) ([]Member, error) {
 		return nil, nil
 	}
 	members, _ := decodeMembers(data)
+	if len(members) > 1 { // one that stays in memory would keep all of the file there
+		for i := range members {
+			members[i].Bytes = bytes.Clone(members[i].Bytes)
+		}
+	}
 	return members, nil
+}
+
+// readWhole reads a file into a buffer of its size, of which one octet more than a
+// whole entry may have is enough.
+func readWhole(file *os.File) ([]byte, error) {
+	var raw bytes.Buffer
+	if info, err := file.Stat(); err == nil && info.Size() <= maxCacheFile {
+		raw.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err := raw.ReadFrom(io.LimitReader(file, maxCacheFile+1))
+	return raw.Bytes(), err
 }
 
 // Merge implements Cache. If the entry cannot be written, it is removed: what it
@@ -108,7 +124,7 @@ func (d DirCache) Merge(ctx context.Context, key string, members ...Member) erro
 	if slices.EqualFunc(there, joined, func(x, y Member) bool { return x.Order == y.Order && x.Digest == y.Digest }) {
 		return nil
 	}
-	if err = d.put(key, encodeMembers(joined)); err != nil {
+	if err = d.put(key, joined); err != nil {
 		if gone := os.Remove(d.path(key)); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
@@ -116,8 +132,13 @@ func (d DirCache) Merge(ctx context.Context, key string, members ...Member) erro
 	return err
 }
 
-func (d DirCache) put(key string, data []byte) error {
-	if len(data)+cacheHeader > maxCacheFile {
+func (d DirCache) put(key string, members []Member) error {
+	parts := cacheFile(key, members)
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	if size > maxCacheFile {
 		return ErrTooLarge
 	}
 	if _, err := os.Stat(d.path(key)); errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +150,9 @@ func (d DirCache) put(key string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(sealCacheFile(key, data))
+	for i := 0; err == nil && i < len(parts); i++ {
+		_, err = file.Write(parts[i])
+	}
 	// Without the sync a crash of the machine could leave the new name with
 	// nothing behind it.
 	if err == nil {
@@ -207,21 +230,21 @@ func (d DirCache) prune(most int) error {
 	return nil
 }
 
-// sealCacheFile returns the contents of a file: the magic, the hash of its key,
-// the hash of all of this and the members, and the members.
-func sealCacheFile(key string, data []byte) []byte {
+// cacheFile returns the contents of a file, in parts so that no document is copied: the
+// magic, the hash of its key, the hash of all of this and the members, and the members.
+func cacheFile(key string, members []Member) [][]byte {
 	name := sha256.Sum256([]byte(key))
-	file := make([]byte, 0, cacheHeader+len(data))
-	file = append(file, cacheMagic...)
-	file = append(file, name[:]...)
-	sum := cacheSum(file, data)
-	return append(append(file, sum[:]...), data...)
+	start := append([]byte(cacheMagic), name[:]...)
+	encoded := encodeMembers(members)
+	sum := cacheSum(append([][]byte{start}, encoded...)...)
+	return append([][]byte{append(start, sum[:]...)}, encoded...)
 }
 
-func cacheSum(header, data []byte) (sum [sha256.Size]byte) {
+func cacheSum(parts ...[]byte) (sum [sha256.Size]byte) {
 	h := sha256.New()
-	h.Write(header)
-	h.Write(data)
+	for _, part := range parts {
+		h.Write(part)
+	}
 	h.Sum(sum[:0])
 	return sum
 }
@@ -238,19 +261,21 @@ func openCacheFile(file []byte, key string) (data []byte, ok bool) {
 	return data, bytes.Equal(sum, want[:]) && bytes.Equal(header[len(cacheMagic):], name[:])
 }
 
-// encodeMembers writes members one after the other: the length of the order, the
+// encodeMembers returns members one after the other: the length of the order, the
 // order, the digest, the length of the bytes, the bytes.
-func encodeMembers(members []Member) (data []byte) {
+func encodeMembers(members []Member) (parts [][]byte) {
 	for _, m := range members {
-		data = binary.BigEndian.AppendUint32(data, uint32(len(m.Order)))
-		data = append(data, m.Order...)
-		data = append(data, m.Digest[:]...)
-		data = binary.BigEndian.AppendUint32(data, uint32(len(m.Bytes)))
-		data = append(data, m.Bytes...)
+		var head []byte
+		head = binary.BigEndian.AppendUint32(head, uint32(len(m.Order)))
+		head = append(head, m.Order...)
+		head = append(head, m.Digest[:]...)
+		head = binary.BigEndian.AppendUint32(head, uint32(len(m.Bytes)))
+		parts = append(parts, head, m.Bytes)
 	}
-	return data
+	return parts
 }
 
+// decodeMembers reads them; it is not ok if they are cut short.
 func decodeMembers(data []byte) (members []Member, ok bool) {
 	take := func(n int) (b []byte) {
 		if ok = n >= 0 && n <= len(data); ok {

@@ -4,6 +4,7 @@ package revocation
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,7 +67,7 @@ func TestDirCache(t *testing.T) {
 }
 
 func TestCacheFileCutOrFlippedAnywhere(t *testing.T) {
-	whole := sealCacheFile("a", encodeMembers([]Member{memberOf("a document")}))
+	whole := bytes.Join(cacheFile("a", []Member{memberOf("a document")}), nil)
 	_, ok := openCacheFile(whole, "a")
 	require.True(t, ok)
 	damaged := func(content []byte) {
@@ -80,12 +82,12 @@ func TestCacheFileCutOrFlippedAnywhere(t *testing.T) {
 		damaged(flipped)
 	}
 	damaged(append(whole, 0))
-	damaged(sealCacheFile("b", nil))
+	damaged(bytes.Join(cacheFile("b", nil), nil))
 }
 
 func TestMembersAreReadAsTheyWereWritten(t *testing.T) {
 	members := []Member{memberOf("one"), {}, memberOf("two")}
-	data := encodeMembers(members)
+	data := bytes.Join(encodeMembers(members), nil)
 	read, ok := decodeMembers(data)
 	require.True(t, ok)
 	require.Len(t, read, 3)
@@ -94,6 +96,28 @@ func TestMembersAreReadAsTheyWereWritten(t *testing.T) {
 		read, ok := decodeMembers(data[:i])
 		assert.True(t, !ok || len(read) < 3)
 	}
+}
+
+// A document of an entry that stays in memory keeps none of the others there.
+func TestMembersOfAnEntryAreFreedOneByOne(t *testing.T) {
+	t.Parallel()
+	cache := DirCache(t.TempDir())
+	large := Member{Order: "1", Digest: [32]byte{1}, Bytes: make([]byte, 1<<20)}
+	require.NoError(t, cache.Merge(t.Context(), "a", large, memberOf("small")))
+	members, err := cache.Get(t.Context(), "a")
+	require.NoError(t, err)
+	require.Len(t, members, 2)
+	if len(members[0].Bytes) < len(members[1].Bytes) {
+		slices.Reverse(members)
+	}
+	freed := weak.Make(&members[0].Bytes[0])
+	small := members[1]
+	members = nil
+	for range 3 {
+		runtime.GC()
+	}
+	assert.Nil(t, freed.Value())
+	assert.Equal(t, memberOf("small"), small)
 }
 
 func TestDirCacheReplacesADamagedFile(t *testing.T) {
@@ -206,7 +230,7 @@ func TestDirCacheWithoutRoom(t *testing.T) {
 }
 
 func FuzzCacheFile(f *testing.F) {
-	f.Add(sealCacheFile("a", encodeMembers([]Member{memberOf("a document")})))
+	f.Add(bytes.Join(cacheFile("a", []Member{memberOf("a document")}), nil))
 	f.Add([]byte(cacheMagic))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if data, ok := openCacheFile(file, "a"); ok {

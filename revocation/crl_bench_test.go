@@ -161,3 +161,32 @@ func BenchmarkCheckWarmCRLs(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkColdStart asks a CRLs that knows nothing about a certificate: with a list
+// that is fetched and merged into the Cache, and with one that is in the Cache.
+func BenchmarkColdStart(b *testing.B) {
+	for _, width := range []int{8, 20} {
+		l := makeLargeCRL(1_000_000, width)
+		const url = "http://crl.example/1.crl"
+		cache := revocation.DirCache(b.TempDir())
+		for name, fetcher := range map[string]revocation.Fetcher{"fetched": bodies{url: l.der}, "cached": nil} {
+			if fetcher == nil { // it has been put there
+				first := revocation.CRLs{Fetcher: bodies{url: l.der}, URLs: []string{url}, Cache: cache}
+				_, _ = first.Status(b.Context(), revocation.Query{Path: l.chain, At: time.Now()})
+				first.Settle()
+			}
+			b.Run(fmt.Sprintf("serial=%d/%s", width, name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					crls := revocation.CRLs{Fetcher: fetcher, URLs: []string{url}, Cache: cache}
+					if a, err := crls.Status(b.Context(), revocation.Query{Path: l.chain, At: time.Now()}); err != nil || a.Status != revocation.Good {
+						b.Fatal(a, err)
+					}
+					b.StopTimer()
+					crls.Settle()
+					b.StartTimer()
+				}
+			})
+		}
+	}
+}
