@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -111,6 +112,18 @@ func (o *options) check() error {
 	case o.refresh < time.Minute:
 		return errors.New("-refresh is a minute or more")
 	}
+	files := map[string]bool{}
+	for _, w := range o.writes {
+		if files[filepath.Clean(w.file)] {
+			return fmt.Errorf("-write %s:%s: another -write is of this file", w.program, w.file)
+		}
+		files[filepath.Clean(w.file)] = true
+		test, command := w.commands()
+		tests := strings.Count(w.reload, "&&")
+		if w.reload != "" && (len(command) == 0 || tests > 1 || tests == 1 && len(test) == 0) {
+			return fmt.Errorf("-reload %q: CMD or 'TEST && CMD' is wanted", w.reload)
+		}
+	}
 	return nil
 }
 
@@ -177,16 +190,21 @@ func newDaemon(o *options, stdout, stderr io.Writer) (*daemon, error) {
 	return d, nil
 }
 
+// commands returns the words of -reload: those of the test, if there is one, and those
+// of what reloads.
+func (w *write) commands() (test, reload []string) {
+	before, after, ok := strings.Cut(w.reload, "&&")
+	if !ok {
+		return nil, strings.Fields(w.reload)
+	}
+	return strings.Fields(before), strings.Fields(after)
+}
+
 // hook is what tells the program, nil if nothing does.
 func (w *write) hook(logger *slog.Logger) terminator.Hook {
 	var reload terminator.Hook
 	if w.reload != "" {
-		var test []string
-		command := w.reload
-		if before, after, ok := strings.Cut(w.reload, "&&"); ok {
-			test, command = strings.Fields(before), after
-		}
-		reload = terminator.Command(test, strings.Fields(command))
+		reload = terminator.Command(w.commands())
 	}
 	if w.haproxy != "" {
 		return terminator.StatsSocket(w.haproxy, reload, logger)
