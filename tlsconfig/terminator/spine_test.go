@@ -10,12 +10,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
@@ -111,4 +113,26 @@ func TestSpinesCertificatesBehindEachProgram(t *testing.T) {
 		}
 		assert.True(t, ask(pki.Issue(sspFQDN)), "it still serves")
 	})
+}
+
+// The kit's whole table of cases, connections that stay open among them, finds nothing
+// wrong with a server behind nginx, whose own pages are refusals.
+func TestServiceBehindNginxIsRight(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("lets a certificate expire")
+	}
+	p := proxies[slices.IndexFunc(proxies, func(p proxy) bool { return p.program == terminator.Nginx })]
+	testenv.Need(t, p.binary, p.debian)
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	b := startBackend(t, pki.Endpoint(serverFQDN, sspFQDN).Verifier, front.Nginx, "")
+	cas := filepath.Join(t.TempDir(), "cas.pem")
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.SubCA.Raw}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.Root.Raw})...)
+	require.NoError(t, os.WriteFile(cas, text, 0o600))
+	addr := p.startWith(t, testpki.Spine(), func(params *terminator.Params) { // which it presents
+		params.Backend, params.FQDNs, params.Pins, params.CAs = b.address, nil, pki.Pins(), cas
+		params.CRLs, params.AllowNoCRLs = "", true
+	})
+	spinetest.RunService(t, pki, sspFQDN, "https://"+addr+"/")
 }
