@@ -54,7 +54,7 @@ func outcome(err error) string {
 func (w *world) oracle(known []knownDocument, at time.Time) *oracle {
 	o := &oracle{at: at, known: known, issuers: map[string]bool{}}
 	if w.config.issuers {
-		o.renewed = w.config.byHand
+		o.renewed = w.config.renewed
 		for g := range generations {
 			o.issuers[caKey(g)] = true
 		}
@@ -130,7 +130,7 @@ func (w *world) timely(n *node, c *checked) {
 		allowed = 0
 	case before != undecided:
 		allowed = time.Second + extra + slack
-	case n.env.fetch != nil && (!w.config.shape.OCSP && !n.asksSoon(c.began) || *timing) && w.served(n, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
+	case n.env.fetch != nil && (!w.config.shape.OCSP && !c.soon || *timing) && w.served(c.certain, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
 		allowed = 2*time.Second + extra + slack
 	}
 	if c.took > allowed {
@@ -142,7 +142,7 @@ func (w *world) timely(n *node, c *checked) {
 	sick := func(h *host) bool {
 		return h.mode != honest || h.stuck || time.Since(h.since) < retry+time.Second+latency
 	}
-	if w.served(n, c, sick) == good && w.allHonest() && !n.justAsked() {
+	if w.served(append(slices.Clone(c.after), c.possible...), c, sick) == good && w.allHonest() && !n.justAsked() {
 		w.fail("process %d about %d: %s although its sources have been well for %s", n.id, c.leaf.serial(), outcome(c.err), retry)
 	}
 }
@@ -168,10 +168,10 @@ func (w *world) allHonest() bool {
 	return true
 }
 
-// served is what the oracle would say of what the process knows together with what
-// the mirrors that are not sick have for the leaf.
-func (w *world) served(n *node, c *checked, sick func(*host) bool) verdict {
-	known := append(slices.Clone(c.after), c.possible...)
+// served is what the oracle would say of what is known together with what the
+// mirrors that are not sick have for the leaf.
+func (w *world) served(known []knownDocument, c *checked, sick func(*host) bool) verdict {
+	known = slices.Clone(known)
 	for i := range mirrors {
 		h := w.hosts[mirrorHost(i)]
 		if sick(h) {

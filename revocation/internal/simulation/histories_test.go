@@ -63,6 +63,7 @@ func byHandHistory(r *rand.Rand) history {
 	c.shape = shape{PerKey: c.way != oneList, Points: 1, OCSP: one(2)}
 	c.deltas = c.deltas && !c.numberless
 	c.apart = c.cached && one(4)
+	c.renewed = c.issuers && c.deltas
 	if c.shape.OCSP {
 		c.ocspFirst, c.delegated = one(2), !one(4)
 		c.shape.Short = c.delegated && one(3)

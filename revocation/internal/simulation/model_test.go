@@ -69,7 +69,7 @@ func (m *model) decide(leaf leafID, at time.Time) verdict {
 	defer m.mu.Unlock()
 	o := &oracle{at: at, known: slices.Clone(m.known), broken: m.broken, issuers: map[string]bool{}}
 	if m.config.issuers {
-		o.renewed = m.config.byHand
+		o.renewed = m.config.renewed
 		for g := range generations {
 			o.issuers[caKey(g)] = true
 		}

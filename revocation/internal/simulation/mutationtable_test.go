@@ -78,7 +78,7 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 	issuers = slices.Concat(issuers, all[s])
 	seen <- all
 `},
-	{"who may speak: a further issuer that is revoked clears", 0, "internal/known/signer.go",
+	{"who may speak: a further issuer that is revoked clears", 269, "internal/known/signer.go",
 		`		if err == nil {
 			return nil
 		}
@@ -131,9 +131,12 @@ var`},
 	{"OCSP: an answer that will be produced counts", 429, "internal/known/answerverdict.go",
 		` && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))`,
 		``},
-	{"OCSP: a good answer does not end an earlier one", 0, "internal/known/answerverdict.go",
+	{"OCSP: a good answer does not end an earlier one", 3971, "internal/known/answerverdict.go",
 		`		case r.Status == ocsp.Good && r.ThisUpdate.After(good.ThisUpdate)`,
 		`		case false && r.ThisUpdate.After(good.ThisUpdate)`},
+	{"OCSP: unknown forgets the good answer that took a revocation back", 2221, "internal/known/member.go",
+		`return x.Kind == Unknown && times > 0`,
+		`return x.Kind >= Unknown && times > 0`},
 	{"forgetting: whatever is older", 299, "internal/known/forget.go",
 		`if !slices.ContainsFunc(heads, func(y Order) bool { return y.Supersedes(&o) }) {`,
 		`if !slices.ContainsFunc(heads, func(y Order) bool { return y.Series == o.Series && y.Kind == o.Kind && y.ThisUpdate.After(o.ThisUpdate) }) {`},
@@ -156,9 +159,6 @@ var`},
 		// What`,
 		`	if i.v.Status != known.StatusUndecided && !i.expired() {
 		// What`},
-	{"1: what comes while a check waits", 0, "checker.go",
-		`	if waited {`,
-		`	if waited && false {`},
 	{"2: what arrives older than what is there is passed over", 2, "internal/known/lists.go",
 		`			change.compare(&own, lists)
 `,

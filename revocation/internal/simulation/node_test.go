@@ -100,7 +100,7 @@ func (n *node) start() {
 	if w.config.issuers {
 		for g := range generations {
 			n.env.issuers = append(n.env.issuers, caCert(g))
-			if w.config.byHand {
+			if w.config.renewed {
 				n.env.issuers = append(n.env.issuers, renewedCert(g))
 			}
 			n.keys[caKey(g)] = true
@@ -252,6 +252,7 @@ type checked struct {
 	clock    time.Time // the world's
 	took     time.Duration
 	first    bool
+	soon     bool // the process had asked for something a moment before
 	err      error
 	certain  []knownDocument // before
 	possible []knownDocument // before, and what came meanwhile
@@ -275,6 +276,7 @@ func (n *node) check(leaf leafID, stapled *document) *checked {
 		n.learn(stapled, surely, "")
 	}
 	c := &checked{leaf: leaf, at: n.now(), began: time.Now(), clock: n.w.now(), first: !before, stapled: stapled}
+	c.soon = n.justAsked()
 	n.w.stored(n, leaf)
 	c.certain, c.possible = n.view()
 	var raw []byte

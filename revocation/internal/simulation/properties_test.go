@@ -36,16 +36,8 @@ func (w *world) looked(n *node, c *checked) {
 	}
 }
 
-// asksSoon reports whether the process has asked for something less than a retry
-// before a check: what came then may have been published again since.
-func (n *node) asksSoon(at time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.fetches, func(f *fetch) bool { return f.at.Before(at) && at.Sub(f.at) < retry+time.Second })
-}
-
 // justAsked reports whether the process has asked for something less than a retry
-// before its last check: what has been published since may wait that long.
+// ago: what has been published since may wait that long.
 func (n *node) justAsked() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

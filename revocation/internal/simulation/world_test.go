@@ -31,6 +31,7 @@ type config struct {
 	delegated  bool // a delegated responder signs
 	nonce      bool
 	issuers    bool // the operator named the CA's certificates as further issuers
+	renewed    bool // likewise, two of each key
 	cached     bool
 	readers    bool // only the first process has a Fetcher
 	punctual   bool // the CA publishes whenever half of a list's life is over
@@ -46,7 +47,7 @@ func (c config) String() string {
 		text string
 	}{{c.shape.Points == 2, "two points"}, {c.unscoped, "no scope"}, {c.numberless, "no numbers"}, {c.deltas, "deltas"}, {c.shape.Freshen, "named by certificates"},
 		{c.shape.OCSP && c.ocspFirst, "OCSP, CRLs"}, {c.shape.OCSP && !c.ocspFirst, "CRLs, OCSP"}, {c.shape.OCSP, fmt.Sprintf("answers of %s", c.ocspLife)},
-		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}, {c.punctual, "punctual"}, {c.awake, "awake"},
+		{c.delegated, "delegated"}, {c.nonce, "nonce"}, {c.issuers, "further issuers"}, {c.renewed, "two of each key"}, {c.cached, "shared cache"}, {c.readers, "one fetches"}, {c.punctual, "punctual"}, {c.awake, "awake"},
 		{c.byHand, "by hand"}, {c.apart, "a cache each"}, {c.shape.Short, "responders' certificates expire"}} {
 		if p.is {
 			parts = append(parts, p.text)
