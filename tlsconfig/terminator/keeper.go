@@ -33,7 +33,9 @@ import (
 // concurrent use.
 type Keeper struct {
 	// CRLs is where the lists come from. It needs a Cache or KeepDER, and its Run
-	// must be going. What the file holds is added to it.
+	// must be going. What the file holds is added to it as by an operator (CRLs.Add):
+	// a list without an issuingDistributionPoint then counts for all certificates of
+	// its CA. If the CA publishes several of these, a Checker needs a CRLs of its own.
 	CRLs *revocation.CRLs
 
 	// Pins are the CAs whose lists the file holds. Replace changes them while the
