@@ -89,20 +89,7 @@ func (f *File) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	interval := f.Interval
-	if interval <= 0 {
-		interval = 10 * time.Second
-	}
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-			_ = f.Load() // logged, and kept for Err
-		}
-	}
+	return regular.Follow(ctx, f.Interval, f.Load)
 }
 
 var errNotLoaded = &RegistryError{Detail: "the file was not loaded"}

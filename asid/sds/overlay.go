@@ -159,16 +159,7 @@ func (o *Overlay) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	ticker := time.NewTicker(positive(o.Interval, 10*time.Second))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-			_ = o.Load() // logged, and kept for Err
-		}
-	}
+	return regular.Follow(ctx, o.Interval, o.Load)
 }
 
 // readBindings reads the text of a file.

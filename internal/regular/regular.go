@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package regular opens the files that users name, and nothing else of that name.
+// Package regular opens the files that users name, and nothing else of that name, and
+// has them read again.
 package regular
 
 import (

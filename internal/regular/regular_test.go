@@ -3,18 +3,35 @@
 package regular_test
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
+
+func TestFollowLoadsUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
+	for interval, loads := range map[time.Duration]int{0: 6, -1: 6, time.Second: 60, time.Hour: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Millisecond)
+			defer cancel()
+			n := 0
+			err := regular.Follow(ctx, interval, func() error { n++; return io.EOF })
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, loads, n, interval)
+		})
+	}
+}
 
 func TestOnlyARegularFileIsOpened(t *testing.T) {
 	t.Parallel()
