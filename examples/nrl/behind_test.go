@@ -74,7 +74,7 @@ func asThePageSays(t *testing.T, files *exampletest.Files) (proxy, behind string
 			main = bytes.Replace(main, []byte("http {"), []byte("http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;"), 1)
 			require.NoError(t, os.WriteFile(config, main, 0o600))
 			args := strings.Fields(strings.ReplaceAll(command, "$PWD", dir))
-			startNginx(t, proxy, append(args, "-p", dir, "-e", "stderr", "-g", "daemon off; master_process off; pid pid; error_log stderr;"))
+			testenv.Start(t, []string{proxy}, args[0], append(args[1:], "-p", dir, "-e", "stderr", "-g", "daemon off; master_process off; pid pid; error_log stderr;")...)
 		default:
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 			cmd.Dir = dir
@@ -106,34 +106,6 @@ func serve(t *testing.T, dir string, args []string) {
 		require.FailNow(t, "the server did not start", "%v", <-ended)
 	}
 	t.Cleanup(func() { cancel(); assert.NoError(t, <-ended) })
-}
-
-func startNginx(t *testing.T, addr string, args []string) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if t.Failed() {
-			t.Logf("%s", log.Bytes())
-		}
-	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		require.True(t, time.Now().Before(deadline), "nginx does not listen")
-	}
 }
 
 // Behind nginx a pointer lives as it does without a proxy, and the binding of a

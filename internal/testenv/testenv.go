@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package testenv finds what a test needs of the machine that it runs on: other
-// programs, and addresses for them to listen on.
+// programs, addresses for them to listen on, and that they do.
 package testenv
 
 import (
+	"bytes"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Need returns the path of a program. A test whose program is missing is
@@ -35,6 +37,50 @@ func Missing(t testing.TB, reason string) {
 	} else {
 		t.Skip(reason)
 	}
+}
+
+// Start starts a program that ends with the test, and returns once it accepts
+// connections at each of addresses. What it said is logged if the test fails.
+func Start(t testing.TB, addresses []string, path string, args ...string) {
+	t.Helper()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended by itself
+		<-ended
+		if t.Failed() {
+			t.Logf("%s says: %s", path, said.Bytes())
+		}
+	})
+	deadline := time.Now().Add(time.Minute)
+	for _, address := range addresses {
+		for !accepts(address) {
+			select {
+			case err := <-ended:
+				ended <- err
+				t.Fatalf("%s has ended: %v", path, err)
+			case <-time.After(10 * time.Millisecond):
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not listen at %s", path, address)
+			}
+		}
+	}
+}
+
+func accepts(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
 }
 
 // FreeAddress returns an address of the loopback interface that nothing listens

@@ -5,6 +5,7 @@ package testenv_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,4 +52,29 @@ func TestFreeAddressCanBeListenedOn(t *testing.T) {
 	l, err := net.Listen("tcp", first)
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
+}
+
+// TestStart starts this test once more, which is then the program.
+func TestStart(t *testing.T) {
+	if address := os.Getenv("TESTENV_LISTEN"); address != "" {
+		l, err := net.Listen("tcp", address)
+		require.NoError(t, err)
+		for {
+			conn, err := l.Accept()
+			require.NoError(t, err)
+			conn.Close()
+		}
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	address := testenv.FreeAddress(t)
+	t.Setenv("TESTENV_LISTEN", address)
+	t.Run("it listens", func(t *testing.T) {
+		testenv.Start(t, []string{address}, self, "-test.run=^TestStart$")
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	})
+	_, err = net.Dial("tcp", address)
+	require.Error(t, err, "it ends with the test")
 }

@@ -3,17 +3,13 @@
 package probe_test
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -92,32 +88,13 @@ func TestForeignServers(t *testing.T) {
 			program := testenv.Need(t, server.program, server.debian)
 			dir, addr := t.TempDir(), testenv.FreeAddress(t)
 			writeFiles(t, dir, pki)
-			cmd := exec.CommandContext(t.Context(), program, server.start(addr, dir)...)
-			cmd.Dir = dir
-			var log bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &log, &log
-			cmd.WaitDelay = time.Second
-			require.NoError(t, cmd.Start())
-			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-			waitFor(t, addr, &log)
+			testenv.Start(t, []string{addr}, program, server.start(addr, dir)...)
 			report, err := prober.Server(t.Context(), addr)
 			require.NoError(t, err)
 			assert.ElementsMatch(t, server.want, findings(report, probe.Departure), "%+v", report.Findings)
 			assert.Empty(t, findings(report, probe.Undecided), "%+v", report.Findings)
 		})
 	}
-}
-
-// waitFor returns once something accepts connections at addr.
-func waitFor(t *testing.T, addr string, log fmt.Stringer) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, time.Minute, 10*time.Millisecond, "the program does not listen")
 }
 
 func writeFiles(t *testing.T, dir string, pki *spinetest.PKI) {

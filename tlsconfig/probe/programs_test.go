@@ -3,17 +3,15 @@
 package probe_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
@@ -67,21 +65,11 @@ func (j *job) versions() (lowest, highest string) {
 // are served.
 func background(t *testing.T, jobs []*job, path string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.WaitDelay = time.Second
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s says: %s", path, log.Bytes())
-		}
-	})
+	var addresses []string
 	for _, j := range jobs {
-		waitFor(t, j.addr, &log)
+		addresses = append(addresses, j.addr)
 	}
+	testenv.Start(t, addresses, path, args...)
 }
 
 // dhParams writes a group of 2048 bits for programs that bring none.
