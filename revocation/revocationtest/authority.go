@@ -151,7 +151,7 @@ func (a *Authority) list(url string, authorities bool) []byte {
 	}
 	a.number++
 	crl := CRL{
-		Issuer: a.ca, Key: a.key, ThisUpdate: now, Number: a.number,
+		Issuer: a.ca, Key: a.key, ThisUpdate: a.fault.thisUpdate(now), Number: a.number,
 		Scope: &Scope{PointName: PointName{URLs: []string{url}}, OnlyUserCerts: !authorities, OnlyCACerts: authorities},
 	}
 	for _, r := range a.revoked {
@@ -161,12 +161,6 @@ func (a *Authority) list(url string, authorities bool) []byte {
 		}
 	}
 	switch a.fault {
-	case Expired:
-		crl.ThisUpdate = now.Add(-2 * lifetime)
-	case NotYetValid:
-		crl.ThisUpdate = now.Add(lifetime)
-	case Expiring:
-		crl.ThisUpdate = now.Add(soon - lifetime)
 	case WrongSignature:
 		crl.BrokenSignature = true
 	case Unsigned:
@@ -197,13 +191,8 @@ func (a *Authority) answer(question *ocsp.Request, nonce []byte) []byte {
 		}
 	}
 	response := OCSPResponse{Issuer: a.ca, Key: a.key, ProducedAt: a.now(), Nonce: nonce}
+	single.ThisUpdate = a.fault.thisUpdate(response.ProducedAt)
 	switch a.fault {
-	case Expired:
-		single.ThisUpdate = response.ProducedAt.Add(-2 * lifetime)
-	case NotYetValid:
-		single.ThisUpdate = response.ProducedAt.Add(lifetime)
-	case Expiring:
-		single.ThisUpdate = response.ProducedAt.Add(soon - lifetime)
 	case WrongSignature:
 		response.BrokenSignature = true
 	case Unsigned:

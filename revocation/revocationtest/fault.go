@@ -2,7 +2,10 @@
 
 package revocationtest
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // A Fault is one way in which an [Authority] goes wrong.
 type Fault int
@@ -44,4 +47,17 @@ func (f Fault) String() string {
 		return "Fault(" + strconv.Itoa(int(f)) + ")"
 	}
 	return faultNames[f]
+}
+
+// thisUpdate is that of a document that is made now.
+func (f Fault) thisUpdate(now time.Time) time.Time {
+	switch f {
+	case Expired:
+		return now.Add(-2 * lifetime)
+	case NotYetValid:
+		return now.Add(lifetime)
+	case Expiring:
+		return now.Add(soon - lifetime)
+	}
+	return now
 }
