@@ -3,10 +3,7 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"io"
 	"net"
 	"net/url"
 	"os"
@@ -93,19 +90,8 @@ func serve(t *testing.T, dir string, args []string) {
 			args[i] = filepath.Join(dir, arg)
 		}
 	}
-	out, stdout := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		err := run(ctx, args, stdout, t.Output())
-		stdout.CloseWithError(io.EOF)
-		ended <- err
-	}()
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		cancel()
-		require.FailNow(t, "the server did not start", "%v", <-ended)
-	}
-	t.Cleanup(func() { cancel(); assert.NoError(t, <-ended) })
+	_, stop := exampletest.Start(t, run, t.Output(), args...)
+	t.Cleanup(func() { assert.NoError(t, stop()) })
 }
 
 // Behind nginx a pointer lives as it does without a proxy, and the binding of a

@@ -3,14 +3,11 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,25 +50,10 @@ func start(t *testing.T, files *exampletest.Files) (port string) {
 func startWith(t *testing.T, files *exampletest.Files, args ...string) (port string) {
 	t.Helper()
 	own := files.Leaf(t, nrlName)
-	out, stdout := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		err := run(ctx, append([]string{"-listen", "127.0.0.1:0", "-cert", own.Cert, "-key", own.Key, "-roots", files.Roots, "-subcas", files.SubCAs,
-			"-crl", files.CRL, "-crl", files.ARL}, args...), stdout, t.Output())
-		stdout.CloseWithError(io.EOF)
-		ended <- err
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		cancel()
-		require.FailNow(t, "the server did not start", "%v", <-ended)
-	}
-	t.Cleanup(func() {
-		cancel()
-		assert.NoError(t, <-ended)
-	})
-	return strings.TrimSpace(line[strings.LastIndexByte(line, ':')+1:])
+	address, stop := exampletest.Start(t, run, t.Output(), append([]string{"-listen", "127.0.0.1:0", "-cert", own.Cert, "-key", own.Key,
+		"-roots", files.Roots, "-subcas", files.SubCAs, "-crl", files.CRL, "-crl", files.ARL}, args...)...)
+	t.Cleanup(func() { assert.NoError(t, stop()) })
+	return address[strings.LastIndexByte(address, ':')+1:]
 }
 
 // A system calls the server with curl. Its headers are in a file, as a person

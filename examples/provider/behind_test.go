@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/pem"
 	"io"
@@ -37,19 +36,8 @@ func behindNginx(t *testing.T, files *exampletest.Files, listen string) (ask fun
 	if !strings.HasPrefix(listen, "unix:") {
 		args = append(args, "-trust", "127.0.0.1", "-secret", secret)
 	}
-	out, stdout := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		err := run(ctx, args, stdout, t.Output())
-		stdout.CloseWithError(io.EOF)
-		ended <- err
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	go io.Copy(io.Discard, out)
-	t.Cleanup(func() { cancel(); assert.NoError(t, <-ended) })
-	address := strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	address, stop := exampletest.Start(t, run, t.Output(), args...)
+	t.Cleanup(func() { assert.NoError(t, stop()) })
 
 	// The headers that the SSP's transport makes.
 	code, err := asid.ParseODSCode("RGD")

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -41,24 +40,7 @@ func startLogging(t *testing.T, files *exampletest.Files, stderr io.Writer, more
 	own := files.Leaf(t, "provider.nhs.uk")
 	args := append([]string{"-listen", "127.0.0.1:0", "-cert", own.Cert, "-key", own.Key, "-roots", files.Roots,
 		"-subcas", files.SubCAs, "-fqdn", "ssp.nhs.uk", "-asid", self, "-crl", files.CRL, "-crl", files.ARL}, more...)
-	out, stdout := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		err := run(ctx, args, stdout, stderr)
-		stdout.CloseWithError(io.EOF)
-		ended <- err
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		cancel()
-		require.FailNow(t, "the provider did not start", "%v", <-ended)
-	}
-	go io.Copy(io.Discard, out)
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), func() error {
-		cancel()
-		return <-ended
-	}
+	return exampletest.Start(t, run, stderr, args...)
 }
 
 // ssp is a client that presents the certificate of the SSP and sends its headers.
