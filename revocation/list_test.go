@@ -49,7 +49,7 @@ func TestListsAreThoseOfTheCAsAskedAbout(t *testing.T) {
 	assert.Len(t, crls.Lists(namesake.cert), 1, "the list with its signature is its own")
 }
 
-func TestListsOfNobodyKeepNoOctets(t *testing.T) {
+func TestListsKeepNoOctetsUnasked(t *testing.T) {
 	t.Parallel()
 	p := newCRLPKI(t)
 	lists := crlsOf(t, p.ca.crl()).Lists(p.ca.cert)

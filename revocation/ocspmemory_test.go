@@ -101,7 +101,7 @@ func TestARevocationOutlivesItsResponder(t *testing.T) {
 	assert.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 }
 
-func TestAResponseOfTheFutureTakesNobodysPlace(t *testing.T) {
+func TestAResponseOfTheFutureReplacesNone(t *testing.T) {
 	p := newOCSPPKI(t)
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(ocspNow))
@@ -312,7 +312,7 @@ func TestOCSPWarmAnswers(t *testing.T) {
 }
 
 // Good answers that take nothing back, though they are later and a day old.
-func TestAGoodAnswerThatTakesNothingBackMakesNobodyForgetARevocation(t *testing.T) {
+func TestAGoodAnswerThatTakesNothingBackDoesNotDropARevocation(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.AddDate(0, 0, -9), ocspNow.AddDate(0, 0, -6)

@@ -70,7 +70,7 @@ func TestListsInAnyOrder(t *testing.T) {
 			inScope(at(listed, 9, -20*hour, -hour), usersOnly), at(clear, 1, -2*hour, hour),
 		}, revoked},
 		{"two lists of one time and number must both be good", []revocationtest.CRL{at(clear, 5, -hour, hour), at(listed, 5, -hour, hour)}, revoked},
-		{"a list without nextUpdate clears nobody", []revocationtest.CRL{
+		{"a list without nextUpdate clears no certificate", []revocationtest.CRL{
 			with(at(clear, 5, -hour, hour), func(c *revocationtest.CRL) { c.NoNextUpdate = true }),
 		}, unknown(revocation.ErrExpired)},
 		{"a list without nextUpdate revokes", []revocationtest.CRL{

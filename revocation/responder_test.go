@@ -242,7 +242,7 @@ func TestOCSPResponse(t *testing.T) {
 			m.Answers = append(m.Answers, a)
 		}, 0, revocation.ErrUnhandledCritical},
 		{"an extension twice", func(m *message) { m.Extensions = append(harmless, harmless...) }, 0, revocation.ErrMalformed},
-		{"a nonce that nobody asked for", func(m *message) {
+		{"a nonce that was not asked for", func(m *message) {
 			m.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}, Value: []byte{4, 1, 7}}}
 		}, revocation.Good, nil},
 

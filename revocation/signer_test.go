@@ -47,9 +47,9 @@ func TestCRLSigner(t *testing.T) {
 		{"another key in the CA's name", nil, []list{with(caCRL, func(c *list) { c.Key = p.other.key })}, unknown(revocation.ErrSignature)},
 		{"a key of the CA's that the root certified", []*ocspParty{crlKey}, []list{crlKey.crl(), rootCRL}, good},
 		{"a key of the CA's that the root certified, listing the certificate", []*ocspParty{crlKey}, []list{crlKey.crl(leafSerial), rootCRL}, revokedFor(revocation.ReasonUnspecified)},
-		{"a key of the CA's that nobody has a certificate of", nil, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
+		{"a key of the CA's without a certificate", nil, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a key of the CA's that was revoked", []*ocspParty{crlKey}, []list{crlKey.crl(), p.root.crl(50)}, unknown(revocation.ErrSignature)},
-		{"a key of the CA's of which nobody knows whether it was revoked", []*ocspParty{crlKey}, []list{crlKey.crl()}, unknown(revocation.ErrSignature)},
+		{"a key of the CA's that may have been revoked", []*ocspParty{crlKey}, []list{crlKey.crl()}, unknown(revocation.ErrSignature)},
 		{"a key certified by another root", []*ocspParty{apart(stranger, asIs), stranger}, []list{crlKey.crl(), with(rootCRL, func(c *list) { c.Key = stranger.key })}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate is in another name", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.Subject.CommonName = "Sub CA 2" })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate is over", []*ocspParty{apart(p.root, func(c *x509.Certificate) {

@@ -84,7 +84,7 @@ func TestCovers(t *testing.T) {
 		{"a point and a list of other reasons", []point{{PointName: urls(one), Reasons: key}}, p.ca, &scope{PointName: urls(one), OnlySomeReasons: []revocation.Reason{revocation.ReasonSuperseded}}, 0, ""},
 		{"an indirect list by the point's cRLIssuer", []point{byOther}, p.other, &scope{PointName: urls(one), Indirect: true}, crl.AllReasons, ""},
 		{"a list by the point's cRLIssuer that is not indirect", []point{byOther}, p.other, &scope{PointName: urls(one)}, 0, "the distribution point names a cRLIssuer, but it is not indirect"},
-		{"an indirect list by somebody else", []point{byOther}, p.root, &scope{PointName: urls(one), Indirect: true}, 0, "its issuer is not the cRLIssuer of the distribution point"},
+		{"an indirect list by another issuer", []point{byOther}, p.root, &scope{PointName: urls(one), Indirect: true}, 0, "its issuer is not the cRLIssuer of the distribution point"},
 		{"an indirect list of another name", []point{byOther}, p.other, &scope{PointName: urls(two), Indirect: true}, 0, "its distribution point is " + two + ", that of the certificate " + one},
 		{"a point with nothing but a cRLIssuer, whose name the list has", []point{{CRLIssuers: [][]byte{otherName}}}, p.other, &scope{PointName: directory(otherName), Indirect: true}, crl.AllReasons, ""},
 	} {

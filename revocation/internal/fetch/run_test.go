@@ -136,7 +136,7 @@ func TestRunHeedsWhatTheServerAsksFor(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, []time.Duration{0}, s.begun(start))
 		a.Ask(t.Context(), group(w), never)
-		assert.Len(t, s.begun(start), 2, "whoever has nothing to go by asks all the same")
+		assert.Len(t, s.begun(start), 2, "a caller with nothing to go by asks all the same")
 	})
 }
 
