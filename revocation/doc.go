@@ -95,6 +95,8 @@
 //   - The Cache: at first use, with a second for it, and at each look.
 //   - [CRLs.Files]: at first use and each minute.
 //   - From the start, whether or not a certificate names them: [CRLs.URLs].
+//   - After a restart: everything at its first use, as if it had never been looked
+//     after. The Cache has the documents, not when they were fetched last.
 //
 // Times are those of the wall clock. A machine that was suspended finds out within
 // a minute that its looks are old, and a clock that was set back keeps neither a
@@ -112,6 +114,14 @@
 // A URL, a cache or a Fetcher that hangs costs a check whose answer is known
 // nothing, but for the first look at a delta CRL or at a source ahead of the one
 // that answers: a second, once for each host.
+//
+// # What is kept in memory
+//
+// What is superseded goes a day after its successor has begun. CRLs whose signer is
+// not known yet have 256 MiB; when they have more, the URL or entry of the Cache that
+// brought most loses of its own. OCSP answers are kept about 100,000 certificates,
+// with a mebibyte about each; [OCSP] says which go first. What was dropped is asked
+// for again; nothing is good because something was dropped.
 //
 // # How to see it
 //
