@@ -120,8 +120,8 @@
 // What is superseded goes a day after its successor has begun. CRLs whose signer is
 // not known yet have 256 MiB; when they have more, the URL or entry of the Cache that
 // brought most loses of its own. OCSP answers are kept about 100,000 certificates,
-// with a mebibyte about each; [OCSP] says which go first. What was dropped is asked
-// for again; nothing is good because something was dropped.
+// with a mebibyte about each; [OCSP] says which go first. What a URL or the Cache
+// brought and had to go comes again with the next look.
 //
 // # How to see it
 //
