@@ -59,7 +59,7 @@ func benchRegistry(b *testing.B) (*asid.Memory, mapOfMaps, []query) {
 	naive := make(mapOfMaps, benchSystems)
 	for i := range systems {
 		fqdn := fmt.Sprintf("nrl-%05d.supplier.thirdparty.nhs.uk", i)
-		id := fmt.Sprintf("%012d", 200_000_000_000+i*17)
+		id := fmt.Sprintf("%012d", 200_000_000_000+int64(i)*17)
 		systems[i] = asid.System{ASID: asid.MustParseID(id), FQDNs: []string{fqdn}, Interactions: interactions}
 		entry := naive[id]
 		entry.fqdns, entry.interactions = map[string]struct{}{fqdn: {}}, map[string]struct{}{}

@@ -40,7 +40,7 @@ func directory(own bool) []asid.System {
 			interactions = slices.Clone(interactions)
 		}
 		systems[i] = asid.System{
-			ASID:         asid.MustParseID(fmt.Sprintf("%012d", 200_000_000_000+i*17)),
+			ASID:         asid.MustParseID(fmt.Sprintf("%012d", 200_000_000_000+int64(i)*17)),
 			ODS:          []asid.ODSCode{ods(fmt.Sprintf("A%05d", i))},
 			FQDNs:        []string{fmt.Sprintf("nrl-%05d.supplier.thirdparty.nhs.uk", i)},
 			Interactions: interactions,

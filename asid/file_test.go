@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -93,7 +93,7 @@ func TestAFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
 func TestWhatIsNoRegularFileIsRefused(t *testing.T) {
 	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "r.json")
-	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	testenv.FIFO(t, fifo)
 	for _, name := range []string{fifo, "/dev/zero", t.TempDir()} {
 		f := &asid.File{Name: name}
 		assert.ErrorContains(t, f.Load(), "is not a regular file")

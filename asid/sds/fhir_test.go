@@ -94,7 +94,7 @@ func TestALongAnswerDoesNotSayWhatIsNotThere(t *testing.T) {
 	for systems, partial := range map[int]bool{99: false, 100: true, 101: true} {
 		d := directory()
 		for i := range systems {
-			d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+i), ODS: "RQX", Interactions: nrlInteractions[:1]})
+			d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+int64(i)), ODS: "RQX", Interactions: nrlInteractions[:1]})
 		}
 		_, service := startFHIR(t, d)
 		_, err := service.LookupSender(t.Context(), sender(unknownID, "RQX"))

@@ -118,7 +118,7 @@ func simulateService(t *testing.T, seed uint64, policy sds.Caching) {
 	for range simulatedCallers {
 		calling.Go(func() {
 			for range each {
-				time.Sleep(time.Duration(s.chance(int(2 * simulatedHour / each))))
+				time.Sleep(time.Duration(s.chance(int(2*simulatedHour/each/time.Microsecond))) * time.Microsecond)
 				i := min(s.chance(simulatedASIDs), s.chance(simulatedASIDs))
 				id := simulatedID(i)
 				began := time.Now()

@@ -62,7 +62,7 @@ type world struct {
 	wrong    []string
 }
 
-func simulatedID(i int) asid.ID { return mustID(fmt.Sprintf("%012d", 300_000_000_000+i)) }
+func simulatedID(i int) asid.ID { return mustID(fmt.Sprintf("%012d", 300_000_000_000+int64(i))) }
 
 // newWorld plans the hour: half of the ASIDs come and go, one in ten is never
 // there, and up to four minutes in health alternate with up to two in trouble.
@@ -264,7 +264,7 @@ func simulate(t *testing.T, seed uint64, policy sds.Caching) {
 	for caller := range simulatedCallers {
 		calling.Go(func() {
 			for range each {
-				time.Sleep(time.Duration(w.chance(int(2 * simulatedHour / each))))
+				time.Sleep(time.Duration(w.chance(int(2*simulatedHour/each/time.Microsecond))) * time.Microsecond)
 				// Some ASIDs are asked about much more often than others.
 				id := simulatedID(min(w.chance(simulatedASIDs), w.chance(simulatedASIDs)))
 				began := time.Now()

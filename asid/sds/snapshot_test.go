@@ -56,7 +56,7 @@ func TestSnapshotOfALargeDirectory(t *testing.T) {
 	t.Parallel()
 	var d sdstest.Directory
 	for i := range 1202 {
-		d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+i), ODS: "RR8", Interactions: nrlInteractions})
+		d.AS = append(d.AS, sdstest.AS{ASID: fmt.Sprintf("%012d", 400_000_000_000+int64(i)), ODS: "RR8", Interactions: nrlInteractions})
 	}
 	slapd, ldap := startLDAP(t, sdstest.SlapdConfig{Directory: d})
 	_, err := ldap.Systems(t.Context())

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,7 +69,7 @@ func TestFilesAreServedAndNothingElse(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(`{"record":"of a file"}`), 0o600))
 	}
 	require.NoError(t, os.Symlink(filepath.Join(outside, "secret.json"), filepath.Join(dir, "escape.json")))
-	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	testenv.FIFO(t, filepath.Join(dir, "pipe"))
 	files := exampletest.NewFiles(t)
 	client := ssp(t, files, start(t, files, "-records", dir))
 	for path, status := range map[string]int{

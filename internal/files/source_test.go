@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -121,7 +121,7 @@ func TestFilesThatNeverRestAreAnError(t *testing.T) {
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "fifo")
-	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	testenv.FIFO(t, fifo)
 	for _, name := range []string{fifo, "/dev/zero", t.TempDir()} {
 		_, err := Read(name)
 		assert.ErrorContains(t, err, name+" is not a regular file")
