@@ -67,7 +67,10 @@ func (s *source) get(ctx context.Context) (*tls.Certificate, error) {
 	defer s.looking.Unlock()
 	if last = s.last.Load(); !last.fresh() {
 		last = s.look(ctx, last)
-		s.last.Store(last)
+		// That one caller has ended its asking says nothing to the others.
+		if last.err == nil || ctx.Err() == nil {
+			s.last.Store(last)
+		}
 	}
 	return last.cert, last.err
 }

@@ -103,6 +103,22 @@ func TestWhatIsInUseIsNotJudgedAgain(t *testing.T) {
 	})
 }
 
+// What asks for a password may mind the end of its context.
+func TestACallerThatHasEndedFailsAlone(t *testing.T) {
+	t.Parallel()
+	d := &disk{held: map[string]string{"cert": "good"}}
+	s := &source{names: []string{"cert"}, read: d.read, parse: func(ctx context.Context, _ [][]byte) (*tls.Certificate, error) {
+		return new(tls.Certificate), ctx.Err()
+	}}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.get(ended)
+	assert.ErrorIs(t, err, context.Canceled)
+	cert, err := s.get(t.Context())
+	assert.NoError(t, err)
+	assert.NotNil(t, cert)
+}
+
 func TestFilesThatNeverRestAreAnError(t *testing.T) {
 	t.Parallel()
 	d := &disk{held: map[string]string{}, before: map[int]func(*disk){}}
