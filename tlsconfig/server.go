@@ -50,7 +50,7 @@ type serverConfigs struct {
 // A perSuite holds the configs that were made for one set of pins.
 type perSuite struct {
 	pins    *pinSet
-	configs []*tls.Config // as server.suites
+	configs []*tls.Config // as serverConfigs.suites
 	none    *tls.Config   // has no suite: for who shares none
 }
 
