@@ -87,8 +87,8 @@ func TestCRLsLetGoOfOlderOnes(t *testing.T) {
 	good.require(t, crls, p.leaf(t), ocspNow)
 	require.Equal(t, 3, crls.KnownCRLs())
 
-	// One whose signature has not been verified, since it is about others, lets go
-	// of none.
+	// A CRL whose signature has not been verified, because its scope does not include
+	// the certificate, supersedes none.
 	forCAs := revocationtest.Scope{OnlyCACerts: true}
 	forged := with(numbered(p.ca.crl(), 2), func(c *revocationtest.CRL) { c.Key = p.other.key })
 	crls = crlsOf(t, inScope(p.ca.crl(), forCAs), inScope(forged, forCAs))

@@ -165,9 +165,9 @@ func TestCRLsAddedBeforeFetched(t *testing.T) {
 	good.require(t, crls, path, ocspNow.Add(2*time.Hour-time.Hour))
 
 	server.publish(url, between(numbered(p.ca.crl(), 3), 0, 3*time.Hour))
-	good.require(t, crls, path, ocspNow.Add(2*time.Hour)) // the one that was added is over
+	good.require(t, crls, path, ocspNow.Add(2*time.Hour)) // the added CRL has expired
 	require.NotEmpty(t, server.requests())
-	// One that the fetched one supersedes says nothing, whatever brought it.
+	// A CRL that the fetched one supersedes is not consulted, wherever it came from.
 	require.NoError(t, crls.Add(numbered(p.ca.crl(leafSerial), 2).DER()))
 	good.require(t, crls, path, ocspNow.Add(2*time.Hour))
 	require.NoError(t, crls.Add(numbered(p.ca.crl(leafSerial), 4).DER()))

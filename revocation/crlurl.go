@@ -132,8 +132,8 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 	return wrong
 }
 
-// deliveredUntil notes when a document runs out whose verified lists have these
-// nextUpdates: with the first of them that has not passed yet.
+// deliveredUntil records when a document expires whose verified lists have these
+// nextUpdates: at the earliest that has not passed yet, or at the latest if all have.
 func (u *crlURL) deliveredUntil(ends []time.Time) {
 	if len(ends) == 0 {
 		return

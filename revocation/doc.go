@@ -117,11 +117,12 @@
 //
 // # What is kept in memory
 //
-// What is superseded goes a day after its successor has begun. CRLs whose signer is
-// not known yet have 256 MiB; when they have more, the URL or entry of the Cache that
-// brought most loses of its own. OCSP answers are kept about 100,000 certificates,
-// with a mebibyte about each; [OCSP] says which go first. What a URL or the Cache
-// brought and had to go comes again with the next look.
+// A superseded document is evicted a day after thisUpdate of the one that supersedes
+// it. CRLs from URLs and the Cache whose signer is not known yet may take 256 MiB;
+// beyond that, CRLs of the URL or entry of the Cache with the most octets are evicted.
+// [CRLs.Add] has a bound of its own. OCSP answers are cached about 100,000
+// certificates, with a mebibyte about each; [OCSP] says which are evicted first. What
+// came from a URL or the Cache and was evicted comes again at the next fetch.
 //
 // # How to see it
 //

@@ -57,8 +57,8 @@ func TestFetchRewrites(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "/int/1c/crlc7.crl?x=%2F", string(response.Body))
 
-	// Where the operator sends a request is his word, even if it is where the
-	// certificate says.
+	// The operator's Rewrite decides which host is asked, even if it returns the
+	// certificate's own URL.
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
 	stay := &revocation.HTTPFetcher{

@@ -97,7 +97,7 @@ func TestNewsArriveWithinRefresh(t *testing.T) {
 }
 
 // A cache on the way that answers "not modified" for ever must not hide that one of
-// the lists of a document has run out, though the others have not.
+// the lists of a document has expired, though the others have not.
 func TestListOfABundleThatRanOutIsAskedForOutright(t *testing.T) {
 	t.Parallel()
 	p := newCRLPKI(t)

@@ -155,7 +155,7 @@ func TestOCSPOrder(t *testing.T) {
 		a, err = s.Status(t.Context(), q)
 		require.NoError(t, err)
 		require.Equal(t, revocation.Revoked, a.Status)
-		q.Stapled = good(0).DER() // the hold is over
+		q.Stapled = good(0).DER() // with a later thisUpdate than the revocation
 		a, err = s.Status(t.Context(), q)
 		require.NoError(t, err)
 		require.Equal(t, revocation.Good, a.Status)

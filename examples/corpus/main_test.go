@@ -166,7 +166,7 @@ func TestSilenceIsNoRefusal(t *testing.T) {
 	b, err := newAddress(silent.Addr().String(), "provider", false, then)
 	require.NoError(t, err)
 	ended, end := context.WithCancel(t.Context())
-	go func() { // the server has the connection, and this end's time is out
+	go func() { // the context ends once the server has accepted the connection
 		if conn, err := silent.Accept(); err == nil {
 			defer conn.Close()
 			end()

@@ -292,9 +292,9 @@ func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *fli
 	return f
 }
 
-// add has a target looked after. If there are too many, another one is dropped
-// for it: of a few, one that has not been used since its last look, or any.
-// The next use of that one has it looked after again.
+// add adds a target to those that are fetched again. If there are too many, another
+// one is dropped for it: of a few, one that has not been used since it was last
+// fetched, or any. The next check that uses a dropped target adds it again.
 func (a *Asker) add(w *Watch) {
 	most := a.MaxWatches
 	if most == 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 )
 
-// Property 3: news arrive. A look is over before the last one is Refresh old.
+// Property 3: new documents are found. A fetch has ended before the last one is Refresh old.
 func TestRunLooksBeforeTheLastLookIsTooOld(t *testing.T) {
 	for name, does := range map[string]func(context.Context) error{
 		"at once": answers, "after 4 s": answersAfter(4 * time.Second), "after 2 min": answersAfter(2 * time.Minute),

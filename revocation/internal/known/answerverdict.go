@@ -126,7 +126,7 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 	case len(revoked) > 0:
 		for _, unlike := range []func(*Reply) bool{
 			func(r *Reply) bool { return r.Reason == der.ReasonCertificateHold },
-			func(r *Reply) bool { return !Distrusts(r.Reason) }, // who asks about a signer must see the worst
+			func(r *Reply) bool { return !Distrusts(r.Reason) }, // so that a signer whose key is distrusted is reported as such
 		} {
 			if worse := slices.DeleteFunc(slices.Clone(revoked), unlike); len(worse) > 0 {
 				revoked = worse
@@ -153,8 +153,8 @@ func (d *replies) begun(r *Reply) bool {
 	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
 }
 
-// takenBack reports whether a later good answer of the same responder takes a
-// revocation back.
+// takenBack reports whether a later good answer of the same responder removes a
+// revocation.
 func (d *replies) takenBack(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
 		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.wasValid()

@@ -6,7 +6,7 @@ package known
 type Change struct {
 	Verified   bool // it is in the set
 	Stored     bool // the set has changed
-	Full       bool // it is not kept, because too many wait for their signer
+	Full       bool // it is not stored: there are too many lists whose signer is not known
 	New        bool // it was not before
 	Supersedes bool // another list of its series
 	Superseded bool // by another list of its series

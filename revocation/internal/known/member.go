@@ -31,8 +31,8 @@ const (
 	Delta                    // a delta CRL
 	Good                     // an OCSP answer
 	Revoked
-	Unknown // or good, but taking nothing back
-	Late    // good, and produced later than its thisUpdate, until when it takes nothing back
+	Unknown // or good, but removes no revocation
+	Late    // good, but produced later than its thisUpdate: removes no revocation before producedAt
 )
 
 // An Order is what says which documents a document supersedes. Its String is the

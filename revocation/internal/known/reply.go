@@ -33,9 +33,10 @@ func sameCert(a, b *x509.Certificate) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(b)
 }
 
-// Order returns the order of the reply's Member. A good answer that takes back no
-// revocation is of the Kind Unknown, and one that does not as soon as its thisUpdate
-// says of the Kind Late: neither removes a revocation from the set.
+// Order returns the order of the reply's Member. A good answer of a responder whose
+// certificate was not valid is of the Kind Unknown, and one that was produced later
+// than its thisUpdate, beyond ClockTolerance, of the Kind Late: neither removes a
+// revocation from the set.
 func (r *Reply) Order() Order {
 	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate}
 	switch {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// looked holds a good answer against when its points were last looked after.
+// looked checks that the distribution points behind a good answer were fetched in time.
 func (w *world) looked(n *node, c *checked) {
 	const limit = refresh + time.Minute + slack
 	if c.err != nil || n.env.fetch == nil || w.config.shape.OCSP || time.Since(n.turn) < 2*limit || time.Since(n.started) < limit {
@@ -70,8 +70,8 @@ func (w *world) properties() {
 	}
 }
 
-// shares holds the store against what a process has known for longer than it takes
-// until the next look: it is there again, whatever the store lost before.
+// shares checks that the store has what a process has known for longer than the
+// refresh interval, whatever the store lost before.
 func (w *world) shares(n *node) {
 	const settled = refresh + time.Minute
 	if n.process == nil || n.env.cache == nil || !n.store.healthy() || time.Since(n.store.calmSince()) < settled ||
@@ -91,13 +91,13 @@ func (w *world) shares(n *node) {
 	}
 }
 
-// conditional: what has run out is asked for without conditions after a 304, and
+// conditional: what has expired is asked for without conditions after a 304, and
 // everything once a day.
 func (w *world) conditional(n *node) {
 	type source struct {
 		doc       *document
 		whole     time.Time // when the document itself last came
-		exhausted bool      // a 304 came for a document that has run out
+		exhausted bool      // a 304 came for a document that has expired
 	}
 	sources := make(map[string]*source)
 	for _, f := range n.fetches {
