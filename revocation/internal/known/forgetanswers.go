@@ -83,7 +83,7 @@ func supersededBy(x *Reply, replies []*Reply, at time.Time) bool {
 	o := x.Order()
 	return !at.IsZero() && slices.ContainsFunc(replies, func(y *Reply) bool {
 		order := y.Order()
-		return !y.ThisUpdate.After(at) && order.Supersedes(&o)
+		return !order.Begins.After(at) && order.Supersedes(&o)
 	})
 }
 

@@ -71,7 +71,7 @@ func KeysOf(s *crl.Subject) (keys []string) {
 
 // Orders returns the orders of the list's Members, one for each place.
 func (l *List) Orders() []Order {
-	o := Order{Kind: Complete, ThisUpdate: l.ThisUpdate(), Number: l.Number()}
+	o := Order{Kind: Complete, ThisUpdate: l.ThisUpdate(), Begins: l.ThisUpdate(), Number: l.Number()}
 	if l.IsDelta() {
 		o.Kind, o.Base = Delta, l.Base()
 	}

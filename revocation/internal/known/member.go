@@ -32,7 +32,6 @@ const (
 	Good                     // an OCSP answer
 	Revoked
 	Unknown // or good, but removes no revocation
-	Late    // good, but produced later than its thisUpdate: removes no revocation before producedAt
 )
 
 // An Order is what says which documents a document supersedes. Its String is the
@@ -42,24 +41,26 @@ type Order struct {
 	Series     [32]byte // of the issuer, key and scope, or of the certificate and the responder's key
 	Place      [32]byte // of the URL of a CRL without issuingDistributionPoint; zero: added, or it does not matter
 	ThisUpdate time.Time
-	Number     *big.Int // cRLNumber; nil: none
-	Base       *big.Int // of a delta CRL
+	Begins     time.Time // when it counts: thisUpdate, or producedAt of an OCSP answer if that is later
+	Number     *big.Int  // cRLNumber; nil: none
+	Base       *big.Int  // of a delta CRL
 }
 
 const (
-	orderVersion = 1
+	orderVersion = 2
 	maxNumber    = 20
-	orderLength  = 2 + 32 + 32 + 8 + 2*(1+maxNumber)
+	orderLength  = 2 + 32 + 32 + 2*8 + 2*(1+maxNumber)
 )
 
 // String returns the encoding: a version, the kind, the series, the place, the
-// seconds of thisUpdate, number and base.
+// seconds of thisUpdate and of when it begins, number and base.
 func (o *Order) String() string {
 	b := make([]byte, 0, orderLength)
 	b = append(b, orderVersion, byte(o.Kind))
 	b = append(b, o.Series[:]...)
 	b = append(b, o.Place[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(o.ThisUpdate.Unix()))
+	b = binary.BigEndian.AppendUint64(b, uint64(o.Begins.Unix()))
 	b = appendNumber(b, o.Number)
 	return string(appendNumber(b, o.Base))
 }
@@ -77,17 +78,21 @@ func appendNumber(b []byte, n *big.Int) []byte {
 // ParseOrder reads the Order of a Member. What another version wrote is not
 // understood: it supersedes nothing and nothing supersedes it.
 func ParseOrder(s string) (o Order, ok bool) {
-	if len(s) != orderLength || s[0] != orderVersion || Kind(s[1]) < Complete || Kind(s[1]) > Late {
+	if len(s) != orderLength || s[0] != orderVersion || Kind(s[1]) < Complete || Kind(s[1]) > Unknown {
 		return Order{}, false
 	}
 	o.Kind, s = Kind(s[1]), s[2:]
 	copy(o.Series[:], s)
 	copy(o.Place[:], s[32:])
-	o.ThisUpdate = time.Unix(int64(binary.BigEndian.Uint64([]byte(s[64:72]))), 0).UTC()
-	if o.Number, ok = readNumber(s[72:]); ok {
-		o.Base, ok = readNumber(s[72+1+maxNumber:])
+	o.ThisUpdate, o.Begins = readSeconds(s[64:]), readSeconds(s[72:])
+	if o.Number, ok = readNumber(s[80:]); ok {
+		o.Base, ok = readNumber(s[80+1+maxNumber:])
 	}
-	return o, ok && (o.Kind != Delta || o.Number != nil && o.Base != nil)
+	return o, ok && !o.Begins.Before(o.ThisUpdate) && (o.Kind != Delta || o.Number != nil && o.Base != nil)
+}
+
+func readSeconds(s string) time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint64([]byte(s[:8]))), 0).UTC()
 }
 
 func readNumber(s string) (*big.Int, bool) {
@@ -103,7 +108,7 @@ func readNumber(s string) (*big.Int, bool) {
 // Supersedes reports whether a document that has begun takes the place of x for
 // every certificate. Of OCSP answers "unknown" takes back no revocation, and what
 // it ends is still needed to say what that took back, so that it supersedes only
-// its like. A late one is superseded by what takes back as much.
+// its like.
 func (o *Order) Supersedes(x *Order) bool {
 	if o.Series != x.Series || o.Place != x.Place && o.Place != [32]byte{} {
 		return false
@@ -125,8 +130,6 @@ func (o *Order) Supersedes(x *Order) bool {
 		return x.Kind >= Good && times > 0
 	case Revoked:
 		return x.Kind >= Good && (times > 0 || times == 0 && x.Kind == Good)
-	case Late:
-		return x.Kind >= Unknown && times > 0
 	case Unknown:
 		return x.Kind == Unknown && times > 0
 	}
@@ -161,7 +164,7 @@ func Join(at time.Time, a, b []Member) []Member {
 	series := make(map[[32]byte][]*Order, 1)
 	for i := range all {
 		var ok bool
-		if orders[i], ok = ParseOrder(all[i].Order); ok && !orders[i].ThisUpdate.After(at.Add(-forgetAfter)) {
+		if orders[i], ok = ParseOrder(all[i].Order); ok && !orders[i].Begins.After(at.Add(-forgetAfter)) {
 			series[orders[i].Series] = append(series[orders[i].Series], &orders[i])
 		}
 	}

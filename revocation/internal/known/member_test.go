@@ -26,16 +26,19 @@ func randomOrder(r *rand.Rand) known.Order {
 		return big.NewInt(r.Int64N(4))
 	}
 	o := known.Order{
-		Kind:       known.Complete + known.Kind(r.IntN(6)),
+		Kind:       known.Complete + known.Kind(r.IntN(5)),
 		Series:     [32]byte{byte(r.IntN(2))},
 		Place:      [32]byte{byte(r.IntN(2))},
 		ThisUpdate: now.Add(time.Duration(r.IntN(5)-3) * 12 * time.Hour),
 	}
+	o.Begins = o.ThisUpdate
 	switch o.Kind {
 	case known.Complete:
 		o.Number = number()
 	case known.Delta:
 		o.Number, o.Base = big.NewInt(r.Int64N(4)), big.NewInt(r.Int64N(4))
+	default:
+		o.Begins = o.ThisUpdate.Add(time.Duration(r.IntN(3)) * 24 * time.Hour)
 	}
 	return o
 }
@@ -81,7 +84,7 @@ func TestOrderIsReadAsItWasWritten(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, o.String(), read.String())
 	}
-	for _, bad := range []string{"", "x", string(make([]byte, 116))} {
+	for _, bad := range []string{"", "x", string(make([]byte, 124))} {
 		_, ok := known.ParseOrder(bad)
 		require.False(t, ok)
 	}
@@ -90,7 +93,7 @@ func TestOrderIsReadAsItWasWritten(t *testing.T) {
 func TestJoinDropsOnlyWhatSomethingOfADayAgoSupersedes(t *testing.T) {
 	t.Parallel()
 	at := func(age time.Duration, number int64) known.Member {
-		return known.Member{Order: (&known.Order{Kind: known.Complete, ThisUpdate: now.Add(-age), Number: big.NewInt(number)}).String()}
+		return known.Member{Order: (&known.Order{Kind: known.Complete, ThisUpdate: now.Add(-age), Begins: now.Add(-age), Number: big.NewInt(number)}).String()}
 	}
 	old, recent, dayOld := at(48*time.Hour, 1), at(24*time.Hour-time.Second, 2), at(24*time.Hour, 2)
 	require.Len(t, known.Join(now, []known.Member{old}, []known.Member{recent}), 2)

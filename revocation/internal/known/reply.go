@@ -34,18 +34,17 @@ func sameCert(a, b *x509.Certificate) bool {
 }
 
 // Order returns the order of the reply's Member. A good answer of a responder whose
-// certificate was not valid is of the Kind Unknown, and one that was produced later
-// than its thisUpdate, beyond ClockTolerance, of the Kind Late: neither removes a
-// revocation from the set.
+// certificate was not valid is of the Kind Unknown: it removes no revocation from the
+// set.
 func (r *Reply) Order() Order {
-	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate}
+	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate, Begins: r.ThisUpdate}
+	if r.ProducedAt.After(r.ThisUpdate) {
+		o.Begins = r.ProducedAt
+	}
 	switch {
 	case r.Status == ocsp.Revoked:
 		o.Kind = Revoked
-	case r.Status != ocsp.Good || !r.wasValid():
-	case r.ProducedAt.After(r.ThisUpdate.Add(ClockTolerance)):
-		o.Kind = Late
-	default:
+	case r.Status == ocsp.Good && r.wasValid():
 		o.Kind = Good
 	}
 	return o

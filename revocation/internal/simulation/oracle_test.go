@@ -267,7 +267,7 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 // passed over.
 func (o *oracle) replaced(d *document, by []*document) bool {
 	return o.any(by, func(y *document) bool {
-		if y == d || y.issuer != d.issuer || y.key != d.key || o.at.Before(y.thisUpdate) || (y.kind == answer) != (d.kind == answer) {
+		if y == d || y.issuer != d.issuer || y.key != d.key || o.at.Before(y.thisUpdate) || o.at.Before(y.producedAt) || (y.kind == answer) != (d.kind == answer) {
 			return false
 		}
 		switch {

@@ -3,8 +3,6 @@
 package simulation
 
 import (
-	"time"
-
 	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
@@ -58,16 +56,12 @@ func (d *document) late() bool {
 
 // strength orders answers by what they take back: an answer replaces earlier ones that
 // are as strong at most. One that says unknown, or good after its responder's
-// certificate expired, takes nothing back; one that was produced later than the time
-// that it is about may not have begun by then.
+// certificate expired, takes nothing back.
 func (d *document) strength() int {
-	switch {
-	case d.status == ocsp.Unknown || d.status == ocsp.Good && d.late():
+	if d.status == ocsp.Unknown || d.status == ocsp.Good && d.late() {
 		return 0
-	case d.status == ocsp.Good && d.producedAt.After(d.thisUpdate.Add(5*time.Minute)):
-		return 1
 	}
-	return 2
+	return 1
 }
 
 // keyCertificates returns the certificates of a key that signs, as far as the path

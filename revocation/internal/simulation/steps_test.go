@@ -203,7 +203,7 @@ func (w *world) forge(s step) *document {
 	d.nextUpdate = d.thisUpdate.Add(48 * time.Hour)
 	if w.config.byHand {
 		d.nextUpdate = d.thisUpdate.Add([]time.Duration{time.Hour, 12 * time.Hour, 48 * time.Hour}[s.b/128%3])
-		d.producedAt = d.thisUpdate.Add([]time.Duration{0, 0, 0, 4 * time.Minute, 20 * time.Minute, 2 * time.Hour}[s.b/16%6])
+		d.producedAt = d.thisUpdate.Add([]time.Duration{0, 0, 0, 4 * time.Minute, 20 * time.Minute, 36 * time.Hour}[s.b/16%6])
 	}
 	if s.b%3 == 0 {
 		d.status, d.reason = ocsp.Revoked, permanent(s.b/3)
