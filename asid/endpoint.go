@@ -6,9 +6,9 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Endpoint is a path of a provider's, or a tree of paths, with the interaction
@@ -31,11 +31,13 @@ type Endpoint struct {
 //
 // Matching a path and serving it are one act, so that no router behind can see
 // another path than the one that was judged. Literal segments are preferred to
-// {name}, and that to {name...}, from left to right. A path is refused with 400 if
+// {name}, and that to {name...}, from left to right; a method that the preferred
+// endpoint of a path does not take is refused. A path is refused with 400 if
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
-// to another: empty segments and dot segments, percent-encoded ones too, trailing
-// slashes, backslashes and controls. An encoded slash within a segment, as in
-// a%2Fb, is part of the value. Handlers that have subtrees must not route by them
+// to another: empty segments and dot segments, with parameters as in "..;x" and
+// percent-encoded ones too, up to three times; trailing slashes, backslashes and
+// controls; what is not UTF-8; parameters without which it leads to another
+// endpoint. An encoded slash within a segment, as in a%2Fb, is part of the value. Handlers that have subtrees must not route by them
 // in another way.
 //
 // The error is a [*ConfigError].
@@ -50,12 +52,12 @@ func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
 			return nil, err
 		}
 		for _, other := range routes[:i] {
-			if other.key() == routes[i].key() && overlap(other.methods, routes[i].methods) {
+			if other.key == routes[i].key && overlap(other.methods, routes[i].methods) {
 				return nil, &ConfigError{Field: "Endpoint.Path", Detail: fmt.Sprintf("%q is there twice for the same method", endpoints[i].Path)}
 			}
 		}
 	}
-	slices.SortStableFunc(routes, func(a, b route) int { return cmp.Compare(a.key(), b.key()) })
+	slices.SortStableFunc(routes, func(a, b route) int { return cmp.Compare(a.key, b.key) })
 	return g.handler(func(r *http.Request) (InteractionID, http.Handler, error) { return findRoute(routes, r) }), nil
 }
 
@@ -64,6 +66,7 @@ type route struct {
 	Endpoint
 	segments []string
 	methods  []string
+	key      string
 }
 
 func newRoute(e *Endpoint) (route, error) {
@@ -74,7 +77,7 @@ func newRoute(e *Endpoint) (route, error) {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		switch {
-		case !absolute || s == "" || s == "." || s == ".." || strings.ContainsAny(s, `%\`):
+		case !absolute || unclear(s) || strings.ContainsAny(s, "%;") || !utf8.ValidString(s):
 			return bad("Path", "has a segment that no request could have")
 		case isWildcard(s) && (wildcardName(s) == "" || strings.ContainsAny(wildcardName(s), "{}")):
 			return bad("Path", "has a wildcard without a name")
@@ -97,7 +100,7 @@ func newRoute(e *Endpoint) (route, error) {
 			return bad("Interaction", err.Error())
 		}
 	}
-	r := route{Endpoint: *e, segments: segments, methods: e.Methods}
+	r := route{Endpoint: *e, segments: segments, methods: e.Methods, key: routeKey(segments)}
 	if len(r.methods) == 0 && e.Interaction == DocumentReferenceContentRead {
 		r.methods = []string{http.MethodGet, http.MethodHead}
 	}
@@ -115,11 +118,11 @@ func wildcardName(segment string) string {
 	return strings.TrimSuffix(segment[1:len(segment)-1], "...")
 }
 
-// key orders routes by how specific they are; routes that match the same paths
+// routeKey orders routes by how specific they are; routes that match the same paths
 // have the same.
-func (r *route) key() string {
+func routeKey(segments []string) string {
 	var b strings.Builder
-	for _, s := range r.segments {
+	for _, s := range segments {
 		switch {
 		case isRest(s):
 			b.WriteString("/\x03")
@@ -141,59 +144,60 @@ func overlap(a, b []string) bool {
 // findRoute returns the interaction and the handler of the first route that has the
 // request's path and method.
 func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, error) {
+	twoWays := &RequestError{Rule: RuleRequest, Detail: "has a path that can be read in two ways"}
 	segments, ok := split(r.URL)
 	if !ok {
-		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that can be read in two ways"}
+		return "", nil, twoWays
 	}
-	methods := false
-	for i := range routes {
-		route := &routes[i]
-		if !route.matches(segments) {
-			continue
+	route, err := firstRoute(routes, segments, r.Method)
+	if bare, parameters := bareSegments(segments); parameters {
+		if other, _ := firstRoute(routes, bare, r.Method); other != route {
+			return "", nil, twoWays
 		}
-		methods = true
-		if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {
-			continue
-		}
-		interaction := route.Interaction
-		if route.InteractionOf != nil {
-			var err error
-			if interaction, err = route.InteractionOf(r); err != nil {
-				return "", nil, err
-			}
-		}
-		return interaction, &routed{route, segments}, nil
 	}
-	if methods {
-		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
+	if err != nil {
+		return "", nil, err
 	}
-	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
+	interaction := route.Interaction
+	if route.InteractionOf != nil {
+		if interaction, err = route.InteractionOf(r); err != nil {
+			return "", nil, err
+		}
+	}
+	return interaction, &routed{route, segments}, nil
 }
 
-// split returns the decoded segments of a path, or false for one that another
-// reader could read differently.
-func split(u *url.URL) ([]string, bool) {
-	path, absolute := strings.CutPrefix(u.EscapedPath(), "/")
-	if !absolute || u.Opaque != "" {
-		return nil, false
+// firstRoute returns the route of the path that takes the method. Routes that are
+// less specific than the path's first are not asked: a handler that routes anew would
+// serve the more specific one under their interaction.
+func firstRoute(routes []route, segments []string, method string) (*route, error) {
+	var first *route
+	for i := range routes {
+		route := &routes[i]
+		if !route.matches(segments) || first != nil && route.key != first.key {
+			continue
+		}
+		first = route
+		if len(route.methods) == 0 || slices.Contains(route.methods, method) {
+			return route, nil
+		}
 	}
-	segments := strings.Split(path, "/")
+	if first != nil {
+		return nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
+	}
+	return nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
+}
+
+// bareSegments returns the segments without parameters, and whether there were any.
+func bareSegments(segments []string) ([]string, bool) {
+	if !slices.ContainsFunc(segments, func(s string) bool { return strings.Contains(s, ";") }) {
+		return segments, false
+	}
+	bare := make([]string, len(segments))
 	for i, s := range segments {
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" {
-			return nil, false
-		}
-		for part := range strings.SplitSeq(decoded, "/") {
-			if part == "" || part == "." || part == ".." {
-				return nil, false
-			}
-		}
-		if strings.IndexFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7F || c == '\\' }) >= 0 {
-			return nil, false
-		}
-		segments[i] = decoded
+		bare[i] = withoutParameters(s)
 	}
-	return segments, true
+	return bare, true
 }
 
 func (r *route) matches(segments []string) bool {

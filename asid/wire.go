@@ -48,24 +48,13 @@ func sspURL(u, ssp *url.URL) (*url.URL, bool, error) {
 	if ssp == nil || !strings.EqualFold(u.Host, ssp.Host) {
 		return nil, false, &RequestError{Rule: RuleRequest, Detail: "has a URL of the scheme ssp that names another host than the SSP's"}
 	}
-	if climbs(u) {
+	if anyReading(u.Path, climbs) {
 		return nil, false, &RequestError{Rule: RuleRequest, Detail: "has a URL of the scheme ssp with dot segments"}
 	}
 	https := *u
 	https.Scheme, https.Host = "https", ssp.Host
 	clean, err := plainHTTPS(&https)
 	return clean, true, err
-}
-
-// climbs reports whether the path has dot segments (RFC 3986 section 3.3), encoded or
-// not: behind the SSP's URL they could lead out of the record's.
-func climbs(u *url.URL) bool {
-	for segment := range strings.SplitSeq(u.Path, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
 }
 
 // plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end, and
@@ -136,7 +125,8 @@ func behind(ssp, record *url.URL, plain bool) (*url.URL, error) {
 	u := *ssp
 	var target string
 	if plain {
-		if climbs(record) {
+		// Behind the SSP's URL they could lead out of the record's.
+		if anyReading(record.Path, climbs) {
 			return nil, &RequestError{Rule: RuleRequest, Detail: "has a URL with dot segments"}
 		}
 		target = record.Scheme + "://" + record.Host + record.EscapedPath()
