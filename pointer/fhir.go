@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
@@ -19,8 +20,9 @@ import (
 // search finds counts only if its masterIdentifier is the one meant: FHIR's
 // parameter identifier means the plain identifiers too, and a server may leave
 // out parameters that it does not know. An answer with fewer resources than its
-// total is refused. Every look-up asks caches to be passed over. It is safe for
-// concurrent use; its fields are not to be changed once it is in use.
+// total, of which one that is listed twice counts once, is refused, as is one that
+// has the pointer meant in two states. Every look-up asks caches to be passed over.
+// It is safe for concurrent use; its fields are not to be changed once it is in use.
 //
 // What is stored is read tolerantly, except for the custodian. The NRL itself
 // shows current pointers only. There an update or a delete of another one is
@@ -126,7 +128,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		most = defaultMaxPages
 	}
 	var found *Pointer
-	total, entries := 0, 0
+	var listed fhir.Listing
 	for n := 0; page != nil; n++ {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
@@ -142,7 +144,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		if err != nil {
 			return nil, err
 		}
-		total, entries = max(total, set.Total), entries+len(set.Entries)
+		listed.Add(set)
 		for _, e := range set.Entries {
 			p, err := f.candidate(e, q)
 			switch {
@@ -151,6 +153,8 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 			case p == nil:
 			case found != nil && found.ID != p.ID:
 				return nil, ErrAmbiguous
+			case found != nil && !reflect.DeepEqual(found, p): // changed meanwhile, and a page may be older than the one before
+				return nil, errors.New("the answer to a search has one pointer in two states")
 			default:
 				found = p
 			}
@@ -159,7 +163,7 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 			return nil, err
 		}
 	}
-	if entries < total {
+	if listed.Len() < listed.Total {
 		return nil, errors.New("the answer to a search has fewer pointers than it says that it found")
 	}
 	if found == nil {

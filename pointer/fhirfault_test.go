@@ -70,6 +70,7 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 	page := func(next string, resources ...string) string {
 		return strings.Replace(searchsetOf("json", resources...), `"self","url":"x"`, `"next","url":"`+next+`"`, 1)
 	}
+	neighbour := strings.ReplaceAll(strings.ReplaceAll(d.text, newID, "neighbour"), newIdentifier.Value, "urn:uuid:neighbour")
 	withoutVersion := d.with(t, "meta", `"meta":{"profile":["x"]}`, "").text
 	absent := refusalOf("error", spineCodes, "BAD_REQUEST", "x")
 	thenRead := func(read *http.Response) func(*http.Request, int) *http.Response {
@@ -151,8 +152,15 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 			return says(200, strings.Replace([]string{page("?page=1", d.text), searchsetOf("json", d.text)}[n], `"total":1`, `"total":3`, 1))
 		}, nil, "fewer pointers"},
 		"two, of two on two pages": {true, func(_ *http.Request, n int) *http.Response {
-			return says(200, strings.Replace([]string{page("?page=1", d.text), searchsetOf("json", d.text)}[n], `"total":1`, `"total":2`, 1))
+			return says(200, strings.Replace([]string{page("?page=1", d.text), searchsetOf("json", neighbour)}[n], `"total":1`, `"total":2`, 1))
 		}, nil, found},
+		"one twice, of two": {true, func(*http.Request, int) *http.Response { return says(200, searchsetOf("json", d.text, d.text)) }, nil, "fewer pointers"},
+		"one twice, of two on two pages": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, strings.Replace([]string{page("?page=1", neighbour), searchsetOf("json", neighbour)}[n], `"total":1`, `"total":2`, 1))
+		}, nil, "fewer pointers"},
+		"one twice, in two versions": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, []string{page("?page=1", d.text), searchsetOf("json", withoutVersion)}[n])
+		}, nil, "two states"},
 		"a total that is no number": {true, func(*http.Request, int) *http.Response {
 			return says(200, strings.Replace(searchsetOf("json", d.text), `"total":1`, `"total":"1"`, 1))
 		}, nil, "malformed"},

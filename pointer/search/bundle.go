@@ -26,10 +26,9 @@ type Content struct {
 
 // A bundle is one page of an answer.
 type bundle struct {
-	pointers []Pointer
-	next     string
-	size     int64 // of its body, in bytes
-	total    int   // as the NRL says, on all pages; zero if it does not
+	*fhir.Searchset
+	pointers []Pointer // of its Entries
+	size     int64     // of its body, in bytes
 }
 
 type coding struct {
@@ -51,7 +50,7 @@ func readBundle(body []byte) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &bundle{next: set.Next, total: set.Total}
+	page := &bundle{Searchset: set}
 	for _, resource := range set.Entries {
 		p, err := readPointer(resource)
 		if err != nil {

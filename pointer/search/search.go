@@ -17,6 +17,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 const (
@@ -58,8 +59,8 @@ func (c *Client) Validate() error {
 // one that cannot be taken for the whole an [*AnswerError]: a page that is
 // malformed or too large, more than MaxPages, more bytes on all of them than MaxBytes
 // allows, a page that was there before, a pointer of another patient, fewer pointers
-// than the answer's total, or a next page elsewhere than at the same scheme, host and
-// port under Base.
+// than the answer's total, of which one that is listed twice counts once, or a next page
+// elsewhere than at the same scheme, host and port under Base.
 func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -73,7 +74,8 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		most = defaultMaxPages
 	}
 	var found []Pointer
-	total, size := 0, int64(0)
+	var listed fhir.Listing
+	var size int64
 	seen := make(map[string]bool)
 	for page := first; page != nil; {
 		if len(seen) == most {
@@ -90,16 +92,17 @@ func (c *Client) Pointers(ctx context.Context, q Query) ([]Pointer, error) {
 		if slices.ContainsFunc(bundle.pointers, func(p Pointer) bool { return p.Subject != spine.PatientURL+q.NHSNumber }) {
 			return nil, &AnswerError{URL: page, Detail: "has a pointer of another patient"}
 		}
-		found, total = append(found, bundle.pointers...), max(total, bundle.total)
-		if page, err = c.next(page, bundle.next); err != nil {
+		found = append(found, bundle.pointers...)
+		listed.Add(bundle.Searchset)
+		if page, err = c.next(page, bundle.Next); err != nil {
 			return nil, err
 		}
 		if page != nil && seen[page.String()] {
 			return nil, &AnswerError{URL: page, Detail: "comes again"}
 		}
 	}
-	if len(found) < total {
-		return nil, &AnswerError{URL: first, Detail: fmt.Sprintf("has %d pointers of %d that it says were found", len(found), total)}
+	if listed.Len() < listed.Total {
+		return nil, &AnswerError{URL: first, Detail: fmt.Sprintf("has %d pointers of %d that it says were found", listed.Len(), listed.Total)}
 	}
 	return found, nil
 }

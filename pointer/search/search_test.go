@@ -103,6 +103,7 @@ func TestAllPagesAreReadAndWhatIsNotAPointerIsLeftOut(t *testing.T) {
 func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 	t.Parallel()
 	good := entry(resource(t, "stu3"), "match")
+	named := strings.Replace(good, `"resourceType"`, `"id":"1","resourceType"`, 1)
 	for name, pages := range map[string][]string{
 		"another host":        {page("https://evil.test/STU3/DocumentReference?page=1", good), page("")},
 		"another port":        {page("https://nrl.test:8443/STU3/DocumentReference?page=1", good), page("")},
@@ -133,6 +134,9 @@ func TestAPartIsNeverTakenForTheWhole(t *testing.T) {
 		"one of no patient":   {page("", entry(strings.Replace(resource(t, "stu3"), `"subject"`, `"was"`, 1), "match"))},
 		"more were found":     {strings.Replace(page("", good), `"type"`, `"total":2,"type"`, 1)},
 		"one was found":       {strings.Replace(page(""), `"type"`, `"total":1,"type"`, 1)},
+		"one comes twice":     {strings.Replace(page("", good, good), `"type"`, `"total":2,"type"`, 1)},
+		"twice with an id":    {strings.Replace(page("", named, named), `"type"`, `"total":2,"type"`, 1)},
+		"on two pages":        {strings.Replace(page("?page=1", named), `"type"`, `"total":2,"type"`, 1), page("", named)},
 		"too large a page":    {page("") + strings.Repeat(" ", 1<<20)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,29 @@ type Searchset struct {
 	Entries []jsontext.Value // the resources found, unread
 	Next    string           // the URL of the next page; empty if this is the last
 	Total   int              // how many the server says it found, on all pages; zero if it does not say
+	names   []string         // of the Entries, as header.name has them
 }
+
+// A Listing is what the pages of one answer list together. A resource counts once:
+// a server whose pages move on while they are read lists one twice, and another not at all.
+type Listing struct {
+	Total int // the largest that a page has
+	names map[string]bool
+}
+
+// Add counts what a page lists.
+func (l *Listing) Add(page *Searchset) {
+	if l.names == nil {
+		l.names = make(map[string]bool)
+	}
+	l.Total = max(l.Total, page.Total)
+	for _, name := range page.names {
+		l.names[name] = true
+	}
+}
+
+// Len returns how many resources are listed.
+func (l *Listing) Len() int { return len(l.names) }
 
 // ReadSearchset reads a page in JSON. Entries that are about the search, or
 // included besides what it found, are left out. A page of which it cannot be told
@@ -56,13 +78,17 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 		set.Next = l.URL
 	}
 	for _, e := range b.Entry {
-		if err := complete(e.Resource, e.Search.Mode); err != nil {
+		var of header
+		if json.Unmarshal(e.Resource, &of) != nil {
+			of = header{}
+		}
+		if err := of.complete(e.Resource, e.Search.Mode); err != nil {
 			return nil, err
 		}
 		switch e.Search.Mode {
 		case "outcome", "include":
 		case "", "match":
-			set.Entries = append(set.Entries, e.Resource)
+			set.Entries, set.names = append(set.Entries, e.Resource), append(set.names, of.name())
 		default:
 			return nil, errors.New("the answer to a search has an entry of an unknown mode")
 		}
@@ -70,14 +96,26 @@ func ReadSearchset(body []byte) (*Searchset, error) {
 	return set, nil
 }
 
+// A header is what tells one resource from another. What cannot be read has neither; a
+// match of that kind is refused by what reads it as a pointer, if need be.
+type header struct {
+	ResourceType string         `json:"resourceType"`
+	ID           jsontext.Value `json:"id"` // of whatever type, which is not what decides about an OperationOutcome
+}
+
+// name returns type and id. Resources without an id are one: nothing says that they are two.
+func (h header) name() string {
+	var id string
+	if json.Unmarshal(h.ID, &id) != nil {
+		id = ""
+	}
+	return h.ResourceType + "/" + id
+}
+
 // complete refuses an OperationOutcome by which the search may not have found
 // everything, and an entry about the search that is none.
-func complete(resource jsontext.Value, mode string) error {
-	var of struct {
-		ResourceType string `json:"resourceType"`
-	}
-	// What cannot be read has no type. A match is refused by what reads it as a pointer, if need be.
-	if json.Unmarshal(resource, &of) != nil || of.ResourceType != "OperationOutcome" {
+func (h header) complete(resource jsontext.Value, mode string) error {
+	if h.ResourceType != "OperationOutcome" {
 		if mode == "outcome" {
 			return refusedElement("entry.resource", "is about the search, but no OperationOutcome")
 		}
