@@ -46,6 +46,11 @@ func (g *Gate) Validate() error {
 	case g.Tokens == TokenAgreement && g.Registry == nil:
 		return &ConfigError{Field: "Gate.Registry", Detail: missing}
 	}
+	if g.Interaction != "" {
+		if err := validInteraction("Gate.Interaction", g.Interaction); err != nil {
+			return err
+		}
+	}
 	return validIntent(g.Audit, g.Logger, "Gate")
 }
 

@@ -5,6 +5,7 @@ package asid_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -82,6 +83,7 @@ func TestTheGateRefusesEverythingElse(t *testing.T) {
 		"interaction in capitals": {set("Ssp-InteractionID", strings.ToUpper(string(asid.DocumentReferenceContentRead))), "MISSING_OR_INVALID_HEADER", "not that of the request"},
 		"trace missing":           {set("Ssp-TraceID"), "MISSING_OR_INVALID_HEADER", "Ssp-TraceID HTTP Header is missing"},
 		"trace not a UUID":        {set("Ssp-TraceID", "1"), "MISSING_OR_INVALID_HEADER", "Ssp-TraceID HTTP Header is not a UUID"},
+		"trace of the connection": {set("Connection", "ssp_traceid"), "MISSING_OR_INVALID_HEADER", "Ssp-TraceID HTTP Header is one that Connection"},
 		"token missing":           {set("Authorization"), "MISSING_OR_INVALID_HEADER", "The Authorisation header must be supplied"},
 		"token malformed":         {set("Authorization", "Bearer a.b."), "MISSING_OR_INVALID_HEADER", "malformed header"},
 		"token signed":            {set("Authorization", "Bearer a.b.c"), "MISSING_OR_INVALID_HEADER", "signed"},
@@ -136,6 +138,8 @@ func TestWhatAHandlerWritesIntoItsHeaderIsNoOtherAnswers(t *testing.T) {
 
 func TestTheZeroGateRefusesEverything(t *testing.T) {
 	t.Parallel()
+	_, ok := errors.AsType[*asid.ConfigError]((&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Interaction: "read"}).Validate())
+	assert.True(t, ok, "an interaction that no request can have")
 	w := serve((&asid.Gate{}).Middleware(http.NotFoundHandler()), retrieval())
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
 	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
@@ -198,6 +202,9 @@ func TestNoAnswerMayBeStoredWhateverTheHandlerDoes(t *testing.T) {
 			public(w)
 			io.WriteString(w, "y")
 		},
+		"changes its mind as it is read": func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, io.LimitReader(readerFunc(func(p []byte) (int, error) { public(w); return copy(p, "x"), nil }), 3))
+		},
 		"copies what cannot be read": func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, broken{}); public(w); io.WriteString(w, "x") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +222,10 @@ func TestNoAnswerMayBeStoredWhateverTheHandlerDoes(t *testing.T) {
 		assert.Equal(t, []string{"no-store"}, resp.Header["Cache-Control"])
 	})
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 type broken struct{}
 

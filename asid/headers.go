@@ -5,6 +5,7 @@ package asid
 import (
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
@@ -17,14 +18,21 @@ type headerField struct {
 	canonical string // as net/http does
 	values    []string
 	respelt   bool // it is there under a name that some reader takes for the same
+	dropped   bool // Connection names it, so a proxy behind takes it away
 }
 
 // findHeaders fills in the values of the fields, in one pass over the header. A header
 // whose name differs only by what other readers do not distinguish, letter case
 // in a map that was not read from the wire and underscores for those that follow
-// CGI, is noted: it may be the one that they read.
+// CGI, is noted: it may be the one that they read. So is one that Connection names,
+// which a proxy does not pass on (RFC 9110 section 7.6.1): what is behind it would read
+// another request than the one that is judged.
 func findHeaders(header http.Header, fields []headerField) {
 	for key, values := range header {
+		if ascii.EqualHeader(key, "Connection") {
+			markDropped(values, fields)
+			continue
+		}
 		for i := range fields {
 			f := &fields[i]
 			switch {
@@ -33,6 +41,19 @@ func findHeaders(header http.Header, fields []headerField) {
 				f.values = values
 			case ascii.EqualHeader(key, f.name):
 				f.respelt = true
+			}
+		}
+	}
+}
+
+// markDropped marks the fields that the values of Connection name.
+func markDropped(values []string, fields []headerField) {
+	for _, value := range values {
+		for option := range strings.SplitSeq(value, ",") {
+			for i := range fields {
+				if f := &fields[i]; f.name != "" && ascii.EqualHeader(textproto.TrimString(option), f.name) {
+					f.dropped = true
+				}
 			}
 		}
 	}
@@ -49,6 +70,8 @@ func (f *headerField) single() (string, error) {
 		return "", f.refuse(fmt.Sprintf("is there %d times", len(f.values)), nil)
 	case f.values[0] == "":
 		return "", f.refuse("is empty", nil)
+	case f.dropped:
+		return "", f.refuse("is one that Connection says to drop", nil)
 	}
 	return f.values[0], nil
 }

@@ -21,7 +21,8 @@ func headerSeeds() []string {
 		for name, values := range r.Header {
 			b.WriteString(name + ":" + values[0] + "\n")
 		}
-		seeds = append(seeds, b.String(), b.String()+"fromASID:1\nssp_from:2\n", strings.ToLower(b.String()))
+		seeds = append(seeds, b.String(), b.String()+"fromASID:1\nssp_from:2\n", strings.ToLower(b.String()),
+			b.String()+"Connection:close, toasid\nconnection:ssp-to\n")
 	}
 	return append(seeds, "Upgrade:h2c\n", "X_HTTP_Method:DELETE\n")
 }
@@ -53,6 +54,11 @@ func FuzzHeaders(f *testing.F) {
 				}
 			}
 			assert.Equal(t, 1, n, name)
+			for _, key := range []string{"Connection", "connection"} {
+				for _, option := range strings.Split(strings.Join(header[key], ","), ",") {
+					assert.False(t, strings.EqualFold(strings.Trim(option, " \t"), name), "a proxy drops %s", name)
+				}
+			}
 		}
 		r := create()
 		r.Header = header

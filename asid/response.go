@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -106,10 +107,36 @@ func (u *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	if u.trail != nil && u.trail.response != nil {
 		r = &readBody{io.NopCloser(r), u.trail.response}
 	}
+	if !isFile(r) {
+		r = &lateReader{r, u}
+	}
 	n, err := io.Copy(u.ResponseWriter, r)
 	if n > 0 {
 		u.send(http.StatusOK)
 	}
+	return n, err
+}
+
+// isFile reports whether r is what a server can send without copying it.
+func isFile(r io.Reader) bool {
+	if limited, ok := r.(*io.LimitedReader); ok {
+		r = limited.R
+	}
+	_, ok := r.(*os.File)
+	return ok
+}
+
+// A lateReader is read by the server before it sends the header, which the reader may
+// change.
+type lateReader struct {
+	io.Reader
+	answer *responseWriter
+}
+
+// Read implements [io.Reader].
+func (r *lateReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.answer.before()
 	return n, err
 }
 

@@ -62,6 +62,11 @@ func (t *Transport) Validate() error {
 	if _, err := t.Protocol.names(); err != nil {
 		return &ConfigError{Field: "Transport.Protocol", Detail: noSuchValue}
 	}
+	if t.Interaction != "" {
+		if err := validInteraction("Transport.Interaction", t.Interaction); err != nil {
+			return err
+		}
+	}
 	if t.SSP != nil {
 		return validSSP("Transport.SSP", t.SSP)
 	}
@@ -87,7 +92,7 @@ func closeIdle(base http.RoundTripper) {
 // RoundTrip implements [http.RoundTripper]. The caller's request is not changed.
 //
 // Refused are a URL that is not https, has user information, a fragment or a host
-// that is not in ASCII, as IDNA has it (RFC 5890); a request that has one of the headers already; a retrieval or search that names
+// that is not in ASCII, as IDNA has it (RFC 5890); a request that has one of the headers already, or a Connection that names one; a retrieval or search that names
 // neither a user nor a citizen; and, with a [*RedirectError], a request that an
 // [http.Client] makes of a redirect: the token and the ASIDs are meant for the
 // receiver that the user named. A client that wants to see the redirect itself
@@ -184,7 +189,11 @@ func (t *Transport) interaction(r *http.Request, protocol Protocol) (Interaction
 	case t.Interaction != "":
 		return t.Interaction, nil
 	case t.InteractionOf != nil:
-		return t.InteractionOf(r)
+		id, err := t.InteractionOf(r)
+		if err != nil {
+			return "", err
+		}
+		return id, validInteraction("Transport.InteractionOf", id)
 	case protocol == SSP:
 		return DocumentReferenceContentRead, nil
 	}
@@ -196,8 +205,12 @@ func (t *Transport) addHeaders(sent *http.Request, names headerNames, in *incomi
 	fields := names.fields()
 	findHeaders(sent.Header, fields[:])
 	for i := range fields {
-		if fields[i].name != "" && (fields[i].respelt || len(fields[i].values) > 0) {
-			return fields[i].refuse("is set already", nil)
+		switch f := &fields[i]; {
+		case f.name == "":
+		case f.respelt || len(f.values) > 0:
+			return f.refuse("is set already", nil)
+		case f.dropped:
+			return f.refuse("is one that Connection says to drop", nil)
 		}
 	}
 	token, err := t.token(sent, in)

@@ -265,15 +265,23 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 		"an ASID that is there already": {header: "FromASID", want: new(*asid.RequestError)},
 		"a token that is there already": {header: "Authorization", want: new(*asid.RequestError)},
 		"a header in raw lower case":    {header: "toasid", want: new(*asid.RequestError)},
-		"no sender":                     {change: func(t *asid.Transport) { t.From = asid.ID{} }, want: new(*asid.ConfigError)},
-		"no receiver":                   {change: func(t *asid.Transport) { t.To = asid.ID{} }, want: new(*asid.ConfigError)},
-		"a protocol that is none":       {change: func(t *asid.Transport) { t.Protocol = -1 }, want: new(*asid.ConfigError)},
-		"no organisation":               {change: func(t *asid.Transport) { t.Claims = asid.Claims{} }, want: new(*asid.ConfigError)},
-		"user and patient":              {change: func(t *asid.Transport) { t.Claims.User, t.Claims.Patient = "1", "9876543210" }, want: new(*asid.ConfigError)},
-		"an actor without patient":      {change: func(t *asid.Transport) { t.Claims.Actor = "x" }, want: new(*asid.ConfigError)},
-		"an NHS number of 9 digits":     {change: func(t *asid.Transport) { t.Claims.Patient = "987654321" }, want: new(*asid.ConfigError)},
-		"an NHS number with letters":    {change: func(t *asid.Transport) { t.Claims.Patient = "987654321O" }, want: new(*asid.ConfigError)},
-		"a user with its system":        {change: func(t *asid.Transport) { t.Claims.User = "https://fhir.nhs.uk/Id/sds-role-profile-id|1" }, want: new(*asid.ConfigError)},
+		"a header that is dropped":      {header: "Connection: close, toasid", want: new(*asid.RequestError)},
+		"an interaction that is no URN": {change: func(t *asid.Transport) { t.Interaction = "read" }, want: new(*asid.ConfigError)},
+		"no interaction of the request": {change: func(t *asid.Transport) {
+			t.InteractionOf = func(*http.Request) (asid.InteractionID, error) { return "", nil }
+		}, want: new(*asid.ConfigError)},
+		"a malformed interaction": {change: func(t *asid.Transport) {
+			t.InteractionOf = func(*http.Request) (asid.InteractionID, error) { return "urn:nhs:a b", nil }
+		}, want: new(*asid.ConfigError)},
+		"no sender":                  {change: func(t *asid.Transport) { t.From = asid.ID{} }, want: new(*asid.ConfigError)},
+		"no receiver":                {change: func(t *asid.Transport) { t.To = asid.ID{} }, want: new(*asid.ConfigError)},
+		"a protocol that is none":    {change: func(t *asid.Transport) { t.Protocol = -1 }, want: new(*asid.ConfigError)},
+		"no organisation":            {change: func(t *asid.Transport) { t.Claims = asid.Claims{} }, want: new(*asid.ConfigError)},
+		"user and patient":           {change: func(t *asid.Transport) { t.Claims.User, t.Claims.Patient = "1", "9876543210" }, want: new(*asid.ConfigError)},
+		"an actor without patient":   {change: func(t *asid.Transport) { t.Claims.Actor = "x" }, want: new(*asid.ConfigError)},
+		"an NHS number of 9 digits":  {change: func(t *asid.Transport) { t.Claims.Patient = "987654321" }, want: new(*asid.ConfigError)},
+		"an NHS number with letters": {change: func(t *asid.Transport) { t.Claims.Patient = "987654321O" }, want: new(*asid.ConfigError)},
+		"a user with its system":     {change: func(t *asid.Transport) { t.Claims.User = "https://fhir.nhs.uk/Id/sds-role-profile-id|1" }, want: new(*asid.ConfigError)},
 		"an SSP without TLS": {change: func(t *asid.Transport) {
 			t.SSP = mustURL("http://ssp.nhs.uk")
 		}, want: new(*asid.ConfigError)},
@@ -294,7 +302,8 @@ func TestWhatCannotBeSentSafelyIsNotSent(t *testing.T) {
 			r, err := http.NewRequest(http.MethodPost, c.target, b)
 			require.NoError(t, err)
 			if c.header != "" {
-				r.Header[c.header] = []string{"x"}
+				name, value, _ := strings.Cut(c.header, ": ")
+				r.Header[name] = []string{value}
 			}
 			_, err = transport.RoundTrip(r)
 			assert.ErrorAs(t, err, c.want)
