@@ -275,6 +275,7 @@ func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.P
 		Pins: pki.Pins(), FQDNs: []string{sspFQDN}, Secret: secret,
 	}
 	change(&params)
+	addr = params.Listen
 	rendered, err := terminator.Render(p.program, params)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "config")

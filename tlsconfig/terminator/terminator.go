@@ -102,6 +102,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"openssl": func(s []tlsconfig.Suite) string { return join(s, ":", tlsconfig.Suite.String) },
 	"iana":    func(s []tlsconfig.Suite) string { return join(s, ",", tlsconfig.Suite.IANA) },
 	"pattern": regexp.QuoteMeta,
+	// stunnel takes an IPv6 address before the last colon without brackets alone.
+	"bare": strings.NewReplacer("[", "", "]", "").Replace,
 }).ParseFS(files, "templates/*.tmpl"))
 
 // Render returns the profile as configuration for the program. It refuses
