@@ -24,12 +24,13 @@ func TestUnitsAreVerified(t *testing.T) {
 	t.Parallel()
 	analyze := testenv.Need(t, "systemd-analyze", "systemd")
 	testenv.Need(t, "nginx", "nginx") // which a unit starts
+	testenv.Need(t, "stunnel", "stunnel4")
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	units, err := filepath.Glob("deploy/crls*")
+	units, err := filepath.Glob("deploy/*.[sp]*") // services, sockets and paths
 	require.NoError(t, err)
-	require.Len(t, units, 3)
+	require.Len(t, units, 5)
 	starts := 0
 	args := []string{"verify", "--man=no"}
 	for _, unit := range units {

@@ -48,6 +48,8 @@ type proxy struct {
 	around func(dir string, rendered []byte) string
 	// check and run are the arguments after the binary, given the file.
 	check, run func(dir, file string) []string
+	// inherits: it is started with its listening socket, as by systemd's socket units.
+	inherits bool
 	// answers: the program answers a client that it refuses, in HTTP.
 	answers bool
 	// anyName: of several common names one is enough, as for X509_check_host.
@@ -260,6 +262,7 @@ func (p *proxy) startWith(t *testing.T, pki *testpki.PKI, change func(*terminato
 type running struct {
 	addr, config string
 	process      *os.Process
+	log          *safeBuffer
 }
 
 func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.Params)) *running {
@@ -286,18 +289,24 @@ func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.P
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, p.binary, p.run(dir, config)...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
+	if p.inherits {
+		cmd = inheriting(t, ctx, addr, cmd.Args)
+	}
+	log := new(safeBuffer)
+	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, cmd.Start())
+	for _, file := range cmd.ExtraFiles {
+		require.NoError(t, file.Close())
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		cancel()
 		<-ended
 		if t.Failed() {
-			t.Logf("%s", log.Bytes())
+			t.Log(log.String())
 		}
 	})
 	// None of them tells when it is ready: it is when it accepts connections.
@@ -305,7 +314,7 @@ func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.P
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			conn.Close()
-			return &running{addr, config, cmd.Process}
+			return &running{addr, config, cmd.Process, log}
 		}
 		select {
 		case err := <-ended:
@@ -316,4 +325,18 @@ func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.P
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// inheriting returns a command that is started with the socket that listens at addr, by
+// the protocol of sd_listen_fds(3).
+func inheriting(t *testing.T, ctx context.Context, addr string, args []string) *exec.Cmd {
+	t.Helper()
+	listener, err := net.Listen("tcp", addr)
+	require.NoError(t, err)
+	file, err := listener.(*net.TCPListener).File()
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, "sh"}, args...)...)
+	cmd.ExtraFiles = []*os.File{file}
+	return cmd
 }

@@ -37,7 +37,9 @@ const (
 	// Envoy is one listener (envoy.config.listener.v3.Listener) in YAML, whose
 	// requests go to the cluster "records".
 	Envoy Program = "envoy"
-	// Stunnel is a service for stunnel 5.68 or later with OpenSSL 1.1.1 or later.
+	// Stunnel is a service for stunnel 5.68 or later with OpenSSL 1.1.1 or later, which
+	// loses no connection in a reload if it was started with a socket that listens at
+	// Listen, as by a socket unit of systemd (sd_listen_fds(3)).
 	Stunnel Program = "stunnel"
 	// Java is a file of arguments for the java command, "java @FILE", of Java 17
 	// or later. It sets what an SSLContext does by default; the program itself
