@@ -27,7 +27,7 @@ import (
 //
 //	id            joins the record with that of pointer.Guard
 //	received      when the request came, or was sent; the record's own time is the answer's
-//	method, path  of the request; NHS numbers in path, query, claimed, pointer and error are masked
+//	method, path  of the request; NHS numbers here, and in query, claimed, organization, user, pointer and error, are masked
 //	host          to which a Transport sent it
 //	query         of the request, if IncludeQueries is set
 //	remote        the address of the peer; joins the record with the handshake's
@@ -61,6 +61,7 @@ type Audit struct {
 	IncludeBodies     int // bytes of each body that are recorded; zero: none
 
 	failures atomic.Uint64
+	intents  atomic.Int32 // the intent records that are being written
 }
 
 // Failures returns how many records could not be written.
@@ -86,11 +87,13 @@ type trail struct {
 	logger   *slog.Logger
 	now      func() time.Time
 	received time.Time
+	url      url.URL // of the request as it came: a handler may write into its own
 	shared   *audit.Request
 	request  *body // nil: not recorded
 	response *body
-	status   int
-	header   http.Header // of the answer
+	status   int    // of the answer; zero: none was sent
+	location string // what its header said of the pointer and the version
+	version  string
 	aborted  string
 }
 
@@ -104,6 +107,9 @@ func newTrail(policy *Audit, logger *slog.Logger, now func() time.Time, r *http.
 		now = time.Now
 	}
 	t := &trail{policy: policy, logger: logger, now: now, received: now()}
+	if r.URL != nil {
+		t.url = *r.URL
+	}
 	ctx, shared := audit.NewContext(r.Context())
 	t.shared = shared
 	r = r.WithContext(ctx)
@@ -174,10 +180,10 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 	record := audit.NewRecord()
 	record.Text("id", t.shared.ID())
 	record.Time("received", t.received)
-	record.Text("method", r.Method)
-	record.Text("path", t.masked(r.URL.EscapedPath()))
+	record.Text("method", t.masked(r.Method))
+	record.Text("path", t.masked(t.url.EscapedPath()))
 	if t.policy != nil && t.policy.IncludeQueries {
-		record.Text("query", t.masked(r.URL.RawQuery))
+		record.Text("query", t.masked(t.url.RawQuery))
 	}
 	record.Text("remote", r.RemoteAddr)
 	record.Text("fqdn", in.names.String())
@@ -189,33 +195,33 @@ func (t *trail) record(r *http.Request, in *incoming) *audit.Record {
 		record.Text("claimed", t.masked(string(in.interaction)))
 	}
 	record.Text("trace", in.trace)
-	addSender(record, in.token)
+	t.sender(record, in.token)
 	if t.policy.nhsNumbers() {
-		record.Text("patient", patientOf(r, in.token))
+		record.Text("patient", t.patient(r.Context(), in.token))
 	}
 	return record
 }
 
-// addSender adds who asks. A token that was not checked may name the citizen anywhere.
-func addSender(record *audit.Record, token *Token) {
+// sender adds who asks. A token that was not checked may name the citizen anywhere.
+func (t *trail) sender(record *audit.Record, token *Token) {
 	if token == nil {
 		return
 	}
 	if strings.HasPrefix(token.Organization, organizationPrefix) {
-		record.Text("organization", token.Organization)
+		record.Text("organization", t.masked(token.Organization))
 	}
 	if strings.HasPrefix(token.User, userPrefix) || token.Resources {
-		record.Text("user", token.User)
+		record.Text("user", t.masked(token.User))
 	}
 }
 
-// patientOf returns the NHS number of the context, the query or the token.
-func patientOf(r *http.Request, token *Token) string {
-	if s, _ := r.Context().Value(subjectKey{}).(Subject); s.NHSNumber != "" {
+// patient returns the NHS number of the context, the query or the token.
+func (t *trail) patient(ctx context.Context, token *Token) string {
+	if s, _ := ctx.Value(subjectKey{}).(Subject); s.NHSNumber != "" {
 		return s.NHSNumber
 	}
 	// A query that cannot be parsed was refused.
-	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil {
+	if query, err := url.ParseQuery(t.url.RawQuery); err == nil {
 		for _, name := range []string{"subject", "subject:identifier", "patient"} {
 			if value := query.Get(name); value != "" {
 				return value[strings.LastIndexAny(value, "/|")+1:]
@@ -228,13 +234,18 @@ func patientOf(r *http.Request, token *Token) string {
 	return strings.TrimPrefix(withHTTPS(token.Patient), patientPrefix)
 }
 
+// answered notes what is sent with the header of the answer.
+func (t *trail) answered(status int, header http.Header) {
+	t.status, t.location, t.version = status, header.Get("Location"), versionOf(header)
+}
+
 // answer adds what is known of the answer.
 func (t *trail) answer(record *audit.Record, in *incoming) {
 	record.Text("pointer", t.pointer(in))
 	if t.status != 0 {
 		record.Number("status", int64(t.status))
 	}
-	record.Text("version", versionOf(t.header))
+	record.Text("version", t.version)
 	record.Text("aborted", t.aborted)
 	if t.request != nil {
 		// What is not printable takes three times the room.
@@ -246,7 +257,7 @@ func (t *trail) answer(record *audit.Record, in *incoming) {
 // pointer returns the logical id that the request is about. A client may
 // put an NHS number in its place.
 func (t *trail) pointer(in *incoming) string {
-	id := idOf(t.header.Get("Location"))
+	id := idOf(t.location)
 	if id == "" {
 		id = in.pointer
 	}

@@ -172,6 +172,38 @@ func TestAnErrorsTextIsNoWayRoundTheMask(t *testing.T) {
 	}
 }
 
+func TestTheRecordIsOfTheRequestAsItCameAndTheAnswerAsItWent(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger(), Audit: &asid.Audit{IncludeQueries: true, IncludeNHSNumbers: true}}
+	r := asidtest.NewSSPRequest("/records/1?patient=9434765919", consumer, provider.ASID, sspName)
+	serve(gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/store/7", "", "id=7" // as some routers do
+		w.Header().Set("ETag", `W/"3"`)
+		w.Header().Set("Location", "/STU3/DocumentReference/3")
+		w.WriteHeader(http.StatusOK)
+		w.Header().Set("ETag", `W/"4"`)
+		w.Header().Set("Location", "/STU3/DocumentReference/4")
+	})), r)
+	record := log.one(t)
+	for key, want := range map[string]any{
+		"path": "/records/1", "query": "patient=9434765919", "patient": "9434765919", "version": `W/"3"`, "pointer": "3",
+	} {
+		assert.Equal(t, want, record[key], key)
+	}
+}
+
+func TestARequestWithoutAURLIsRefusedAndRecorded(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	var sent *http.Request
+	transport := through(&sent)
+	transport.Logger = log.logger()
+	_, err := transport.RoundTrip(&http.Request{Method: http.MethodGet})
+	requestError(t, err)
+	assert.Contains(t, log.one(t)["error"], "not https with a host")
+}
+
 func TestAPointersPathIsNoWayRoundTheMask(t *testing.T) {
 	t.Parallel()
 	var log ledger

@@ -17,18 +17,18 @@ func (t *trail) sent(r *http.Request, in *incoming, resp *http.Response, err err
 	}
 	level, message := slog.LevelInfo, "request answered"
 	if resp != nil {
-		t.status, t.header = resp.StatusCode, resp.Header
+		t.answered(resp.StatusCode, resp.Header)
 		t.failed(resp)
 	}
 	if err != nil {
 		level, message = slog.LevelWarn, "request failed"
 	}
-	if in.pointer = idOf(r.URL.Path); in.pointer == "" {
+	if in.pointer = idOf(t.url.Path); in.pointer == "" {
 		s, _ := r.Context().Value(subjectKey{}).(Subject)
 		in.pointer = s.Pointer
 	}
 	record := t.record(r, in)
-	record.Text("host", r.URL.Host)
+	record.Text("host", t.url.Host)
 	t.answer(record, in)
 	if err != nil {
 		t.failure(record, err)

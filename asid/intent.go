@@ -13,12 +13,9 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/audit"
 )
 
-// maxIntents bounds the intent records that are being written at once: a handler
-// that never returns must not hold more and more goroutines.
+// maxIntents bounds the intent records of one Audit that are being written at once: a
+// handler that never returns must not hold more and more goroutines.
 const maxIntents = 256
-
-// intents has a place for each.
-var intents = make(chan struct{}, maxIntents)
 
 var (
 	errIntents  = errors.New("too many records are being written")
@@ -46,7 +43,7 @@ func (t *trail) intend(r *http.Request, in *incoming) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	err := inTime(ctx, t.record(r, in), t.logger.Handler(), t.now())
+	err := t.policy.writeIntent(ctx, t.record(r, in), t.logger.Handler(), t.now())
 	if err == nil {
 		return nil
 	}
@@ -54,19 +51,18 @@ func (t *trail) intend(r *http.Request, in *incoming) error {
 	return &RegistryError{ASID: in.from, Detail: "the audit's intent record was not written", Err: err}
 }
 
-// inTime writes the record, and waits for the handler until ctx ends.
-func inTime(ctx context.Context, record *audit.Record, handler slog.Handler, now time.Time) error {
+// writeIntent writes the record, and waits for the handler until ctx ends.
+func (a *Audit) writeIntent(ctx context.Context, record *audit.Record, handler slog.Handler, now time.Time) error {
 	if !handler.Enabled(ctx, slog.LevelInfo) {
 		return errDisabled
 	}
-	select {
-	case intents <- struct{}{}:
-	default:
+	if a.intents.Add(1) > maxIntents {
+		a.intents.Add(-1)
 		return errIntents
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer func() { <-intents }()
+		defer a.intents.Add(-1)
 		// Outside the goroutine of the request a panic would end the process.
 		defer func() {
 			if r := recover(); r != nil {

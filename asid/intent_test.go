@@ -8,7 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 
@@ -39,4 +42,37 @@ func TestAChangeIsNotMadeWithoutItsRecord(t *testing.T) {
 	}))
 	assert.Equal(t, http.StatusServiceUnavailable, serve(a.Middleware(next), create()).Code, "the log panics")
 	assert.False(t, called)
+}
+
+// What hangs is one server's log; another server's does not.
+func TestIntentRecordsThatHangAreBoundedForEachServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var hanging, written atomic.Int32
+		guarded := func(write func()) http.Handler {
+			a := authorizer(t)
+			a.Audit = &asid.Audit{Intent: true}
+			a.Logger = slog.New(handlerFunc(func(_ context.Context, r slog.Record) error {
+				if r.Message == "request begins" {
+					write()
+				}
+				return nil
+			}))
+			return a.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		}
+		stuck := guarded(func() { hanging.Add(1); <-release })
+		well := guarded(func() { written.Add(1) })
+		var asking sync.WaitGroup
+		for range 300 {
+			asking.Go(func() { assert.Equal(t, http.StatusServiceUnavailable, serve(stuck, create()).Code) })
+		}
+		asking.Wait()
+		assert.Equal(t, int32(256), hanging.Load())
+		assert.Equal(t, http.StatusOK, serve(well, create()).Code)
+		assert.Equal(t, int32(1), written.Load())
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, http.StatusOK, serve(stuck, create()).Code, "the places are free again")
+	})
 }

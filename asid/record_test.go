@@ -75,12 +75,28 @@ func TestEachDecisionIsOneRecord(t *testing.T) {
 	assert.Equal(t, "config", m["rule"])
 }
 
-func TestACitizenInTheWrongClaimIsNotLogged(t *testing.T) {
+func TestACitizenInTheWrongPlaceIsNotLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
-	r := retrieval()
-	r.Header.Set("Authorization", "Bearer "+jwt(unsigned, `{"requesting_user":"https://fhir.nhs.net/Id/nhs-number|9876543210"}`))
-	serve(gate.Middleware(http.NotFoundHandler()), r)
-	assert.NotContains(t, log.String(), "9876543210")
+	for name, change := range map[string]func(*http.Request){
+		"a user who is a patient":       withToken(`{"requesting_user":"https://fhir.nhs.net/Id/nhs-number|9876543210"}`),
+		"a user of that number":         withToken(`{"requesting_user":"https://fhir.nhs.uk/Id/sds-role-profile-id|9876543210"}`),
+		"an organisation of it":         withToken(`{"requesting_organization":"https://fhir.nhs.uk/Id/ods-organization-code|9876543210"}`),
+		"a practitioner of it":          withToken(`{"requesting_practitioner":{"resourceType":"Practitioner","identifier":[{"system":"https://fhir.nhs.uk/Id/sds-user-id","value":"987 654 3210"}]}}`),
+		"a method of it":                func(r *http.Request) { r.Method = "9876543210" },
+		"a path with it as people do":   func(r *http.Request) { r.URL.Path = "/records/987 654 3210" },
+		"an interaction that begins so": func(r *http.Request) { r.Header.Set("Ssp-InteractionID", "urn:nhs:9876543210") },
+	} {
+		log.Reset()
+		r := retrieval()
+		change(r)
+		serve(gate.Middleware(http.NotFoundHandler()), r)
+		assert.Equal(t, 1, strings.Count(log.String(), "\n"), name)
+		assert.NotRegexp(t, "987.?654.?3210", log.String(), name)
+	}
+}
+
+func withToken(payload string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+jwt(unsigned, payload)) }
 }

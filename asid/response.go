@@ -56,7 +56,7 @@ func (u *responseWriter) send(status int) {
 	}
 	u.sent = true
 	if u.trail != nil {
-		u.trail.status, u.trail.header = status, u.Header()
+		u.trail.answered(status, u.Header())
 	}
 }
 

@@ -15,10 +15,13 @@ const (
 	// maxEncodings is how often a URL is taken to be percent-encoded: by a sender,
 	// by the Spine Secure Proxy, and by one more.
 	maxEncodings = 3
+
+	maskedNumber = "**********"
 )
 
 // MaskNHSNumbers replaces each NHS number in a text by asterisks: ten digits of
-// which the last is the check digit, with no digit beside them. The text is read as
+// which the last is the check digit, with no digit beside them, in one piece or in
+// groups of 3, 3 and 4 with a blank, a plus sign or a hyphen between them. The text is read as
 // it stands, and as a URL whose octets, digits among them, are percent-encoded
 // (RFC 3986 section 2.1) up to three times.
 func MaskNHSNumbers(s string) string {
@@ -45,6 +48,13 @@ func mask(s string, n int) string {
 	var digits [nhsNumberDigits]byte
 	taken := 0 // of s, into masked
 	for start := 0; start < len(s); {
+		if length := groups(s[start:], n); length > 0 {
+			masked.WriteString(s[taken:start])
+			masked.WriteString(maskedNumber)
+			start += length
+			taken = start
+			continue
+		}
 		end, count := start, 0
 		for end < len(s) {
 			c, length := octet(s[end:], n)
@@ -59,7 +69,7 @@ func mask(s string, n int) string {
 		}
 		if count == nhsNumberDigits && spine.IsNHSNumber(string(digits[:])) {
 			masked.WriteString(s[taken:start])
-			masked.WriteString("**********")
+			masked.WriteString(maskedNumber)
 			taken = end
 		}
 		if start = end; start < len(s) {
@@ -74,9 +84,38 @@ func mask(s string, n int) string {
 	return masked.String()
 }
 
+// groups returns the length of the NHS number in three groups that s, decoded n times,
+// begins with, or zero.
+func groups(s string, n int) int {
+	var digits [nhsNumberDigits]byte
+	at := 0
+	for i := range digits {
+		if i == 3 || i == 6 {
+			c, length := octet(s[at:], n)
+			if c != ' ' && c != '+' && c != '-' {
+				return 0
+			}
+			at += length
+		}
+		c, length := octet(s[at:], n)
+		if !ascii.Digit(c) {
+			return 0
+		}
+		digits[i] = c
+		at += length
+	}
+	if c, _ := octet(s[at:], n); ascii.Digit(c) || !spine.IsNHSNumber(string(digits[:])) {
+		return 0
+	}
+	return at
+}
+
 // octet returns the first octet of s when it is decoded n times, and the length of
-// what stands for it.
+// what stands for it; zero at the end.
 func octet(s string, n int) (byte, int) {
+	if s == "" {
+		return 0, 0
+	}
 	if s[0] != '%' || n == 0 {
 		return s[0], 1
 	}
