@@ -183,7 +183,7 @@ func (w *world) served(known []knownDocument, c *checked, sick func(*host) bool)
 				d = replayed
 			}
 			if d != nil {
-				known = append(known, knownDocument{d, s.place})
+				known = append(known, d.from(s.place))
 			}
 		}
 	}

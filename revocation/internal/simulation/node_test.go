@@ -175,9 +175,7 @@ func (n *node) learn(d *document, how certainty, place string) {
 			}
 		}
 	}
-	if d.kind == answer || d.places != nil {
-		place = ""
-	}
+	place = d.from(place).place
 	if !slices.Contains(k.places, place) {
 		k.places = append(k.places, place)
 	}

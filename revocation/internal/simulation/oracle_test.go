@@ -73,6 +73,15 @@ type knownDocument struct {
 	place string
 }
 
+// from returns the document as it is known by what came from a place. An answer, and
+// a list that names its distribution point, is the same wherever it came from.
+func (d *document) from(place string) knownDocument {
+	if d.kind == answer || d.places != nil {
+		place = ""
+	}
+	return knownDocument{d, place}
+}
+
 // path decides about a leaf and its CA.
 func (o *oracle) path(l leafID) verdict {
 	for _, s := range l.subjects() {

@@ -130,13 +130,15 @@ func storedOf(members []revocation.Member) (stored []member) {
 	return stored
 }
 
-// TestSeedsThatFailed plays histories in which the package was once wrong.
+// TestSeedsThatFailed plays histories in which the package, or the oracle, was once
+// wrong.
 func TestSeedsThatFailed(t *testing.T) {
 	for name, seed := range map[string]uint64{
 		"a Cache that hangs is waited for a second by each source, not by each key":    2422,
 		"where a list came from that another process found is lost with the store":     3328,
 		"a good answer that took a revocation back is known as long as the revocation": 2221,
 		"a later good answer of a responder ends its earlier one":                      3971,
+		"a superseded list that a mirror serves again is the one that is known":        15764,
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, attempt(t, randomHistory(seed), newProgram, allKept, nil))
