@@ -32,7 +32,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		require.NoError(t, crls.Add(numbered(p.ca.crl(), 3).DER()))
 		good.require(t, crls, path, ocspNow)
 	})
-	t.Run("until the CRL is over, or has not begun", func(t *testing.T) {
+	t.Run("until the CRL expires, or before it is valid", func(t *testing.T) {
 		crls := crlsOf(t, p.ca.crl())
 		good.require(t, crls, path, ocspNow)
 		good.require(t, crls, path, ocspNow.Add(time.Hour))
@@ -40,13 +40,13 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		good.require(t, crls, path, ocspNow.Add(-time.Hour-5*time.Minute))
 		unknown(revocation.ErrNotYetValid).require(t, crls, path, ocspNow.Add(-time.Hour-5*time.Minute-1))
 	})
-	t.Run("until a newer CRL begins", func(t *testing.T) {
+	t.Run("until a newer CRL becomes valid", func(t *testing.T) {
 		crls := crlsOf(t, p.ca.crl(leafSerial), numbered(between(p.ca.crl(), 30*time.Minute, 2*time.Hour), 2))
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow)
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(25*time.Minute-1))
 		good.require(t, crls, path, ocspNow.Add(25*time.Minute))
 	})
-	t.Run("until a delta CRL begins, and until it is over", func(t *testing.T) {
+	t.Run("until a delta CRL becomes valid, and until it expires", func(t *testing.T) {
 		delta := with(between(p.ca.crl(leafSerial), 30*time.Minute, 40*time.Minute), func(c *revocationtest.CRL) {
 			c.Number, c.BaseNumber = 2, 1
 			c.Entries[0].Reason = revocation.ReasonRemoveFromCRL
@@ -57,7 +57,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		good.require(t, crls, path, ocspNow.Add(40*time.Minute))
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, ocspNow.Add(40*time.Minute+1))
 	})
-	t.Run("until the CRL issuer's certificate is over", func(t *testing.T) {
+	t.Run("until the CRL issuer's certificate expires", func(t *testing.T) {
 		end := ocspNow.Add(10 * time.Minute)
 		key := ocspIssue(t, &x509.Certificate{
 			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
@@ -70,7 +70,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		unknown(revocation.ErrSignature).require(t, crls, path, end.Add(time.Second))
 		unknown(revocation.ErrSignature).require(t, crls, path, ocspNow.Add(-10*time.Minute-1))
 	})
-	t.Run("until a certificate of the path is over that its CRL issuer needs", func(t *testing.T) {
+	t.Run("until a certificate of the path expires that its CRL issuer needs", func(t *testing.T) {
 		template := crlCA("Sub CA", 2)
 		template.NotBefore, template.NotAfter = ocspNow.AddDate(-1, 0, 0), ocspNow.Add(10*time.Minute)
 		ca := ocspIssue(t, template, p.ca.key, p.root)
@@ -84,7 +84,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		good.require(t, crls, path, template.NotAfter)
 		unknown(revocation.ErrSignature).require(t, crls, path, template.NotAfter.Add(time.Second))
 	})
-	t.Run("not for a time before a delta CRL was over", func(t *testing.T) {
+	t.Run("not for a time before a delta CRL expired", func(t *testing.T) {
 		delta := with(between(p.ca.crl(leafSerial), -time.Minute, time.Minute), func(c *revocationtest.CRL) {
 			c.Number, c.BaseNumber = 2, 1
 			c.Entries[0].Reason = revocation.ReasonRemoveFromCRL

@@ -182,7 +182,7 @@ func TestASourceThatHangsDoesNotStarveTheNext(t *testing.T) {
 	})
 }
 
-func TestAHoldThatIsOverIsNotRemembered(t *testing.T) {
+func TestASupersededHoldIsNotRemembered(t *testing.T) {
 	p := newOCSPPKI(t)
 	s := &revocation.OCSP{}
 	c := &revocation.Checker{Time: clock, Policy: revocation.Policy{Depth: revocation.EndEntity}, Sources: []revocation.Source{
@@ -191,11 +191,11 @@ func TestAHoldThatIsOverIsNotRemembered(t *testing.T) {
 	hold := stateAt(p, ocsp.Revoked, ocspNow.Add(-2*time.Hour), 10*time.Hour).DER()
 	released := stateAt(p, ocsp.Good, ocspNow.Add(-time.Minute), time.Hour).DER()
 	require.ErrorAs(t, c.Check(t.Context(), p.path(), hold), new(*revocation.RevokedError))
-	require.NoError(t, c.Check(t.Context(), p.path(), released), "the hold is over")
+	require.NoError(t, c.Check(t.Context(), p.path(), released), "a later good answer of the same responder supersedes the hold")
 	assert.NoError(t, c.Check(t.Context(), p.path(), nil), "the peer does not staple the next time")
 }
 
-func TestAHoldThatIsOverWhenTheResponderIsRotated(t *testing.T) {
+func TestAHoldIsSupersededAlthoughItsResponderExpires(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Hour)
@@ -212,7 +212,7 @@ func TestAHoldThatIsOverWhenTheResponderIsRotated(t *testing.T) {
 	require.ErrorAs(t, c.Check(t.Context(), p.path(), nil), new(*revocation.RevokedError))
 	hand.set(20 * time.Minute)
 	server.setAnswer(answering(responder.by(stateAt(p, ocsp.Good, hand.now(), 24*time.Hour))))
-	require.NoError(t, c.Check(t.Context(), p.path(), nil), "the hold is over")
+	require.NoError(t, c.Check(t.Context(), p.path(), nil), "a later good answer of the same responder supersedes the hold")
 	server.setAnswer(nil) // down
 	hand.set(80 * time.Minute)
 	assert.NoError(t, c.Check(t.Context(), p.path(), nil), "the CRLs say that it is good")
@@ -272,8 +272,8 @@ func TestOCSPWarmAnswers(t *testing.T) {
 		"a newer revocation was stapled once": func(t *testing.T, s *revocation.OCSP) {
 			require.Equal(t, revocation.Revoked, status(t, s, revoked))
 		},
-		"its time is over":      func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(2*time.Hour + time.Second) },
-		"its time has not come": func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(-time.Hour - 5*time.Minute - time.Second) },
+		"it expired":          func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(2*time.Hour + time.Second) },
+		"it is not yet valid": func(*testing.T, *revocation.OCSP) { at = ocspNow.Add(-time.Hour - 5*time.Minute - time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			at = ocspNow

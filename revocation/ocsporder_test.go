@@ -116,7 +116,7 @@ func TestOCSPOrder(t *testing.T) {
 		{"the newest of what has expired", goodBefore(9 * minute), responses{badBefore(8 * minute)}, nil, revocation.Revoked, "added", nil},
 		{"not an older good that has expired after a revocation", badBefore(8 * minute), responses{goodBefore(9 * minute)}, nil, revocation.Revoked, "stapled", nil},
 		{"the newest of what is known", good(3 * minute), responses{bad(2 * minute), good(4 * minute)}, nil, revocation.Revoked, "added", nil},
-		{"a good that is newer than a revocation: the hold is over", good(2 * minute), responses{bad(3 * minute)}, nil, revocation.Good, "stapled", nil},
+		{"a good that is newer than a revocation supersedes it", good(2 * minute), responses{bad(3 * minute)}, nil, revocation.Good, "stapled", nil},
 		{"revoked, of two as new", good(minute), responses{bad(minute)}, nil, revocation.Revoked, "added", nil},
 		{"a newer good, though it has expired", badBefore(9 * minute), responses{goodBefore(8 * minute)}, nil, revocation.Good, "added", revocation.ErrExpired},
 		{"nothing", unknown, responses{unknown}, unknown, 0, "", revocation.ErrResponder},

@@ -52,7 +52,7 @@ func TestCRLSigner(t *testing.T) {
 		{"a key of the CA's that may have been revoked", []*ocspParty{crlKey}, []list{crlKey.crl()}, unknown(revocation.ErrSignature)},
 		{"a key certified by another root", []*ocspParty{apart(stranger, asIs), stranger}, []list{crlKey.crl(), with(rootCRL, func(c *list) { c.Key = stranger.key })}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate is in another name", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.Subject.CommonName = "Sub CA 2" })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
-		{"a key whose certificate is over", []*ocspParty{apart(p.root, func(c *x509.Certificate) {
+		{"a key whose certificate has expired", []*ocspParty{apart(p.root, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = ocspNow.AddDate(-2, 0, 0), ocspNow.AddDate(-1, 0, 0)
 		})}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},
 		{"a key whose certificate is not for CRLs", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })}, []list{crlKey.crl(), rootCRL}, unknown(revocation.ErrSignature)},

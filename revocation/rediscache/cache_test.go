@@ -52,7 +52,7 @@ func TestEntriesAreBounded(t *testing.T) {
 		return revocation.Member{Order: "o", Digest: sha256.Sum256(content), Bytes: content}
 	}
 	require.NoError(t, c.Merge(t.Context(), "k", of(1, 500)))
-	require.NoError(t, client.HSet(t.Context(), "nrlsecurity:k", "by somebody else", bytes.Repeat([]byte{3}, 1000)).Err())
+	require.NoError(t, client.HSet(t.Context(), "nrlsecurity:k", "by another program", bytes.Repeat([]byte{3}, 1000)).Err())
 	_, err := c.Get(t.Context(), "k")
 	require.ErrorIs(t, err, rediscache.ErrTooLarge)
 

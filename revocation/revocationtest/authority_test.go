@@ -296,7 +296,7 @@ func TestDocumentsAreMadeByTheAuthoritysClock(t *testing.T) {
 	assert.Equal(t, now, response.ThisUpdate)
 
 	now = now.Add(13 * time.Hour)
-	assert.Equal(t, now, list(t, a.CRL(7)).ThisUpdate, "a list is made anew when half of its time is over")
+	assert.Equal(t, now, list(t, a.CRL(7)).ThisUpdate, "a list is made anew once half of its lifetime has passed")
 }
 
 func TestAnAuthorityServesManyAtOnce(t *testing.T) {
