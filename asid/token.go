@@ -28,7 +28,8 @@ type Token struct {
 
 	Resources bool // the token is of GP Connect's shape
 
-	practitioner string // the id of the resource requesting_practitioner
+	practitioner   string // the id of the resource requesting_practitioner
+	requestedScope bool   // Scope is that of requested_scope
 }
 
 func tokenError(claim, detail string, cause error) *RequestError {

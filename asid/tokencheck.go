@@ -187,6 +187,9 @@ func (t *Token) checkOrganization(by *tokenRules) error {
 }
 
 func (t *Token) checkScope(by *tokenRules) error {
+	if t.requestedScope && by.nrl() {
+		return missingClaim("scope")
+	}
 	if !by.nrl() {
 		if !plausibleScope(t.Scope) {
 			return tokenError("scope", "is not that of a reading or writing", nil)

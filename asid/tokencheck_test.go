@@ -139,10 +139,11 @@ func TestAGateThatChecksClaimsRefusesWhatTheRespondersStubRefuses(t *testing.T) 
 		assert.NoError(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(good).token(t)), name)
 	}
 	for name, bad := range map[string]claims{
-		"not before a later time":   {"nbf": issued.Unix() + 31},
-		"a user with a line break":  {"requesting_user": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2", "sub": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2"},
-		"a patient who has no such": {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543211", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543211", "reason_for_request": "patientaccess"},
-		"another patient":           {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "sub": "https://fhir.nhs.net/Id/nhs-number|9434765919", "reason_for_request": "patientaccess"},
+		"the scope in another claim": {"scope": nil, "requested_scope": "patient/*.read"},
+		"not before a later time":    {"nbf": issued.Unix() + 31},
+		"a user with a line break":   {"requesting_user": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2", "sub": "https://fhir.nhs.uk/Id/sds-role-profile-id|1\n2"},
+		"a patient who has no such":  {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543211", "sub": "https://fhir.nhs.net/Id/nhs-number|9876543211", "reason_for_request": "patientaccess"},
+		"another patient":            {"requesting_user": nil, "requesting_patient": "https://fhir.nhs.net/Id/nhs-number|9876543210", "sub": "https://fhir.nhs.net/Id/nhs-number|9434765919", "reason_for_request": "patientaccess"},
 	} {
 		assert.Error(t, gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(bad).token(t)), name)
 	}
@@ -223,6 +224,11 @@ func TestTokensOfGPConnectAreTakenForItsInteractionsOnly(t *testing.T) {
 		assert.NoError(t, gateAnswers(t, gate, gpcInteraction, gpConnect().with(claims{"iat": issued.Unix() + 200}).token(t)),
 			"GP Connect's suite demands 200 s")
 	}
+	for _, identifier := range []any{nil, []any{}, []any{nil}, []any{claims{}}, []any{claims{"system": "https://consumer.nhs.uk/device"}}, []any{claims{"value": ""}}} {
+		device := claims{"requesting_device": claims{"resourceType": "Device", "identifier": identifier}}
+		err := gateAnswers(t, asid.Gate{Tokens: asid.TokenClaims}, gpcInteraction, gpConnect().with(device).token(t))
+		assert.Equal(t, "requesting_device", requestError(t, err).Claim, "%v", identifier)
+	}
 	token, err := asid.ParseToken(gpConnect().token(t))
 	require.NoError(t, err)
 	assert.True(t, token.Resources)
@@ -278,7 +284,7 @@ func TestClocksMayDifferByHalfAMinute(t *testing.T) {
 		n, _ = refusals(-clock, 0)
 		assert.Zero(t, n, "behind by %v", clock)
 	}
-	n, refused := refusals(32*time.Second, 0)
+	n, refused := refusals(31*time.Second, 0)
 	assert.Equal(t, 1000, n)
 	assert.Equal(t, "iat", refused.Claim)
 	n, refused = refusals(-31*time.Second, 5*time.Minute)

@@ -188,7 +188,7 @@ func (seen *claimsSeen) finish(t *Token) error {
 		t.Organization = seen.otherSpelling
 	}
 	if t.Scope = seen.scope; t.Scope == "" || t.Resources && seen.requestedScope != "" {
-		t.Scope = seen.requestedScope
+		t.Scope, t.requestedScope = seen.requestedScope, seen.requestedScope != ""
 	}
 	return nil
 }

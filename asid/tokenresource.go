@@ -108,14 +108,17 @@ func practitionerResource(t *Token, claim, value string) error {
 	return nil
 }
 
-// deviceResource takes the first identifier of the device.
+// deviceResource takes the first identifier of the device that has a value.
 func deviceResource(t *Token, claim, value string) error {
 	r, err := resource(claim, "Device", value)
 	if err != nil {
 		return err
 	}
-	if len(r.Identifier) > 0 {
-		t.Device = r.Identifier[0].System + "|" + r.Identifier[0].Value
+	for _, id := range r.Identifier {
+		if id.Value != "" {
+			t.Device = id.System + "|" + id.Value
+			break
+		}
 	}
 	return nil
 }
