@@ -68,14 +68,6 @@ func ParseInteractionID(s string) (InteractionID, error) {
 	return InteractionID(s), nil
 }
 
-// validInteraction returns a *ConfigError if what a field has is no interaction ID.
-func validInteraction(field string, id InteractionID) error {
-	if _, err := ParseInteractionID(string(id)); err != nil {
-		return &ConfigError{Field: field, Detail: "has none: " + err.Error()}
-	}
-	return nil
-}
-
 // namespace checks a NID: (alphanum) 0*30(ldh) (alphanum).
 func namespace(nid string) bool {
 	if len(nid) < 2 || len(nid) > 32 || nid[0] == '-' || nid[len(nid)-1] == '-' {

@@ -36,6 +36,14 @@ func InteractionOf(r *http.Request) (InteractionID, error) {
 	return interactionAt(r.Method, r.URL.Path)
 }
 
+// validInteraction returns a *ConfigError if what a field has is no interaction ID.
+func validInteraction(field string, id InteractionID) error {
+	if _, err := ParseInteractionID(string(id)); err != nil {
+		return &ConfigError{Field: field, Detail: "has none: " + err.Error()}
+	}
+	return nil
+}
+
 // overridden refuses what could be taken for another request than the one that is
 // judged.
 func overridden(r *http.Request) error {
