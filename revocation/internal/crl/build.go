@@ -36,14 +36,15 @@ func newTable(n, width, count int) *table {
 		t.bits = maxPartBits
 	}
 	t.parts = make([]part, 1<<t.bits)
-	// How many rows fall into a part is a matter of chance: nine in ten parts have
-	// no more than 1.3 standard deviations beyond the mean. The others move to
+	// How many rows fall into a part is a matter of chance: 99 in a hundred parts
+	// have no more than 2.5 standard deviations beyond the mean. The others move to
 	// more room.
 	mean := count >> t.bits
-	room := (mean + 4*int(sqrt(uint32(mean)))/3 + 1) * width
-	rows := make([]byte, len(t.parts)*room)
-	for i := range t.parts {
-		t.parts[i].rows = rows[i*room : i*room : (i+1)*room]
+	t.room = (mean + 5*int(sqrt(uint32(mean)))/2 + 1) * width
+	t.rows = make([]byte, len(t.parts)*t.room)
+	t.ends = make([]int, len(t.parts))
+	for i := range t.ends {
+		t.ends[i] = i * t.room
 	}
 	return t
 }
@@ -70,45 +71,72 @@ func (x *index) table(n int) *table {
 	return x.tables[n]
 }
 
-// row adds a row to a part and returns it. More than the row may be written, if
-// all that is behind it in the part is written later.
-func (p *part) row(width int) []byte {
-	n := len(p.rows)
-	if cap(p.rows)-n < width {
-		more := make([]byte, n, n+n/8+4*width)
-		copy(more, p.rows)
-		p.rows = more
+// row adds a row to a part and returns it, with what is behind it in the table. It is
+// nil if the part has no room left; then more is to be called.
+func (t *table) row(i int) []byte {
+	at := t.ends[i]
+	end := at + t.width
+	if end > (i+1)*t.room {
+		return nil
 	}
-	p.rows = p.rows[:n+width]
-	return p.rows[n : n+width]
+	t.ends[i] = end
+	return t.rows[at:]
+}
+
+// more is row for a part that has no room left: it gets memory of its own.
+func (t *table) more(i int) []byte {
+	p := &t.parts[i]
+	if p.rows == nil {
+		p.rows = t.rows[i*t.room : t.ends[i] : t.ends[i]]
+	}
+	n := len(p.rows)
+	if cap(p.rows)-n < t.width {
+		p.rows = append(make([]byte, 0, n+n/8+4*t.width), p.rows...)
+	}
+	p.rows = p.rows[:n+t.width]
+	return p.rows[n:]
+}
+
+// filled gives the parts their rows, when all have been added. Nothing is found before.
+func (x *index) filled() {
+	for _, t := range x.tables {
+		if t == nil {
+			continue
+		}
+		for i, end := range t.ends {
+			if p := &t.parts[i]; p.rows == nil {
+				p.rows = t.rows[i*t.room : end : end]
+			}
+			x.count += len(t.parts[i].rows) / t.width
+		}
+		t.filling = filling{}
+	}
 }
 
 // add adds an entry. The serial of n octets is what b starts with; b must be
 // readable for eight octets even where it is shorter.
 func (x *index) add(t *table, b []byte, n int, group uint32, w when) {
-	row := t.part(x.hash(b, n, group)).row(t.width)
-	x.count++
-	if n < 8 || x.group != 0 {
-		copy(row, b[:n])
-		if x.group != 0 {
-			binary.LittleEndian.PutUint32(row[n:], group)
-		}
-		w.put(row[t.width-whenLength:])
-		return
+	i := t.part(x.hash(b, n, group))
+	row := t.row(i)
+	if row == nil {
+		row = t.more(i)
 	}
-	// Eight octets at a time; the last writes overlap the one before them, so
-	// that none goes past the row.
-	for i := 0; i < n-8; i += 8 {
-		binary.LittleEndian.PutUint64(row[i:], binary.LittleEndian.Uint64(b[i:]))
+	copy(row, b[:n])
+	if x.group != 0 {
+		binary.LittleEndian.PutUint32(row[n:], group)
 	}
-	putEnd(row[n-8:], binary.LittleEndian.Uint64(b[n-8:]), w)
+	w.put(row[t.width-whenLength:])
 }
 
-// putEnd writes the last eight octets of a serial and what follows them.
-func putEnd(row []byte, serial uint64, w when) {
-	_ = row[8+whenLength-1]
-	binary.LittleEndian.PutUint64(row, serial)
-	binary.LittleEndian.PutUint64(row[whenLength:], serial>>(8*whenLength)|uint64(w)<<(64-8*whenLength))
+// put writes a row with a serial of at least eight octets, eight at a time; the last
+// writes overlap the one before them, so that none goes past the row.
+func put(row, serial []byte, n int, w when) {
+	for i := 0; i < n-8; i += 8 {
+		binary.LittleEndian.PutUint64(row[i:], binary.LittleEndian.Uint64(serial[i:]))
+	}
+	last, end := binary.LittleEndian.Uint64(serial[n-8:]), row[n-8:][:8+whenLength]
+	binary.LittleEndian.PutUint64(end, last)
+	binary.LittleEndian.PutUint64(end[whenLength:], last>>(8*whenLength)|uint64(w)<<(64-8*whenLength))
 }
 
 // order puts the rows of a part into the order of its buckets, by counting, and

@@ -35,6 +35,7 @@ func (r *entryReader) read(octets []byte) *index {
 	group := uint32(0)
 	for at := 0; ; {
 		if at = r.readShort(x, octets, at, group); at == len(octets) {
+			x.filled()
 			return x
 		}
 		e, size := r.entry(octets[at:])
@@ -49,15 +50,20 @@ func (r *entryReader) read(octets []byte) *index {
 	}
 }
 
-// sampled is how many entries sample looks at.
-const sampled = 256
+// sample looks at this many entries, and at more of a large list: at one part in so
+// many. In many lists the lengths of serials are a matter of chance, and a table with
+// room for a few in a hundred fewer than there are moves most of its parts.
+const (
+	sampled     = 256
+	sampledPart = 256
+)
 
 // sample guesses, from the first entries, how many there are with serials of each
 // length. What it guesses decides nothing but how much memory is set aside.
 func sample(octets []byte) *[maxSerialLength + 1]int {
 	var seen, expected [maxSerialLength + 1]int
 	list, count := cryptobyte.String(octets), 0
-	for ; count < sampled && !list.Empty(); count++ {
+	for ; !list.Empty() && (count < sampled || len(octets)-len(list) < len(octets)/sampledPart); count++ {
 		var entry, serial cryptobyte.String
 		if !list.ReadASN1(&entry, asn1.SEQUENCE) || !entry.ReadASN1(&serial, asn1.INTEGER) {
 			break
@@ -122,12 +128,16 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 		if n != t.serial {
 			t = x.table(n)
 		}
-		if serial := window[shortSerial:]; n == 8 && x.group == 0 {
-			key := binary.LittleEndian.Uint64(serial)
-			putEnd(t.part(x.hashShort(key, 8, 0)).row(8+whenLength), key, w)
-			x.count++
-		} else {
+		serial := window[shortSerial:]
+		if n < 8 || x.group != 0 {
 			x.add(t, serial, n, group, w)
+		} else { // what add does, without its call
+			part := t.part(x.hashLong(serial, n, 0))
+			row := t.row(part)
+			if row == nil {
+				row = t.more(part)
+			}
+			put(row, serial, n, w)
 		}
 		at += size
 	}

@@ -56,9 +56,20 @@ type table struct {
 	width  int   // octets of a row
 	bits   uint8 // how many of the top bits of a hash say which part a row is in
 	parts  []part
+	filling
 }
 
-func (t *table) part(hash uint64) *part { return &t.parts[hash>>(64-t.bits)] }
+// A filling is what a table has while rows are added: room for those of all parts, and
+// where the rows of each part end. Together the ends are small enough to stay in the
+// cache. A part that needs more room has its rows already.
+type filling struct {
+	rows []byte
+	room int // octets for each part
+	ends []int
+}
+
+// part returns the number of the part that a hash belongs to.
+func (t *table) part(hash uint64) int { return int(hash >> (64 - t.bits)) }
 
 // A part holds the rows of a table whose hashes begin with the same bits. Once it
 // has been ordered it does not change.
@@ -97,22 +108,20 @@ func readWhen(b []byte) when {
 // hash spreads the serial of n octets at the start of b, which must be readable
 // for eight octets even where n is less.
 func (x *index) hash(b []byte, n int, group uint32) uint64 {
-	first := binary.LittleEndian.Uint64(b)
-	if n <= 8 {
-		return x.hashShort(first, n, group)
+	if n < 8 { // what is behind the serial does not matter
+		return x.mix(uint64(group), binary.LittleEndian.Uint64(b)<<(64-8*uint(n)))
 	}
-	last := binary.LittleEndian.Uint64(b[n-8:])
-	h := x.mix(first, last^uint64(group))
-	for i := 8; i < n-8; i += 8 {
-		h = x.mix(h, binary.LittleEndian.Uint64(b[i:]))
-	}
-	return h
+	return x.hashLong(b, n, group)
 }
 
-// hashShort is hash for serials of at most eight octets, little-endian; what is
-// above them does not matter.
-func (x *index) hashShort(first uint64, n int, group uint32) uint64 {
-	return x.mix(first<<(64-8*uint(n)), uint64(group))
+// hashLong is hash for serials of at least eight octets. It takes eight octets at a
+// time from the end; the first ones may be taken twice.
+func (x *index) hashLong(b []byte, n int, group uint32) uint64 {
+	h := uint64(group)
+	for i := n - 8; i > -8; i -= 8 {
+		h = x.mix(h, binary.LittleEndian.Uint64(b[max(i, 0):]))
+	}
+	return h
 }
 
 func (x *index) mix(a, b uint64) uint64 {
@@ -145,7 +154,7 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 
 // search looks for a key with the given hash.
 func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bool) {
-	p := t.part(hash)
+	p := &t.parts[t.part(hash)]
 	if len(p.rows) == 0 {
 		return 0, false
 	}

@@ -299,6 +299,7 @@ func TestIndexOfIssuers(t *testing.T) {
 			x.add(x.table(len(serial)), padded(serial), len(serial), group, packWhen(uint64(group), 0))
 		}
 	}
+	x.filled()
 	for group := range uint32(300) {
 		for other := range uint32(300) {
 			_, listed := x.find(serialsOf(int(group)+1, 20)[group], other)
