@@ -34,6 +34,28 @@ type cursor interface {
 	end() int
 }
 
+// fields calls read with each child of the innermost element entered that is not
+// ignored, until there are no more.
+func fields(c cursor, l level, read func(field) error) error {
+	for {
+		f, err := c.next(l)
+		if err != nil || f == fieldDone {
+			return err
+		}
+		if err := read(f); err != nil {
+			return err
+		}
+	}
+}
+
+// enterFields enters the present element and calls read with its children.
+func enterFields(c cursor, l level, read func(field) error) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	return fields(c, l, read)
+}
+
 // A span is a part of the body, in bytes.
 type span struct{ from, to int }
 

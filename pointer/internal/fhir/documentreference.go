@@ -42,15 +42,9 @@ func (r Reader) documentReference(c cursor, p *DocumentReference) error {
 		return err
 	}
 	c.tolerate(r.Stored)
-	for {
-		f, err := c.next(documentReferenceLevel)
-		if err != nil {
-			return err
-		}
+	return fields(c, documentReferenceLevel, func(f field) (err error) {
 		from := c.begin()
 		switch f {
-		case fieldDone:
-			return nil
 		case fieldID:
 			p.ID, err = logicalID(c)
 			p.cut(span{from, c.end()})
@@ -76,10 +70,8 @@ func (r Reader) documentReference(c cursor, p *DocumentReference) error {
 		case fieldRelatesTo:
 			err = in("relatesTo", r.readRelations(c, p))
 		}
-		if err != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // readCustodian is as strict about what is stored as about what is sent.
@@ -116,38 +108,24 @@ func logicalID(c cursor) (string, error) {
 }
 
 func (r Reader) readMeta(c cursor, p *DocumentReference) error {
-	if err := c.enter(); err != nil {
-		return err
-	}
-	for {
-		f, err := c.next(metaLevel)
-		if err != nil || f == fieldDone {
-			return err
-		}
+	return enterFields(c, metaLevel, func(f field) (err error) {
 		from := c.begin()
 		switch f {
 		case fieldVersionID: // has the form of an id
-			if p.Version, err = logicalID(c); err != nil {
-				return in("versionId", err)
-			}
+			p.Version, err = logicalID(c)
+			err = in("versionId", err)
 		default: // the store's own to say
-			if err := c.skip(); err != nil {
-				return err
-			}
+			err = c.skip()
 		}
-		p.cut(span{from, c.end()})
-	}
+		if err == nil {
+			p.cut(span{from, c.end()})
+		}
+		return err
+	})
 }
 
 func (r Reader) readRelation(c cursor) (rel Relation, at span, err error) {
-	if err := c.enter(); err != nil {
-		return Relation{}, span{}, err
-	}
-	for {
-		f, err := c.next(relatesToLevel)
-		if err != nil || f == fieldDone {
-			return rel, at, err
-		}
+	err = enterFields(c, relatesToLevel, func(f field) (err error) {
 		switch f {
 		case fieldCode:
 			rel.Code, err = c.text()
@@ -163,8 +141,10 @@ func (r Reader) readRelation(c cursor) (rel Relation, at span, err error) {
 			at = span{from, c.end()}
 			err = in("target", err)
 		}
-		if err != nil {
-			return Relation{}, span{}, err
-		}
+		return err
+	})
+	if err != nil {
+		return Relation{}, span{}, err
 	}
+	return rel, at, nil
 }

@@ -18,51 +18,35 @@ func (r Reader) operations(c cursor, count *int) error {
 	if err := c.resource("Parameters"); err != nil {
 		return err
 	}
-	for {
-		f, err := c.next(parametersLevel)
-		if err != nil {
-			return err
-		}
-		if f == fieldDone {
-			if *count != 1 {
-				return invalid("parameter", "is not there exactly once")
-			}
-			return nil
-		}
-		err = in("parameter", c.each(func() error {
+	err := fields(c, parametersLevel, func(field) error {
+		return in("parameter", c.each(func() error {
 			*count++
 			return operation(c)
 		}))
-		if err != nil {
-			return err
-		}
+	})
+	if err == nil && *count != 1 {
+		err = invalid("parameter", "is not there exactly once")
 	}
+	return err
 }
 
 func operation(c cursor) error {
-	if err := c.enter(); err != nil {
-		return err
-	}
 	named := ""
 	parts := make(map[string]typed)
-	for {
-		f, err := c.next(parameterLevel)
-		if err != nil {
-			return err
-		}
+	err := enterFields(c, parameterLevel, func(f field) (err error) {
 		switch f {
-		case fieldDone:
-			return allowed(named, parts)
 		case fieldName:
 			named, err = c.text()
 			err = in("name", err)
 		case fieldPart:
 			err = in("part", c.each(func() error { return readPart(c, parts) }))
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	return allowed(named, parts)
 }
 
 // typed is the value of a part, in its type.
@@ -94,22 +78,9 @@ func allowed(named string, parts map[string]typed) error {
 }
 
 func readPart(c cursor, parts map[string]typed) error {
-	if err := c.enter(); err != nil {
-		return err
-	}
 	named, v := "", typed{}
-	for {
-		f, err := c.next(partLevel)
-		if err != nil {
-			return err
-		}
+	err := enterFields(c, partLevel, func(f field) (err error) {
 		switch f {
-		case fieldDone:
-			if _, twice := parts[named]; twice {
-				return refusedElement(cut(named), "is there twice")
-			}
-			parts[named] = v
-			return nil
 		case fieldName:
 			named, err = c.text()
 			err = in("name", err)
@@ -121,8 +92,14 @@ func readPart(c cursor, parts map[string]typed) error {
 			v.text, err = c.text()
 			err = in("value", err)
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	if _, twice := parts[named]; twice {
+		return refusedElement(cut(named), "is there twice")
+	}
+	parts[named] = v
+	return nil
 }

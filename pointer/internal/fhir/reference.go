@@ -16,21 +16,10 @@ const organisationType = "Organization/"
 // An Identifier is a FHIR identifier.
 type Identifier struct{ System, Value string }
 
-func readIdentifier(c cursor, partial bool) (id Identifier, err error) {
-	if err := c.enter(); err != nil {
-		return Identifier{}, err
-	}
-	for {
-		f, err := c.next(identifierLevel)
-		if err != nil {
-			return Identifier{}, err
-		}
+func readIdentifier(c cursor, partial bool) (Identifier, error) {
+	var id Identifier
+	err := enterFields(c, identifierLevel, func(f field) (err error) {
 		switch f {
-		case fieldDone:
-			if !partial && (id.System == "" || id.Value == "") {
-				return Identifier{}, refused("lacks its system or its value")
-			}
-			return id, nil
 		case fieldSystem:
 			id.System, err = c.text()
 			err = in("system", err)
@@ -38,10 +27,15 @@ func readIdentifier(c cursor, partial bool) (id Identifier, err error) {
 			id.Value, err = c.text()
 			err = in("value", err)
 		}
-		if err != nil {
-			return Identifier{}, err
-		}
+		return err
+	})
+	if err == nil && !partial && (id.System == "" || id.Value == "") {
+		err = refused("lacks its system or its value")
 	}
+	if err != nil {
+		return Identifier{}, err
+	}
+	return id, nil
 }
 
 // A referenceTo is a FHIR Reference: by URL, by identifier, or by both.
@@ -50,15 +44,9 @@ type referenceTo struct {
 	identifier Identifier
 }
 
-func (r Reader) readReference(c cursor) (ref referenceTo, err error) {
-	if err := c.enter(); err != nil {
-		return referenceTo{}, err
-	}
-	for {
-		f, err := c.next(referenceLevel)
-		if err != nil || f == fieldDone {
-			return ref, err
-		}
+func (r Reader) readReference(c cursor) (referenceTo, error) {
+	var ref referenceTo
+	err := enterFields(c, referenceLevel, func(f field) (err error) {
 		switch f {
 		case fieldReference:
 			ref.url, err = c.text()
@@ -67,10 +55,12 @@ func (r Reader) readReference(c cursor) (ref referenceTo, err error) {
 			ref.identifier, err = readIdentifier(c, r.Stored)
 			err = in("identifier", err)
 		}
-		if err != nil {
-			return referenceTo{}, err
-		}
+		return err
+	})
+	if err != nil {
+		return referenceTo{}, err
 	}
+	return ref, nil
 }
 
 // organisation returns the ODS code that a custodian has: in the URL (STU3), in
@@ -109,7 +99,9 @@ func (ref referenceTo) organisation(relative bool) (asid.ODSCode, error) {
 }
 
 // patient returns the URL of a subject: that of the reference (STU3), or the one
-// that the NHS number in the identifier has on the PDS (R4).
+// that the NHS number in the identifier has on the PDS (R4). Whether the number's
+// check digit is right is for the store to say, as it is for one in a URL: the NRL
+// has an answer of its own for that, INVALID_NHS_NUMBER.
 func (r Reader) patient(ref referenceTo) (string, error) {
 	const element = "subject"
 	byIdentifier := ""

@@ -20,7 +20,7 @@ const (
 // examples of supersede so, and nothing in it can be in another one.
 //
 // One byte order mark before it is passed over: .NET writes it.
-func readXML(body []byte, open bool, read func(cursor) error) error {
+func readXML(body []byte, open bool, rules func(cursor) error) error {
 	marked := len(body)
 	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
 	if bytes.Contains(body, []byte("<![")) { // in a comment, too
@@ -31,7 +31,7 @@ func readXML(body []byte, open bool, read func(cursor) error) error {
 	}
 	c := &xmlCursor{scan: xmlScanner{body: body}, base: marked - len(body), lists: open}
 	c.open, c.seen = c.openRoom[:0], c.seenRoom[:0]
-	return c.document(read)
+	return c.document(rules)
 }
 
 // isXMLText reports whether body is UTF-8 and has only the characters of the
@@ -61,8 +61,8 @@ type xmlCursor struct {
 	openRoom, seenRoom [24][]byte
 }
 
-// document reads the root, with read, and what may surround it.
-func (c *xmlCursor) document(read func(cursor) error) error {
+// document reads the root, by the rules, and what may surround it.
+func (c *xmlCursor) document(rules func(cursor) error) error {
 	t, err := c.token()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *xmlCursor) document(read func(cursor) error) error {
 	if t == xmlEOF {
 		return malformed("has no element")
 	}
-	if err := read(c); err != nil {
+	if err := rules(c); err != nil {
 		return err
 	}
 	if t, err = c.token(); err == nil && t != xmlEOF {
