@@ -63,16 +63,7 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 	require.NoError(t, err)
 	listener, err := openssl.NewListener(inner, pki.Endpoint(serverName, clientName))
 	require.NoError(t, err)
-	server := &http.Server{Handler: authorizer.Middleware(guard.Middleware(store))}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(listener)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-ended
-	})
+	testenv.Serve(t, &http.Server{Handler: authorizer.Middleware(guard.Middleware(store))}, listener)
 	dialer, err := openssl.NewDialer(pki.Endpoint(clientName, serverName))
 	require.NoError(t, err)
 	base := &http.Transport{

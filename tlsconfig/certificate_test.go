@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -89,7 +90,7 @@ func TestTheCertificateThatTheSourceReturnsNowIsPresented(t *testing.T) {
 	current.Store(&older)
 	e := s.endpoint(t, providerName, sspName)
 	e.Certificate = source
-	var log syncBuffer
+	var log testenv.Log
 	e.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	server := serverConfig(t, e)
 	presented := func() *x509.Certificate {
@@ -107,19 +108,19 @@ func TestTheCertificateThatTheSourceReturnsNowIsPresented(t *testing.T) {
 		current.Store(&unfit)
 		require.Equal(t, newer.Leaf.Raw, presented().Raw)
 		require.Equal(t, newer.Leaf.Raw, presented().Raw)
-		require.Len(t, log.lines(), 1)
-		require.Contains(t, string(log.lines()[0]), "serverAuth")
+		require.Len(t, log.Lines(), 1)
+		require.Contains(t, log.Lines()[0], "serverAuth")
 	})
 	t.Run("and again when it is fit", func(t *testing.T) {
 		current.Store(&older)
 		require.Equal(t, older.Leaf.Raw, presented().Raw)
-		require.Len(t, log.lines(), 1)
+		require.Len(t, log.Lines(), 1)
 	})
 	t.Run("and stays while the source has nothing, which is logged", func(t *testing.T) {
 		current.Store(nil)
 		require.Equal(t, older.Leaf.Raw, presented().Raw)
-		require.Len(t, log.lines(), 2)
-		require.Contains(t, string(log.lines()[1]), "neither a certificate nor an error")
+		require.Len(t, log.Lines(), 2)
+		require.Contains(t, log.Lines()[1], "neither a certificate nor an error")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -74,13 +75,13 @@ func TestAnEndpointThatLacksSomethingIsNotBuilt(t *testing.T) {
 func TestSkippingRevocationIsSaidAloud(t *testing.T) {
 	s := newSpine(t)
 	for _, skip := range []tlsconfig.RevocationChecker{tlsconfig.InsecureSkipRevocation{}, new(tlsconfig.InsecureSkipRevocation)} {
-		var log syncBuffer
+		var log testenv.Log
 		e := s.endpoint(t, providerName, sspName)
 		e.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		e.Verifier.Revocation = skip
 		server := serverConfig(t, e)
-		require.Len(t, log.lines(), 1)
-		require.Contains(t, string(log.lines()[0]), "level=WARN")
+		require.Len(t, log.Lines(), 1)
+		require.Contains(t, log.Lines()[0], "level=WARN")
 		require.NoError(t, handshake(t, plainClient(s.subCA.issue(t, sspName)), server).serverErr)
 	}
 }

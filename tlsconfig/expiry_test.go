@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -33,7 +34,7 @@ func TestExpiryOfThePinsIsLogged(t *testing.T) {
 	at := now
 	s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("subca"), until(20))
 	later := s.root.issueCA(t, "NHS INT Authentication G3", testca.RSA("sibling"), until(400))
-	e, log := s.endpoint(t, providerName, sspName), new(logged)
+	e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 	e.Verifier.Pins = pin(t, []*authority{s.root}, []*authority{s.subCA, later})
 	e.Verifier.Time = func() time.Time { return at }
 	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
@@ -45,7 +46,7 @@ func TestExpiryOfThePinsIsLogged(t *testing.T) {
 		at = at.Add(time.Hour)
 	}
 	texts := map[string]int{}
-	for _, record := range log.records(t) {
+	for _, record := range log.Records(t) {
 		texts[record["level"].(string)+" "+record["msg"].(string)]++
 		assert.Equal(t, s.subCA.cert.Subject.String(), record["subject"])
 	}
@@ -104,7 +105,7 @@ func TestACertificateThatMustBeStapledWithoutAResponseIsLogged(t *testing.T) {
 		"no feature":                   {func(*x509.Certificate) {}, nil, false, 0},
 		"a client's, which has no way": {feature(5), nil, true, 0},
 	} {
-		e, log := s.endpoint(t, providerName, sspName), new(logged)
+		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 		cert := s.subCA.issue(t, providerName, test.change)
 		cert.OCSPStaple = test.staple
@@ -118,7 +119,7 @@ func TestACertificateThatMustBeStapledWithoutAResponseIsLogged(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		records := log.records(t)
+		records := log.Records(t)
 		if assert.Len(t, records, test.want, name) && test.want > 0 {
 			assert.Contains(t, records[0]["msg"], "stapled")
 		}

@@ -92,7 +92,7 @@ func TestClientWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 	for engine, listen := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			e, log := s.endpoint(t, providerName, sspName), new(logged)
+			e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 			e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 			inner, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestClientWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 			require.Error(t, err)
 			require.NoError(t, listener.Close())
 			<-ended
-			records := log.records(t)
+			records := log.Records(t)
 			require.Len(t, records, 1)
 			assert.Equal(t, "key", records[0]["rule"])
 		})
@@ -126,16 +126,7 @@ func TestServerWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 	serve := func(t *testing.T) string {
 		inner, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12})
 		require.NoError(t, err)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-			_ = server.Serve(inner)
-		}()
-		t.Cleanup(func() {
-			_ = inner.Close()
-			<-ended
-		})
+		testenv.Serve(t, &http.Server{Handler: http.NotFoundHandler(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, inner)
 		return inner.Addr().String()
 	}
 	t.Run("crypto/tls", func(t *testing.T) {

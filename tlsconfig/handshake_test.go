@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -208,7 +208,7 @@ func TestAClientSpeaksOnlyTLS12(t *testing.T) {
 
 func TestEachRefusalIsLoggedOnce(t *testing.T) {
 	s := newSpine(t)
-	var log syncBuffer
+	var log testenv.Log
 	e := s.endpoint(t, providerName, sspName)
 	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	server := serverConfig(t, e)
@@ -217,10 +217,9 @@ func TestEachRefusalIsLoggedOnce(t *testing.T) {
 	require.NoError(t, handshake(t, plainClient(s.subCA.issue(t, sspName)), server).serverErr)
 	require.Error(t, handshake(t, plainClient(other), server).serverErr)
 
-	lines := log.lines()
-	require.Len(t, lines, 1)
-	var record map[string]any
-	require.NoError(t, json.Unmarshal(lines[0], &record))
+	records := log.Records(t)
+	require.Len(t, records, 1)
+	record := records[0]
 	delete(record, "time")
 	require.Regexp(t, `^127\.0\.0\.1:[0-9]+$`, record["remote"])
 	delete(record, "remote")
@@ -233,14 +232,14 @@ func TestEachRefusalIsLoggedOnce(t *testing.T) {
 
 func TestACheckerThatPanicsRefuses(t *testing.T) {
 	s := newSpine(t)
-	var log syncBuffer
+	var log testenv.Log
 	e := s.endpoint(t, providerName, sspName)
 	e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	e.Verifier.Revocation = checkerFunc(func(context.Context, []*x509.Certificate, []byte) error { panic("out of order") })
 	o := handshake(t, plainClient(s.subCA.issue(t, sspName)), serverConfig(t, e))
 	refused(t, o.serverErr, tlsconfig.RuleRevocation)
 	alert(t, o.clientErr, alertBadCertificate)
-	require.Len(t, log.lines(), 1)
+	require.Len(t, log.Lines(), 1)
 }
 
 func TestACheckerIsGivenNoMoreTimeThanTheTimeout(t *testing.T) {

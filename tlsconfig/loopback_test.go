@@ -3,11 +3,9 @@
 package tlsconfig_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -116,26 +114,4 @@ func plainClient(certs ...tls.Certificate) *tls.Config {
 			return &certs[0], nil
 		},
 	}
-}
-
-// A syncBuffer is a bytes.Buffer for loggers of several goroutines.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) lines() [][]byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := bytes.TrimSpace(bytes.Clone(b.buf.Bytes()))
-	if len(all) == 0 {
-		return nil
-	}
-	return bytes.Split(all, []byte("\n"))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -64,7 +65,7 @@ func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {
 	s := newSpine(t)
 	cert := s.subCA.issue(t, providerName)
 	fail := func() (*tls.Certificate, error) { return &cert, nil }
-	e, log := s.endpoint(t, providerName, sspName), new(logged)
+	e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 	e.Certificate = func(context.Context) (*tls.Certificate, error) { return fail() }
 	cfg, err := e.ServerConfig()
@@ -80,7 +81,7 @@ func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {
 			assert.Equal(t, cert.Certificate, got.Certificate)
 		}
 	}
-	records := log.records(t)
+	records := log.Records(t)
 	require.Len(t, records, 2, "each reason once")
 	assert.Equal(t, "the store is locked", records[0]["detail"])
 	assert.Equal(t, "the source panicked: broken", records[1]["detail"])
@@ -145,7 +146,7 @@ func TestAKeyThatNeverSignsDoesNotEndRenewal(t *testing.T) {
 		}
 		var current atomic.Pointer[tls.Certificate]
 		current.Store(&old)
-		e, log := s.endpoint(t, providerName, sspName), new(logged)
+		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 		e.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
 		cfg, err := e.ServerConfig()
@@ -161,7 +162,7 @@ func TestAKeyThatNeverSignsDoesNotEndRenewal(t *testing.T) {
 			assert.Equal(t, old.Leaf.Raw, presented())
 		}
 		assert.EqualValues(t, 1, asked.Load(), "the same certificate's key is not asked again meanwhile")
-		assert.Len(t, log.records(t), 1)
+		assert.Len(t, log.Records(t), 1)
 		current.Store(&renewed)
 		presented()
 		assert.Equal(t, renewed.Leaf.Raw, presented())
@@ -195,7 +196,7 @@ func TestASourceThatMindsNoContextDoesNotEndRenewal(t *testing.T) {
 		var hangs atomic.Bool
 		answers, calls, at := make(chan *tls.Certificate), 0, now
 		current := &older
-		e, log := s.endpoint(t, providerName, sspName), new(logged)
+		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 		e.Verifier.Time = func() time.Time { return at }
 		e.Certificate = func(context.Context) (*tls.Certificate, error) {
@@ -221,7 +222,7 @@ func TestASourceThatMindsNoContextDoesNotEndRenewal(t *testing.T) {
 		cert, took := presented()
 		assert.Equal(t, older.Certificate[0], cert)
 		assert.Equal(t, 2*time.Second, took)
-		if records := log.records(t); assert.Len(t, records, 1) {
+		if records := log.Records(t); assert.Len(t, records, 1) {
 			assert.Contains(t, records[0]["detail"], "has not answered")
 		}
 		at = now.AddDate(0, 0, 32) // there is none to present: the answer is waited for
@@ -260,7 +261,7 @@ func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	at := now
-	e, log := s.endpoint(t, providerName, sspName), new(logged)
+	e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
 	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
 	e.Verifier.Time = func() time.Time { return at }
 	e.Certificate = tlsconfig.StaticCertificate(s.subCA.issue(t, providerName, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 40) }))
@@ -272,7 +273,7 @@ func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
 		require.NoError(t, err)
 		at = at.Add(time.Hour)
 	}
-	for _, record := range log.records(t) {
+	for _, record := range log.Records(t) {
 		levels[record["level"].(string)]++
 	}
 	assert.Equal(t, map[string]int{"WARN": 1 + 8, "ERROR": 3}, levels, "30 days, the last 7 days by the day, and each day after")

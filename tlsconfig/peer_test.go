@@ -3,11 +3,9 @@
 package tlsconfig_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -16,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -37,7 +34,7 @@ type keepAlive struct {
 	client *http.Client
 	url    string
 	dialed atomic.Int64
-	log    *logged
+	log    *testenv.Log
 }
 
 // engines are how a server of an endpoint listens.
@@ -59,7 +56,7 @@ var engines = map[string]func(t *testing.T, inner net.Listener, e *tlsconfig.End
 
 func newKeepAlive(t *testing.T, engine string, s *spine, own tls.Certificate, change func(*tlsconfig.Endpoint)) *keepAlive {
 	t.Helper()
-	k := &keepAlive{server: s.endpoint(t, providerName, sspName), log: new(logged)}
+	k := &keepAlive{server: s.endpoint(t, providerName, sspName), log: new(testenv.Log)}
 	k.server.Logger = slog.New(slog.NewJSONHandler(k.log, nil))
 	change(k.server)
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,15 +65,7 @@ func newKeepAlive(t *testing.T, engine string, s *spine, own tls.Certificate, ch
 		Handler:  k.server.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })),
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-	listener, ended := engines[engine](t, inner, k.server), make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(listener)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-ended
-	})
+	testenv.Serve(t, server, engines[engine](t, inner, k.server))
 	client := s.endpoint(t, sspName, providerName)
 	client.Certificate = tlsconfig.StaticCertificate(own)
 	cfg, err := client.ClientConfig()
@@ -151,7 +140,7 @@ func TestPeerIsJudgedForEachRequestOfAConnection(t *testing.T) {
 					assert.Contains(t, body, c.rule)
 					assert.Equal(t, c.closed, closed)
 					assert.EqualValues(t, 1, k.dialed.Load(), "all on one connection")
-					records := k.log.records(t)
+					records := k.log.Records(t)
 					require.Len(t, records, 1)
 					assert.Equal(t, c.rule, records[0]["rule"])
 					assert.NotEmpty(t, records[0]["remote"])
@@ -308,30 +297,6 @@ func BenchmarkMiddleware(b *testing.B) {
 			require.Equal(b, http.StatusOK, w.Code)
 		})
 	}
-}
-
-// logged holds JSON records.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) records(t *testing.T) (out []map[string]any) {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.text.String()) {
-		var record map[string]any
-		require.NoError(t, json.Unmarshal([]byte(line), &record))
-		out = append(out, record)
-	}
-	return out
 }
 
 // A connection ends with the answer after which it is too old, and one whose age

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
@@ -32,15 +33,7 @@ func serve(t testing.TB, e *tlsconfig.Endpoint, handler http.Handler) string {
 	l, err := openssl.NewListener(inner, e)
 	require.NoError(t, err)
 	srv := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = srv.Serve(l)
-	}()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		<-ended
-	})
+	testenv.Serve(t, srv, l)
 	return inner.Addr().String()
 }
 

@@ -211,16 +211,7 @@ func (engine *ourEngine) answer(t *testing.T, e *tlsconfig.Endpoint) (addr strin
 			fmt.Fprintf(w, "suite=%s \n", tlsconfig.Suite(r.TLS.CipherSuite))
 		}),
 	}
-	l := engine.listen(t, inner, e)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = srv.Serve(l)
-	}()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		<-ended
-	})
+	testenv.Serve(t, srv, engine.listen(t, inner, e))
 	return inner.Addr().String()
 }
 
