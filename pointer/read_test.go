@@ -95,6 +95,24 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
+// A change is what a test does to a document.
+type change func(t *testing.T, d document) document
+
+// asCustodian gives the document another custodian.
+func asCustodian(json, xml string) change {
+	return func(t *testing.T, d document) document { return d.custodian(t, json, xml) }
+}
+
+// before adds an element before the one named.
+func before(name, json, xml string) change {
+	return func(t *testing.T, d document) document { return d.before(t, name, json, xml) }
+}
+
+// with gives the document another element of the name.
+func with(name, json, xml string) change {
+	return func(t *testing.T, d document) document { return d.with(t, name, json, xml) }
+}
+
 // Everything here is a way to make two readers see different pointers, or what
 // the specification does not allow.
 func TestBodiesAreRefused(t *testing.T) {
@@ -107,104 +125,48 @@ func TestBodiesAreRefused(t *testing.T) {
 	body, res := bodyRules, []pointer.Rule{pointer.RuleResource}
 	for _, c := range []struct {
 		name    string
-		change  func(t *testing.T, d document) document
+		change  change
 		want    []pointer.Rule
 		element string
 	}{
 		{"a custodian twice", func(t *testing.T, d document) document { return d.twice(t, "custodian") }, body, "custodian"},
-		{"another custodian before the own one", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>")
-		}, body, "custodian"},
-		{"another custodian at the end", func(t *testing.T, d document) document {
-			return d.before(t, "context", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>")
-		}, body, "custodian"},
+		{"another custodian before the own one", before("custodian", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>"), body, "custodian"},
+		{"another custodian at the end", before("context", `"custodian":`+junkJSON, "<custodian>"+junkXML+"</custodian>"), body, "custodian"},
 		{"a custodian with a capital", func(t *testing.T, d document) document { return d.rename(t, "custodian", "Custodian") }, body, "Custodian"},
-		{"a second custodian in capitals", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"CUSTODIAN":`+junkJSON, "<CUSTODIAN>"+junkXML+"</CUSTODIAN>")
-		}, body, "CUSTODIAN"},
-		{"a second custodian with a long s", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"cuſtodian":`+junkJSON, "<cuſtodian>"+junkXML+"</cuſtodian>")
-		}, body, ""}, // to encoding/xml it is no name at all
-		{"a second custodian with an underscore", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"_custodian":`+junkJSON, "<_custodian>"+junkXML+"</_custodian>")
-		}, body, "_custodian"},
-		{"a second custodian with a hyphen", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"custo-dian":`+junkJSON, "<custo-dian>"+junkXML+"</custo-dian>")
-		}, body, "custo-dian"},
-		{"an element that FHIR does not have", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"owner":`+junkJSON, "<owner>"+junkXML+"</owner>")
-		}, body, "owner"},
-		{"a prototype", func(t *testing.T, d document) document {
-			return d.before(t, "custodian", `"__proto__":{"custodian":`+junkJSON+`}`, "<__proto__/>")
-		}, body, "__proto__"},
-		{"a modifier extension on the resource", func(t *testing.T, d document) document {
-			return d.before(t, "status", `"modifierExtension":[{"url":"https://x.example/not"}]`, `<modifierExtension url="https://x.example/not"/>`)
-		}, body, "modifierExtension"},
-		{"a modifier extension on the custodian", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"modifierExtension":[{"url":"https://x.example/not"}],"reference":"`+odsURL+`A81001"}`,
-				`<modifierExtension url="https://x.example/not"/><reference value="`+odsURL+`A81001"/>`)
-		}, body, "custodian.modifierExtension"},
-		{"implicit rules", func(t *testing.T, d document) document {
-			return d.before(t, "status", `"implicitRules":"https://x.example/rules"`, `<implicitRules value="https://x.example/rules"/>`)
-		}, body, "implicitRules"},
-		{"a contained resource", func(t *testing.T, d document) document {
-			return d.before(t, "status", `"contained":[{"resourceType":"Organization","id":"x"}]`,
-				`<contained><Organization><id value="x"/></Organization></contained>`)
-		}, body, "contained"},
-		{"a custodian that is contained", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"#x"}`, `<reference value="#x"/>`)
-		}, res, "custodian"},
-		{"a custodian on another host", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"https://directory.example.nhs.uk/STU3/Organization/A81001"}`,
-				`<reference value="https://directory.example.nhs.uk/STU3/Organization/A81001"/>`)
-		}, res, "custodian"},
-		{"a custodian that is relative", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"Organization/A81001"}`, `<reference value="Organization/A81001"/>`)
-		}, res, "custodian"},
-		{"a custodian with a query", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001?x=RX1"}`, `<reference value="`+odsURL+`A81001?x=RX1"/>`)
-		}, res, "custodian"},
-		{"a custodian with a version", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001/_history/1"}`, `<reference value="`+odsURL+`A81001/_history/1"/>`)
-		}, res, "custodian"},
-		{"a custodian with dot segments", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`../Organization/A81001"}`, `<reference value="`+odsURL+`../Organization/A81001"/>`)
-		}, res, "custodian"},
-		{"a custodian without a code", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`"}`, `<reference value="`+odsURL+`"/>`)
-		}, res, "custodian"},
-		{"a custodian of another identifier system", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-site-code","value":"A81001"}}`,
-				`<identifier><system value="https://fhir.nhs.uk/Id/ods-site-code"/><value value="A81001"/></identifier>`)
-		}, res, "custodian"},
-		{"a custodian whose reference and identifier disagree", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001","identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RX1"}}`,
-				`<reference value="`+odsURL+`A81001"/><identifier><system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="RX1"/></identifier>`)
-		}, res, "custodian"},
-		{"a custodian with two references", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001","reference":"`+otherOwner+`"}`,
-				`<reference value="`+odsURL+`A81001"/><reference value="`+otherOwner+`"/>`)
-		}, body, ""},
-		{"a custodian with a reference in capitals", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001","Reference":"`+otherOwner+`"}`,
-				`<reference value="`+odsURL+`A81001"/><Reference value="`+otherOwner+`"/>`)
-		}, body, "custodian.Reference"},
-		{"a custodian that is empty", func(t *testing.T, d document) document { return d.custodian(t, `{}`, ``) }, res, "custodian"},
-		{"a custodian whose reference is empty", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":""}`, `<reference value=""/>`)
-		}, body, "custodian.reference"},
-		{"a custodian with white space", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001 "}`, `<reference value="`+odsURL+`A81001 "/>`)
-		}, body, "custodian.reference"},
-		{"a custodian with a line feed", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81\n001"}`, "<reference value=\""+odsURL+"A81\n001\"/>")
-		}, body, "custodian.reference"},
-		{"a custodian with a no-break space", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001\u00a0"}`, `<reference value="`+odsURL+`A81001&#xA0;"/>`)
-		}, body, "custodian.reference"},
-		{"a custodian with a replacement character", func(t *testing.T, d document) document {
-			return d.custodian(t, `{"reference":"`+odsURL+`A81001`+"\uFFFD"+`"}`, `<reference value="`+odsURL+`A81001`+"\uFFFD"+`"/>`)
-		}, body, "custodian.reference"},
+		{"a second custodian in capitals", before("custodian", `"CUSTODIAN":`+junkJSON, "<CUSTODIAN>"+junkXML+"</CUSTODIAN>"), body, "CUSTODIAN"},
+		{"a second custodian with a long s", before("custodian", `"cuſtodian":`+junkJSON, "<cuſtodian>"+junkXML+"</cuſtodian>"), body, ""}, // to encoding/xml it is no name at all
+		{"a second custodian with an underscore", before("custodian", `"_custodian":`+junkJSON, "<_custodian>"+junkXML+"</_custodian>"), body, "_custodian"},
+		{"a second custodian with a hyphen", before("custodian", `"custo-dian":`+junkJSON, "<custo-dian>"+junkXML+"</custo-dian>"), body, "custo-dian"},
+		{"an element that FHIR does not have", before("custodian", `"owner":`+junkJSON, "<owner>"+junkXML+"</owner>"), body, "owner"},
+		{"a prototype", before("custodian", `"__proto__":{"custodian":`+junkJSON+`}`, "<__proto__/>"), body, "__proto__"},
+		{"a modifier extension on the resource", before("status", `"modifierExtension":[{"url":"https://x.example/not"}]`, `<modifierExtension url="https://x.example/not"/>`), body, "modifierExtension"},
+		{"a modifier extension on the custodian", asCustodian(`{"modifierExtension":[{"url":"https://x.example/not"}],"reference":"`+odsURL+`A81001"}`,
+			`<modifierExtension url="https://x.example/not"/><reference value="`+odsURL+`A81001"/>`), body, "custodian.modifierExtension"},
+		{"implicit rules", before("status", `"implicitRules":"https://x.example/rules"`, `<implicitRules value="https://x.example/rules"/>`), body, "implicitRules"},
+		{"a contained resource", before("status", `"contained":[{"resourceType":"Organization","id":"x"}]`,
+			`<contained><Organization><id value="x"/></Organization></contained>`), body, "contained"},
+		{"a custodian that is contained", asCustodian(`{"reference":"#x"}`, `<reference value="#x"/>`), res, "custodian"},
+		{"a custodian on another host", asCustodian(`{"reference":"https://directory.example.nhs.uk/STU3/Organization/A81001"}`,
+			`<reference value="https://directory.example.nhs.uk/STU3/Organization/A81001"/>`), res, "custodian"},
+		{"a custodian that is relative", asCustodian(`{"reference":"Organization/A81001"}`, `<reference value="Organization/A81001"/>`), res, "custodian"},
+		{"a custodian with a query", asCustodian(`{"reference":"`+odsURL+`A81001?x=RX1"}`, `<reference value="`+odsURL+`A81001?x=RX1"/>`), res, "custodian"},
+		{"a custodian with a version", asCustodian(`{"reference":"`+odsURL+`A81001/_history/1"}`, `<reference value="`+odsURL+`A81001/_history/1"/>`), res, "custodian"},
+		{"a custodian with dot segments", asCustodian(`{"reference":"`+odsURL+`../Organization/A81001"}`, `<reference value="`+odsURL+`../Organization/A81001"/>`), res, "custodian"},
+		{"a custodian without a code", asCustodian(`{"reference":"`+odsURL+`"}`, `<reference value="`+odsURL+`"/>`), res, "custodian"},
+		{"a custodian of another identifier system", asCustodian(`{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-site-code","value":"A81001"}}`,
+			`<identifier><system value="https://fhir.nhs.uk/Id/ods-site-code"/><value value="A81001"/></identifier>`), res, "custodian"},
+		{"a custodian whose reference and identifier disagree", asCustodian(`{"reference":"`+odsURL+`A81001","identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RX1"}}`,
+			`<reference value="`+odsURL+`A81001"/><identifier><system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="RX1"/></identifier>`), res, "custodian"},
+		{"a custodian with two references", asCustodian(`{"reference":"`+odsURL+`A81001","reference":"`+otherOwner+`"}`,
+			`<reference value="`+odsURL+`A81001"/><reference value="`+otherOwner+`"/>`), body, ""},
+		{"a custodian with a reference in capitals", asCustodian(`{"reference":"`+odsURL+`A81001","Reference":"`+otherOwner+`"}`,
+			`<reference value="`+odsURL+`A81001"/><Reference value="`+otherOwner+`"/>`), body, "custodian.Reference"},
+		{"a custodian that is empty", asCustodian(`{}`, ``), res, "custodian"},
+		{"a custodian whose reference is empty", asCustodian(`{"reference":""}`, `<reference value=""/>`), body, "custodian.reference"},
+		{"a custodian with white space", asCustodian(`{"reference":"`+odsURL+`A81001 "}`, `<reference value="`+odsURL+`A81001 "/>`), body, "custodian.reference"},
+		{"a custodian with a line feed", asCustodian(`{"reference":"`+odsURL+`A81\n001"}`, "<reference value=\""+odsURL+"A81\n001\"/>"), body, "custodian.reference"},
+		{"a custodian with a no-break space", asCustodian(`{"reference":"`+odsURL+`A81001\u00a0"}`, `<reference value="`+odsURL+`A81001&#xA0;"/>`), body, "custodian.reference"},
+		{"a custodian with a replacement character", asCustodian(`{"reference":"`+odsURL+`A81001`+"\uFFFD"+`"}`, `<reference value="`+odsURL+`A81001`+"\uFFFD"+`"/>`), body, "custodian.reference"},
 		{"invalid UTF-8", func(t *testing.T, d document) document {
 			return d.replace(t, "Care plan", "Care \xff plan", "Care plan", "Care \xff plan")
 		}, body, ""},
@@ -239,73 +201,41 @@ func TestBodiesAreRefused(t *testing.T) {
 			d.text = strings.ReplaceAll(d.text, "DocumentReference", "DocumentManifest")
 			return d
 		}, body, ""},
-		{"a resource type that is not alone", func(t *testing.T, d document) document {
-			return d.before(t, "status", `"resourceType":"DocumentReference"`, `<resourceType value="DocumentReference"/>`)
-		}, body, "resourceType"},
-		{"nesting beyond all bounds", func(t *testing.T, d document) document {
-			return d.before(t, "status", `"text":`+strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100),
-				"<text>"+strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"</text>")
-		}, body, ""},
-		{"a status that is no text", func(t *testing.T, d document) document {
-			return d.with(t, "status", `  "status": 1`, "  <status>current</status>")
-		}, body, "status"},
+		{"a resource type that is not alone", before("status", `"resourceType":"DocumentReference"`, `<resourceType value="DocumentReference"/>`), body, "resourceType"},
+		{"nesting beyond all bounds", before("status", `"text":`+strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100),
+			"<text>"+strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"</text>"), body, ""},
+		{"a status that is no text", with("status", `  "status": 1`, "  <status>current</status>"), body, "status"},
 		{"a status twice", func(t *testing.T, d document) document { return d.twice(t, "status") }, body, "status"},
-		{"a status with an extension", func(t *testing.T, d document) document {
-			return d.with(t, "status", `"_status":{"extension":[]},"status":"current"`, `<status value="current"><extension url="https://x.example"/></status>`)
-		}, body, ""},
+		{"a status with an extension", with("status", `"_status":{"extension":[]},"status":"current"`, `<status value="current"><extension url="https://x.example"/></status>`), body, ""},
 		{"an id twice", func(t *testing.T, d document) document { return d.twice(t, "id") }, body, "id"},
-		{"an id with a slash", func(t *testing.T, d document) document {
-			return d.with(t, "id", `  "id": "../x"`, `  <id value="../x"/>`)
-		}, body, "id"},
-		{"an id of dots", func(t *testing.T, d document) document { return d.with(t, "id", `  "id": ".."`, `  <id value=".."/>`) }, body, "id"},
+		{"an id with a slash", with("id", `  "id": "../x"`, `  <id value="../x"/>`), body, "id"},
+		{"an id of dots", with("id", `  "id": ".."`, `  <id value=".."/>`), body, "id"},
 		{"a subject twice", func(t *testing.T, d document) document { return d.twice(t, "subject") }, body, "subject"},
-		{"a subject that is relative", func(t *testing.T, d document) document {
-			return d.with(t, "subject", `  "subject": {"reference":"Patient/9000000009"}`, `  <subject><reference value="Patient/9000000009"/></subject>`)
-		}, res, "subject"},
-		{"a subject of another identifier system", func(t *testing.T, d document) document {
-			return d.with(t, "subject", `  "subject": {"identifier":{"system":"urn:x","value":"9000000009"}}`,
-				`  <subject><identifier><system value="urn:x"/><value value="9000000009"/></identifier></subject>`)
-		}, res, "subject"},
-		{"a subject whose reference and identifier disagree", func(t *testing.T, d document) document {
-			return d.with(t, "subject", `  "subject": {"reference":"`+otherPatient+`","identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"}}`,
-				`  <subject><reference value="`+otherPatient+`"/><identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9000000009"/></identifier></subject>`)
-		}, res, "subject"},
-		{"a subject that is empty", func(t *testing.T, d document) document {
-			return d.with(t, "subject", `  "subject": {}`, `  <subject/>`)
-		}, res, "subject"},
+		{"a subject that is relative", with("subject", `  "subject": {"reference":"Patient/9000000009"}`, `  <subject><reference value="Patient/9000000009"/></subject>`), res, "subject"},
+		{"a subject of another identifier system", with("subject", `  "subject": {"identifier":{"system":"urn:x","value":"9000000009"}}`,
+			`  <subject><identifier><system value="urn:x"/><value value="9000000009"/></identifier></subject>`), res, "subject"},
+		{"a subject whose reference and identifier disagree", with("subject", `  "subject": {"reference":"`+otherPatient+`","identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"}}`,
+			`  <subject><reference value="`+otherPatient+`"/><identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9000000009"/></identifier></subject>`), res, "subject"},
+		{"a subject that is empty", with("subject", `  "subject": {}`, `  <subject/>`), res, "subject"},
 		{"a master identifier twice", func(t *testing.T, d document) document { return d.twice(t, "masterIdentifier") }, body, "masterIdentifier"},
-		{"a master identifier without a system", func(t *testing.T, d document) document {
-			return d.with(t, "masterIdentifier", `  "masterIdentifier": {"value":"x"}`, `  <masterIdentifier><value value="x"/></masterIdentifier>`)
-		}, body, "masterIdentifier"},
-		{"a version twice", func(t *testing.T, d document) document {
-			return d.with(t, "meta", `  "meta": {"versionId":"1","versionId":"2"}`, `  <meta><versionId value="1"/><versionId value="2"/></meta>`)
-		}, body, ""},
+		{"a master identifier without a system", with("masterIdentifier", `  "masterIdentifier": {"value":"x"}`, `  <masterIdentifier><value value="x"/></masterIdentifier>`), body, "masterIdentifier"},
+		{"a version twice", with("meta", `  "meta": {"versionId":"1","versionId":"2"}`, `  <meta><versionId value="1"/><versionId value="2"/></meta>`), body, ""},
 		{"a relation to what is no DocumentReference", func(t *testing.T, d document) document {
 			return d.replace(t, "nrl.example.nhs.uk/STU3/DocumentReference", "nrl.example.nhs.uk/STU3/Binary",
 				"nrl.example.nhs.uk/STU3/DocumentReference", "nrl.example.nhs.uk/STU3/Binary")
 		}, res, "relatesTo"},
-		{"a relation to what is contained", func(t *testing.T, d document) document {
-			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"#x"}}]`,
-				`<relatesTo><code value="replaces"/><target><reference value="#x"/></target></relatesTo>`)
-		}, res, "relatesTo"},
+		{"a relation to what is contained", with("relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"#x"}}]`,
+			`<relatesTo><code value="replaces"/><target><reference value="#x"/></target></relatesTo>`), res, "relatesTo"},
 		{"a relation to a version", func(t *testing.T, d document) document {
 			return d.replace(t, oldID, oldID+"/_history/1", oldID, oldID+"/_history/1")
 		}, res, "relatesTo"},
-		{"a relation to a URN", func(t *testing.T, d document) document {
-			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"}}]`,
-				`<relatesTo><code value="replaces"/><target><reference value="urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"/></target></relatesTo>`)
-		}, res, "relatesTo"},
-		{"a relation to nothing", func(t *testing.T, d document) document {
-			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","target":{}}]`, `<relatesTo><code value="replaces"/><target/></relatesTo>`)
-		}, res, "relatesTo"},
-		{"a relation with a modifier extension", func(t *testing.T, d document) document {
-			return d.with(t, "relatesTo", `"relatesTo": [{"modifierExtension":[],"code":"replaces"}]`,
-				`<relatesTo><modifierExtension url="https://x.example"/><code value="replaces"/></relatesTo>`)
-		}, body, "relatesTo.modifierExtension"},
-		{"a relation with two codes", func(t *testing.T, d document) document {
-			return d.with(t, "relatesTo", `"relatesTo": [{"code":"replaces","code":"appends"}]`,
-				`<relatesTo><code value="replaces"/><code value="appends"/></relatesTo>`)
-		}, body, ""},
+		{"a relation to a URN", with("relatesTo", `"relatesTo": [{"code":"replaces","target":{"reference":"urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"}}]`,
+			`<relatesTo><code value="replaces"/><target><reference value="urn:uuid:c2f8e1b4-3d56-4a97-b0e2-7f1849d6a5c3"/></target></relatesTo>`), res, "relatesTo"},
+		{"a relation to nothing", with("relatesTo", `"relatesTo": [{"code":"replaces","target":{}}]`, `<relatesTo><code value="replaces"/><target/></relatesTo>`), res, "relatesTo"},
+		{"a relation with a modifier extension", with("relatesTo", `"relatesTo": [{"modifierExtension":[],"code":"replaces"}]`,
+			`<relatesTo><modifierExtension url="https://x.example"/><code value="replaces"/></relatesTo>`), body, "relatesTo.modifierExtension"},
+		{"a relation with two codes", with("relatesTo", `"relatesTo": [{"code":"replaces","code":"appends"}]`,
+			`<relatesTo><code value="replaces"/><code value="appends"/></relatesTo>`), body, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			everyForm(t, "supersede-both", func(t *testing.T, d document) {
