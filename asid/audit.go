@@ -29,12 +29,12 @@ import (
 //	organization  of the token: the ODS code, with its system
 //	user          of the token: the SDS role profile ID, with its system
 //	patient       the NHS number of the query, the token or the context, if IncludeNHSNumbers is set
-//	pointer       the logical id: of the path, of the answer's Location, or of the context
+//	pointer       the logical id: of the context, the answer's Location or the path
 //	status        of the answer
 //	version       of what was answered: its ETag, or that of its Content-Location
 //	rule, error   why the request was refused; rule is a [Rule], or one of pointer's
 //	aborted       that the handler panicked, or tried to take over the connection
-//	request, response  the bodies, if IncludeBodies is set
+//	request, response  the bodies, if IncludeBodies is set; of what a Transport retrieves only the errors'
 //
 // Texts have at most 256 bytes, error has 1024, and behind what was cut stands how
 // long it was; bodies are cut to IncludeBodies. What is not printable is replaced.
@@ -49,7 +49,9 @@ type Audit struct {
 
 	IncludeNHSNumbers bool
 	IncludeQueries    bool
-	IncludeBodies     int // bytes of each body that are recorded; zero: none
+	// IncludeBodies is how many bytes of each body are recorded, with the NHS numbers in
+	// them; zero: none. So many of an answer a Transport reads before it returns.
+	IncludeBodies int
 
 	failures atomic.Uint64
 	intents  atomic.Int32 // the intent records that are being written

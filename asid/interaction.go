@@ -27,6 +27,15 @@ const (
 	DocumentReferenceContentRead InteractionID = "urn:nhs:names:services:nrl:DocumentReference.content.read"
 )
 
+// ofPointers reports whether the interaction is one of the NRL itself.
+func ofPointers(id InteractionID) bool {
+	switch id {
+	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
+		return true
+	}
+	return false
+}
+
 // maxURN bounds an interaction ID; RFC 8141 names no limit, and those of the
 // Spine have less than 100 bytes.
 const maxURN = 255

@@ -35,11 +35,7 @@ const (
 // scope returns the claim of that name for the NRL's interactions: reading or
 // writing, of pointers on the NRL and of anything through the SSP.
 func scope(method string, interaction InteractionID) string {
-	pointers, reads := false, method == http.MethodGet || method == http.MethodHead
-	switch interaction {
-	case DocumentReferenceRead, DocumentReferenceSearch, DocumentReferenceCreate, DocumentReferenceUpdate, DocumentReferencePatch, DocumentReferenceDelete:
-		pointers = true
-	}
+	pointers, reads := ofPointers(interaction), method == http.MethodGet || method == http.MethodHead
 	switch {
 	case pointers && reads:
 		return "patient/DocumentReference.read"

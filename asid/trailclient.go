@@ -18,14 +18,16 @@ func (t *trail) sent(r *http.Request, in *incoming, resp *http.Response, err err
 	level, message := slog.LevelInfo, "request answered"
 	if resp != nil {
 		t.answered(resp.StatusCode, resp.Header)
-		t.failed(resp)
+		t.beginning(resp, in)
 	}
 	if err != nil {
 		level, message = slog.LevelWarn, "request failed"
 	}
-	if in.pointer = idOf(t.url.Path); in.pointer == "" {
-		s, _ := r.Context().Value(subjectKey{}).(Subject)
-		in.pointer = s.Pointer
+	if s, _ := r.Context().Value(subjectKey{}).(Subject); s.Pointer != "" {
+		// The record's own URLs may look like those of pointers.
+		in.pointer, t.location = s.Pointer, ""
+	} else {
+		in.pointer = idOf(t.url.Path)
 	}
 	record := t.record(r, in)
 	record.Text("host", t.url.Host)
@@ -36,10 +38,13 @@ func (t *trail) sent(r *http.Request, in *incoming, resp *http.Response, err err
 	t.put(record, r, level, message)
 }
 
-// failed takes the beginning of the body of an answer that is an error, and gives
-// it back to the caller.
-func (t *trail) failed(resp *http.Response) {
-	if t.response == nil || resp.StatusCode < http.StatusBadRequest || resp.Body == nil {
+// beginning takes the beginning of the body of an answer, and gives it back to the
+// caller. What was retrieved is a record and not for the audit.
+func (t *trail) beginning(resp *http.Response, in *incoming) {
+	switch {
+	case t.response == nil || resp.Body == nil || resp.StatusCode == http.StatusSwitchingProtocols:
+		return
+	case resp.StatusCode < http.StatusBadRequest && !ofPointers(in.observed):
 		return
 	}
 	// What cannot be read is the caller's to find out.
