@@ -12,6 +12,7 @@ import (
 
 const (
 	pemStart = "-----BEGIN "
+	pemEnd   = "-----END "
 	pemType  = "X509 CRL"
 )
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,7 @@ func TestFilesAreSplit(t *testing.T) {
 		"line ends of another system":           {bytes.ReplaceAll(one, []byte("\n"), []byte("\r\n")), []string{"one"}},
 		"no line end behind the last block":     {bytes.TrimSuffix(one, []byte("\n")), []string{"one"}},
 		"one list twice, as tools put together": {append(bytes.Clone(one), one...), []string{"one", "one"}},
+		"line ends of two systems in a block":   {bytes.ReplaceAll(append(bytes.Clone(one), two...), []byte("CRL-----\n-----B"), []byte("CRL-----\r\n-----B")), []string{"one", "two"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,6 +47,23 @@ func TestFilesAreSplit(t *testing.T) {
 			}
 			assert.Equal(t, test.want, got)
 		})
+	}
+}
+
+// What reading a block costs does not grow with what comes behind it: these would
+// take longer than a test may.
+func TestManyBlocksAreReadOnce(t *testing.T) {
+	t.Parallel()
+	const many = 200_000
+	usual := block(pemType, "one")
+	for name, one := range map[string][]byte{
+		"usual":                       usual,
+		"a line end of another kind":  append(bytes.Clone(usual[:len(usual)-1]), "\r\n"...),
+		"line ends of another system": bytes.ReplaceAll(usual, []byte("\n"), []byte("\r\n")),
+	} {
+		blocks, err := Split(bytes.Repeat(one, many))
+		require.NoError(t, err, name)
+		assert.Len(t, blocks, many, name)
 	}
 }
 
@@ -106,7 +125,19 @@ func TestLargeBlockIsDecodedAsAWhole(t *testing.T) {
 	}
 }
 
-// FuzzSplit holds the quick way of reading a PEM block against encoding/pem.
+// blocksOf returns what encoding/pem finds in a file.
+func blocksOf(data []byte) (blocks []*pem.Block) {
+	for {
+		var b *pem.Block
+		if b, data = pem.Decode(data); b == nil {
+			return blocks
+		}
+		blocks = append(blocks, b)
+	}
+}
+
+// FuzzSplit holds the quick way of reading a PEM block against encoding/pem, and
+// whole files: of what encoding/pem finds in one that is accepted, nothing is missing.
 func FuzzSplit(f *testing.F) {
 	usual := block(pemType, string(bytes.Repeat([]byte("0123456789"), 30)))
 	for _, seed := range [][]byte{
@@ -114,10 +145,23 @@ func FuzzSplit(f *testing.F) {
 		bytes.Replace(usual, []byte("MDEy"), []byte("M===\nDEy"), 1), bytes.Replace(usual, []byte("\n"), []byte("\n\n"), 3),
 		bytes.Replace(usual, []byte("MDEy"), []byte("MD:y"), 1), bytes.Replace(usual, []byte("MDEy"), []byte("\rDE\n"), 1),
 		bytes.Replace(usual, []byte("-----END"), []byte(pemStart+pemType+"-----\n-----END"), 1),
+		append(bytes.ReplaceAll(usual, []byte("\n"), []byte("\r\n")), usual...), append([]byte("text "), usual...), append([]byte("0\n"), usual...),
+		append(bytes.Clone(usual), block("CERTIFICATE", "x")...), append(block(pemType, ""), usual...),
+		append([]byte(pemStart+pemType+"-----\na: b\n"), append(usual, usual...)...),
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		split, err := Split(data)
+		if err == nil && !bytes.Equal(split[0], bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) { // else it is DER
+			for _, theirs := range blocksOf(data) {
+				require.Equal(t, pemType, theirs.Type)
+				require.Empty(t, theirs.Headers)
+				at := slices.IndexFunc(split, func(ours []byte) bool { return bytes.Equal(ours, theirs.Bytes) })
+				require.GreaterOrEqual(t, at, 0, "%q is missing", theirs.Bytes)
+				split = split[at+1:]
+			}
+		}
 		content, rest, ok := decodeUsual(data)
 		if !ok {
 			return

@@ -26,9 +26,10 @@ func decodeUsual(data []byte) (content, rest []byte, ok bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	// Looking for a line end first would stop at each line.
-	end := bytes.Index(rest, []byte("-----END "+pemType+"-----\n"))
-	if end < 1 || rest[end-1] != '\n' {
+	// Looking for a line end first would stop at each line, and for the end of a usual
+	// block in the blocks behind this one, again for each that is not.
+	end := bytes.Index(rest, []byte(pemEnd))
+	if end < 1 || rest[end-1] != '\n' || !bytes.HasPrefix(rest[end:], []byte(pemEnd+pemType+"-----\n")) {
 		return nil, nil, false
 	}
 	body, rest := rest[:end], rest[end:]
