@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -28,7 +29,7 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 		if err != nil || slices.Equal(data, last) {
 			return err
 		}
-		lists, err := readCRLs(data, name)
+		lists, err := readCRLs(data, name, math.MaxInt)
 		if err != nil {
 			return err
 		}

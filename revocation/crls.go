@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -88,7 +89,7 @@ func (s *CRLs) Add(crls []byte) error {
 	if s.keepsDER() {
 		crls = slices.Clone(crls)
 	}
-	lists, err := readCRLs(crls, "added")
+	lists, err := readCRLs(crls, "added", math.MaxInt)
 	if err != nil {
 		return err
 	}
@@ -113,9 +114,9 @@ type parsedCRL struct {
 	raw  []byte
 }
 
-// readCRLs reads a file of CRLs. The error is a *CRLError.
-func readCRLs(data []byte, source string) (lists []parsedCRL, err error) {
-	blocks, err := crl.Split(data)
+// readCRLs reads a file of at most so many CRLs. The error is a *CRLError.
+func readCRLs(data []byte, source string, most int) (lists []parsedCRL, err error) {
+	blocks, err := crl.Split(data, most)
 	if err != nil {
 		return nil, crlError(source, err)
 	}

@@ -8,8 +8,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -123,6 +126,74 @@ func TestEachCRLOfABundleCounts(t *testing.T) {
 		})
 	}
 }
+
+// A document answers if one of its lists does: it is not fetched again and again for
+// the sake of the others.
+func TestBundleThatAnswersIsNoFailure(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/all.pem"
+	for name, first := range map[string]revocationtest.CRL{
+		"beside the root's list":         p.root.crl(),
+		"beside one of another scope":    inScope(p.ca.crl(), revocationtest.Scope{PointName: urls("http://crl.example/2.crl")}),
+		"beside one of another CA":       p.other.crl(),
+		"beside one that is not genuine": forgedBy(p, p.ca.crl()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := bodies{url: bundle(first, numbered(p.ca.crl(), 6))}
+			crls := &revocation.CRLs{Fetcher: server, Time: clock}
+			good.require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+			require.NoError(t, crls.State().Looks[0].Err)
+		})
+	}
+	server := bodies{url: bundle(p.root.crl(), forgedBy(p, p.ca.crl()))}
+	crls := &revocation.CRLs{Fetcher: server, Time: clock}
+	unknown(revocation.ErrSignature).require(t, crls, p.leaf(t, points(at(urls(url)))), ocspNow)
+	require.ErrorIs(t, crls.State().Looks[0].Err, revocation.ErrScope)
+}
+
+// Certificates of two CAs may name one URL: what comes is verified for both, whichever
+// was asked about last.
+func TestURLThatCertificatesOfTwoCAsName(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		p := newCRLPKI(t)
+		const url = "http://crl.example/all.pem"
+		mine, theirs := p.leaf(t, points(at(urls(url)))), p.ofOther(t)
+		theirs[0].Extensions = append(theirs[0].Extensions, points(at(urls(url))))
+		long := func(list revocationtest.CRL) revocationtest.CRL { return between(list, -time.Hour, 24*time.Hour) }
+		serve := func(lists ...revocationtest.CRL) answerer {
+			body := bundle(lists...)
+			return func(context.Context, revocation.Request) (*revocation.Response, error) {
+				return &revocation.Response{Body: body}, nil
+			}
+		}
+		server := newNetwork(map[string]answerer{url: serve(long(p.ca.crl()), long(p.other.crl()))})
+		var failed strings.Builder
+		crls := &revocation.CRLs{Fetcher: server, Logger: slog.New(slog.NewTextHandler(&failed, nil))}
+		good.require(t, crls, mine, time.Now())
+		good.require(t, crls, theirs, time.Now())
+		stop := running(t, crls.Run)
+		server.set(url, serve(numbered(long(p.ca.crl(leafSerial)), 7), numbered(long(p.other.crl(1)), 7)))
+		time.Sleep(time.Hour)
+		stop()
+		assert.NotContains(t, failed.String(), "no document")
+		assert.Zero(t, crls.State().Unverified)
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, mine, time.Now())
+		revokedFor(revocation.ReasonUnspecified).require(t, crls, theirs, time.Now())
+	})
+}
+
+func TestFetchedDocumentHasABoundedNumberOfCRLs(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/all.pem"
+	one := bundle(p.ca.crl())
+	server := bodies{url: bytes.Repeat(one, 1000)}
+	good.require(t, &revocation.CRLs{Fetcher: server, Time: clock}, p.leaf(t, points(at(urls(url)))), ocspNow)
+	server[url] = bytes.Repeat(one, 1001)
+	unknown(revocation.ErrTooLarge).require(t, &revocation.CRLs{Fetcher: server, Time: clock}, p.leaf(t, points(at(urls(url)))), ocspNow)
+}
+
 func TestAddSaysThatTooManyCRLsWaitForTheirSigner(t *testing.T) {
 	p := newCRLPKI(t)
 	crls := &revocation.CRLs{Time: clock}

@@ -19,8 +19,8 @@ import (
 type crlURL struct {
 	source *CRLs
 	url    string
-	delta  bool                        // of a freshestCRL
-	asked  atomic.Pointer[crlQuestion] // of the caller that asked last; nil: it is one of CRLs.URLs
+	delta  bool                           // of a freshestCRL
+	asked  atomic.Pointer[[]*crlQuestion] // the latest of each CA, the latest first; nil: it is one of CRLs.URLs
 
 	mu    sync.Mutex
 	until time.Time // when what came last runs out
@@ -32,6 +32,15 @@ type crlQuestion struct {
 	path    []*x509.Certificate
 	places  []known.Place // of a delta CRL: those of the complete list that it updates
 }
+
+const (
+	// maxQuestions bounds the CAs whose certificates name one URL.
+	maxQuestions = 8
+
+	// maxFetchedLists bounds the CRLs of one document. RFC 5280 section 4.2.1.13
+	// has one; some servers bundle those of a hierarchy.
+	maxFetchedLists = 1000
+)
 
 // watchURL looks after a URL.
 func (s *CRLs) watchURL(url string) *fetch.Watch { return s.watchFor(url, false, nil) }
@@ -45,7 +54,7 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *fetch.Watch
 	w := s.asker.Known(key)
 	if w == nil {
 		u := &crlURL{source: s, url: url, delta: delta}
-		u.asked.Store(asked) // before Run may fetch it
+		u.ask(asked) // before Run may fetch it
 		document := &fetch.Document{
 			Fetcher: fetchWith{s.Fetcher}, Now: s.now, Every: s.asker.Refresh,
 			Request: u.request, Deliver: u.deliver, RanOut: u.ranOut,
@@ -53,10 +62,48 @@ func (s *CRLs) watchFor(url string, delta bool, asked *crlQuestion) *fetch.Watch
 		w = s.asker.Watch(fetch.Target{Key: key, URL: url, Host: urlHost(url), Of: u, Do: document.Do, Until: u.runsOut})
 		s.published.Add(1)
 	}
-	if asked != nil {
-		w.Of.(*crlURL).asked.Store(asked)
-	}
+	w.Of.(*crlURL).ask(asked)
 	return w
+}
+
+// ask notes a question, in place of the one before about a certificate of the same CA.
+func (u *crlURL) ask(asked *crlQuestion) {
+	for asked != nil {
+		before := u.asked.Load()
+		latest := []*crlQuestion{asked}
+		if before != nil {
+			latest = append(latest, slices.DeleteFunc(slices.Clone(*before), func(q *crlQuestion) bool {
+				return q.path[1].Equal(asked.path[1])
+			})...)
+			latest = latest[:min(len(latest), maxQuestions)]
+		}
+		if u.asked.CompareAndSwap(before, &latest) {
+			return
+		}
+	}
+}
+
+// questions returns what the URL is asked for, the latest first.
+func (u *crlURL) questions() []*crlQuestion {
+	if asked := u.asked.Load(); asked != nil {
+		return *asked
+	}
+	return nil
+}
+
+// about returns the question that a list may answer: one with a certificate on its
+// path, or among Issuers, that signed the list; else the latest. It is nil if there is
+// none.
+func (u *crlURL) about(l *crl.List, questions []*crlQuestion) *crlQuestion {
+	for _, q := range questions {
+		if slices.ContainsFunc(slices.Concat(q.path, u.source.Issuers), func(c *x509.Certificate) bool { return l.MaySign(c) && l.VerifiedBy(c) }) {
+			return q
+		}
+	}
+	if len(questions) > 0 {
+		return questions[0]
+	}
+	return nil
 }
 
 func (u *crlURL) request() (fetch.Request, error) {
@@ -79,39 +126,30 @@ func (u *crlURL) ranOut() bool {
 	return u.source.now().After(u.until)
 }
 
-// deliver puts what came into the set, and says why it is not what was asked for.
+// deliver puts what came into the set. It is an error if none of it is what was asked
+// for, or not all could be kept: then the whole document is fetched again.
 func (u *crlURL) deliver(r *fetch.Response) error {
-	lists, err := readCRLs(r.Body, u.url)
+	lists, err := readCRLs(r.Body, u.url, maxFetchedLists)
 	if err != nil {
 		return err
 	}
-	question := u.asked.Load()
-	var path []*x509.Certificate
-	origin := known.PlaceOf(u.url)
-	places := []known.Place{origin}
-	if question != nil {
-		path = question.path
-		if u.delta {
-			places = question.places
-		}
-	} else {
-		path = u.source.askedCAs()
-	}
-	u.source.lists.Replace(origin)
+	questions, cas := u.questions(), u.source.askedCAs()
+	u.source.lists.Replace(known.PlaceOf(u.url))
 	defer u.source.published.Add(1)
-	var wrong error // with the first, said when the others are in the set
+	var full, wrong error // with the first, said when the others are in the set
+	answers := false
 	var ends []time.Time
 	for _, l := range lists {
-		change := u.source.take(l, path, origin, places...)
-		verified := change.Verified
-		if verified { // only what a CA has signed decides when to ask again
+		question := u.about(l.list, questions)
+		change := u.take(l, question, cas)
+		if change.Verified { // only what a CA has signed decides when to ask again
 			ends = append(ends, l.list.NextUpdate())
 		}
-		if change.Full && wrong == nil {
-			wrong = &CRLError{Source: u.url, Err: ErrTooLarge, Detail: tooManyWait}
+		if change.Full && full == nil {
+			full = &CRLError{Source: u.url, Err: ErrTooLarge, Detail: tooManyWait}
 		}
 		if question == nil {
-			if !verified && path != nil { // it may be another issuer's
+			if answers = true; !change.Verified && cas != nil { // it may be another issuer's
 				u.source.log(slog.LevelWarn, "CRL of none of the CAs that lists are asked of", slog.String("source", u.url))
 			}
 			continue
@@ -121,15 +159,34 @@ func (u *crlURL) deliver(r *fetch.Response) error {
 			u.soon(question)
 		}
 		switch {
+		case why == "" && change.Verified:
+			answers = true
 		case wrong != nil:
 		case why != "":
 			wrong = &CRLError{Source: u.url, Err: ErrScope, Detail: why}
-		case !verified:
+		default:
 			wrong = &CRLError{Source: u.url, Err: ErrSignature, Detail: "it does not verify with a key of its issuer"}
 		}
 	}
 	u.deliveredUntil(ends)
+	if full != nil || answers {
+		return full
+	}
 	return wrong
+}
+
+// take puts a list into the set that may answer a question, or be of one of the CAs
+// that Lists was asked about.
+func (u *crlURL) take(l parsedCRL, question *crlQuestion, cas []*x509.Certificate) known.Change {
+	origin := known.PlaceOf(u.url)
+	places, path := []known.Place{origin}, cas
+	if question != nil {
+		path = slices.Concat(question.path, cas)
+		if u.delta {
+			places = question.places
+		}
+	}
+	return u.source.take(l, path, origin, places...)
 }
 
 // deliveredUntil records when a document expires whose verified lists have these

@@ -5,7 +5,6 @@ package revocation
 import (
 	"slices"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
@@ -41,23 +40,23 @@ func newShelf(lists []List) *shelf {
 
 // at returns the lists that are published at a URL: those that name it as their
 // distribution point, and of those that name none the ones that came from there, or
-// that the operator added and that are authoritative for the certificate that named
+// that the operator added and that are authoritative for a certificate that named
 // the URL. Of a URL that a freshestCRL names these are delta CRLs, and of any other
 // never: to a program that does not know them they are complete lists of little.
 func (s *shelf) at(url string, u *crlURL) (lists []*List) {
-	var subject *crl.Subject
+	var questions []*crlQuestion
 	if u != nil {
-		if question := u.asked.Load(); question != nil {
-			subject = question.subject
-		}
+		questions = u.questions()
 	}
 	covers := func(l *List) bool {
-		_, why := known.Covers(l.list.List, subject)
-		return why == ""
+		return slices.ContainsFunc(questions, func(q *crlQuestion) bool {
+			_, why := known.Covers(l.list.List, q.subject)
+			return why == ""
+		})
 	}
 	if u != nil && u.delta {
 		for _, l := range s.deltas {
-			if subject != nil && covers(l) {
+			if covers(l) {
 				lists = append(lists, l)
 			}
 		}
@@ -65,7 +64,7 @@ func (s *shelf) at(url string, u *crlURL) (lists []*List) {
 	}
 	lists = slices.Concat(s.named[der.NormalURI(url)], s.places[known.PlaceOf(url)])
 	for _, l := range s.unnamed {
-		if subject != nil && slices.Contains(l.list.Places, known.Added) && covers(l) {
+		if slices.Contains(l.list.Places, known.Added) && covers(l) {
 			lists = append(lists, l)
 		}
 	}

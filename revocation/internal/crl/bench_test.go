@@ -111,7 +111,7 @@ func BenchmarkLoadPEM(b *testing.B) {
 	for name, data := range map[string][]byte{"der": l.der, "pem": text} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				blocks, err := Split(data)
+				blocks, err := Split(data, 1)
 				must(err)
 				for _, der := range blocks {
 					_, err := Parse(der, "benchmark")

@@ -20,8 +20,9 @@ const (
 // the type X509 CRL, one or several, with any text before, between and behind
 // them, such as openssl crl -text writes. A UTF-8 byte order mark is passed over.
 // A block of another type, with headers, or that is damaged makes the whole file
-// an error: it must not be taken for less than it is. The error is a *der.Error.
-func Split(data []byte) ([][]byte, error) {
+// an error: it must not be taken for less than it is. So are more than most blocks,
+// of the kind der.ErrTooLarge. The error is a *der.Error.
+func Split(data []byte, most int) ([][]byte, error) {
 	for _, mark := range []struct{ name, octets string }{{"UTF-16", "\xff\xfe"}, {"UTF-16", "\xfe\xff"}} {
 		if bytes.HasPrefix(data, []byte(mark.octets)) {
 			return nil, der.Malformed("the file is text in " + mark.name)
@@ -35,8 +36,11 @@ func Split(data []byte) ([][]byte, error) {
 		return [][]byte{data}, nil
 	}
 	begins := bytes.Count(data, []byte(pemStart))
-	if begins == 0 {
+	switch {
+	case begins == 0:
 		return nil, der.Malformed("neither DER nor a PEM block")
+	case begins > most:
+		return nil, &der.Error{Kind: der.ErrTooLarge, Detail: fmt.Sprintf("it has %d PEM blocks, more than %d", begins, most)}
 	}
 	var blocks [][]byte
 	for rest := data; begins > 0; begins-- {

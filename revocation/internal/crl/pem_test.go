@@ -5,6 +5,7 @@ package crl
 import (
 	"bytes"
 	"encoding/pem"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -39,7 +40,7 @@ func TestFilesAreSplit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			blocks, err := Split(test.data)
+			blocks, err := Split(test.data, math.MaxInt)
 			require.NoError(t, err)
 			var got []string
 			for _, b := range blocks {
@@ -61,7 +62,7 @@ func TestManyBlocksAreReadOnce(t *testing.T) {
 		"a line end of another kind":  append(bytes.Clone(usual[:len(usual)-1]), "\r\n"...),
 		"line ends of another system": bytes.ReplaceAll(usual, []byte("\n"), []byte("\r\n")),
 	} {
-		blocks, err := Split(bytes.Repeat(one, many))
+		blocks, err := Split(bytes.Repeat(one, many), many)
 		require.NoError(t, err, name)
 		assert.Len(t, blocks, many, name)
 	}
@@ -88,7 +89,7 @@ func TestFilesAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			blocks, err := Split(test.data)
+			blocks, err := Split(test.data, math.MaxInt)
 			require.ErrorIs(t, err, der.ErrMalformed)
 			assert.ErrorContains(t, err, test.want)
 			assert.Nil(t, blocks)
@@ -152,7 +153,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		split, err := Split(data)
+		split, err := Split(data, math.MaxInt)
 		if err == nil && !bytes.Equal(split[0], bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) { // else it is DER
 			for _, theirs := range blocksOf(data) {
 				require.Equal(t, pemType, theirs.Type)
