@@ -51,8 +51,7 @@ func IntegerContent(n *big.Int) []byte { return der.IntegerContent(n) }
 
 // KnownCRLs returns how many CRLs are in the set, or wait for their signer.
 func (s *CRLs) KnownCRLs() (n int) {
-	verified, unverified := s.lists.Count()
-	return verified + unverified
+	return len(s.lists.All()) + s.lists.Unverified()
 }
 
 // ReadURLs returns the URLs of all full names in CRLDistributionPoints.

@@ -48,11 +48,18 @@ func (s *CRLs) Lists(cas ...*x509.Certificate) []List {
 	cas = slices.DeleteFunc(slices.Clone(cas), func(c *x509.Certificate) bool { return c == nil })
 	s.rememberCAs(cas)
 	s.share(s.lists.Try(slices.Concat(cas, s.Issuers), s.horizon()))
+	keys := make([]known.Key, len(cas))
+	for i, c := range cas {
+		keys[i] = known.KeyOf(c)
+	}
 	standings, _ := s.lists.Standings(s.now())
-	var lists []List
+	lists := make([]List, 0, len(standings))
 	for _, l := range standings {
-		i := slices.IndexFunc(cas, func(c *x509.Certificate) bool { return known.KeyOf(c) == l.Key && l.MaySign(c) })
-		if i < 0 {
+		i := 0
+		for i < len(cas) && !(keys[i] == l.Key && l.MaySign(cas[i])) {
+			i++
+		}
+		if i == len(cas) {
 			continue
 		}
 		out := List{ListState: listState(l), DER: l.Raw, Signer: cas[i], Indirect: l.Indirect(), SomeReasons: l.SomeReasons(),

@@ -54,8 +54,15 @@ func (s *CRLs) State() CRLsState {
 	for _, l := range standings {
 		state.Lists = append(state.Lists, listState(l))
 	}
-	state.Unverified, state.Looks = unverified, looks(&s.asker)
+	state.Unverified, state.Looks = unverified, s.Looks()
 	return state
+}
+
+// Looks returns the Looks of State alone, which cost the same however many lists are
+// known.
+func (s *CRLs) Looks() []Look {
+	s.setUp()
+	return looks(&s.asker)
 }
 
 func listState(l known.Standing) ListState {

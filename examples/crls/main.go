@@ -260,7 +260,7 @@ func (d *daemon) asked(ctx context.Context) error {
 
 // looks returns how many looks have ended once, or -1 if not all have.
 func (d *daemon) looks() int {
-	looks := d.crls.State().Looks
+	looks := d.crls.Looks()
 	if slices.ContainsFunc(looks, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil }) {
 		return -1
 	}

@@ -30,7 +30,7 @@ type row struct {
 }
 
 func (v *view) rows() (rows []row) {
-	looks := v.daemon.crls.State().Looks
+	looks := v.daemon.crls.Looks()
 	for _, l := range v.daemon.crls.Lists(v.daemon.pinned.cas()...) {
 		if !l.Decides {
 			continue
@@ -159,7 +159,7 @@ func (v *view) waiting() (done func()) {
 		defer close(stopped)
 		for {
 			ended := 0
-			looks := v.daemon.crls.State().Looks
+			looks := v.daemon.crls.Looks()
 			for _, look := range looks {
 				if !look.Last.IsZero() || look.Err != nil {
 					ended++

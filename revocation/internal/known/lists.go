@@ -150,12 +150,11 @@ func (s *Lists) tell() {
 
 // All returns every list of the set once.
 func (s *Lists) All() (all []*List) {
-	seen := map[*List]bool{}
-	digests := map[[32]byte]bool{}
+	seen := map[[32]byte]bool{}
 	s.buckets.each(func(_ string, lists []*List) bool {
 		for _, l := range lists {
-			if !seen[l] && !digests[l.Digest()] {
-				seen[l], digests[l.Digest()] = true, true
+			if digest := l.Digest(); !seen[digest] {
+				seen[digest] = true
 				all = append(all, l)
 			}
 		}
@@ -191,11 +190,9 @@ func (s *Lists) OfIssuer(issuer string) (verified, unverified []*List, any bool)
 	return verified, unverified, any || len(s.added.groups)+len(s.brought.groups) > 0
 }
 
-// Count returns how many lists are in the set, and how many whose signer is not
-// known.
-func (s *Lists) Count() (verified, unverified int) {
-	verified = len(s.All())
+// Unverified returns how many lists there are whose signer is not known.
+func (s *Lists) Unverified() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return verified, s.added.count() + s.brought.count()
+	return s.added.count() + s.brought.count()
 }

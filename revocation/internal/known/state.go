@@ -18,13 +18,18 @@ type Standing struct {
 // issuingDistributionPoint among those of one URL; and how many lists wait for
 // their signer.
 func (s *Lists) Standings(at time.Time) (standings []Standing, unverified int) {
+	type seriesID struct {
+		key           Key
+		issuer, scope string
+		place         Place
+	}
 	d := &decision{at: at}
-	groups := map[Order]*series{}
-	var order []Order
+	groups := map[seriesID]*series{}
+	var order []seriesID
 	all := s.All()
 	for _, l := range all {
-		for _, o := range l.Orders() {
-			id := Order{Series: o.Series, Place: o.Place}
+		for _, place := range l.Places {
+			id := seriesID{l.Key, l.Issuer(), l.ScopeKey(), place}
 			g := groups[id]
 			if g == nil {
 				g = &series{key: l.Key}
@@ -42,11 +47,11 @@ func (s *Lists) Standings(at time.Time) (standings []Standing, unverified int) {
 	for _, id := range order {
 		d.standings(groups[id], decides, stands)
 	}
+	standings = make([]Standing, 0, len(all))
 	for _, l := range all {
 		standings = append(standings, Standing{List: l, Decides: decides[l], Superseded: !stands[l]})
 	}
-	_, unverified = s.Count()
-	return standings, unverified
+	return standings, s.Unverified()
 }
 
 // standings notes which lists of a series decide, and which stand.
