@@ -137,7 +137,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		changed := k.CRLs.Changed()
 		k.ask()
-		k.step(ctx)
+		pins := k.pinned()
+		k.step(ctx, pins, k.known(pins))
 		k.wait(ctx, changed)
 	}
 	return ctx.Err()
@@ -155,17 +156,24 @@ func (k *Keeper) Once(ctx context.Context) error {
 	}
 	defer k.end()
 	k.began, k.pending.wait = time.Time{}, 0
-	k.ask()
-	k.known(k.Pins)
-	for k.ready = k.asked(); !k.ready && ctx.Err() == nil; k.ready = k.asked() {
+	var pins *tlsconfig.Pins
+	var known []revocation.List
+	for {
+		// What has come may name further points, and be under further keys of the Cache. It is
+		// all there if every look had ended before these are asked for, and has afterwards.
+		ended := k.asked()
+		k.ask()
+		pins = k.pinned()
+		known = k.known(pins)
+		if k.ready = ended && k.asked(); k.ready || ctx.Err() != nil {
+			break
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
 		}
-		k.ask() // what has come may name further points, and be under further keys of the Cache
-		k.known(k.Pins)
 	}
-	k.step(ctx)
+	k.step(ctx, pins, known)
 	state := k.State()
 	if state.Complete {
 		return nil
@@ -234,6 +242,13 @@ func (k *Keeper) ask() {
 	}
 }
 
+// pinned returns Pins as they are now, for a step whose lists and problems go by the same.
+func (k *Keeper) pinned() *tlsconfig.Pins {
+	pins := new(tlsconfig.Pins)
+	pins.Replace(k.Pins)
+	return pins
+}
+
 // known returns the lists of the pinned CAs, which the Cache is asked for, too.
 func (k *Keeper) known(pins *tlsconfig.Pins) []revocation.List {
 	return k.CRLs.Lists(slices.Concat(pins.SubCAs(), pins.Roots())...)
@@ -241,7 +256,7 @@ func (k *Keeper) known(pins *tlsconfig.Pins) []revocation.List {
 
 // asked reports whether every look has ended once.
 func (k *Keeper) asked() bool {
-	return !slices.ContainsFunc(k.CRLs.State().Looks, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
+	return !slices.ContainsFunc(k.CRLs.Looks(), func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
 }
 
 // issuerOf returns the CA that issued a certificate, nil if none of them did.

@@ -139,13 +139,16 @@ func (p *plan) compare(l, chosen *revocation.List) {
 // that does: the latest one, and of two as late the first.
 func (p *plan) gaps() {
 	for i, l := range p.lists {
+		if l.Entries == 0 {
+			continue
+		}
 		var before []*revocation.List
 		for j, other := range p.lists {
 			if i != j && (other.ThisUpdate.After(l.ThisUpdate) || j < i && other.ThisUpdate.Equal(l.ThisUpdate)) && l.Overlaps(other) {
 				before = append(before, other)
 			}
 		}
-		if len(before) == 0 || l.Entries == 0 {
+		if len(before) == 0 {
 			continue
 		}
 		// A serial number that another list revokes is a certificate of that list's.
@@ -163,7 +166,7 @@ func (p *plan) gaps() {
 // whose signature they do not bear: it refuses that one's peers then.
 func (p *plan) namesakes() {
 	for _, l := range p.lists {
-		if slices.ContainsFunc(p.lists, func(other *revocation.List) bool { return l.PassesFor(other) }) {
+		if slices.ContainsFunc(p.lists, func(other *revocation.List) bool { return l.Signer != other.Signer && l.PassesFor(other) }) {
 			p.complete = false
 			p.wrong(Problem{Kind: Unusable, Issuer: l.Issuer, Scope: l.Scope,
 				Detail: "its authorityKeyIdentifier does not say which of the pinned CAs of this name it is of: OpenSSL takes the latest list for all of them, and refuses the peers of the others. Pin one of the CAs, or render it with AllowNoCRLs and leave revocation to the program behind"})

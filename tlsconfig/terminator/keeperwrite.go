@@ -34,16 +34,17 @@ const (
 	firstRetry, lastRetry = time.Second, 5 * time.Minute
 )
 
-// step makes the file what it must be, tells the program, and makes the state.
-func (k *Keeper) step(ctx context.Context) {
+// step makes the file what it must be by the lists that are known of the pinned CAs,
+// tells the program, and makes the state.
+func (k *Keeper) step(ctx context.Context, pins *tlsconfig.Pins, known []revocation.List) {
 	k.ready = k.ready || k.asked()
 	path, err := k.acquire()
 	if err == nil {
 		err = k.read(path)
 	}
-	pins := new(tlsconfig.Pins)
-	pins.Replace(k.Pins) // as they are now: the lists and what is missing go by the same
-	known := k.known(pins)
+	if len(k.held.blocks) > 0 { // which are known now, too
+		known = k.known(pins)
+	}
 	k.recognise(known)
 	p := k.plan(pins, known, k.now())
 	if err == nil && p.serves {
@@ -92,7 +93,7 @@ func (k *Keeper) conclude(p *plan, unwritten error) {
 			s.Lists = append(s.Lists, KeptList{ListState: l.ListState, Size: len(l.DER)})
 		}
 	}
-	for _, l := range k.CRLs.State().Looks {
+	for _, l := range k.CRLs.Looks() {
 		if l.Err != nil {
 			s.Problems = append(s.Problems, Problem{Kind: Unfetched, Scope: l.URL, Detail: "the last attempt failed", Err: l.Err})
 		}

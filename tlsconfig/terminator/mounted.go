@@ -26,7 +26,7 @@ func mountPoint(mountinfo io.Reader, path string) bool {
 	lines := bufio.NewScanner(mountinfo)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) > 4 && fields[4] == escaped {
+		if fields := strings.SplitN(lines.Text(), " ", 6); len(fields) > 4 && fields[4] == escaped {
 			return true
 		}
 	}
