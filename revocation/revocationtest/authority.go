@@ -6,14 +6,9 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
@@ -22,7 +17,8 @@ import (
 // way the Spine does, one for each batch of certificates, told apart by a
 // critical issuingDistributionPoint, and an authority revocation list for
 // certificates of CAs; and it answers OCSP for all of them, signed by the CA
-// itself. Its methods are safe for concurrent use.
+// itself. A list stays the same until something changes, or half of Lifetime has
+// passed; the next one has a higher number. Its methods are safe for concurrent use.
 type Authority struct {
 	URL string // base URL, no trailing slash
 
@@ -30,18 +26,36 @@ type Authority struct {
 	// not change after the first request.
 	Time func() time.Time
 
-	ca      *x509.Certificate
-	key     crypto.Signer
-	server  *httptest.Server
+	// Lifetime is the time between thisUpdate and nextUpdate, of lists and of
+	// answers; zero: a day. It must not change after the first request.
+	Lifetime time.Duration
+
+	// Deltas: the CA publishes delta CRLs (RFC 5280 section 5.2.4). What changes is
+	// then on the batch's delta CRL, which its complete list names (freshestCRL) and
+	// which is about changes since that list; the complete list stays the same until
+	// half of Lifetime has passed, or Publish. The authority revocation list has no
+	// deltas. It must not change after the first request.
+	Deltas bool
+
+	origin  *Mirror       // the server under URL
 	closing chan struct{} // lets requests that hang end
 	close   func()
 
 	mu       sync.Mutex
+	signers  []signer // the last one signs lists
+	servers  []*Mirror
 	revoked  []revoked
-	fault    Fault
 	number   int64
+	changes  int // in all that is published
+	issues   int // of complete lists
 	requests int
-	lists    map[string]publication // by URL, for as long as they hold
+	lists    map[edition][]publication // oldest first; the last alone, as long as there is no Mirror
+}
+
+// A signer is a certificate of the CA with its key.
+type signer struct {
+	cert *x509.Certificate
+	key  crypto.Signer
 }
 
 type revoked struct {
@@ -50,73 +64,107 @@ type revoked struct {
 	at     time.Time
 }
 
-// A publication is a list that stays the same until something changes, so that
-// its validators can be used.
-type publication struct {
-	der  []byte
-	made time.Time
-}
-
 // NewAuthority starts an Authority for the CA; the caller should Close it. The
 // CA's key signs everything.
 func NewAuthority(ca *x509.Certificate, key crypto.Signer) *Authority {
-	a := &Authority{ca: ca, key: key, closing: make(chan struct{}), lists: make(map[string]publication)}
-	a.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, a.closing) }))
-	a.URL = a.server.URL
+	a := &Authority{signers: []signer{{ca, key}}, closing: make(chan struct{}), lists: make(map[edition][]publication)}
+	a.origin = newMirror(a)
+	a.URL, a.servers = a.origin.URL, []*Mirror{a.origin}
 	a.close = sync.OnceFunc(func() {
 		close(a.closing)
-		a.server.CloseClientConnections()
-		a.server.Close()
+		a.mu.Lock()
+		servers := slices.Clone(a.servers)
+		a.mu.Unlock()
+		for _, m := range servers {
+			m.server.CloseClientConnections()
+			m.server.Close()
+		}
 	})
 	return a
 }
 
-// Close ends the service, requests in flight included.
+// Close ends the service and its mirrors, requests in flight included.
 func (a *Authority) Close() { a.close() }
+
+// NewMirror starts a further server that has the Authority's lists, until Close. Its
+// lists are the Authority's own, so that a certificate must name the URLs of both.
+func (a *Authority) NewMirror() *Mirror {
+	m := newMirror(a)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.servers = append(a.servers, m)
+	return m
+}
 
 // CRLURL returns the distribution point of a batch of certificates: one URL,
 // such as http://127.0.0.1:40001/crlc7.crl, for whichever number.
-func (a *Authority) CRLURL(batch int) string { return fmt.Sprintf("%s/crlc%d.crl", a.URL, batch) }
+func (a *Authority) CRLURL(batch int) string { return a.origin.CRLURL(batch) }
+
+// DeltaURL returns where the delta CRLs of a batch are, if there are [Authority.Deltas]:
+// complete lists say so, and certificates may ([FreshestCRL]).
+func (a *Authority) DeltaURL(batch int) string { return a.origin.DeltaURL(batch) }
 
 // ARLURL returns the distribution point of certificates of CAs.
-func (a *Authority) ARLURL() string { return a.URL + "/arlc3.crl" }
+func (a *Authority) ARLURL() string { return a.URL + arlPath }
 
 // OCSPURL returns the address of the responder, for authorityInfoAccess.
 func (a *Authority) OCSPURL() string { return a.URL + "/ocsp" }
 
 // Revoke revokes the certificate in all that is published from now on: in OCSP
 // answers, and in the CRL that its distribution point names. One that names no
-// distribution point is on the lists of all batches. A zero time stands for now.
+// distribution point is on the lists of all batches. With ReasonCertificateHold it
+// can be released. A zero time stands for now.
 func (a *Authority) Revoke(cert *x509.Certificate, reason revocation.Reason, at time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if at.IsZero() {
-		at = a.now()
-	}
-	a.revoked = slices.DeleteFunc(a.revoked, func(r revoked) bool { return r.cert.SerialNumber.Cmp(cert.SerialNumber) == 0 })
-	a.revoked = append(a.revoked, revoked{cert, reason, at})
-	clear(a.lists)
+	a.change(cert, false, func() {
+		if at.IsZero() {
+			at = a.now()
+		}
+		a.forget(cert)
+		a.revoked = append(a.revoked, revoked{cert, reason, at})
+	})
 }
 
-// Release takes a revocation back in all that is published from now on, as a CA
-// does when a hold ends (certificateHold).
+// Release removes a revocation from all that is published from now on, as a CA does
+// when a hold ends (certificateHold). Where the complete list has it, the delta CRL
+// lists the certificate with removeFromCRL.
 func (a *Authority) Release(cert *x509.Certificate) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.revoked = slices.DeleteFunc(a.revoked, func(r revoked) bool { return r.cert.SerialNumber.Cmp(cert.SerialNumber) == 0 })
-	clear(a.lists)
+	a.change(cert, false, func() { a.forget(cert) })
 }
 
-// Fail makes all answers from now on wrong in one way, until Fail(None).
-func (a *Authority) Fail(f Fault) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.fault = f
-	clear(a.lists)
+func (a *Authority) forget(cert *x509.Certificate) {
+	a.revoked = slices.DeleteFunc(slices.Clone(a.revoked), func(r revoked) bool { return r.cert.SerialNumber.Cmp(cert.SerialNumber) == 0 })
 }
+
+// Publish makes all lists anew, also complete ones that delta CRLs bring up to date.
+func (a *Authority) Publish() { a.change(nil, true, func() {}) }
+
+// RollOver has a new key of the CA sign all lists from now on; ca is the certificate
+// for it, in the same name. An OCSP answer is signed by the key that issued the
+// certificate in question. A CA that goes on with a list for each of its keys is two
+// Authorities.
+func (a *Authority) RollOver(ca *x509.Certificate, key crypto.Signer) {
+	a.change(nil, true, func() {
+		if !bytes.Equal(ca.RawSubject, a.signers[0].cert.RawSubject) {
+			panic("revocationtest: RollOver to a certificate in another name")
+		}
+		a.signers = append(a.signers, signer{ca, key})
+	})
+}
+
+// RestartNumbers makes all lists anew and numbers them from 1 again, as CAs do that
+// were set up again. In all else nothing changes.
+func (a *Authority) RestartNumbers() { a.change(nil, true, func() { a.number = 0 }) }
+
+// Fail makes all answers from now on wrong in one way, until Fail(None). Those of
+// mirrors stay as they are. The lists are made anew.
+func (a *Authority) Fail(f Fault) { a.origin.Fail(f) }
+
+// Delay has each answer from now on take so much longer; zero: no longer than it
+// takes. Answers of mirrors are not delayed.
+func (a *Authority) Delay(d time.Duration) { a.origin.Delay(d) }
 
 // Requests returns how many requests have come in so far, those of Fetcher
-// included.
+// and those to mirrors included.
 func (a *Authority) Requests() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -125,95 +173,30 @@ func (a *Authority) Requests() int {
 
 // CRL returns the list of a batch as it is published now (DER), for programs that are
 // given lists instead of fetching them.
-func (a *Authority) CRL(batch int) []byte { return a.list(a.CRLURL(batch), false) }
+func (a *Authority) CRL(batch int) []byte { return a.origin.list(crlPath(batch)) }
+
+// Delta returns the delta CRL of a batch as it is published now (DER). It panics if
+// there are no [Authority.Deltas].
+func (a *Authority) Delta(batch int) []byte {
+	if !a.Deltas {
+		panic("revocationtest: the Authority publishes no delta CRLs")
+	}
+	return a.origin.list(deltaPath(batch))
+}
 
 // ARL returns the authority revocation list as it is published now (DER).
-func (a *Authority) ARL() []byte { return a.list(a.ARLURL(), true) }
-
-// OCSP returns the response about the certificate as it is given now (DER), for
-// stapling.
-func (a *Authority) OCSP(cert *x509.Certificate) []byte {
-	return a.answer(&ocsp.Request{
-		HashAlgorithm:  crypto.SHA1,
-		IssuerNameHash: hashOf(crypto.SHA1, a.ca.RawSubject),
-		IssuerKeyHash:  hashOf(crypto.SHA1, publicKeyBits(a.ca)),
-		SerialNumber:   cert.SerialNumber,
-	}, nil)
-}
-
-// list returns the list that is published under the URL.
-func (a *Authority) list(url string, authorities bool) []byte {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := a.now()
-	if p, ok := a.lists[url]; ok && !now.Before(p.made) && now.Before(p.made.Add(lifetime/2)) {
-		return p.der
-	}
-	a.number++
-	crl := CRL{
-		Issuer: a.ca, Key: a.key, ThisUpdate: a.fault.thisUpdate(now), Number: a.number,
-		Scope: &Scope{PointName: PointName{URLs: []string{url}}, OnlyUserCerts: !authorities, OnlyCACerts: authorities},
-	}
-	for _, r := range a.revoked {
-		points := r.cert.CRLDistributionPoints
-		if r.cert.IsCA == authorities && (len(points) == 0 || slices.Contains(points, url)) {
-			crl.Entries = append(crl.Entries, Entry{Serial: r.cert.SerialNumber, Date: r.at, Reason: r.reason})
-		}
-	}
-	switch a.fault {
-	case WrongSignature:
-		crl.BrokenSignature = true
-	case Unsigned:
-		crl.NoSignature = true
-	case WrongIssuer:
-		other := stranger()
-		crl.Issuer, crl.Key = other.cert, other.key
-	case WrongScope:
-		crl.Scope.URLs = []string{a.URL + "/another.crl"}
-	}
-	p := publication{crl.DER(), now}
-	a.lists[url] = p
-	return p.der
-}
-
-// answer returns the responder's answer to the question.
-func (a *Authority) answer(question *ocsp.Request, nonce []byte) []byte {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !bytes.Equal(question.IssuerNameHash, hashOf(question.HashAlgorithm, a.ca.RawSubject)) ||
-		!bytes.Equal(question.IssuerKeyHash, hashOf(question.HashAlgorithm, publicKeyBits(a.ca))) {
-		return ocsp.UnauthorizedErrorResponse
-	}
-	single := SingleResponse{Serial: question.SerialNumber, Hash: question.HashAlgorithm}
-	for _, r := range a.revoked {
-		if r.cert.SerialNumber.Cmp(question.SerialNumber) == 0 {
-			single.Status, single.Reason, single.RevokedAt = ocsp.Revoked, r.reason, r.at
-		}
-	}
-	response := OCSPResponse{Issuer: a.ca, Key: a.key, ProducedAt: a.now(), Nonce: nonce}
-	single.ThisUpdate = a.fault.thisUpdate(response.ProducedAt)
-	switch a.fault {
-	case WrongSignature:
-		response.BrokenSignature = true
-	case Unsigned:
-		response.NoSignature = true
-	case WrongIssuer:
-		other := stranger()
-		response.Responder, response.Key = other.cert, other.key
-	case WrongScope:
-		single.Serial = next(single.Serial)
-	case UnknownSerial:
-		single.Status = ocsp.Unknown
-	case TryLater:
-		response.Status = ocsp.TryLater
-	}
-	response.Answers = []SingleResponse{single}
-	return response.DER()
-}
+func (a *Authority) ARL() []byte { return a.origin.list(arlPath) }
 
 func (a *Authority) now() time.Time {
 	if a.Time != nil {
 		return a.Time()
 	}
 	return time.Now()
+}
+
+func (a *Authority) lifetime() time.Duration {
+	if a.Lifetime > 0 {
+		return a.Lifetime
+	}
+	return lifetime
 }

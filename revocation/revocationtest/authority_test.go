@@ -318,6 +318,12 @@ func TestAnAuthorityServesManyAtOnce(t *testing.T) {
 			assert.NoError(t, err)
 		})
 		wg.Go(func() { a.Fail(revocationtest.None) })
+		wg.Go(func() {
+			m := a.NewMirror()
+			m.Lag(time.Minute)
+			m.Delay(time.Nanosecond)
+			a.Publish()
+		})
 	}
 	wg.Wait()
 	assert.Len(t, serials(list(t, a.CRL(7))), 8)

@@ -15,8 +15,10 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
+const day = 24 * time.Hour
+
 // lifetime is how long the documents of this package count unless told otherwise.
-const lifetime = 24 * time.Hour
+const lifetime = day
 
 // soon is how long those of the fault Expiring do.
 const soon = 2 * time.Second

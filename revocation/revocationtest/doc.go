@@ -13,6 +13,12 @@
 //	authority.Revoke(cert, revocation.ReasonKeyCompromise, time.Now())
 //	authority.Fail(revocationtest.Expired)
 //
+// It also does what CAs do over time: holds and releases, delta CRLs, new keys,
+// numbers from 1 again. A [Mirror] is a further server with its lists, which lags,
+// hangs or fails by itself. With Authority.Fetcher all of it works in a bubble of
+// testing/synctest too, where days pass at once; the Authority and its mirrors are
+// started outside.
+//
 // [CRL] and [OCSPResponse] describe single documents, right or wrong. Their zero
 // values, with issuer and key filled in, are ordinary documents that a checker
 // must accept; each further field changes one thing.

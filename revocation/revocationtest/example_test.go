@@ -21,18 +21,7 @@ func ExampleAuthority() {
 	authority := revocationtest.NewAuthority(ca, key)
 	defer authority.Close()
 
-	cert, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber:          big.NewInt(4519),
-		NotAfter:              time.Now().Add(time.Hour),
-		CRLDistributionPoints: []string{authority.CRLURL(7)},
-	}, ca, key.Public(), key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(cert)
-	if err != nil {
-		log.Fatal(err)
-	}
+	leaf := exampleLeaf(ca, key, authority.CRLURL(7))
 	authority.Revoke(leaf, revocation.ReasonKeyCompromise, time.Now())
 
 	for batch := 7; batch <= 8; batch++ {

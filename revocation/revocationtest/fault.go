@@ -49,13 +49,13 @@ func (f Fault) String() string {
 	return faultNames[f]
 }
 
-// thisUpdate is that of a document that is made now.
-func (f Fault) thisUpdate(now time.Time) time.Time {
+// thisUpdate is that of a document which is made now and expires lifetime after it.
+func (f Fault) thisUpdate(now time.Time, lifetime time.Duration) time.Time {
 	switch f {
 	case Expired:
-		return now.Add(-2 * lifetime)
+		return now.Add(-day - lifetime)
 	case NotYetValid:
-		return now.Add(lifetime)
+		return now.Add(day)
 	case Expiring:
 		return now.Add(soon - lifetime)
 	}

@@ -12,8 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -25,16 +25,27 @@ import (
 // maxRequest bounds the OCSP requests that are read.
 const maxRequest = 64 << 10
 
-var crlPath = regexp.MustCompile(`^/crlc[0-9]+\.crl$`)
-
-// serve serves one request: GET for lists, conditional or not, GET and POST for
-// OCSP (RFC 6960 appendix A.1). What hangs ends with the request's context, or
-// when stop is closed.
-func (a *Authority) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}) {
+// serve serves one request: GET for lists, conditional or not, and under the
+// Authority's own URL GET and POST for OCSP (RFC 6960 appendix A.1). What hangs, or
+// is delayed, ends with the request's context, or when stop is closed.
+func (m *Mirror) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}) {
+	a := m.authority
 	a.mu.Lock()
 	a.requests++
-	fault := a.fault
+	fault, delay := m.fault, m.delay
 	a.mu.Unlock()
+
+	if delay > 0 {
+		late := time.NewTimer(delay)
+		defer late.Stop()
+		select {
+		case <-late.C:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		case <-stop:
+			panic(http.ErrAbortHandler)
+		}
+	}
 
 	switch fault {
 	case Unreachable:
@@ -57,11 +68,9 @@ func (a *Authority) serve(w http.ResponseWriter, r *http.Request, stop <-chan st
 	// EscapedPath, since the base64 of a request may have slashes in it.
 	path := r.URL.EscapedPath()
 	switch {
-	case crlPath.MatchString(path):
-		a.publish(w, r, fault, a.list(a.URL+path, false))
-	case a.URL+path == a.ARLURL():
-		a.publish(w, r, fault, a.list(a.ARLURL(), true))
-	case path == "/ocsp" || strings.HasPrefix(path, "/ocsp/"):
+	case listPaths.MatchString(path) && (a.Deltas || !isDelta(path)):
+		writeList(w, r, fault, m.list(path))
+	case m == a.origin && (path == "/ocsp" || strings.HasPrefix(path, "/ocsp/")):
 		der, err := readQuestion(r, strings.TrimPrefix(path, "/ocsp/"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -78,8 +87,8 @@ func (a *Authority) serve(w http.ResponseWriter, r *http.Request, stop <-chan st
 	}
 }
 
-// publish answers with a list, unless the client holds it already.
-func (a *Authority) publish(w http.ResponseWriter, r *http.Request, fault Fault, der []byte) {
+// writeList answers with a list, unless the client has it already.
+func writeList(w http.ResponseWriter, r *http.Request, fault Fault, der []byte) {
 	if r.Method != http.MethodGet {
 		http.Error(w, "a list is only to be had", http.StatusMethodNotAllowed)
 		return
@@ -151,8 +160,8 @@ func nonceOf(der []byte) []byte {
 	return nil
 }
 
-// Fetcher returns a Fetcher that reaches this Authority and nothing else. It
-// does so without a socket, so that it also serves inside a bubble of
+// Fetcher returns a Fetcher that reaches this Authority with its mirrors and nothing
+// else. It does so without a socket, so that it also serves inside a bubble of
 // testing/synctest; what it is answered is what HTTP would bring.
 func (a *Authority) Fetcher() revocation.Fetcher { return fetcher{a} }
 
@@ -163,7 +172,8 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 	fail := func(status int, err error) (*revocation.Response, error) {
 		return nil, &revocation.FetchError{URL: r.URL, StatusCode: status, Err: err}
 	}
-	if !strings.HasPrefix(r.URL, f.authority.URL+"/") {
+	m := f.authority.serverOf(r.URL)
+	if m == nil {
 		return fail(0, revocation.ErrHostNotAllowed)
 	}
 	if err := ctx.Err(); err != nil {
@@ -183,7 +193,7 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 		}
 	}
 	recorder := &limited{ResponseRecorder: httptest.NewRecorder(), left: r.MaxBytes}
-	dropped := f.serve(recorder, request)
+	dropped := m.serveDirectly(recorder, request)
 	response := recorder.Result()
 	switch {
 	case ctx.Err() != nil:
@@ -200,9 +210,21 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 	return &revocation.Response{Body: recorder.Body.Bytes(), ETag: response.Header.Get("ETag")}, nil
 }
 
-// serve says whether the connection was dropped. A channel of another bubble
+// serverOf returns the server that has a URL, nil if none has.
+func (a *Authority) serverOf(url string) *Mirror {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.servers {
+		if strings.HasPrefix(url, m.URL+"/") {
+			return m
+		}
+	}
+	return nil
+}
+
+// serveDirectly says whether the connection was dropped. A channel of another bubble
 // would keep that of the caller from passing the time, so there is none here.
-func (f fetcher) serve(w http.ResponseWriter, r *http.Request) (dropped bool) {
+func (m *Mirror) serveDirectly(w http.ResponseWriter, r *http.Request) (dropped bool) {
 	defer func() {
 		if p := recover(); p == http.ErrAbortHandler {
 			dropped = true
@@ -210,7 +232,7 @@ func (f fetcher) serve(w http.ResponseWriter, r *http.Request) (dropped bool) {
 			panic(p)
 		}
 	}()
-	f.authority.serve(w, r, nil)
+	m.serve(w, r, nil)
 	return false
 }
 
