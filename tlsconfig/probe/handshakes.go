@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -13,8 +14,10 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"mime"
 	"net"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -48,9 +51,10 @@ func judge(ctx context.Context, report *Report, verifier *tlsconfig.Verifier, ro
 
 // An outcome is what a whole handshake, and a request over it, came to.
 type outcome struct {
-	err    error // of the handshake
-	status int   // of the answer; 0: none came, or none of HTTP/1
-	spoke  bool  // an answer came, whatever it says
+	err    error  // of the handshake
+	status int    // of the answer; 0: none came, or none of HTTP/1
+	format string // the answer's Content-Type; empty: not known
+	spoke  bool   // an answer came, whatever it says
 	state  tls.ConnectionState
 	first  bytes.Buffer // what the server sent, from its hello on
 	// after is the error that ended the connection once the client thought that
@@ -60,7 +64,8 @@ type outcome struct {
 
 // refuses reports whether the client got nothing, no handshake or an answer by
 // which proxies refuse a certificate, and whether that can be told: a handler may
-// answer the good client with the same status.
+// answer the good client with the same status. A proxy's own answer is then of
+// another format than that of the server behind it.
 func (o *outcome) refuses(good *outcome) (refused, told bool) {
 	if o.err != nil {
 		return true, true
@@ -72,7 +77,7 @@ func (o *outcome) refuses(good *outcome) (refused, told bool) {
 	}
 	switch o.status {
 	case http.StatusBadRequest, http.StatusForbidden, 495, 496: // nginx answers with the first and the last two
-		return true, good == nil || good.status != o.status
+		return true, good == nil || good.status != o.status || good.format != "" && o.format != "" && good.format != o.format
 	}
 	return false, true
 }
@@ -86,7 +91,11 @@ func (o *outcome) String() string {
 	case o.status == 0:
 		return fmt.Sprintf("the connection ends without an answer: %v", o.after)
 	}
-	return fmt.Sprintf("the handshake succeeds and a request is answered with %d", o.status)
+	text := fmt.Sprintf("the handshake succeeds and a request is answered with %d", o.status)
+	if o.format != "" {
+		text += " (" + o.format + ")"
+	}
+	return text
 }
 
 // handshake makes a whole handshake with crypto/tls and one request.
@@ -106,7 +115,7 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 	if _, o.after = fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", q.name); o.after != nil {
 		return o
 	}
-	// A status line is at most this long; the rest is of no interest.
+	// As much of a status line as says that it is one.
 	line := make([]byte, len("HTTP/1.1 200"))
 	n, err := io.ReadFull(client, line)
 	if o.spoke, o.after = n > 0, err; err != nil {
@@ -114,9 +123,32 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 	}
 	if _, err := fmt.Sscanf(string(line), "HTTP/1.%d %d", new(int), &o.status); err != nil {
 		o.after = errors.New("the answer is not one of HTTP/1")
+		return o
 	}
+	o.format = format(client)
 	return o
 }
+
+// format returns the Content-Type of an answer of which the status was read, without
+// its parameters, or nothing if the header cannot be read.
+func format(r io.Reader) string {
+	answer := textproto.NewReader(bufio.NewReader(io.LimitReader(r, maxHeader)))
+	if _, err := answer.ReadLine(); err != nil {
+		return ""
+	}
+	header, err := answer.ReadMIMEHeader()
+	if err != nil {
+		return ""
+	}
+	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return mediaType
+}
+
+// maxHeader bounds what is read of an answer.
+const maxHeader = 64 << 10
 
 // config returns that of a client, with a certificate or, if it is nil, without one.
 func (q *questions) config(cert *tls.Certificate) *tls.Config {
@@ -263,8 +295,8 @@ func (r recorder) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// SelfSigned makes a certificate that claims the subject of another and is
-// signed by its own key: no server may accept it.
+// SelfSigned makes a certificate that claims the subject of another, is for both
+// ends, and is signed by its own key: no peer may accept it.
 func SelfSigned(like *x509.Certificate) (BadCertificate, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -274,7 +306,7 @@ func SelfSigned(like *x509.Certificate) (BadCertificate, error) {
 		SerialNumber: big.NewInt(time.Now().UnixNano()), RawSubject: like.RawSubject, DNSNames: like.DNSNames,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // A Severity says what a finding means. Its zero value is none of them.
@@ -103,9 +105,12 @@ const (
 	clauseTLSMA    = "Client Certificates (TLSMA)"
 )
 
+// maxFound bounds the text of a finding, in bytes: the peer has a say in it.
+const maxFound = 2 << 10
+
 func (r *Report) add(clause, subject string, severity Severity, remedy, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{
-		Clause: clause, Subject: subject, Severity: severity, Found: fmt.Sprintf(format, args...), Remedy: remedy,
+		Clause: clause, Subject: subject, Severity: severity, Found: ascii.Cut(fmt.Sprintf(format, args...), maxFound), Remedy: remedy,
 	})
 }
 

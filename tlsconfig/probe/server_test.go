@@ -5,6 +5,7 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
@@ -262,6 +264,65 @@ func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
 			assert.Subset(t, undecided, []string{"the good client", "a client without a certificate", "a client certificate that signs itself",
 				"a client certificate of another SubCA", "a client certificate that has expired", "a client certificate of another FQDN"}, "%+v", report.Findings)
 		})
+	}
+}
+
+// A proxy and the server behind it may refuse with one status: what the good client
+// is answered with is then told from a refusal by the format of the answer, and is
+// undecided where that is the same.
+func TestARefusalIsToldByItsFormat(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	own := pki.Issue(serverName)
+	verifier := &tlsconfig.Verifier{Pins: pki.Pins(), Revocation: pki.Checker(), FQDNs: []string{clientName}}
+	for name, test := range map[string]struct {
+		refusal string // the Content-Type that bad clients get; empty: none
+		want    probe.Severity
+	}{
+		"as nginx answers":          {"text/html", probe.Conformant},
+		"as the server behind does": {"application/fhir+json", probe.Undecided},
+		"without a format":          {"", probe.Undecided},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/fhir+json")
+				if _, err := verifier.Verify(r.Context(), tlsconfig.Presented{Certificates: r.TLS.PeerCertificates, Usage: x509.ExtKeyUsageClientAuth}); err != nil {
+					w.Header()["Content-Type"] = []string{test.refusal}
+					if test.refusal == "" {
+						w.Header()["Content-Type"] = nil
+					}
+				}
+				w.WriteHeader(http.StatusBadRequest)
+			}))
+			server.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert}
+			server.Config.ErrorLog = discard
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			report, err := newProber(t, pki).Server(t.Context(), server.Listener.Addr().String())
+			require.NoError(t, err)
+			assert.Equal(t, probe.Conformant, finding(t, report, "the good client").Severity)
+			for _, subject := range append([]string{"a client without a certificate"}, badClients...) {
+				assert.Equal(t, test.want, finding(t, report, subject).Severity, "%s: %s", subject, finding(t, report, subject).Found)
+			}
+		})
+	}
+}
+
+// What a server writes into its certificate is cut, so that a report stays one that
+// can be read, and written at once.
+func TestWhatAServerSaysOfItselfIsCut(t *testing.T) {
+	t.Parallel()
+	key, template := testca.RSA("probe"), testca.CA(strings.Repeat("a", 200_000), 1)
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	cert := testca.Sign(template, nil, &key.PublicKey, key)
+	address := serve(t, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}})
+	report, err := (&probe.Prober{ServerName: serverName, Timeout: 30 * time.Second}).Server(t.Context(), address)
+	require.NoError(t, err)
+	assert.Contains(t, finding(t, report, "the server's certificate").Found, "aaaa")
+	for _, f := range report.Findings {
+		assert.LessOrEqual(t, len(f.Found), 4<<10, f.Subject)
 	}
 }
 
