@@ -92,7 +92,7 @@ func TestCorpusOfRequests(t *testing.T) {
 				require.True(t, passed, "%v", refusal)
 				return
 			}
-			require.False(t, passed, "what must be refused has reached the handler")
+			require.False(t, passed, "let through")
 			rule := ""
 			if e, ok := errors.AsType[*asid.RequestError](refusal); ok {
 				rule = string(e.Rule)
@@ -137,7 +137,7 @@ func TestCorpusOfRegistries(t *testing.T) {
 				return
 			}
 			refused, ok := errors.AsType[*asid.RegistryError](err)
-			require.True(t, ok, "taken, or refused without a rule: %v", err)
+			require.True(t, ok, "let through, or refused without a rule: %v", err)
 			assert.NotEmpty(t, refused.Error())
 			assert.Nil(t, registry)
 		})

@@ -33,6 +33,7 @@ func TestCorpusOfPointers(t *testing.T) {
 			}
 			got, err := pointer.Parse(c.Pointer.ContentType, body)
 			if c.Verdict == testdata.Refuse {
+				require.Error(t, err, "let through")
 				assertRule(t, err, pointer.Rule(c.Rule))
 				return
 			}
@@ -120,16 +121,21 @@ func (s *corpusStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fresh++
 	case pointer.Supersede:
 		s.fresh++
-		s.set(d.Stored.ID, "superseded")
+		s.set(w, d.Stored.ID, "superseded")
 	case pointer.Update:
-		s.set(d.Stored.ID, "entered-in-error")
+		s.set(w, d.Stored.ID, "entered-in-error")
 	case pointer.Delete:
 		delete(s.pointers, d.Stored.ID)
 	}
 }
 
-func (s *corpusStore) set(id, status string) {
-	changed := *s.pointers[id]
+func (s *corpusStore) set(w http.ResponseWriter, id, status string) {
+	had := s.pointers[id]
+	if had == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	changed := *had
 	changed.Status = status
 	s.pointers[id] = &changed
 }
@@ -154,7 +160,7 @@ func TestCorpusOfChanges(t *testing.T) {
 			require.NoError(t, err)
 			answer := httptest.NewRecorder()
 			guard.Middleware(store).ServeHTTP(answer, request.WithContext(asid.NewContext(t.Context(), senderOf(t, request, c.Change.Registry))))
-			if c.Verdict == testdata.Refuse {
+			if c.Verdict == testdata.Refuse && assert.Error(t, refusal, "let through") {
 				assertRule(t, refusal, pointer.Rule(c.Rule))
 			}
 			assert.NoError(t, c.Change.Answered(answer.Code, answer.Body.Bytes()))

@@ -50,8 +50,10 @@ func TestCorpusOfCertificates(t *testing.T) {
 			clock := func() time.Time { return c.Certificate.At }
 			pins, err := tlsconfig.NewPins(corpusCertificates(t, c.Certificate.Roots), corpusCertificates(t, c.Certificate.SubCAs))
 			if c.Rule == tlsconfig.RuleRoot.String() {
-				require.ErrorContains(t, err, "no pinned root issued the SubCA") // found before there is a peer
-				return
+				assert.ErrorContains(t, err, "no pinned root issued the SubCA") // found before there is a peer
+				if err != nil {
+					return
+				}
 			}
 			require.NoError(t, err)
 			crls := &revocation.CRLs{Time: clock}
@@ -75,7 +77,7 @@ func TestCorpusOfCertificates(t *testing.T) {
 				return
 			}
 			refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
-			require.True(t, ok, "accepted, or refused without a rule: %v", err)
+			require.True(t, ok, "let through, or refused without a rule: %v", err)
 			assert.Equal(t, c.Rule, refusal.Rule.String(), "%v", err)
 		})
 	}

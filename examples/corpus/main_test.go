@@ -124,7 +124,9 @@ func TestTheLibrarysServersAreRight(t *testing.T) {
 			continue
 		}
 		if changes++; changes%5 == 0 { // each is several requests; pointer/nrl's tests ask them all
-			assert.NoError(t, a.ask(t.Context(), &c), c.Name)
+			if err := a.ask(t.Context(), &c); !errors.Is(err, errNotAsked) {
+				assert.NoError(t, err, c.Name)
+			}
 		}
 	}
 	assert.Greater(t, changes, 100)

@@ -41,6 +41,9 @@ func (g *generator) createCases(add changeAdder) {
 		create("an id of the sender's", "", "", f, func(r *resource, _ int) { r.before("masterIdentifier", prim("id", oldID)) })
 	}
 	for _, f := range forms[:2] {
+		create("a masterIdentifier with a comma", "resource", "masterIdentifier", f, func(r *resource, n int) {
+			r.replace("masterIdentifier", el("masterIdentifier", ident(uriSystem, storedIdentifier(n, "a,b"))...))
+		})
 		for _, element := range []string{"class", "type", "status", "subject", "author", "content", "context"} {
 			create("no "+element, "nrl", element, f, func(r *resource, _ int) { r.replace(element) })
 		}
@@ -82,6 +85,10 @@ func (g *generator) supersedeCases(add changeAdder) {
 		supersede("of another patient", "relates-to", "", f, ownODS, isCurrent, func(r *resource, n int) {
 			byID(r, n)
 			r.replace("subject", r.patient(otherPatient))
+		})
+		supersede("the new pointer has no subject", "relates-to", "", f, ownODS, isCurrent, func(r *resource, n int) {
+			byID(r, n)
+			r.replace("subject")
 		})
 		supersede("the master identifier is another pointer's", "relates-to", "", f, ownODS, isCurrent, func(r *resource, n int) {
 			r.relates("replaces", reference(oldID), el("identifier", ident(uriSystem, storedIdentifier(n, otherID))...))

@@ -70,6 +70,7 @@ func (g *generator) headerCases(add adder) {
 		{"the InteractionID of the request", "nrl", "", func(r *request) { r.set("InteractionID", nrlInteraction+"read") }},
 		{"the InteractionID of another request", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"search") }},
 		{"an InteractionID in other letters", "nrl", "header", func(r *request) { r.set("InteractionID", strings.ToUpper(nrlInteraction+"read")) }},
+		{"an empty InteractionID", "nrl", "header", func(r *request) { r.set("InteractionID", "") }},
 		{"an InteractionID that is no URN", "nrl", "header", func(r *request) { r.set("InteractionID", "read") }},
 		{"the InteractionID twice", "nrl", "header", func(r *request) {
 			r.again("InteractionID", nrlInteraction+"read")
@@ -93,6 +94,11 @@ func (g *generator) headerCases(add adder) {
 		c.change(r)
 		add(c.server, c.name, clauseASID, c.rule, r)
 	}
+	unknown := newRequest()
+	unknown.set("fromASID", "200000000999")
+	c["requesting_system"] = "https://fhir.nhs.uk/Id/accredited-system|200000000999"
+	unknown.set("Authorization", "Bearer "+c.token())
+	add("nrl", "an ASID that is registered for no system, which the token names, too", clauseASID, "asid", unknown)
 	second := newMaintenance("DELETE", "/STU3/DocumentReference/1")
 	second.fqdn = "second.corpus.nhs.uk"
 	add("nrl", "the second of the registered names", clauseASID, "", second)

@@ -2,6 +2,8 @@
 
 package corpus
 
+import "strings"
+
 // interactionCases are those of methods and paths.
 func (g *generator) interactionCases(add adder) {
 	consumer := func(method, target string) *request {
@@ -20,6 +22,9 @@ func (g *generator) interactionCases(add adder) {
 		{"a PUT", "PUT", base + "/1", "request"},
 		{"an OPTIONS", "OPTIONS", base, "request"},
 		{"a TRACE", "TRACE", base, "request"},
+		{"a CONNECT", "CONNECT", base, "request"},
+		{"an id that is none", "GET", base + "/a_b", "request"},
+		{"an id of 65 characters", "GET", base + "/" + strings.Repeat("1", 65), "request"},
 		{"a POST to a pointer", "POST", base + "/1", "request"},
 		{"another resource", "GET", "/STU3/Patient/1", "request"},
 		{"another version of FHIR", "GET", "/DSTU2/DocumentReference/1", "request"},
@@ -47,7 +52,8 @@ func (g *generator) interactionCases(add adder) {
 	} {
 		add("nrl", c.name, clauseASID, c.rule, newMaintenance(c.method, c.target))
 	}
-	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Original-URL", "X-Rewrite-URL"} {
+	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Original-URL", "X-Rewrite-URL",
+		"X-Original-Method", "If-None-Exist", "X-Cascade", "X-Provenance", "X-Request-Partition-IDs", "Upgrade", "HTTP2-Settings"} {
 		r := newRequest()
 		r.set(name, "DELETE")
 		add("nrl", "the header "+name, clauseASID, "request", r)
@@ -56,4 +62,7 @@ func (g *generator) interactionCases(add adder) {
 	upgrade.set("Connection", "Upgrade")
 	upgrade.set("Upgrade", "h2c")
 	add("nrl", "a request for another protocol", clauseASID, "request", upgrade)
+	upgrade = newRequest()
+	upgrade.set("Connection", "keep-alive, upgrade")
+	add("nrl", "a Connection that asks for another protocol", clauseASID, "request", upgrade)
 }

@@ -77,6 +77,7 @@ func (g *generator) offers() {
 	for _, version := range []string{"TLS 1.0", "TLS 1.1"} { // the suites of which older versions have
 		add(version+" with the suites of SSL 3 and later", protocols, []string{version}, 0xC014, 0x0039)
 	}
+	add("TLS 1.3 with its suites and all eight", protocols, []string{"TLS 1.3"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
 	add("TLS 1.3 and TLS 1.2", protocols, []string{"TLS 1.3", "TLS 1.2"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
 	add("every version", protocols, []string{"TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0"}, guidance...)
 }

@@ -98,6 +98,7 @@ func goodBodies() []bodyCase {
 		}},
 		{name: "white space between the elements", text: func(b string) string { return strings.NewReplacer("><", ">\n <", `","`, "\",\n \"").Replace(b) }},
 		{name: "a comment", only: inXML, change: func(r *resource) { r.before("custodian", raw("", "", "<!-- custodian -->")) }},
+		{name: "a byte order mark before XML", only: inXML, text: func(b string) string { return "\ufeff" + b }},
 		{name: "an XML declaration", only: inXML, text: func(b string) string { return `<?xml version="1.0" encoding="UTF-8"?>` + b }},
 	}
 }
@@ -188,6 +189,20 @@ func badBodies() []bodyCase {
 		{name: "a comment before it", rule: "body", only: inJSON, text: func(b string) string { return "/* x */" + b }},
 		{name: "a comma behind the last", rule: "body", only: inJSON, text: func(b string) string { return b[:len(b)-1] + ",}" }},
 		{name: "half a surrogate pair", rule: "body", only: inJSON, text: func(b string) string { return strings.Replace(b, "of the corpus", `of \ud800`, 1) }},
+		{name: "a byte order mark before it", rule: "body", only: inJSON, text: func(b string) string { return "\ufeff" + b }},
+		{name: "no resourceType", rule: "resource", only: inJSON, text: func(b string) string { return strings.Replace(b, `"resourceType":"DocumentReference",`, "", 1) }},
+		{name: "a status that is a number", rule: "resource", only: inJSON, change: func(r *resource) { r.replace("status", raw("status", `"status":1`, "")) }},
+		{name: "a relatesTo that is no list", rule: "resource", only: inJSON, change: func(r *resource) {
+			r.before("content", raw("", `"relatesTo":{"code":"replaces","target":{"reference":"DocumentReference/1"}}`, ""))
+		}},
+		{name: "a relatesTo that is an empty list", rule: "resource", only: inJSON, change: func(r *resource) { r.before("content", raw("", `"relatesTo":[]`, "")) }},
+		{name: "text between the elements", rule: "resource", only: inXML, change: func(r *resource) { r.before("status", raw("", "", "x")) }},
+		{name: "a prefix that is declared and not used", rule: "resource", only: inXML, text: func(b string) string {
+			return strings.Replace(b, " xmlns=", ` xmlns:f="http://hl7.org/fhir" xmlns=`, 1)
+		}},
+		{name: "a custodian with an attribute", rule: "resource", only: inXML, text: func(b string) string { return strings.Replace(b, "<custodian>", `<custodian value="`+otherODS+`">`, 1) }},
+		element("an empty status", "status", prim("status", "")),
+		element("a status with a control character", "status", prim("status", "curr\u007fent")),
 		{name: "an array around it", rule: "resource", only: inJSON, text: func(b string) string { return "[" + b + "]" }},
 		{name: "a name twice, far from the custodian", rule: "resource", only: inJSON, text: func(b string) string {
 			return strings.Replace(b, `"display":"of the corpus"`, `"display":"of the corpus","display":"x"`, 1)
@@ -223,6 +238,7 @@ func badBodies() []bodyCase {
 			r.before("status", raw("", `"masterIdentifier":{"system":"urn:x","value":"y"}`, `<masterIdentifier><system value="urn:x"/><value value="y"/></masterIdentifier>`))
 		}},
 		{name: "an id with a slash", rule: "resource", change: func(r *resource) { r.before("masterIdentifier", prim("id", "../x")) }},
+		subject("a subject with a display alone", prim("display", "of the corpus")),
 		subject("a subject that is relative", prim("reference", "Patient/"+onePatient)),
 		subject("a subject whose URL and identifier disagree", prim("reference", patientURL+otherPatient), el("identifier", ident(nhsNumber, onePatient)...)),
 		subject("a subject of another system of identifiers", el("identifier", ident("urn:x", onePatient)...)),

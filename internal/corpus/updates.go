@@ -68,6 +68,23 @@ func (g *generator) updateCases(add changeAdder) {
 		update("two operations", "resource", "parameter", f, ownODS, isCurrent, func(c *changeCase, _ int) {
 			c.body.elements = append(c.body.elements, f.operation("replace", "DocumentReference.custodian", otherODS).elements...)
 		})
+		update("the operation twice", "resource", "parameter", f, ownODS, isCurrent, func(c *changeCase, _ int) {
+			c.body.elements = append(c.body.elements, c.body.elements[0])
+		})
+		update("of another element", "resource", "parameter", f, ownODS, isCurrent, operation("replace", "DocumentReference.docStatus", inError))
+		parts := func(change func(parts []node) []node) func(*changeCase, int) {
+			return func(c *changeCase, _ int) { c.body.elements[0].children = change(c.body.elements[0].children) }
+		}
+		update("a parameter of another name", "resource", "parameter", f, ownODS, isCurrent, parts(func(p []node) []node {
+			return append([]node{prim("name", "operations")}, p[1:]...)
+		}))
+		update("a fourth part", "resource", "parameter", f, ownODS, isCurrent, parts(func(p []node) []node {
+			return append(p, el("part", prim("name", "index"), prim("valueString", "0")))
+		}))
+		update("a part twice", "resource", "parameter.part.value", f, ownODS, isCurrent, parts(func(p []node) []node { return append(p, p[len(p)-1]) }))
+		update("a part with two values", "resource", "parameter.part.value", f, ownODS, isCurrent, parts(func(p []node) []node {
+			return append(p[:len(p)-1:len(p)-1], el("part", prim("name", "value"), prim("valueCode", superseded), prim("valueString", inError)))
+		}))
 		update("no operation", "resource", "parameter", f, ownODS, isCurrent, func(c *changeCase, _ int) { c.body.elements = nil })
 		kind := "resourceType" // what names it
 		if f.asXML {

@@ -103,6 +103,9 @@ func TestCorpusOfChanges(t *testing.T) {
 			sender := asid.System{ASID: asid.MustParseID("200000000299"), FQDNs: []string{c.Change.FQDN}, ODS: []asid.ODSCode{ods(t, "RR8")}}
 			request.TLS = asidtest.NewRequest("GET", collection, sender, sender.ASID).TLS
 			l.whole.ServeHTTP(answer, request.WithContext(t.Context()))
+			if c.Verdict == testdata.Refuse {
+				assert.GreaterOrEqual(t, answer.Code, 300, "let through")
+			}
 			assert.NoError(t, c.Change.Answered(answer.Code, answer.Body.Bytes()))
 			after := map[string]string{}
 			for corpus, id := range l.ids {
