@@ -32,6 +32,7 @@ func authorizerCases(build func(Setting) http.Handler) []kit.Case {
 		cases = append(cases, kit.Case{Name: c.Name, Run: func() error { return t.judge(c.Request, c.Rule) }})
 	}
 	cases = append(cases, t.peerCases("nrl: ", good)...)
+	cases = append(cases, t.droppedCases("nrl: ", good, "fromASID", "toASID")...)
 	return append(cases, kit.Case{Name: "nrl: a registry that is out of reach", Run: func() error {
 		defer t.stage.Down()()
 		// No cache has the answer.

@@ -49,12 +49,14 @@ func gateCases(build func(Setting) http.Handler, routes []Route) []kit.Case {
 		}
 		prefix := route.Target + ": provider: "
 		cases = append(cases, t.peerCases(prefix, good)...)
-		for _, name := range []string{"Ssp-From", "Ssp-To", "Ssp-InteractionID", "Ssp-TraceID"} {
+		names := []string{"Ssp-From", "Ssp-To", "Ssp-InteractionID", "Ssp-TraceID"}
+		for _, name := range names {
 			cases = append(cases, t.refused(prefix+name+" again with an underscore", good, outcome.InvalidHeader, func(r *http.Request) *http.Request {
 				r.Header[strings.Replace(http.CanonicalHeaderKey(name), "-", "_", 1)] = r.Header.Values(name)
 				return r
 			}))
 		}
+		cases = append(cases, t.droppedCases(prefix, good, names...)...)
 		cases = append(cases, t.formCases(prefix, good)...)
 		cases = append(cases, kit.Case{Name: prefix + "a record is not stored by caches", Run: func() error {
 			a, err := t.try(good, nil)

@@ -90,6 +90,23 @@ func (t *trial) refused(name string, c *testdata.Request, row outcome.Case, chan
 	}}
 }
 
+// droppedCases are good requests whose Connection names a header that counts: a proxy
+// behind the server would not pass it on (RFC 9110 section 7.6.1).
+func (t *trial) droppedCases(prefix string, good *testdata.Request, names ...string) []kit.Case {
+	var cases []kit.Case
+	for _, name := range append(names, "Authorization") {
+		row := outcome.InvalidHeader
+		if name == "Authorization" {
+			row = outcome.InvalidToken
+		}
+		cases = append(cases, t.refused(prefix+name+" that Connection names", good, row, func(r *http.Request) *http.Request {
+			r.Header.Set("Connection", "close, "+name)
+			return r
+		}))
+	}
+	return cases
+}
+
 // peerCases are those of the other end of a good request.
 func (t *trial) peerCases(prefix string, good *testdata.Request) []kit.Case {
 	peer := func(rule string) func(*http.Request) *http.Request {

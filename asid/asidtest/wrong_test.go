@@ -162,6 +162,13 @@ func common(check func(asidtest.Setting) func(http.Handler) http.Handler) map[st
 				asidtest.Mark(records).ServeHTTP(httptest.NewRecorder(), r)
 			})
 		},
+		"what Connection names is not looked at": func(s asidtest.Setting) http.Handler {
+			return before(marked(s), func(r *http.Request) {
+				if !strings.EqualFold(r.Header.Get("Connection"), "Upgrade") {
+					r.Header.Del("Connection")
+				}
+			})
+		},
 		"peers are not asked for": func(s asidtest.Setting) http.Handler {
 			s.Peers = asid.InsecureUnverifiedPeers{}
 			return marked(s)
