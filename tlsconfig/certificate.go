@@ -63,10 +63,6 @@ func (s CertificateSource) ask(ctx context.Context) (cert *tls.Certificate, err 
 // askOnce is ask for a caller who does not wait for a source that goes on after ctx
 // has ended.
 func (s CertificateSource) askOnce(ctx context.Context) (*tls.Certificate, error) {
-	type answer struct {
-		cert *tls.Certificate
-		err  error
-	}
 	answers := make(chan answer, 1)
 	go func() {
 		cert, err := s.ask(ctx)
@@ -76,14 +72,25 @@ func (s CertificateSource) askOnce(ctx context.Context) (*tls.Certificate, error
 	case a := <-answers:
 		return a.cert, a.err
 	case <-ctx.Done():
+		return within(grace, answers, errSourceSilent)
 	}
-	timer := time.NewTimer(grace)
+}
+
+// An answer is what asking for a certificate, or examining it, ends with.
+type answer struct {
+	cert *tls.Certificate
+	err  error
+}
+
+// within waits for the answer no longer than limit; then it returns silent.
+func within(limit time.Duration, answers <-chan answer, silent error) (*tls.Certificate, error) {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case a := <-answers:
 		return a.cert, a.err
 	case <-timer.C:
-		return nil, errSourceSilent
+		return nil, silent
 	}
 }
 

@@ -255,32 +255,21 @@ func (o *ownCertificate) examine(cert *tls.Certificate) (*tls.Certificate, error
 	}
 	o.trying[cert] = struct{}{}
 	o.mu.Unlock()
-	type result struct {
-		present *tls.Certificate
-		err     error
-	}
-	ended := make(chan result, 1)
+	ended := make(chan answer, 1)
 	go func() {
-		var r result
+		var a answer
 		defer func() {
 			if p := recover(); p != nil {
-				r = result{err: fmt.Errorf("examining it panicked: %v", p)}
+				a = answer{err: fmt.Errorf("examining it panicked: %v", p)}
 			}
 			o.mu.Lock()
 			delete(o.trying, cert)
 			o.mu.Unlock()
-			ended <- r
+			ended <- a
 		}()
-		r.present, r.err = examine(cert, o.usage, now)
+		a.cert, a.err = examine(cert, o.usage, now)
 	}()
-	timer := time.NewTimer(defaultTimeout)
-	defer timer.Stop()
-	select {
-	case r := <-ended:
-		return r.present, r.err
-	case <-timer.C:
-		return nil, errKeySilent
-	}
+	return within(defaultTimeout, ended, errKeySilent)
 }
 
 var errKeySilent = fmt.Errorf("the private key was asked to sign and has not answered within %v", defaultTimeout)
