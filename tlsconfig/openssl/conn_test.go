@@ -3,6 +3,7 @@
 package openssl_test
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"testing"
@@ -54,6 +55,16 @@ func shake(c, s interface{ Handshake() error }) (clientErr, serverErr error) {
 	go func() { result <- s.Handshake() }()
 	clientErr = c.Handshake()
 	return clientErr, <-result
+}
+
+// shaken are any client with cfg and a server, after their handshakes.
+func shaken(t *testing.T, cfg *tls.Config, newServer func(net.Conn) *openssl.Conn) (c *tls.Conn, s *openssl.Conn, clientErr, serverErr error) {
+	t.Helper()
+	a, b := tcpPipe(t)
+	c, s = tls.Client(a, cfg), newServer(b)
+	t.Cleanup(func() { c.Close(); s.Close() })
+	clientErr, serverErr = shake(c, s)
+	return c, s, clientErr, serverErr
 }
 
 func TestEachSuiteNegotiatesAlone(t *testing.T) {

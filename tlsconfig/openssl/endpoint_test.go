@@ -96,11 +96,7 @@ func TestTheCertificateAndThePinsMayChange(t *testing.T) {
 			asked = info
 			return present(info)
 		}
-		a, b := tcpPipe(t)
-		c, s := tls.Client(a, cfg), newServer(b)
-		defer c.Close()
-		defer s.Close()
-		clientErr, serverErr := shake(c, s)
+		c, _, clientErr, serverErr := shaken(t, cfg, newServer)
 		require.NoError(t, clientErr)
 		require.NoError(t, serverErr)
 		return c.ConnectionState().PeerCertificates[0]
@@ -153,12 +149,8 @@ func TestAnEndpointThatIsChangedAfterwardsDoesNotChangeTheListener(t *testing.T)
 	newServer, err := openssl.NewServer(e)
 	require.NoError(t, err)
 	e.Verifier.FQDNs[0] = "other.nhs.uk" // as for the next listener
-	a, b := tcpPipe(t)
 	cert := spine().Leaf("other.nhs.uk")
-	c, s := tls.Client(a, loose(&cert)), newServer(b)
-	defer c.Close()
-	defer s.Close()
-	_, serverErr := shake(c, s)
+	_, _, _, serverErr := shaken(t, loose(&cert), newServer)
 	requireRule(t, tlsconfig.RuleFQDN, serverErr)
 }
 
@@ -287,11 +279,7 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 		newServer, err := openssl.NewServer(e)
 		require.NoError(t, err)
 		cert := spine().Leaf("other.nhs.uk")
-		a, b := tcpPipe(t)
-		c, s := tls.Client(a, loose(&cert)), newServer(b)
-		defer c.Close()
-		defer s.Close()
-		_, serverErr := shake(c, s)
+		_, _, _, serverErr := shaken(t, loose(&cert), newServer)
 		requireRule(t, tlsconfig.RuleFQDN, serverErr)
 		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
 	})

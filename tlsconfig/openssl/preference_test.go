@@ -67,8 +67,8 @@ func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 	}
 	for name, engine := range engines {
 		t.Run(name, func(t *testing.T) {
-			agreed := 0
-			for _, offer := range offers(250) {
+			agreed, made := 0, offers(int(amount(t, "OFFERS", 250)))
+			for _, offer := range made {
 				d, err := openssl.NewDialerOffering(clientEndpoint(), offer)
 				require.NoError(t, err)
 				c, err := engine.serve(t, d)
@@ -81,7 +81,7 @@ func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 				}
 				c.Close()
 			}
-			assert.Greater(t, agreed, 100)
+			assert.Greater(t, agreed, len(made)*2/5)
 		})
 	}
 }

@@ -153,24 +153,24 @@ func TestTheSystemsConfigurationDoesNotLoosenTheProfile(t *testing.T) {
 		t.Skip("starts this program anew for each configuration")
 	}
 	needLibrary(t)
-	file := filepath.Join(t.TempDir(), "openssl.cnf")
-	require.NoError(t, os.WriteFile(file, []byte(`openssl_conf = init
-[init]
-ssl_conf = ssl
-[ssl]
-system_default = loose
-[loose]
-MinProtocol = TLSv1
+	configured(t, `MinProtocol = TLSv1
 MaxProtocol = TLSv1.3
 CipherString = ALL:@SECLEVEL=0
 Options = UnsafeLegacyRenegotiation,SessionTicket,-ServerPreference,Compression
-VerifyMode = Once
-`), 0o600))
+VerifyMode = Once`,
+		"^(TestForeignProtocolsAndSuitesAreRefused|TestTheGuidancesOrderBeatsTheClients|TestNoSessionIsEverResumed.*|TestTheOptions.*|TestWeakKeys.*|TestAPeerThatRenegotiatesIsCutOff|TestAClientWithoutACertificateIsRefused|TestEachSuiteNegotiatesAlone)$")
+}
+
+// configured runs tests in a process whose libssl has been configured with lines for all
+// programs. A line changes each handshake or none, so that fewer offers are made.
+func configured(t *testing.T, lines, tests string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "openssl.cnf")
+	require.NoError(t, os.WriteFile(file, []byte("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = hostile\n[hostile]\n"+lines+"\n"), 0o600))
 	program, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), program, "-test.run",
-		"^(TestForeignProtocolsAndSuitesAreRefused|TestTheGuidancesOrderBeatsTheClients|TestNoSessionIsEverResumed.*|TestTheOptions.*|TestWeakKeys.*|TestAPeerThatRenegotiatesIsCutOff|TestAClientWithoutACertificateIsRefused|TestEachSuiteNegotiatesAlone)$")
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file)
+	cmd := exec.CommandContext(t.Context(), program, "-test.run", tests)
+	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file, "OFFERS=40")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.NotContains(t, string(out), "no tests to run")
@@ -182,8 +182,6 @@ func TestNoLineOfTheSystemsConfigurationChangesTheProfile(t *testing.T) {
 		t.Skip("starts this program anew for each configuration")
 	}
 	needLibrary(t)
-	program, err := os.Executable()
-	require.NoError(t, err)
 	for _, line := range []string{
 		"Groups = P-521",
 		"Groups = ffdhe2048",
@@ -200,14 +198,7 @@ func TestNoLineOfTheSystemsConfigurationChangesTheProfile(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "openssl.cnf")
-			require.NoError(t, os.WriteFile(file, []byte("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = hostile\n[hostile]\n"+line+"\n"), 0o600))
-			cmd := exec.CommandContext(t.Context(), program, "-test.run",
-				"^(TestTheGuidancesOrderBeatsTheClients|TestEachSuiteNegotiatesAlone)$")
-			cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file)
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			assert.NotContains(t, string(out), "no tests to run")
+			configured(t, line, "^(TestTheGuidancesOrderBeatsTheClients|TestEachSuiteNegotiatesAlone)$")
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
@@ -85,12 +85,8 @@ func TestAKeyThatDoesNotLeaveItsStoreMeetsCryptoTLS(t *testing.T) {
 	cert, _ := stored(serverName, nil)
 	newServer, err := openssl.NewServer(spine().Endpoint(cert, clientName))
 	require.NoError(t, err)
-	a, b := tcpPipe(t)
 	own := spine().Leaf(clientName)
-	c, s := tls.Client(a, loose(&own)), newServer(b)
-	defer c.Close()
-	defer s.Close()
-	clientErr, serverErr := shake(c, s)
+	_, _, clientErr, serverErr := shaken(t, loose(&own), newServer)
 	require.NoError(t, clientErr)
 	require.NoError(t, serverErr)
 }
@@ -120,11 +116,17 @@ func TestAKeyThatFailsEndsTheHandshake(t *testing.T) {
 			c, s := pair(t, clientEndpoint(), spine().Endpoint(cert, clientName))
 			key.inUse.Store(true)
 			clientErr, serverErr := shake(c, s)
-			_, ok := errors.AsType[*openssl.LibraryError](serverErr)
-			require.True(t, ok, "%v", serverErr)
-			requireAlert(t, 80, clientErr)
+			requireFailure(t, clientErr, serverErr)
 		})
 	}
+}
+
+// requireFailure wants a server whose libssl has failed, and its client told so.
+func requireFailure(t *testing.T, clientErr, serverErr error) {
+	t.Helper()
+	_, ok := errors.AsType[*openssl.LibraryError](serverErr)
+	require.True(t, ok, "%v", serverErr)
+	requireAlert(t, 80, clientErr)
 }
 
 func TestCloseDoesNotWaitForAKey(t *testing.T) {
@@ -169,21 +171,13 @@ func TestASignerKeepsItsDigest(t *testing.T) {
 // libcrypto has made room for signatures of the key that it was told of.
 func TestAStoreThatChangesItsKeyIsNotBelieved(t *testing.T) {
 	needLibrary(t)
-	larger, err := rsa.GenerateKey(rand.Reader, 4096)
-	require.NoError(t, err)
 	cert, key := stored(serverName, nil)
 	newServer, err := openssl.NewServer(spine().Endpoint(cert, clientName))
 	require.NoError(t, err)
-	key.key = larger
-	a, b := tcpPipe(t)
+	key.key = testca.RSAOf("larger", 2304)
 	own := spine().Leaf(clientName)
-	c, s := tls.Client(a, loose(&own)), newServer(b)
-	defer c.Close()
-	defer s.Close()
-	clientErr, serverErr := shake(c, s)
-	_, ok := errors.AsType[*openssl.LibraryError](serverErr)
-	require.True(t, ok, "%v", serverErr)
-	requireAlert(t, 80, clientErr)
+	_, _, clientErr, serverErr := shaken(t, loose(&own), newServer)
+	requireFailure(t, clientErr, serverErr)
 }
 
 // Each step of a key that signs elsewhere holds a thread while it waits.
