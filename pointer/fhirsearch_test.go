@@ -84,23 +84,38 @@ func TestARefusedSearchIsNotOneThatFindsNothing(t *testing.T) {
 	}
 }
 
+// searched is a resolver over a server where every search finds d, and all else is
+// answered by read.
+func searched(t *testing.T, d document, read http.HandlerFunc) *pointer.FHIR {
+	t.Helper()
+	return remote(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == collection {
+			reply(w, d.contentType(), "", searchsetOf("json", d.text))
+			return
+		}
+		read(w, r)
+	})
+}
+
+// assertCannotTell asserts that a search fails, and does not find nothing.
+func assertCannotTell(t *testing.T, f *pointer.FHIR) {
+	t.Helper()
+	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, pointer.ErrNotFound)
+}
+
 // The pointer that a search has found is there, whatever a read of it is told.
 func TestWhatASearchFoundIsNotLostByItsRead(t *testing.T) {
 	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
 	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
-	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == collection {
-			reply(w, d.contentType(), "", searchsetOf("json", d.text))
-			return
-		}
+	f := searched(t, d, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/fhir+json")
 		w.WriteHeader(http.StatusBadRequest)
 		w.Write([]byte(refusalOf("error", spineCodes, "BAD_REQUEST", "DocumentReference status is not 'current'")))
 	})
-	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
-	require.Error(t, err)
-	assert.NotErrorIs(t, err, pointer.ErrNotFound)
+	assertCannotTell(t, f)
 }
 
 // The first page is not the whole, and the next may have expired.
@@ -115,9 +130,7 @@ func TestAPageThatIsGoneIsNotTheEndOfASearch(t *testing.T) {
 			}
 			reply(w, d.contentType(), "", strings.Replace(first, `"self","url":"x"`, `"next","url":"?page=1"`, 1))
 		})
-		_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
-		require.Error(t, err)
-		assert.NotErrorIs(t, err, pointer.ErrNotFound)
+		assertCannotTell(t, f)
 	}
 }
 
@@ -126,13 +139,7 @@ func TestASearchHasTheVersionToo(t *testing.T) {
 	d := load(t, "supersede-both", "stu3", "json")
 	d = d.with(t, "meta", `"meta":{"profile":["x"]}`, "")
 	etag := `W/"7"`
-	f := remote(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == collection {
-			reply(w, d.contentType(), "", searchsetOf("json", d.text))
-			return
-		}
-		reply(w, d.contentType(), etag, d.text)
-	})
+	f := searched(t, d, func(w http.ResponseWriter, _ *http.Request) { reply(w, d.contentType(), etag, d.text) })
 	q := pointer.Query{Subject: patient, Identifier: newIdentifier}
 	p, err := f.Resolve(t.Context(), q)
 	require.NoError(t, err)

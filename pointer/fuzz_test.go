@@ -37,16 +37,21 @@ func sound(t *testing.T, p *pointer.Pointer, err error) bool {
 	return true
 }
 
-func FuzzParseJSON(f *testing.F) {
-	seed(f, "json", "create", "supersede-reference", "supersede-identifier", "supersede-both")
-	for _, m := range mutants(f, "json", 100) {
+// fuzzParse gives bodies to Parse, and those that it takes to look.
+func fuzzParse(f *testing.F, format string, look func(t *testing.T, body []byte, p *pointer.Pointer)) {
+	seed(f, format, "create", "supersede-reference", "supersede-identifier", "supersede-both")
+	for _, m := range mutants(f, format, 100) {
 		f.Add([]byte(m))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p, err := pointer.Parse("application/fhir+json", body)
-		if !sound(t, p, err) {
-			return
+		if p, err := pointer.Parse("application/fhir+"+format, body); sound(t, p, err) {
+			look(t, body, p)
 		}
+	})
+}
+
+func FuzzParseJSON(f *testing.F) {
+	fuzzParse(f, "json", func(t *testing.T, body []byte, p *pointer.Pointer) {
 		var doc struct {
 			ID, Status string
 			Custodian  struct {
@@ -66,15 +71,7 @@ func FuzzParseJSON(f *testing.F) {
 }
 
 func FuzzParseXML(f *testing.F) {
-	seed(f, "xml", "create", "supersede-reference", "supersede-identifier", "supersede-both")
-	for _, m := range mutants(f, "xml", 100) {
-		f.Add([]byte(m))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		p, err := pointer.Parse("application/fhir+xml", body)
-		if !sound(t, p, err) {
-			return
-		}
+	fuzzParse(f, "xml", func(t *testing.T, body []byte, p *pointer.Pointer) {
 		type value struct {
 			Value string `xml:"value,attr"`
 		}

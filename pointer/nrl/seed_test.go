@@ -19,14 +19,21 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/pointer/pointertest"
 )
 
+// seeded is a store with the pointer of one file, and the file.
+func seeded(t *testing.T, file string) (*nrl.Store, *pointer.Pointer, []byte) {
+	t.Helper()
+	body, err := os.ReadFile("../testdata/" + file)
+	require.NoError(t, err)
+	store := new(nrl.Store)
+	p, err := store.Seed("application/fhir+json", body)
+	require.NoError(t, err)
+	return store, p, body
+}
+
 // What a caller does with a pointer that it was given is not done to the store's.
 func TestAStoreHandsOutCopies(t *testing.T) {
 	t.Parallel()
-	body, err := os.ReadFile("../testdata/supersede-reference-stu3.json")
-	require.NoError(t, err)
-	store := new(nrl.Store)
-	seeded, err := store.Seed("application/fhir+json", body)
-	require.NoError(t, err)
+	store, seeded, _ := seeded(t, "supersede-reference-stu3.json")
 	want := *seeded
 	want.RelatesTo = slices.Clone(seeded.RelatesTo)
 	require.Len(t, want.RelatesTo, 1)
@@ -48,15 +55,11 @@ func TestAStoreHandsOutCopies(t *testing.T) {
 
 func TestAStoreCanBeSeeded(t *testing.T) {
 	t.Parallel()
-	body, err := os.ReadFile("../testdata/create-stu3.json")
-	require.NoError(t, err)
-	store := new(nrl.Store)
-	first, err := store.Seed("application/fhir+json", body)
-	require.NoError(t, err)
+	store, first, body := seeded(t, "create-stu3.json")
 	assert.NotEmpty(t, first.ID)
 	assert.Equal(t, "current", first.Status)
 
-	_, err = store.Seed("application/fhir+json", body)
+	_, err := store.Seed("application/fhir+json", body)
 	e, ok := err.(*pointer.ChangeError)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, pointer.RuleDuplicate, e.Rule)

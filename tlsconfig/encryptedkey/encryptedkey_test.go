@@ -134,13 +134,7 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		source := encryptedkey.Files(written.Cert, written.Key, func(context.Context) (string, error) { asked++; return "pass", nil })
-		first, err := source(t.Context())
-		require.NoError(t, err)
-		time.Sleep(time.Minute)
-		again, err := source(t.Context())
-		require.NoError(t, err)
-		assert.Same(t, first, again)
-		assert.Equal(t, 1, asked, "what has not changed is not decrypted again")
+		first := testpki.Unchanged(t, source, &asked)
 
 		require.NoError(t, os.WriteFile(written.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: newer.Leaf.Raw}), 0o600))
 		require.NoError(t, os.WriteFile(written.Key, key[:len(key)/2], 0o600))

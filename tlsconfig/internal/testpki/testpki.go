@@ -160,6 +160,20 @@ func (p *PKI) Endpoint(cert tls.Certificate, peer string) *tlsconfig.Endpoint {
 	}
 }
 
+// Unchanged asks a source of files twice, a minute apart in t's bubble, and returns
+// what it answered both times. asked counts how often it wanted the password.
+func Unchanged(t testing.TB, source tlsconfig.CertificateSource, asked *int) *tls.Certificate {
+	t.Helper()
+	first, err := source(t.Context())
+	require.NoError(t, err)
+	time.Sleep(time.Minute)
+	again, err := source(t.Context())
+	require.NoError(t, err)
+	require.Same(t, first, again)
+	require.Equal(t, 1, *asked, "what has not changed is not decrypted again")
+	return first
+}
+
 // A Files names PEM files.
 type Files struct{ Cert, Key, CAs, CRLs string }
 
