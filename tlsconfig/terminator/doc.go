@@ -53,8 +53,8 @@
 //	err := keeper.Run(ctx)
 //
 // Command is for nginx, Apache and stunnel, StatsSocket for HAProxy, which needs no reload.
-// Envoy watches the file; its configuration and file pass its own protobuf definitions,
-// but no test runs Envoy. For Apache, too, it is the one file of Render: a directory of
+// Envoy watches the file; its configuration and file are tested against its protobuf
+// definitions, but no test runs Envoy. For Apache, too, it is the one file of Render: a directory of
 // hashed names (SSLCARevocationPath) is not written, and refused as File. The Keeper need
 // not be the user that may reload: without a Reload, another unit can watch the file. A
 // command that succeeds is no proof that the program goes by the file; what proves it is
