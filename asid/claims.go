@@ -22,7 +22,7 @@ type Claims struct {
 	Patient      string  // NHS number of the citizen who asks; not together with User
 	Actor        string  // act.sub, when a citizen acts for another; only with Patient
 	Issuer       string  // URI of the sender; empty: its requesting_system
-	Audience     string  // URL of the endpoint; empty: scheme and host of the request's URL
+	Audience     string  // URL of the endpoint; empty: scheme and host of the record's or request's URL
 	Reason       string  // for the request; empty: directcare, or patientaccess with Patient
 }
 

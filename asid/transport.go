@@ -151,15 +151,17 @@ func (t *Transport) prepare(r *http.Request, in *incoming) (*http.Request, error
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
 	}
-	sent.URL = target
+	if sent.URL = target; wrapped {
+		sent.URL = recordIn(target) // the token is for its server
+	}
 	if err := t.addHeaders(sent, headers, in); err != nil {
 		return nil, err
 	}
 	if to.SSP != nil {
-		if !wrapped {
-			if sent.URL, err = behind(to.SSP, target, t.Encoding.plain(in.observed)); err != nil {
-				return nil, err
-			}
+		if wrapped {
+			sent.URL = target
+		} else if sent.URL, err = behind(to.SSP, target, t.Encoding.plain(in.observed)); err != nil {
+			return nil, err
 		}
 		sent.Host = ""
 	}

@@ -57,6 +57,19 @@ func sspURL(u, ssp *url.URL) (*url.URL, bool, error) {
 	return clean, true, err
 }
 
+// recordIn returns the URL of the record that follows the SSP's in u, or u if there is
+// none.
+func recordIn(u *url.URL) *url.URL {
+	record, err := url.Parse(strings.TrimPrefix(u.Path, "/"))
+	if err == nil {
+		record, err = plainHTTPS(record)
+	}
+	if err != nil {
+		return u
+	}
+	return record
+}
+
 // plainHTTPS refuses a URL whose parts would be lost or sent to the wrong end, and
 // returns it with a query that can be written as it is.
 func plainHTTPS(u *url.URL) (*url.URL, error) {

@@ -104,6 +104,23 @@ func TestWithoutAnSSPItsURLsAreRefused(t *testing.T) {
 	assert.Nil(t, sent)
 }
 
+func TestTheTokenIsForTheRecordsServerHoweverItsURLIsWritten(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"https://p1.nhs.uk/Plans/da2b":                       "https://p1.nhs.uk",
+		"ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk%2FPlans":   "https://p1.nhs.uk",
+		"ssp://ssp.nhs.uk/https://p1.nhs.uk:9443/Plans?a=b":  "https://p1.nhs.uk:9443",
+		"ssp://ssp.nhs.uk/http%3A%2F%2Fp1.nhs.uk%2FPlans":    "https://ssp.nhs.uk",
+		"ssp://ssp.nhs.uk/x/https%3A%2F%2Fp1.nhs.uk%2FPlans": "https://ssp.nhs.uk",
+	} {
+		var sent *http.Request
+		_, err := through(&sent).RoundTrip(&http.Request{Method: http.MethodGet, URL: mustURL(target)})
+		require.NoError(t, err, target)
+		assert.Equal(t, "ssp.nhs.uk", sent.URL.Host)
+		assert.Contains(t, claimsOf(t, sent), `"aud":"`+want+`"`, target)
+	}
+}
+
 func TestTheReceiverMayDependOnTheRequest(t *testing.T) {
 	t.Parallel()
 	var sent *http.Request
