@@ -26,6 +26,11 @@
 // which CAs and certificates are asked about. So: a user of its own with access to
 // the prefix alone (ACL: ~nrlsecurity:* +hkeys +hexists +hstrlen +hgetall +hset +hdel +pexpire
 // +eval +evalsha), TLS, and no way in from outside.
+//
+// What such a client has written stays. A field in the name of a document with other
+// octets, or with an order that supersedes documents, keeps these out of the entry,
+// although no process accepts it. After such an access delete all keys under the
+// prefix: each living process puts back what it knows at its next look.
 package rediscache
 
 import (

@@ -95,6 +95,32 @@ func TestWhatRedisLosesComesBack(t *testing.T) {
 	}
 }
 
+// A field in the name of a document keeps it out, until the keys are deleted.
+func TestWhatAWriterReplacedComesBackOnceTheKeysAreDeleted(t *testing.T) {
+	s, f := startRedis(t), newFleet(t)
+	client := s.client()
+	cache := func() *rediscache.Cache { return &rediscache.Cache{Client: s.client()} }
+	living := f.process(cache(), mirror(f.list(1, true)))
+	reader := func() bool { return f.refuses(f.process(cache(), nil)) }
+	require.True(t, f.refuses(living))
+	eventually(t, "it is in Redis", reader)
+
+	keys, err := client.Keys(t.Context(), "nrlsecurity:*").Result()
+	require.NoError(t, err)
+	for _, key := range keys {
+		fields, err := client.HKeys(t.Context(), key).Result()
+		require.NoError(t, err)
+		for _, field := range fields {
+			require.NoError(t, client.HSet(t.Context(), key, field, "no list").Err())
+		}
+	}
+	require.Error(t, f.check(f.process(cache(), nil)), "accepted by what is no list")
+	require.False(t, reader())
+	require.NoError(t, client.Del(t.Context(), keys...).Err())
+	f.nextLook()
+	eventually(t, "it is back", func() bool { return f.refuses(living) && reader() })
+}
+
 // With a Redis that hangs a process answers by what it fetches, and when Redis goes on
 // it is told.
 func TestRedisThatHangs(t *testing.T) {
