@@ -75,6 +75,15 @@ func agree(t *testing.T, reader string, bodies, owners []string, readings []read
 	assert.Greater(t, read, len(bodies)/2, "%s refuses most of what the guard accepts", reader)
 }
 
+// each is what a reader finds in each body.
+func each(bodies []string, read func(body []byte) reading) []reading {
+	readings := make([]reading, len(bodies))
+	for i, b := range bodies {
+		readings[i] = read([]byte(b))
+	}
+	return readings
+}
+
 // ask lets a program read all bodies, one in base64 on each line, and answer
 // with one reading on each line.
 func ask(t *testing.T, bodies []string, path string, args ...string) []reading {
@@ -136,18 +145,17 @@ func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
 	t.Parallel()
 	bodies, owners := accepted(t, "json", 6000)
 	t.Run("encoding/json", func(t *testing.T) {
-		readings := make([]reading, len(bodies))
-		for i, b := range bodies {
+		agree(t, "encoding/json", bodies, owners, each(bodies, func(body []byte) (r reading) {
 			var doc struct {
 				Custodian struct {
 					Reference  string
 					Identifier struct{ System, Value string }
 				}
 			}
-			readings[i].OK = json.Unmarshal([]byte(b), &doc) == nil
-			readings[i].Custodians = []custodianSeen{{doc.Custodian.Reference, doc.Custodian.Identifier.System, doc.Custodian.Identifier.Value}}
-		}
-		agree(t, "encoding/json", bodies, owners, readings)
+			r.OK = json.Unmarshal(body, &doc) == nil
+			r.Custodians = []custodianSeen{{doc.Custodian.Reference, doc.Custodian.Identifier.System, doc.Custodian.Identifier.Value}}
+			return r
+		}))
 	})
 	t.Run("golang-fhir-models", func(t *testing.T) {
 		text := func(s *string) string {
@@ -156,20 +164,17 @@ func TestJSONReadersSeeTheSameCustodian(t *testing.T) {
 			}
 			return *s
 		}
-		readings := make([]reading, len(bodies))
-		for i, b := range bodies {
-			doc, err := fhir.UnmarshalDocumentReference([]byte(b))
+		agree(t, "golang-fhir-models", bodies, owners, each(bodies, func(body []byte) reading {
+			doc, err := fhir.UnmarshalDocumentReference(body)
 			if err != nil || doc.Custodian == nil {
-				readings[i].OK = err == nil
-				continue
+				return reading{OK: err == nil}
 			}
 			seen := custodianSeen{Reference: text(doc.Custodian.Reference)}
 			if id := doc.Custodian.Identifier; id != nil {
 				seen.System, seen.Value = text(id.System), text(id.Value)
 			}
-			readings[i] = reading{OK: true, Custodians: []custodianSeen{seen}}
-		}
-		agree(t, "golang-fhir-models", bodies, owners, readings)
+			return reading{OK: true, Custodians: []custodianSeen{seen}}
+		}))
 	})
 	t.Run("JSON.parse", func(t *testing.T) {
 		agree(t, "JSON.parse", bodies, owners, ask(t, bodies, testenv.Need(t, "node", "nodejs"), "-e", nodeReader))
@@ -180,8 +185,7 @@ func TestXMLReadersSeeTheSameCustodian(t *testing.T) {
 	t.Parallel()
 	bodies, owners := accepted(t, "xml", 6000)
 	t.Run("encoding/xml", func(t *testing.T) {
-		readings := make([]reading, len(bodies))
-		for i, b := range bodies {
+		agree(t, "encoding/xml", bodies, owners, each(bodies, func(body []byte) (r reading) {
 			var doc struct {
 				Custodians []struct {
 					Reference struct {
@@ -192,12 +196,12 @@ func TestXMLReadersSeeTheSameCustodian(t *testing.T) {
 					} `xml:"identifier>value"`
 				} `xml:"custodian"`
 			}
-			readings[i].OK = xml.Unmarshal([]byte(b), &doc) == nil
+			r.OK = xml.Unmarshal(body, &doc) == nil
 			for _, c := range doc.Custodians {
-				readings[i].Custodians = append(readings[i].Custodians, custodianSeen{Reference: c.Reference.Value, Value: c.Identifier.Value})
+				r.Custodians = append(r.Custodians, custodianSeen{Reference: c.Reference.Value, Value: c.Identifier.Value})
 			}
-		}
-		agree(t, "encoding/xml", bodies, owners, readings)
+			return r
+		}))
 	})
 	t.Run("ElementTree", func(t *testing.T) {
 		agree(t, "ElementTree", bodies, owners, ask(t, bodies, testenv.Need(t, "python3", "python3"), "-c", elementTreeReader))

@@ -105,8 +105,7 @@ func TestACertificateThatMustBeStapledWithoutAResponseIsLogged(t *testing.T) {
 		"no feature":                   {func(*x509.Certificate) {}, nil, false, 0},
 		"a client's, which has no way": {feature(5), nil, true, 0},
 	} {
-		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		e, log := s.logged(t)
 		cert := s.subCA.issue(t, providerName, test.change)
 		cert.OCSPStaple = test.staple
 		e.Certificate = tlsconfig.StaticCertificate(cert)

@@ -92,8 +92,7 @@ func TestClientWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 	for engine, listen := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-			e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+			e, log := s.logged(t)
 			inner, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			listener := listen(t, inner, e)

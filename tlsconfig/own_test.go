@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +21,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -65,8 +63,7 @@ func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {
 	s := newSpine(t)
 	cert := s.subCA.issue(t, providerName)
 	fail := func() (*tls.Certificate, error) { return &cert, nil }
-	e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	e, log := s.logged(t)
 	e.Certificate = func(context.Context) (*tls.Certificate, error) { return fail() }
 	cfg, err := e.ServerConfig()
 	require.NoError(t, err)
@@ -146,8 +143,7 @@ func TestAKeyThatNeverSignsDoesNotEndRenewal(t *testing.T) {
 		}
 		var current atomic.Pointer[tls.Certificate]
 		current.Store(&old)
-		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		e, log := s.logged(t)
 		e.Certificate = func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
 		cfg, err := e.ServerConfig()
 		require.NoError(t, err)
@@ -196,8 +192,7 @@ func TestASourceThatMindsNoContextDoesNotEndRenewal(t *testing.T) {
 		var hangs atomic.Bool
 		answers, calls, at := make(chan *tls.Certificate), 0, now
 		current := &older
-		e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-		e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		e, log := s.logged(t)
 		e.Verifier.Time = func() time.Time { return at }
 		e.Certificate = func(context.Context) (*tls.Certificate, error) {
 			calls++
@@ -261,8 +256,7 @@ func TestExpiryOfTheOwnCertificateIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	at := now
-	e, log := s.endpoint(t, providerName, sspName), new(testenv.Log)
-	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	e, log := s.logged(t)
 	e.Verifier.Time = func() time.Time { return at }
 	e.Certificate = tlsconfig.StaticCertificate(s.subCA.issue(t, providerName, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 40) }))
 	cfg, err := e.ServerConfig()

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -126,6 +128,14 @@ func pin(tb testing.TB, roots, subCAs []*authority) *tlsconfig.Pins {
 	pins, err := tlsconfig.NewPins(certsOf(roots), certsOf(subCAs))
 	require.NoError(tb, err)
 	return pins
+}
+
+// logged is a provider's endpoint, and what it logs in JSON.
+func (s *spine) logged(tb testing.TB) (*tlsconfig.Endpoint, *testenv.Log) {
+	tb.Helper()
+	e, log := s.endpoint(tb, providerName, sspName), new(testenv.Log)
+	e.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	return e, log
 }
 
 // endpoint presents a fresh certificate for own and accepts the given peers.

@@ -171,12 +171,19 @@ func bubble(t *testing.T, f func(t *testing.T, at func(*tlsconfig.Endpoint) *tls
 	})
 }
 
-func TestAPeerThatTricklesRunsIntoTheHandshakesLimit(t *testing.T) {
-	needLibrary(t)
+// serverInBubble runs f with a server in a bubble.
+func serverInBubble(t *testing.T, f func(t *testing.T, newServer func(net.Conn) *openssl.Conn)) {
 	server := serverEndpoint()
 	bubble(t, func(t *testing.T, at func(*tlsconfig.Endpoint) *tlsconfig.Endpoint) {
 		newServer, err := openssl.NewServer(at(server))
 		require.NoError(t, err)
+		f(t, newServer)
+	})
+}
+
+func TestAPeerThatTricklesRunsIntoTheHandshakesLimit(t *testing.T) {
+	needLibrary(t)
+	serverInBubble(t, func(t *testing.T, newServer func(net.Conn) *openssl.Conn) {
 		a, b := net.Pipe()
 		trickled := make(chan struct{})
 		go func() {
@@ -202,10 +209,7 @@ func TestAPeerThatTricklesRunsIntoTheHandshakesLimit(t *testing.T) {
 
 func TestAPeerThatSaysNothingCostsNoObject(t *testing.T) {
 	needLibrary(t)
-	server := serverEndpoint()
-	bubble(t, func(t *testing.T, at func(*tlsconfig.Endpoint) *tlsconfig.Endpoint) {
-		newServer, err := openssl.NewServer(at(server))
-		require.NoError(t, err)
+	serverInBubble(t, func(t *testing.T, newServer func(net.Conn) *openssl.Conn) {
 		before := openssl.Live()["SSL"]
 		a, b := net.Pipe()
 		s := newServer(b)
