@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,26 +60,15 @@ func withNRL(t *testing.T, s *scene) string {
 		r := asidtest.NewRequest(http.MethodPost, "/STU3/DocumentReference", maintainer, self)
 		r.Header.Set("Content-Type", "application/fhir+json")
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(document(t, n))), -1
-		w := newRecorder()
+		w := httptest.NewRecorder()
 		local.Middleware(guard.Middleware(store)).ServeHTTP(w, r)
-		require.Equal(t, http.StatusCreated, w.status, w.String())
+		require.Equal(t, http.StatusCreated, w.Code, w.Body)
 	}
 	end := s.files.PKI.Endpoint(nrlName, consumerName)
 	server := s.files.PKI.NewServer(end, (&asid.Authorizer{Registry: registry, Self: self, Peers: end}).Middleware(guard.Middleware(store)))
 	t.Cleanup(server.Close)
 	return server.URL + "/STU3"
 }
-
-// A recorder is an answer in memory.
-type recorder struct {
-	bytes.Buffer
-	header http.Header
-	status int
-}
-
-func newRecorder() *recorder               { return &recorder{header: make(http.Header), status: http.StatusOK} }
-func (r *recorder) Header() http.Header    { return r.header }
-func (r *recorder) WriteHeader(status int) { r.status = status }
 
 func TestAPatientsPointersAreSearchedAndTheirRecordsRetrieved(t *testing.T) {
 	t.Parallel()
