@@ -16,8 +16,15 @@
 // It also does what CAs do over time: holds and releases, delta CRLs, new keys,
 // numbers from 1 again. A [Mirror] is a further server with its lists, which lags,
 // hangs or fails by itself. With Authority.Fetcher all of it works in a bubble of
-// testing/synctest too, where days pass at once; the Authority and its mirrors are
-// started outside.
+// testing/synctest too, where days pass at once. The servers are started outside:
+//
+//	mirror := authority.NewMirror()
+//	synctest.Test(t, func(t *testing.T) {
+//		mirror.Delay(2 * time.Second)
+//		mirror.Lag(72 * time.Hour)
+//		time.Sleep(48 * time.Hour)
+//		// Check a certificate that names mirror.CRLURL(7) and authority.CRLURL(7).
+//	})
 //
 // [CRL] and [OCSPResponse] describe single documents, right or wrong. Their zero
 // values, with issuer and key filled in, are ordinary documents that a checker

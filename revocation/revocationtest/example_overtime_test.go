@@ -4,6 +4,8 @@ package revocationtest_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -80,6 +82,62 @@ func ExampleMirror() {
 	// Output:
 	// the CA lists 1 and the mirror 0
 	// the CA lists 1 and the mirror 1
+}
+
+// The lists of a CA that was set up again are later, though their numbers are lower.
+func ExampleAuthority_RestartNumbers() {
+	ca, key := exampleCA()
+	authority := revocationtest.NewAuthority(ca, key)
+	defer authority.Close()
+	number := func() *big.Int {
+		list, err := x509.ParseRevocationList(authority.CRL(7))
+		if err != nil {
+			log.Fatal(err)
+		}
+		return list.Number
+	}
+	fmt.Println(number())
+	authority.Publish()
+	fmt.Println(number())
+	authority.RestartNumbers()
+	fmt.Println(number())
+	// Output:
+	// 1
+	// 2
+	// 1
+}
+
+// After a roll-over the CA's old key signs no more lists.
+func ExampleAuthority_RollOver() {
+	ca, key := exampleCA()
+	authority := revocationtest.NewAuthority(ca, key)
+	defer authority.Close()
+	newKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: ca.Subject, NotAfter: ca.NotAfter,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}, ca, newKey.Public(), key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	rolled, err := x509.ParseCertificate(der)
+	if err != nil {
+		log.Fatal(err)
+	}
+	authority.RollOver(rolled, newKey)
+
+	list, err := x509.ParseRevocationList(authority.CRL(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("by the old key:", list.CheckSignatureFrom(ca) == nil)
+	fmt.Println("by the new key:", list.CheckSignatureFrom(rolled) == nil)
+	// Output:
+	// by the old key: false
+	// by the new key: true
 }
 
 func exampleLeaf(ca *x509.Certificate, key *rsa.PrivateKey, points ...string) *x509.Certificate {
