@@ -100,15 +100,15 @@ func equal(a, b revocation.Member) bool {
 	return a.Order == b.Order && a.Digest == b.Digest && bytes.Equal(a.Bytes, b.Bytes)
 }
 
-// key is of the form of those that sources use, at its longest.
-func key(name string) string {
+// testKey is of the form of those that sources use, at its longest.
+func testKey(name string) string {
 	return "testcache-" + name + "-" + strings.Repeat("0123456789abcdef", 4)
 }
 
 func (t *cacheTest) absent(what string) {
-	t.expect(what, t.first, key("absent"))
-	t.merge("nothing merged", t.first, key("absent"))
-	t.expect("nothing merged", t.first, key("absent"))
+	t.expect(what, t.first, testKey("absent"))
+	t.merge("nothing merged", t.first, testKey("absent"))
+	t.expect("nothing merged", t.first, testKey("absent"))
 }
 
 func (t *cacheTest) exact(what string) {
@@ -120,34 +120,34 @@ func (t *cacheTest) exact(what string) {
 	longest := member("d", []byte("of 200 octets"))
 	longest.Order = strings.Repeat("\x00\x80", 100)
 	members = append(members, longest)
-	t.merge(what, t.first, key("exact"), members...)
-	t.expect(what, t.first, key("exact"), members...)
-	t.expect(what+", by another process", t.other, key("exact"), members...)
-	t.expect(what+", by a process that started later", t.open(), key("exact"), members...)
+	t.merge(what, t.first, testKey("exact"), members...)
+	t.expect(what, t.first, testKey("exact"), members...)
+	t.expect(what+", by another process", t.other, testKey("exact"), members...)
+	t.expect(what+", by a process that started later", t.open(), testKey("exact"), members...)
 }
 
 func (t *cacheTest) union(what string) {
 	a, b, c := member("a", []byte("a")), member("b", []byte("b")), member("a", []byte("c"))
-	t.merge(what, t.first, key("union"), a)
-	t.merge(what, t.other, key("union"), b, c)
-	t.merge(what, t.first, key("union"), b, a)
-	t.expect(what, t.first, key("union"), a, b, c)
-	t.expect(what+", by another process", t.other, key("union"), a, b, c)
+	t.merge(what, t.first, testKey("union"), a)
+	t.merge(what, t.other, testKey("union"), b, c)
+	t.merge(what, t.first, testKey("union"), b, a)
+	t.expect(what, t.first, testKey("union"), a, b, c)
+	t.expect(what+", by another process", t.other, testKey("union"), a, b, c)
 }
 
 func (t *cacheTest) keys(what string) {
 	a, b := member("a", []byte("a")), member("b", []byte("b"))
-	t.merge(what, t.first, key("keys"), a)
-	t.merge(what, t.first, key("keys")+"1", b)
-	t.expect(what, t.first, key("keys"), a)
-	t.expect(what, t.first, key("keys")+"1", b)
+	t.merge(what, t.first, testKey("keys"), a)
+	t.merge(what, t.first, testKey("keys")+"1", b)
+	t.expect(what, t.first, testKey("keys"), a)
+	t.expect(what, t.first, testKey("keys")+"1", b)
 }
 
 // superseded: what Join drops may go, and nothing else.
 func (t *cacheTest) superseded(what string) {
 	lists := consecutive()
 	for i, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2, 1}} {
-		k := key(fmt.Sprint("superseded", i))
+		k := testKey(fmt.Sprint("superseded", i))
 		for _, n := range order {
 			t.merge(what, []revocation.Cache{t.first, t.other}[n%2], k, lists[n])
 		}
@@ -203,8 +203,8 @@ func (t *cacheTest) atOnce(what string) {
 			}()
 			c := []revocation.Cache{t.first, t.other}[w%2]
 			for _, m := range own {
-				errs[w] = errors.Join(errs[w], c.Merge(context.Background(), key("at-once"), m))
-				if _, err := c.Get(context.Background(), key("at-once")); err != nil {
+				errs[w] = errors.Join(errs[w], c.Merge(context.Background(), testKey("at-once"), m))
+				if _, err := c.Get(context.Background(), testKey("at-once")); err != nil {
 					errs[w] = errors.Join(errs[w], err)
 				}
 			}
@@ -216,17 +216,17 @@ func (t *cacheTest) atOnce(what string) {
 			t.wrong("%s: %w", what, err)
 		}
 	}
-	t.expect(what, t.first, key("at-once"), want...)
+	t.expect(what, t.first, testKey("at-once"), want...)
 }
 
 func (t *cacheTest) unchanged(what string) {
 	a := member("a", []byte("a"))
-	t.merge(what, t.first, key("unchanged"), a)
-	before, err := t.first.Get(context.Background(), key("unchanged"))
+	t.merge(what, t.first, testKey("unchanged"), a)
+	before, err := t.first.Get(context.Background(), testKey("unchanged"))
 	if err != nil || len(before) != 1 {
 		return // said elsewhere
 	}
-	t.merge(what, t.first, key("unchanged"), member("0", []byte("0")), member("b", []byte("b")))
+	t.merge(what, t.first, testKey("unchanged"), member("0", []byte("0")), member("b", []byte("b")))
 	if !equal(before[0], a) {
 		t.wrong("%s: a later Merge has changed it", what)
 	}
@@ -237,14 +237,14 @@ func (t *cacheTest) ended(what string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	a := member("a", []byte("a"))
-	if err := t.first.Merge(ctx, key("ended"), a); err == nil {
-		t.expect(what+", though Merge returned nil", t.first, key("ended"), a)
+	if err := t.first.Merge(ctx, testKey("ended"), a); err == nil {
+		t.expect(what+", though Merge returned nil", t.first, testKey("ended"), a)
 	}
-	t.merge(what, t.first, key("ended"), a)
-	if got, err := t.first.Get(ctx, key("ended")); err == nil && len(got) == 0 {
+	t.merge(what, t.first, testKey("ended"), a)
+	if got, err := t.first.Get(ctx, testKey("ended")); err == nil && len(got) == 0 {
 		t.wrong("%s: Get returned neither the member that is there nor an error", what)
 	}
-	t.expect("after that", t.first, key("ended"), a)
+	t.expect("after that", t.first, testKey("ended"), a)
 }
 
 // A recorder is a Cache that remembers what is merged into it.

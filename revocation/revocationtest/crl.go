@@ -15,13 +15,8 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-const day = 24 * time.Hour
-
 // lifetime is how long the documents of this package count unless told otherwise.
-const lifetime = day
-
-// soon is how long those of the fault Expiring do.
-const soon = 2 * time.Second
+const lifetime = 24 * time.Hour
 
 // A CRL describes a certificate revocation list. With Issuer and Key alone it is
 // a complete, current list of version 2 on which nothing is revoked.
@@ -187,29 +182,4 @@ func (c *CRL) extensions() []pkix.Extension {
 		extensions = append(extensions, FreshestCRL(c.FreshestCRL...))
 	}
 	return append(extensions, c.Extensions...)
-}
-
-// addTime writes a Time: UTCTime until 2049, GeneralizedTime from then on (RFC
-// 5280 section 5.1.2.4).
-func addTime(b *cryptobyte.Builder, t time.Time) {
-	if t = t.UTC(); t.Year() >= 1950 && t.Year() < 2050 {
-		b.AddASN1UTCTime(t)
-	} else {
-		b.AddASN1GeneralizedTime(t)
-	}
-}
-
-// signed returns SEQUENCE { tbs, algorithm, signature, rest }, the form that
-// CRLs and OCSP responses share.
-func signed(tbs, signature []byte, algorithm x509.SignatureAlgorithm, rest cryptobyte.BuilderContinuation) []byte {
-	return build(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(tbs)
-			addAlgorithm(b, algorithm)
-			b.AddASN1BitString(signature)
-			if rest != nil {
-				rest(b)
-			}
-		})
-	})
 }

@@ -198,5 +198,3 @@ func addExtensions(b *cryptobyte.Builder, extensions []pkix.Extension) {
 		}
 	})
 }
-
-func constructed(tag uint8) cbasn1.Tag { return cbasn1.Tag(tag).ContextSpecific().Constructed() }

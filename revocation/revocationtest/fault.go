@@ -7,6 +7,11 @@ import (
 	"time"
 )
 
+const day = 24 * time.Hour
+
+// soon is how long the documents of the fault Expiring are current.
+const soon = 2 * time.Second
+
 // A Fault is one way in which an [Authority] goes wrong.
 type Fault int
 

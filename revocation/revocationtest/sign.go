@@ -128,13 +128,17 @@ func sign(key crypto.Signer, algorithm x509.SignatureAlgorithm, tbs []byte, brok
 	return signature
 }
 
-// build runs f and returns what it wrote.
-func build(f cryptobyte.BuilderContinuation) []byte {
-	var b cryptobyte.Builder
-	f(&b)
-	der, err := b.Bytes()
-	if err != nil {
-		panic("revocationtest: " + err.Error())
-	}
-	return der
+// signed returns SEQUENCE { tbs, algorithm, signature, rest }, the form that
+// CRLs and OCSP responses share.
+func signed(tbs, signature []byte, algorithm x509.SignatureAlgorithm, rest cryptobyte.BuilderContinuation) []byte {
+	return build(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(tbs)
+			addAlgorithm(b, algorithm)
+			b.AddASN1BitString(signature)
+			if rest != nil {
+				rest(b)
+			}
+		})
+	})
 }
