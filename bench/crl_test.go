@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/security/advancedtls"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -37,16 +38,12 @@ type spine struct {
 }
 
 var newSpine = sync.OnceValue(func() *spine {
-	key := func() *rsa.PrivateKey {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		check(err)
-		return k
-	}
-	rootKey, leafKey := key(), key()
-	s := &spine{subCAKey: key()}
+	rootKey, leafKey := testca.RSA("root"), testca.RSA("leaf")
+	s := &spine{subCAKey: testca.RSA("subca")}
 	ca := func(cn string, serial int64) *x509.Certificate {
-		return &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: cn}, SubjectKeyId: []byte{byte(serial)},
-			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+		template := testca.CA(cn, serial)
+		template.SubjectKeyId = []byte{byte(serial)}
+		return template
 	}
 	root := ca("Root", 1)
 	s.root = issue(root, root, rootKey, rootKey)
@@ -61,11 +58,7 @@ var newSpine = sync.OnceValue(func() *spine {
 
 func issue(template, issuer *x509.Certificate, key, by *rsa.PrivateKey) *x509.Certificate {
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer, &key.PublicKey, by)
-	check(err)
-	cert, err := x509.ParseCertificate(der)
-	check(err)
-	return cert
+	return testca.Sign(template, issuer, &key.PublicKey, by)
 }
 
 func check(err error) {

@@ -10,6 +10,8 @@ import (
 	"encoding/asn1"
 	"strings"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 )
 
 // policy is the certificate policy of the Spine's end-entity certificates.
@@ -76,10 +78,10 @@ func (p *PKI) Issue(fqdn string, variations ...Variation) tls.Certificate {
 func (d *draft) sign() tls.Certificate {
 	key := d.key.get()
 	if d.self {
-		leaf := sign(d.template, d.template, key.Public(), key)
+		leaf := testca.Sign(d.template, d.template, key.Public(), key)
 		return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
 	}
-	leaf := sign(d.template, d.issuer.cert, key.Public(), crypto.Signer(d.issuer.key))
+	leaf := testca.Sign(d.template, d.issuer.cert, key.Public(), crypto.Signer(d.issuer.key))
 	cert := tls.Certificate{Certificate: [][]byte{leaf.Raw, d.issuer.cert.Raw}, PrivateKey: key, Leaf: leaf}
 	if d.issuer.above != nil {
 		cert.Certificate = append(cert.Certificate, d.issuer.above.Raw)

@@ -5,14 +5,14 @@ package spinetest
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 )
 
 // leafKeys are the keys of leaves by FQDN and size. That certificates of one
@@ -29,11 +29,7 @@ type leafKey struct {
 func (k leafKey) get() crypto.Signer {
 	once, _ := leafKeys.LoadOrStore(k, sync.OnceValue(func() crypto.Signer {
 		if k.bits == 0 {
-			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-			if err != nil {
-				panic("spinetest: " + err.Error())
-			}
-			return key
+			return testca.ECDSA()
 		}
 		if k.weak != 0 {
 			public := leafKey{name: k.name, bits: k.bits}.get().Public().(*rsa.PublicKey)

@@ -3,7 +3,6 @@
 package spinetest
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -12,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -55,12 +55,12 @@ func NewPKI() *PKI {
 	wg.Wait()
 
 	root := authority("Test Root Authority")
-	p.root.cert = sign(root, root, &p.root.key.PublicKey, p.root.key)
+	p.root.cert = testca.Sign(root, root, &p.root.key.PublicKey, p.root.key)
 	p.root.serve(p)
 	for name, ca := range map[string]*issuer{"Test Authentication": &p.subCA, "Test Signing": &p.other} {
 		template := authority(name)
 		template.CRLDistributionPoints = []string{p.root.service.ARLURL()}
-		ca.cert = sign(template, p.root.cert, &ca.key.PublicKey, p.root.key)
+		ca.cert = testca.Sign(template, p.root.cert, &ca.key.PublicKey, p.root.key)
 		ca.serve(p)
 	}
 	p.namesake = sync.OnceValue(func() issuer {
@@ -68,13 +68,13 @@ func NewPKI() *PKI {
 		template := authority("Test Authentication")
 		template.SubjectKeyId = p.SubCA.SubjectKeyId
 		// Its leaves name the CRLs of the real one: that is what a forger would do.
-		return issuer{cert: sign(template, template, &key.PublicKey, key), key: key, service: p.Authority}
+		return issuer{cert: testca.Sign(template, template, &key.PublicKey, key), key: key, service: p.Authority}
 	})
 	p.below = sync.OnceValue(func() issuer {
 		key := newKey(2048)
 		template := authority("Test Authority Below")
 		template.CRLDistributionPoints = []string{p.Authority.ARLURL()}
-		return issuer{cert: sign(template, p.SubCA, &key.PublicKey, p.subCA.key), key: key, service: p.Authority, above: p.SubCA}
+		return issuer{cert: testca.Sign(template, p.SubCA, &key.PublicKey, p.subCA.key), key: key, service: p.Authority, above: p.SubCA}
 	})
 	var addresses []string
 	for _, ca := range []issuer{p.root, p.subCA, p.other} {
@@ -135,17 +135,4 @@ func authority(name string) *x509.Certificate {
 		IsCA:                  true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-}
-
-// sign returns the certificate that the template describes.
-func sign(template, parent *x509.Certificate, public, by any) *x509.Certificate {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
-	if err != nil {
-		panic("spinetest: " + err.Error())
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic("spinetest: " + err.Error())
-	}
-	return cert
 }
