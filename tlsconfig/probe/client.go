@@ -17,7 +17,8 @@ import (
 
 // Client waits on l for connections of one client and reports what it does.
 // Certificate is the good one that a server presents, Bad are those that the
-// client must refuse, and Verifier judges the client's certificate. Each
+// client must refuse, and Verifier judges the client's certificate. Over the good
+// connection the client is asked for a second handshake, too. Each
 // connection is one question, so the client has to call once, and once more for
 // each of Bad: let it retry. Client closes l; it returns when every question was
 // asked, or with what was asked until then when ctx ends, which is an error only
@@ -78,8 +79,10 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	var hello *tls.ClientHelloInfo
-	server := tls.Server(conn, &tls.Config{
-		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(),
+	s := &served{conn: conn}
+	server := tls.Server(tapped{conn, s}, &tls.Config{
+		KeyLogWriter: &s.keys,
+		MinVersion:   tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(),
 		ClientAuth: tls.RequireAnyClientCert, SessionTicketsDisabled: true,
 		GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 			hello = info
@@ -114,6 +117,7 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	case sent:
 		c.report.add(clauseTLSMA, p.subject, Conformant, "", "the handshake succeeds and the client sends its request")
 		c.certificate(ctx, server.ConnectionState().PeerCertificates)
+		c.renegotiation(ctx, s, server.ConnectionState().CipherSuite)
 	case strings.Contains(err.Error(), "client didn't provide a certificate"):
 		c.report.add(clauseTLSMA, "the client's certificate", Departure, "present the certificate of the Spine's", "none is presented")
 	default:

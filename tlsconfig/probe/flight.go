@@ -59,8 +59,8 @@ const noRenegotiation = 100
 
 func (a alert) Error() string { return "alert " + tls.AlertError(a).Error() }
 
-// errClosed is a connection that the server closed instead of answering.
-var errClosed = errors.New("the server closed the connection")
+// errClosed is a connection that the peer closed instead of answering.
+var errClosed = errors.New("the peer closed the connection")
 
 // helloRetry is the random of a ServerHello that asks for another key share
 // (RFC 8446 section 4.1.3).

@@ -57,6 +57,7 @@ const (
 	recordChangeCipherSpec = 20
 	recordAlert            = 21
 	recordHandshake        = 22
+	recordApplicationData  = 23
 )
 
 // record returns the hello in a record of its own.

@@ -238,7 +238,7 @@ func (d *direction) open(r io.Reader) (kind byte, message []byte, err error) {
 	}
 	length := int(binary.BigEndian.Uint16(header[3:]))
 	if length < nonceSize+d.aead.Overhead() || length > maxRecord {
-		return 0, nil, fmt.Errorf("the server sent a record of %d octets", length)
+		return 0, nil, fmt.Errorf("the peer sent a record of %d octets", length)
 	}
 	sealed := make([]byte, length)
 	if _, err := io.ReadFull(r, sealed); err != nil {
@@ -247,7 +247,7 @@ func (d *direction) open(r io.Reader) (kind byte, message []byte, err error) {
 	nonce, sealed := sealed[:nonceSize], sealed[nonceSize:]
 	message, err = d.aead.Open(nil, slices.Concat(d.salt, nonce), sealed, d.next(header[0], len(sealed)-d.aead.Overhead()))
 	if err != nil {
-		return 0, nil, fmt.Errorf("a record of the server cannot be read: %w", err)
+		return 0, nil, fmt.Errorf("a record of the peer cannot be read: %w", err)
 	}
 	return header[0], message, nil
 }

@@ -4,6 +4,8 @@ package probe_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"net"
 	"os/exec"
 	"slices"
 	"strings"
@@ -60,6 +62,59 @@ func TestOpenSSLAgreesOnRenegotiation(t *testing.T) {
 			assert.Equal(t, want, found.Severity, found.Found)
 			assert.Equal(t, peer.name == "GnuTLS without RFC 5746", strings.Contains(found.Remedy, "CVE-2009-3555"), found.Remedy)
 			assert.Equal(t, want == probe.Advice, renegotiates(t, client, jobs[0]), "by openssl s_client")
+		})
+	}
+}
+
+const renegotiationByServer = "renegotiation begun by a server"
+
+// A client is asked by a HelloRequest for a second handshake, which crypto/tls and
+// OpenSSL begin or refuse as they are told.
+func TestRenegotiationThatAServerBegins(t *testing.T) {
+	t.Parallel()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	for name, test := range map[string]struct {
+		change func(*tls.Config)
+		want   probe.Severity
+	}{
+		"as the library makes it": {func(*tls.Config) {}, probe.Conformant},
+		"freely":                  {func(c *tls.Config) { c.Renegotiation = tls.RenegotiateFreelyAsClient }, probe.Advice},
+		"without GCM":             {func(c *tls.Config) { c.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA} }, probe.NotAsked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := pki.Endpoint(clientName).ClientConfig()
+			require.NoError(t, err)
+			cfg.ServerName = serverName
+			test.change(cfg)
+			prober := newClientProber(t, pki)
+			prober.Bad = nil
+			found := finding(t, probeClient(t, prober, cfg), renegotiationByServer)
+			assert.Equal(t, test.want, found.Severity, found.Found)
+		})
+	}
+	for name, test := range map[string]struct {
+		more []string
+		want probe.Severity
+	}{"OpenSSL": {nil, probe.Advice}, "OpenSSL that refuses it": {[]string{"-no_renegotiation"}, probe.Conformant}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, dir := testenv.Need(t, "openssl", "openssl"), t.TempDir()
+			writeCertificates(t, dir, pki)
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			cmd := exec.CommandContext(t.Context(), path, append([]string{"s_client", "-connect", listener.Addr().String(), "-tls1_2", "-ign_eof",
+				"-cert", dir + "/client.pem", "-key", dir + "/client.key", "-cert_chain", dir + "/client.chain"}, test.more...)...)
+			cmd.Stdin = strings.NewReader("GET / HTTP/1.0\r\n\r\n")
+			require.NoError(t, cmd.Start())
+			prober := newClientProber(t, pki)
+			prober.Bad, prober.Timeout = nil, 30*time.Second
+			report, err := prober.Client(t.Context(), listener)
+			require.NoError(t, err)
+			_ = cmd.Wait() // that it was cut off is no matter
+			found := finding(t, report, renegotiationByServer)
+			assert.Equal(t, test.want, found.Severity, found.Found)
 		})
 	}
 }
