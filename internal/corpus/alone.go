@@ -4,15 +4,19 @@ package corpus
 
 import (
 	"crypto/rsa"
+	"crypto/x509"
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf16"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // alone adds the cases of chains that are right but for one thing that only one rule
 // looks at: a name that is none beside the accepted one, an issuer that has the
-// SubCA's key and another name.
+// SubCA's key and another name, a list of the other kind of certificates.
 func (g *generator) alone(s *spine, lists []string) {
 	renamed := *s.subCA.cert
 	renamed.RawSubject, renamed.Subject = nil, caName("nhs", "Corpus Authentication of another name")
@@ -33,6 +37,20 @@ func (g *generator) alone(s *spine, lists []string) {
 	for _, c := range cases {
 		g.chain(s, c, lists)
 	}
+	expired, responder := g.newLeaf(s, commonName("Corpus OCSP responder of last year"), public(&key("responder", 2048).PublicKey), keyUsage(x509.KeyUsageDigitalSignature),
+		extKeyUsage(x509.ExtKeyUsageOCSPSigning), extension(false, []byte{5, 0}, 1, 3, 6, 1, 5, 5, 7, 48, 1, 5), valid(now.AddDate(-2, 0, 0), now.AddDate(-1, 0, 0))), key("responder", 2048)
+	g.addLists(s, clauseCRL, []listCase{
+		{name: "the root's list is for end entities alone", refused: true, lists: one(s, still(revocationtest.CRL{})), arl: func() []byte {
+			return list(s.root, revocationtest.CRL{Scope: partition(arlURL)})
+		}},
+	})
+	g.addLists(s, clauseOCSP, []listCase{
+		{name: "the responder's certificate has expired", refused: true, staple: func(leaf *x509.Certificate) []byte {
+			response := revocationtest.OCSPResponse{Issuer: s.subCA.cert, Responder: expired, Key: responder, ProducedAt: now.Add(-time.Hour),
+				Answers: []revocationtest.SingleResponse{{Serial: leaf.SerialNumber}}}
+			return response.DER()
+		}},
+	})
 }
 
 // bmp returns text in the encoding of a BMPString.

@@ -43,37 +43,42 @@ func (g *generator) revocation() {
 	}{
 		{clauseCRL, append(currentLists(s), brokenLists(s)...)}, {clauseCRL, listsOverTime(s)}, {clauseOCSP, responses(g, s)},
 	} {
-		for _, c := range kind.cases {
-			leaf := g.newLeaf(s, c.leaf...)
-			path := "certificates/revocation/" + slug(c.name)
-			certificate := &testdata.Certificate{
-				Chain: g.pem(path+".pem", leaf.Raw, s.subCA.cert.Raw), Key: g.keyFile(leaf.PublicKey), Usage: "client", FQDNs: []string{fqdn}, At: c.at,
-				Roots: g.pins("roots", []ca{s.root}), SubCAs: g.pins("subcas", []ca{s.subCA}),
-			}
-			if c.at.IsZero() {
-				certificate.At = now
-			}
-			if c.arl == nil {
-				c.arl = func() []byte { return authorityList(s, revocationtest.CRL{}) }
-			}
-			all := [][]byte{c.arl()}
-			if c.lists != nil {
-				all = append(all, c.lists(leaf)...)
-			}
-			for i, der := range all {
-				if der != nil {
-					certificate.CRLs = append(certificate.CRLs, g.file(path+"-"+string(rune('0'+i))+".crl", der))
-				}
-			}
-			if c.staple != nil {
-				certificate.OCSP = g.file(path+".ocsp", c.staple(leaf))
-			}
-			verdict, rule := testdata.Accept, ""
-			if c.refused {
-				verdict, rule = testdata.Refuse, "revocation"
-			}
-			g.add(testdata.Case{Name: "revocation: " + c.name, Clause: kind.clause, Verdict: verdict, Rule: rule, Certificate: certificate})
+		g.addLists(s, kind.clause, kind.cases)
+	}
+}
+
+// addLists adds cases of lists and responses.
+func (g *generator) addLists(s *spine, clause string, cases []listCase) {
+	for _, c := range cases {
+		leaf := g.newLeaf(s, c.leaf...)
+		path := "certificates/revocation/" + slug(c.name)
+		certificate := &testdata.Certificate{
+			Chain: g.pem(path+".pem", leaf.Raw, s.subCA.cert.Raw), Key: g.keyFile(leaf.PublicKey), Usage: "client", FQDNs: []string{fqdn}, At: c.at,
+			Roots: g.pins("roots", []ca{s.root}), SubCAs: g.pins("subcas", []ca{s.subCA}),
 		}
+		if c.at.IsZero() {
+			certificate.At = now
+		}
+		if c.arl == nil {
+			c.arl = func() []byte { return authorityList(s, revocationtest.CRL{}) }
+		}
+		all := [][]byte{c.arl()}
+		if c.lists != nil {
+			all = append(all, c.lists(leaf)...)
+		}
+		for i, der := range all {
+			if der != nil {
+				certificate.CRLs = append(certificate.CRLs, g.file(path+"-"+string(rune('0'+i))+".crl", der))
+			}
+		}
+		if c.staple != nil {
+			certificate.OCSP = g.file(path+".ocsp", c.staple(leaf))
+		}
+		verdict, rule := testdata.Accept, ""
+		if c.refused {
+			verdict, rule = testdata.Refuse, "revocation"
+		}
+		g.add(testdata.Case{Name: "revocation: " + c.name, Clause: clause, Verdict: verdict, Rule: rule, Certificate: certificate})
 	}
 }
 
