@@ -36,9 +36,10 @@ type Endpoint struct {
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
 // to another: empty segments and dot segments, with parameters as in "..;x" and
 // percent-encoded ones too, up to three times; trailing slashes, backslashes and
-// controls; what is not UTF-8; parameters without which it leads to another
-// endpoint. An encoded slash within a segment, as in a%2Fb, is part of the value. Handlers that have subtrees must not route by them
-// in another way.
+// controls; what is not UTF-8; and a path that a reader which decodes it further or
+// drops parameters takes for that of an endpoint of another interaction. Otherwise
+// an encoded slash within a segment, as in a%2Fb, is part of the value. Handlers
+// that have subtrees must not route by them in another way.
 //
 // The error is a [*ConfigError].
 func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
@@ -141,63 +142,64 @@ func overlap(a, b []string) bool {
 	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(m string) bool { return slices.Contains(b, m) })
 }
 
-// findRoute returns the interaction and the handler of the first route that has the
+// findRoute returns the interaction and the handler of the route that has the
 // request's path and method.
 func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, error) {
-	twoWays := &RequestError{Rule: RuleRequest, Detail: "has a path that can be read in two ways"}
 	segments, ok := split(r.URL)
 	if !ok {
-		return "", nil, twoWays
+		return "", nil, errTwoWays()
 	}
-	route, err := firstRoute(routes, segments, r.Method)
-	if bare, parameters := bareSegments(segments); parameters {
-		if other, _ := firstRoute(routes, bare, r.Method); other != route {
-			return "", nil, twoWays
+	ofPath := routesOf(routes, segments)
+	if len(ofPath) == 0 {
+		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
+	}
+	for _, other := range otherReadings(segments) {
+		if others := routesOf(routes, other); len(others) > 0 && others[0].key != ofPath[0].key && !oneInteraction(ofPath, others) {
+			return "", nil, errTwoWays()
 		}
 	}
-	if err != nil {
-		return "", nil, err
-	}
-	interaction := route.Interaction
-	if route.InteractionOf != nil {
-		if interaction, err = route.InteractionOf(r); err != nil {
-			return "", nil, err
-		}
-	}
-	return interaction, &routed{route, segments}, nil
-}
-
-// firstRoute returns the route of the path that takes the method. Routes that are
-// less specific than the path's first are not asked: a handler that routes anew would
-// serve the more specific one under their interaction.
-func firstRoute(routes []route, segments []string, method string) (*route, error) {
-	var first *route
-	for i := range routes {
-		route := &routes[i]
-		if !route.matches(segments) || first != nil && route.key != first.key {
+	for i := range ofPath {
+		route := &ofPath[i]
+		if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {
 			continue
 		}
-		first = route
-		if len(route.methods) == 0 || slices.Contains(route.methods, method) {
-			return route, nil
+		interaction := route.Interaction
+		if route.InteractionOf != nil {
+			var err error
+			if interaction, err = route.InteractionOf(r); err != nil {
+				return "", nil, err
+			}
 		}
+		return interaction, &routed{route, segments}, nil
 	}
-	if first != nil {
-		return nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
-	}
-	return nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
+	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
 }
 
-// bareSegments returns the segments without parameters, and whether there were any.
-func bareSegments(segments []string) ([]string, bool) {
-	if !slices.ContainsFunc(segments, func(s string) bool { return strings.Contains(s, ";") }) {
-		return segments, false
+// oneInteraction reports whether all of the routes have the same interaction.
+func oneInteraction(some, others []route) bool {
+	differs := func(r route) bool { return r.Interaction == "" || r.Interaction != some[0].Interaction }
+	return !slices.ContainsFunc(some, differs) && !slices.ContainsFunc(others, differs)
+}
+
+func errTwoWays() error {
+	return &RequestError{Rule: RuleRequest, Detail: "has a path that can be read in two ways"}
+}
+
+// routesOf returns the routes of a path, which differ by their methods. Less specific
+// ones that match too are not among them: a handler that routes anew would serve the
+// more specific one under their interaction.
+func routesOf(routes []route, segments []string) []route {
+	for i := range routes {
+		if !routes[i].matches(segments) {
+			continue
+		}
+		n := 1
+		for i+n < len(routes) && routes[i+n].key == routes[i].key {
+			n++
+		}
+		return routes[i : i+n]
 	}
-	bare := make([]string, len(segments))
-	for i, s := range segments {
-		bare[i] = withoutParameters(s)
-	}
-	return bare, true
+	return nil
 }
 
 func (r *route) matches(segments []string) bool {

@@ -25,11 +25,12 @@ func says(what string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, what, " ", r.PathValue("id")) })
 }
 
-func providerOfBoth(t *testing.T) http.Handler {
+func providerOfBoth(t testing.TB) http.Handler {
 	t.Helper()
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
 	handler, err := gate.Handler(
 		asid.Endpoint{Path: "/records/{id}", Interaction: asid.DocumentReferenceContentRead, Handler: says("record")},
+		asid.Endpoint{Path: "/records/{record}/pages/{id}", Interaction: asid.DocumentReferenceContentRead, Handler: says("page")},
 		asid.Endpoint{Path: "/gpc/Patient", Methods: []string{"GET"}, Interaction: gpcSearch, Handler: says("search")},
 		asid.Endpoint{Path: "/gpc/Patient/{id}", Methods: []string{"GET"}, Interaction: gpcRead, Handler: says("read")},
 		asid.Endpoint{Path: "/gpc/Patient/$gpc.getstructuredrecord", Methods: []string{"POST"}, Interaction: gpcRecord, Handler: says("structured")},
@@ -59,6 +60,8 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 		{"GET", "/records/1", asid.DocumentReferenceContentRead, "record 1"},
 		{"HEAD", "/records/1", asid.DocumentReferenceContentRead, "record 1"},
 		{"GET", "/records/a%2Fb", asid.DocumentReferenceContentRead, "record a/b"},
+		{"GET", "/records/a%2Fpages%2Fb", asid.DocumentReferenceContentRead, "record a/pages/b"},
+		{"GET", "/records/a/pages/b", asid.DocumentReferenceContentRead, "page b"},
 		{"GET", "/records/a%20b", asid.DocumentReferenceContentRead, "record a b"},
 		{"GET", "/records/a;b", asid.DocumentReferenceContentRead, "record a;b"},
 		{"GET", "/records/a..b%25", asid.DocumentReferenceContentRead, "record a..b%"},
@@ -90,7 +93,7 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 		{"GET", "/files/..;/gpc/Patient"}, {"GET", "/files/a/..;x=1/b"}, {"GET", "/files/.%3Bx/b"}, {"GET", "/files/a/;x/b"}, {"GET", "/records/a%2F..;x%2Fb"},
 		{"GET", "/files/%252e%252e/gpc/Patient"}, {"GET", "/records/..%252Fgpc"}, {"GET", "/records/%25252e%25252e"}, {"GET", "/records/a%255Cb"},
 		{"GET", "/files/%c0%ae%c0%ae/gpc/Patient"}, {"GET", "/records/a%E9"}, {"GET", "/gpc/Patient/$gpc.getstructuredrecord"}, {"POST", "/gpc/Patient/$gpc.getstructuredrecord;x"}, {"GET", "/gpc/Patient/$gpc.getstructuredrecord;x"},
-		{"GET", "/files"}, {"GET", "/records/1/2"}, {"POST", "/records/1"}, {"DELETE", "/gpc/Patient/7"}, {"PUT", "/gpc/Patient"},
+		{"GET", "/files"}, {"GET", "/records/1/2"}, {"GET", "/gpc/Patient/%2524gpc.getstructuredrecord"}, {"POST", "/records/1"}, {"DELETE", "/gpc/Patient/7"}, {"PUT", "/gpc/Patient"},
 		{"POST", "/gpc/Patient/7"},
 	} {
 		for _, interaction := range interactions {

@@ -4,6 +4,7 @@ package asid
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,13 +62,46 @@ func anyReading(text string, is func(string) bool) bool {
 		if is(text) {
 			return true
 		}
-		again, err := url.PathUnescape(text)
-		if err != nil || again == text {
+		again := decodedAgain(text)
+		if again == text {
 			return false
 		}
 		text = again
 	}
 	return is(text)
+}
+
+// otherReadings returns the segments as readers have them that take an encoded slash
+// for one, decode again or drop parameters; none if there is nothing of that.
+func otherReadings(segments []string) [][]string {
+	if !slices.ContainsFunc(segments, func(s string) bool { return strings.ContainsAny(s, ";%/") }) {
+		return nil
+	}
+	var readings [][]string
+	for n := range maxDecodings + 1 {
+		if n > 0 {
+			segments = each(segments, decodedAgain)
+		}
+		whole := strings.Split(strings.Join(segments, "/"), "/")
+		readings = append(readings, whole, each(whole, withoutParameters))
+	}
+	return readings
+}
+
+func each(segments []string, change func(string) string) []string {
+	changed := make([]string, len(segments))
+	for i, s := range segments {
+		changed[i] = change(s)
+	}
+	return changed
+}
+
+// decodedAgain returns what a text is percent-encoded for, or the text.
+func decodedAgain(text string) string {
+	if again, err := url.PathUnescape(text); err == nil {
+		return again
+	}
+	return text
 }
 
 // withoutParameters returns a segment as servlet containers route by it: they drop

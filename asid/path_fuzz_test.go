@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package asid_test
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+)
+
+// FuzzGatePaths sends any path, with each interaction, to a gate of two APIs. What
+// comes to one endpoint leads none of the readers behind it to another.
+func FuzzGatePaths(f *testing.F) {
+	for _, target := range []string{
+		"/records/1", "/gpc/Patient", "/gpc/Patient/7", "/gpc/Patient/$gpc.getstructuredrecord", "/files/a/b", "/records/a%2Fb", "/records/a;b",
+		"/files/..;/gpc/Patient", "/files/%252e%252e/gpc/Patient/7", "/records/..%5Cgpc%5CPatient", "/gpc/Patient/%24gpc.getstructuredrecord;x",
+		"/files/%c0%ae%c0%ae/gpc/Patient", "/files//../gpc", "/files/a%00/../..", "/gpc/Patient/%2524gpc.getstructuredrecord", "/gpc/Patient%253Bx", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx",
+	} {
+		f.Add(target)
+	}
+	handler := providerOfBoth(f)
+	interactions := []asid.InteractionID{asid.DocumentReferenceContentRead, gpcSearch, gpcRead, gpcRecord}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || u.Scheme != "" || u.Host != "" {
+			return // net/http refuses it, or it is no path
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			for _, interaction := range interactions {
+				r := asidtest.NewSSPRequest("/", consumer, provider.ASID, sspName)
+				r.Method, r.URL = method, u
+				r.Header.Set("Ssp-InteractionID", string(interaction))
+				w := serve(handler, r)
+				if w.Code != http.StatusOK {
+					continue
+				}
+				served, _, _ := strings.Cut(strings.Replace(w.Body.String(), "page ", "record ", 1), " ")
+				for reader, read := range readers() {
+					if other := endpointAt(path.Clean("/" + read(u.EscapedPath()))); other != "" {
+						assert.Equal(t, served, other, "%s by a reader that %s", target, reader)
+					}
+				}
+			}
+		}
+	})
+}
+
+// readers are ways in which servers read a path before they route by it.
+func readers() map[string]func(string) string {
+	decode := func(p string) string {
+		if decoded, err := url.PathUnescape(p); err == nil {
+			return decoded
+		}
+		return p
+	}
+	parameters := regexp.MustCompile(`;[^/]*`)
+	drop := func(p string) string { return parameters.ReplaceAllString(p, "") }
+	return map[string]func(string) string{
+		"decodes":                             decode,
+		"decodes twice":                       func(p string) string { return decode(decode(p)) },
+		"drops parameters, then decodes":      func(p string) string { return decode(drop(p)) },
+		"decodes, then drops parameters":      func(p string) string { return drop(decode(p)) },
+		"knows backslashes":                   func(p string) string { return strings.ReplaceAll(decode(p), `\`, "/") },
+		"ends at a NUL":                       func(p string) string { before, _, _ := strings.Cut(decode(p), "\x00"); return before },
+		"takes overlong encodings for a dot":  func(p string) string { return strings.ReplaceAll(decode(p), "\xc0\xae", ".") },
+		"decodes twice, drops the parameters": func(p string) string { return drop(decode(decode(p))) },
+	}
+}
+
+// endpointAt returns the endpoint of a path that no reader would change, or "".
+func endpointAt(p string) string {
+	switch parts := strings.Split(p, "/")[1:]; {
+	case parts[0] == "files" && len(parts) > 1:
+		return "file"
+	case parts[0] == "records" && len(parts) == 2:
+		return "record"
+	case parts[0] == "records" && len(parts) == 4 && parts[2] == "pages":
+		return "record" // of the same interaction
+	case p == "/gpc/Patient":
+		return "search"
+	case p == "/gpc/Patient/$gpc.getstructuredrecord":
+		return "structured"
+	case strings.HasPrefix(p, "/gpc/Patient/") && len(parts) == 3:
+		return "read"
+	}
+	return ""
+}
