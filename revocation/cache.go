@@ -70,7 +70,7 @@ func (d DirCache) read(key string) ([]Member, error) {
 		return nil, err
 	}
 	defer file.Close()
-	raw, err := readWhole(file)
+	raw, err := readWhole(file, maxCacheFile)
 	if err != nil {
 		return nil, err
 	}
@@ -87,14 +87,14 @@ func (d DirCache) read(key string) ([]Member, error) {
 	return members, nil
 }
 
-// readWhole reads a file into a buffer of its size, of which one octet more than a
-// whole entry may have is enough.
-func readWhole(file *os.File) ([]byte, error) {
+// readWhole reads a file into a buffer of its size, and of one that is too large an
+// octet more than it may have.
+func readWhole(file *os.File, most int64) ([]byte, error) {
 	var raw bytes.Buffer
-	if info, err := file.Stat(); err == nil && info.Size() <= maxCacheFile {
+	if info, err := file.Stat(); err == nil && info.Size() <= most {
 		raw.Grow(int(info.Size()) + bytes.MinRead)
 	}
-	_, err := raw.ReadFrom(io.LimitReader(file, maxCacheFile+1))
+	_, err := raw.ReadFrom(io.LimitReader(file, most+1))
 	return raw.Bytes(), err
 }
 

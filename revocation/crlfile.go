@@ -5,7 +5,6 @@ package revocation
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -29,7 +28,7 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 		if err != nil || slices.Equal(data, last) {
 			return err
 		}
-		lists, err := readCRLs(data, name, math.MaxInt)
+		lists, err := s.readCRLs(data, name, math.MaxInt)
 		if err != nil {
 			return err
 		}
@@ -50,7 +49,7 @@ func readFile(name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, 2*most+1))
+	data, err := readWhole(file, 2*most)
 	if err == nil && int64(len(data)) > 2*most {
 		err = fmt.Errorf("%s: %w", name, ErrTooLarge)
 	}

@@ -35,6 +35,8 @@ func FuzzCRL(f *testing.F) {
 	f.Add(many.DER())
 	f.Fuzz(func(t *testing.T, der []byte) {
 		ours, err := revocation.ParseCRL(der)
+		inPlace, inPlaceErr := revocation.ParseCRLInPlace(der)
+		require.Equal(t, err, inPlaceErr)
 		if err != nil {
 			var crlError *revocation.CRLError
 			require.ErrorAs(t, err, &crlError)
@@ -67,12 +69,18 @@ func FuzzCRL(f *testing.F) {
 		for serial, entry := range first {
 			date, reason, listed := ours.Find([]byte(serial))
 			require.True(t, listed)
+			sameDate, sameReason, listed := inPlace.Find([]byte(serial))
+			require.True(t, listed)
+			require.Equal(t, date, sameDate)
+			require.Equal(t, reason, sameReason)
 			require.Equal(t, entry.ReasonCode, int(reason))
 			require.Equal(t, entry.RevocationTime.UTC(), date)
 			next := new(big.Int).Add(entry.SerialNumber, big.NewInt(1))
 			other := string(revocation.IntegerContent(next))
 			_, present := first[other]
 			_, _, listed = ours.Find([]byte(other))
+			require.Equal(t, present, listed)
+			_, _, listed = inPlace.Find([]byte(other))
 			require.Equal(t, present, listed)
 		}
 	})

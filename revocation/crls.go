@@ -89,7 +89,7 @@ func (s *CRLs) Add(crls []byte) error {
 	if s.keepsDER() {
 		crls = slices.Clone(crls)
 	}
-	lists, err := readCRLs(crls, "added", math.MaxInt)
+	lists, err := s.readCRLs(crls, "added", math.MaxInt)
 	if err != nil {
 		return err
 	}
@@ -115,19 +115,31 @@ type parsedCRL struct {
 }
 
 // readCRLs reads a file of at most so many CRLs. The error is a *CRLError.
-func readCRLs(data []byte, source string, most int) (lists []parsedCRL, err error) {
+func (s *CRLs) readCRLs(data []byte, source string, most int) (lists []parsedCRL, err error) {
 	blocks, err := crl.Split(data, most)
 	if err != nil {
 		return nil, crlError(source, err)
 	}
 	for _, raw := range blocks {
-		l, err := crl.Parse(raw, source)
+		l, err := s.parse(raw, source)
 		if err != nil {
 			return nil, crlError(source, err)
 		}
 		lists = append(lists, parsedCRL{l, raw})
 	}
 	return lists, nil
+}
+
+// parse reads a CRL, and lets it look its entries up in octets that are kept anyway,
+// unless a Fetcher or a Cache of the user's may have them too: if it wrote to them, a
+// certificate that is revoked would not be found.
+func (s *CRLs) parse(raw []byte, source string) (*crl.List, error) {
+	_, fetcher := s.Fetcher.(*HTTPFetcher)
+	_, cache := s.Cache.(DirCache)
+	if s.keepsDER() && (fetcher || s.Fetcher == nil) && (cache || s.Cache == nil) {
+		return crl.ParseInPlace(raw, source)
+	}
+	return crl.Parse(raw, source)
 }
 
 // take puts a list into the set, and into the Cache if it verifies with the key
@@ -179,7 +191,7 @@ func (s *CRLs) under(key string) (members []known.Member) {
 // takeMember verifies a document of the Cache. Of what else the member says only
 // the place is used, which nothing but the member can say.
 func (s *CRLs) takeMember(m *known.Member, key string, path []*x509.Certificate) error {
-	l, err := crl.Parse(m.Bytes, "cache")
+	l, err := s.parse(m.Bytes, "cache")
 	if err != nil {
 		return crlError("cache", err)
 	}

@@ -129,7 +129,7 @@ func (u *crlURL) ranOut() bool {
 // deliver puts what came into the set. It is an error if none of it is what was asked
 // for, or not all could be kept: then the whole document is fetched again.
 func (u *crlURL) deliver(r *fetch.Response) error {
-	lists, err := readCRLs(r.Body, u.url, maxFetchedLists)
+	lists, err := u.source.readCRLs(r.Body, u.url, maxFetchedLists)
 	if err != nil {
 		return err
 	}

@@ -124,6 +124,11 @@
 // certificates, with a mebibyte about each; [OCSP] says which are evicted first. What
 // came from a URL or the Cache and was evicted comes again at the next fetch.
 //
+// An entry of a CRL takes its serial number and about 8 octets. Where the DER stays in
+// memory, for a Cache or KeepDER, it takes those and about 6 octets, but with a Cache
+// other than DirCache, or a Fetcher other than HTTPFetcher, both: what these may write
+// to, entries are not looked up in.
+//
 // # How to see it
 //
 // [CRLs.State] and [OCSP.State] tell each document that is known, whether it decides

@@ -18,8 +18,13 @@ import (
 // A ParsedCRL lets the external tests at what has been read of a CRL.
 type ParsedCRL struct{ *crl.List }
 
-func ParseCRL(raw []byte) (ParsedCRL, error) {
-	l, err := crl.Parse(raw, "test")
+func ParseCRL(raw []byte) (ParsedCRL, error) { return parseCRL(raw, crl.Parse) }
+
+// ParseCRLInPlace is ParseCRL for octets that stay in memory.
+func ParseCRLInPlace(raw []byte) (ParsedCRL, error) { return parseCRL(raw, crl.ParseInPlace) }
+
+func parseCRL(raw []byte, parse func([]byte, string) (*crl.List, error)) (ParsedCRL, error) {
+	l, err := parse(raw, "test")
 	if err != nil {
 		return ParsedCRL{}, crlError("test", err)
 	}

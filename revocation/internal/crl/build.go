@@ -5,6 +5,7 @@ package crl
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -14,18 +15,29 @@ import (
 )
 
 // newIndex returns an index without entries, with room for as many as expected
-// says of each length of a serial. More find room too, at a cost.
-func newIndex(indirect bool, expected *[maxSerialLength + 1]int) *index {
+// says of each length of a serial. More find room too, at a cost. Octets are
+// revokedCertificates if they stay in memory, else nil.
+func newIndex(indirect bool, octets []byte, expected *[maxSerialLength + 1]int) *index {
 	x := &index{seed: [2]uint64{rand.Uint64(), rand.Uint64() | 1}}
 	if indirect {
 		x.group = groupLength
+	} else if uint64(len(octets)) <= math.MaxUint32 {
+		x.octets = octets
 	}
 	for n, count := range expected {
 		if count > 0 {
-			x.tables[n] = newTable(n, n+x.group+whenLength, count)
+			x.tables[n] = newTable(n, x.width(n), count)
 		}
 	}
 	return x
+}
+
+// width returns how many octets a row has for serials of n.
+func (x *index) width(n int) int {
+	if x.octets != nil {
+		return placeLength
+	}
+	return n + x.group + whenLength
 }
 
 // newTable returns a table for serials of n octets, with room for a number of
@@ -66,7 +78,7 @@ func sqrt(n uint32) (root uint32) {
 // table returns the table for serials of n octets.
 func (x *index) table(n int) *table {
 	if x.tables[n] == nil {
-		x.tables[n] = newTable(n, n+x.group+whenLength, 0)
+		x.tables[n] = newTable(n, x.width(n), 0)
 	}
 	return x.tables[n]
 }
@@ -113,13 +125,17 @@ func (x *index) filled() {
 	}
 }
 
-// add adds an entry. The serial of n octets is what b starts with; b must be
-// readable for eight octets even where it is shorter.
-func (x *index) add(t *table, b []byte, n int, group uint32, w when) {
+// add adds an entry, which is at a place of revokedCertificates. The serial of n octets
+// is what b starts with; b must be readable for eight octets even where it is shorter.
+func (x *index) add(t *table, at int, b []byte, n int, group uint32, w when) {
 	i := t.part(x.hash(b, n, group))
 	row := t.row(i)
 	if row == nil {
 		row = t.more(i)
+	}
+	if x.octets != nil {
+		binary.LittleEndian.PutUint32(row, uint32(at))
+		return
 	}
 	copy(row, b[:n])
 	if x.group != 0 {
@@ -169,17 +185,17 @@ func (p *part) order(x *index, t *table) {
 	// serial listed many times. Their tags are not looked at.
 	for bucket, end := range starts[1:] {
 		if start := starts[bucket]; end-start > sortedBucket {
-			sort.Stable(&bucketRows{rows: p.rows[int(start)*width : int(end)*width], width: width, key: width - whenLength})
+			sort.Stable(&bucketRows{x: x, t: t, rows: p.rows[int(start)*width : int(end)*width]})
 		}
 	}
 }
 
-// rowHash is the hash of the key that a row starts with.
+// rowHash is the hash of the key that a row has.
 func (x *index) rowHash(t *table, row []byte) uint64 {
-	group := uint32(0)
-	if x.group != 0 {
-		group = binary.LittleEndian.Uint32(row[t.serial:])
+	if x.octets != nil {
+		return x.hash(serialIn(x.entry(row)), t.serial, 0)
 	}
+	group := x.groupOf(t, row)
 	if len(row) < 8 {
 		row = append(make([]byte, 0, 8), row...)[:8]
 	}
@@ -188,20 +204,21 @@ func (x *index) rowHash(t *table, row []byte) uint64 {
 
 // bucketRows sorts rows by key, and those of one key with removeFromCRL last.
 type bucketRows struct {
-	rows       []byte
-	width, key int
-	swap       [maxSerialLength + groupLength + whenLength]byte
+	x    *index
+	t    *table
+	rows []byte
+	swap [maxSerialLength + groupLength + whenLength]byte
 }
 
-func (b *bucketRows) Len() int         { return len(b.rows) / b.width }
-func (b *bucketRows) row(i int) []byte { return b.rows[i*b.width : (i+1)*b.width] }
+func (b *bucketRows) Len() int         { return len(b.rows) / b.t.width }
+func (b *bucketRows) row(i int) []byte { return b.rows[i*b.t.width : (i+1)*b.t.width] }
 
 func (b *bucketRows) Less(i, j int) bool {
 	x, y := b.row(i), b.row(j)
-	if order := bytes.Compare(x[:b.key], y[:b.key]); order != 0 {
+	if order := bytes.Compare(b.x.key(b.t, x), b.x.key(b.t, y)); order != 0 {
 		return order < 0
 	}
-	removed := func(row []byte) bool { return readWhen(row[b.key:]).reason() == der.ReasonRemoveFromCRL }
+	removed := func(row []byte) bool { return b.x.when(b.t, row).reason() == der.ReasonRemoveFromCRL }
 	return !removed(x) && removed(y)
 }
 

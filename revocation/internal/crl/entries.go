@@ -20,6 +20,7 @@ type entryReader struct {
 	v2       bool // entries may have extensions
 	delta    bool // entries may say removeFromCRL
 	indirect bool // entries may name the issuer of the certificate
+	inPlace  bool // the octets stay in memory as they are
 	groups   issuerGroups
 	names    []byte // the last certificateIssuer, and
 	name     string // what it names
@@ -31,7 +32,11 @@ type entryReader struct {
 // read reads the content octets of revokedCertificates. It returns nil and
 // leaves the fault set if an entry is not as it must be.
 func (r *entryReader) read(octets []byte) *index {
-	x := newIndex(r.indirect, sample(octets))
+	var inPlace []byte
+	if r.inPlace {
+		inPlace = octets
+	}
+	x := newIndex(r.indirect, inPlace, sample(octets))
 	group := uint32(0)
 	for at := 0; ; {
 		if at = r.readShort(x, octets, at, group); at == len(octets) {
@@ -45,7 +50,7 @@ func (r *entryReader) read(octets []byte) *index {
 		if e.issuer != "" {
 			group = r.groups.add(e.issuer)
 		}
-		x.add(x.table(len(e.serial)), padded(e.serial), len(e.serial), group, e.when)
+		x.add(x.table(len(e.serial)), at, padded(e.serial), len(e.serial), group, e.when)
 		at += size
 	}
 }
@@ -130,14 +135,18 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 		}
 		serial := window[shortSerial:]
 		if n < 8 || x.group != 0 {
-			x.add(t, serial, n, group, w)
+			x.add(t, at, serial, n, group, w)
 		} else { // what add does, without its call
 			part := t.part(x.hashLong(serial, n, 0))
 			row := t.row(part)
 			if row == nil {
 				row = t.more(part)
 			}
-			put(row, serial, n, w)
+			if x.octets != nil {
+				binary.LittleEndian.PutUint32(row, uint32(at))
+			} else {
+				put(row, serial, n, w)
+			}
 		}
 		at += size
 	}

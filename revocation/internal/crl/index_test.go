@@ -85,34 +85,44 @@ func TestIndexFindsWhatIsListed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var octets []byte
-			present := map[string]bool{}
 			for i, serial := range serials {
 				octets = append(octets, encode(serial, day.Add(-time.Duration(i)*time.Minute), reasons[i%len(reasons)])...)
-				present[string(serial)] = true
 			}
-			r := entryReader{v2: true}
-			x := r.read(octets)
-			require.NotNil(t, x, r.fault)
-			require.Equal(t, len(serials), x.count)
-			for i, serial := range serials {
-				if w, listed := x.find(serial, 0); !listed || w.reason() != reasons[i%len(reasons)] || !der.Time(w.seconds()).Equal(day.Add(-time.Duration(i)*time.Minute)) {
-					if slices.IndexFunc(serials, func(s []byte) bool { return string(s) == string(serial) }) == i {
-						t.Fatalf("entry %d, serial %x: got %v %v", i, serial, listed, w)
-					}
-				}
-				for _, change := range []int64{1, -1, 256, 1 << 32} {
-					other := der.IntegerContent(new(big.Int).Add(new(big.Int).SetBytes(serial), big.NewInt(change)))
-					if _, listed := x.find(other, 0); listed != present[string(other)] {
-						t.Fatalf("%x: got %v", other, listed)
-					}
-				}
-				for _, other := range [][]byte{serial[1:], append([]byte{0}, serial...), append(slices.Clone(serial), 0)} {
-					if _, listed := x.find(other, 0); listed != present[string(other)] {
-						t.Fatalf("%x: got %v", other, listed)
-					}
-				}
+			for _, inPlace := range []bool{false, true} {
+				requireFound(t, entryReader{v2: true, inPlace: inPlace}, octets, serials, reasons)
 			}
 		})
+	}
+}
+
+// requireFound reads entries of the given serials, and requires that each is found with
+// its date and reason, and no other.
+func requireFound(t *testing.T, r entryReader, octets []byte, serials [][]byte, reasons []der.Reason) {
+	t.Helper()
+	present := map[string]bool{}
+	for _, serial := range serials {
+		present[string(serial)] = true
+	}
+	x := r.read(octets)
+	require.NotNil(t, x, r.fault)
+	require.Equal(t, len(serials), x.count)
+	for i, serial := range serials {
+		if w, listed := x.find(serial, 0); !listed || w.reason() != reasons[i%len(reasons)] || !der.Time(w.seconds()).Equal(day.Add(-time.Duration(i)*time.Minute)) {
+			if slices.IndexFunc(serials, func(s []byte) bool { return string(s) == string(serial) }) == i {
+				t.Fatalf("entry %d, serial %x: got %v %v", i, serial, listed, w)
+			}
+		}
+		for _, change := range []int64{1, -1, 256, 1 << 32} {
+			other := der.IntegerContent(new(big.Int).Add(new(big.Int).SetBytes(serial), big.NewInt(change)))
+			if _, listed := x.find(other, 0); listed != present[string(other)] {
+				t.Fatalf("%x: got %v", other, listed)
+			}
+		}
+		for _, other := range [][]byte{serial[1:], append([]byte{0}, serial...), append(slices.Clone(serial), 0)} {
+			if _, listed := x.find(other, 0); listed != present[string(other)] {
+				t.Fatalf("%x: got %v", other, listed)
+			}
+		}
 	}
 }
 
@@ -132,14 +142,16 @@ func TestIndexOfOneSerialManyTimes(t *testing.T) {
 				}
 				delta = append(delta, encode(serial, date, reason)...)
 			}
-			x := (&entryReader{v2: true}).read(complete)
-			w, listed := x.find(serial, 0)
-			assert.True(t, listed)
-			assert.Equal(t, day, der.Time(w.seconds()))
-			x = (&entryReader{v2: true, delta: true}).read(delta)
-			w, listed = x.find(serial, 0)
-			assert.True(t, listed)
-			assert.Equal(t, der.ReasonSuperseded, w.reason())
+			for _, inPlace := range []bool{false, true} {
+				x := (&entryReader{v2: true, inPlace: inPlace}).read(complete)
+				w, listed := x.find(serial, 0)
+				assert.True(t, listed)
+				assert.Equal(t, day, der.Time(w.seconds()))
+				x = (&entryReader{v2: true, delta: true, inPlace: inPlace}).read(delta)
+				w, listed = x.find(serial, 0)
+				assert.True(t, listed)
+				assert.Equal(t, der.ReasonSuperseded, w.reason())
+			}
 		}
 	}
 }
@@ -151,11 +163,12 @@ func TestIndexIsAMapOfItsEntries(t *testing.T) {
 	t.Parallel()
 	reasons := []der.Reason{0, der.ReasonKeyCompromise, der.ReasonCertificateHold, der.ReasonRemoveFromCRL, der.ReasonRemoveFromCRL}
 	for seed, entries := range []int{1, 2, 7, 40, 200, 200, 1000, 1000, 6000, 60_000, 60_000} {
-		for _, indirect := range []bool{false, true} {
-			t.Run(fmt.Sprint(seed, indirect), func(t *testing.T) {
+		for form := range 3 {
+			indirect, inPlace := form == 1, form == 2 // there is none that is both
+			t.Run(fmt.Sprint(seed, indirect, inPlace), func(t *testing.T) {
 				t.Parallel()
 				random := rand.New(rand.NewPCG(uint64(seed), uint64(entries)))
-				r := entryReader{v2: true, delta: true, indirect: indirect}
+				r := entryReader{v2: true, delta: true, indirect: indirect, inPlace: inPlace}
 				issuers := [][]byte{directoryName("CRL issuer")}
 				if indirect {
 					r.groups = issuerGroups{"CRL issuer": 0}
@@ -293,10 +306,10 @@ func encodeOf(serial []byte, date time.Time, reason der.Reason, issuer []byte) [
 // Each certificate issuer of an indirect CRL has serials of its own.
 func TestIndexOfIssuers(t *testing.T) {
 	t.Parallel()
-	x := newIndex(true, new([maxSerialLength + 1]int))
+	x := newIndex(true, nil, new([maxSerialLength + 1]int))
 	for group := range uint32(300) {
 		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0], serialsOf(int(group)+1, 20)[group]} {
-			x.add(x.table(len(serial)), padded(serial), len(serial), group, packWhen(uint64(group), 0))
+			x.add(x.table(len(serial)), 0, padded(serial), len(serial), group, packWhen(uint64(group), 0))
 		}
 	}
 	x.filled()

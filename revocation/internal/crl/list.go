@@ -22,7 +22,7 @@ import (
 )
 
 // A List is what is kept of a CertificateList (RFC 5280 section 5.1): all that
-// decides, and nothing of its DER. It is immutable but for the memory of which
+// decides, and nothing of its DER unless ParseInPlace read it. It is immutable but for the memory of which
 // keys verify it, and safe for concurrent use.
 type List struct {
 	source     string

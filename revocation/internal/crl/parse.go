@@ -18,9 +18,15 @@ import (
 // It refuses what is not strict DER and what RFC 5280 does not allow, and with
 // der.ErrUnhandledCritical a CRL with critical extensions that are not processed:
 // such a CRL must not be used to determine the status of any certificate
-// (sections 5.2 and 5.3). Nothing of raw is kept. The error is a *der.Error.
-func Parse(raw []byte, source string) (*List, error) {
-	r := reader{list: &List{source: source, octets: len(raw)}}
+// (sections 5.2 and 5.3). Nothing of raw stays in memory. The error is a *der.Error.
+func Parse(raw []byte, source string) (*List, error) { return parse(raw, source, false) }
+
+// ParseInPlace is Parse for octets that stay in memory for as long as the list and never
+// change: the list looks its entries up in them.
+func ParseInPlace(raw []byte, source string) (*List, error) { return parse(raw, source, true) }
+
+func parse(raw []byte, source string, inPlace bool) (*List, error) {
+	r := reader{list: &List{source: source, octets: len(raw)}, inPlace: inPlace}
 	if err := r.read(raw); err != nil {
 		return nil, err
 	}
@@ -33,8 +39,9 @@ const maxName = 16 << 10
 
 // A reader reads one CRL, part by part.
 type reader struct {
-	list *List
-	v2   bool
+	list    *List
+	v2      bool
+	inPlace bool
 }
 
 func (r *reader) read(raw []byte) *der.Error {
@@ -129,7 +136,7 @@ func (r *reader) content(tbs cryptobyte.String) *der.Error {
 	if !hasRevoked || len(revoked) == 0 {
 		return nil
 	}
-	entries := entryReader{v2: r.v2, delta: r.list.delta, indirect: r.list.scope.indirect}
+	entries := entryReader{v2: r.v2, delta: r.list.delta, indirect: r.list.scope.indirect, inPlace: r.inPlace}
 	if entries.indirect {
 		entries.groups = issuerGroups{r.list.issuer: 0}
 	}
