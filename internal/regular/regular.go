@@ -13,8 +13,8 @@ import (
 // device's.
 var ErrNotRegular = errors.New("is not a regular file")
 
-// Open opens a regular file. It looks before it opens, since the opening of a FIFO
-// waits for a writer, and again afterwards.
+// Open opens a regular file. It looks before it opens, since opening a device may do
+// something, and again afterwards.
 func Open(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -23,11 +23,18 @@ func Open(name string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, ErrNotRegular
 	}
-	file, err := os.Open(name)
+	return openRegular(name)
+}
+
+// openRegular is Open without the first look, after which the name may be another
+// file's.
+func openRegular(name string) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_RDONLY|nonBlock, 0)
 	if err != nil {
 		return nil, err
 	}
-	if info, err = file.Stat(); err == nil && !info.Mode().IsRegular() {
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
 		err = ErrNotRegular
 	}
 	if err != nil {
