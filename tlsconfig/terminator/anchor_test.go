@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
@@ -87,5 +88,34 @@ func TestRevokedSubCAAtEachProgram(t *testing.T) {
 			ask := asking(t, p.start(t, pki, strings.TrimPrefix(server.URL, "http://")), &served)
 			assert.Equal(t, p.program == terminator.Stunnel, ask(pki.Leaf(sspFQDN)))
 		})
+	}
+}
+
+// stunnel looks at the list of the leaf's issuer, and at none of the root's.
+func TestListsThatStunnelLooksAt(t *testing.T) {
+	t.Parallel()
+	p := proxies[slices.IndexFunc(proxies, func(p proxy) bool { return p.program == terminator.Stunnel })]
+	testenv.Need(t, p.binary, p.debian)
+	named := with(rootList(), func(l *revocationtest.CRL) {
+		l.Scope = &revocationtest.Scope{PointName: revocationtest.PointName{URLs: []string{rootURL}}, OnlyCACerts: true}
+	})
+	for _, c := range []struct {
+		name   string
+		lists  []revocationtest.CRL
+		accept bool
+	}{
+		{"both lists", []revocationtest.CRL{subCAList(), rootList()}, true},
+		{"a list of the root's with a distribution point", []revocationtest.CRL{subCAList(), named}, true},
+		{"none of the root's", []revocationtest.CRL{subCAList()}, true},
+		{"none of the SubCA's", []revocationtest.CRL{rootList()}, false},
+	} {
+		var served atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+		t.Cleanup(server.Close)
+		ask := asking(t, p.startWith(t, testpki.Spine(), func(params *terminator.Params) {
+			params.Backend = strings.TrimPrefix(server.URL, "http://")
+			require.NoError(t, os.WriteFile(params.CRLs, inPEM(c.lists...), 0o600))
+		}), &served)
+		assert.Equal(t, c.accept, ask(testpki.Spine().Leaf(sspFQDN)), c.name)
 	}
 }

@@ -51,7 +51,8 @@ type Keeper struct {
 	// one has mode 0644, since a CRL is public.
 	File string
 
-	// LeafCRLs is Params.LeafCRLs: the file needs no list of the roots.
+	// LeafCRLs is Params.LeafCRLs: the file needs no list of the roots. Nor does that of
+	// stunnel, which looks up the leaf alone in any case.
 	LeafCRLs bool
 
 	// Certificates are peers whose distribution points are collected, beside those
@@ -225,22 +226,36 @@ func (k *Keeper) now() time.Time {
 // ask has the distribution points of the SubCAs and Certificates looked after, and
 // does not wait.
 func (k *Keeper) ask() {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
 	roots := k.Pins.Roots()
 	for _, ca := range k.Pins.SubCAs() {
 		root := issuerOf(ca, roots)
 		if root == nil {
 			continue
 		}
-		_, _ = k.CRLs.Status(ctx, revocation.Query{Path: []*x509.Certificate{ca, root}, At: k.now()})
+		_, _ = k.status(ca, root)
 		for _, cert := range k.Certificates {
 			if issuerOf(cert, []*x509.Certificate{ca}) != nil {
-				_, _ = k.CRLs.Status(ctx, revocation.Query{Path: []*x509.Certificate{cert, ca, root}, At: k.now()})
+				_, _ = k.status(cert, ca, root)
 			}
 		}
 	}
 }
+
+// status asks about a certificate, by its path to the root, and does not wait.
+func (k *Keeper) status(path ...*x509.Certificate) (revocation.Answer, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return k.CRLs.Status(ctx, revocation.Query{Path: path, At: k.now()})
+}
+
+// revoked reports whether a SubCA is known to be revoked.
+func (k *Keeper) revoked(ca, root *x509.Certificate) bool {
+	answer, err := k.status(ca, root)
+	return err == nil && answer.Status == revocation.Revoked
+}
+
+// leafAlone reports whether the program looks at no list but those of the SubCAs.
+func (k *Keeper) leafAlone() bool { return k.LeafCRLs || k.Program == Stunnel }
 
 // pinned returns Pins as they are now, for a step whose lists and problems go by the same.
 func (k *Keeper) pinned() *tlsconfig.Pins {

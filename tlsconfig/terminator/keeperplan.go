@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
@@ -185,7 +186,10 @@ func (p *plan) judge(k *Keeper, pins *tlsconfig.Pins) {
 		if !serves {
 			p.miss(ca, "there is no list of its own for its peers, who are refused until there is")
 		}
-		if !k.LeafCRLs && !p.authority(k, ca, issuerOf(ca, roots)) {
+		switch root := issuerOf(ca, roots); {
+		case k.leafAlone():
+			p.unread(k, ca, root)
+		case !p.authority(k, ca, root):
 			serves = false
 		}
 		p.serves = p.serves || serves
@@ -198,6 +202,18 @@ func (p *plan) judge(k *Keeper, pins *tlsconfig.Pins) {
 	if len(pins.SubCAs()) == 0 {
 		p.complete = false
 	}
+}
+
+// unread says that a SubCA is revoked, before a program that looks at no list about it.
+func (p *plan) unread(k *Keeper, ca, root *x509.Certificate) {
+	if root == nil || !k.revoked(ca, root) {
+		return
+	}
+	detail := "the program looks at no list about a SubCA, and accepts the peers of this one, which is revoked; the program behind refuses them"
+	if k.Program == Stunnel {
+		detail = "stunnel looks at no list about a SubCA, and accepts the peers of this one, which is revoked: take it out of CAfile and restart stunnel"
+	}
+	p.wrong(Problem{Kind: Gap, Issuer: root.Subject.String(), Scope: ca.Subject.String(), Serials: []*big.Int{ca.SerialNumber}, Detail: detail})
 }
 
 // authority reports whether a program can look up a SubCA and its root in the root's

@@ -143,7 +143,7 @@ func TestAuthorityListWithADistributionPoint(t *testing.T) {
 	unnamed := with(arl, func(l *revocationtest.CRL) { l.Scope = &revocationtest.Scope{OnlyCACerts: true} })
 	assert.True(t, opensslAccepts(t, pki, inPEM(unnamed, subCAList()), leaf, "-crl_check_all"))
 
-	for _, program := range []terminator.Program{terminator.Nginx, terminator.HAProxy, terminator.Apache, terminator.Stunnel} {
+	for _, program := range []terminator.Program{terminator.Nginx, terminator.HAProxy, terminator.Apache} {
 		e := newEstate(t, arl, subCAList())
 		e.keeper.Program = program
 		require.Error(t, e.once(t))
@@ -159,6 +159,34 @@ func TestAuthorityListWithADistributionPoint(t *testing.T) {
 	assert.True(t, opensslAccepts(t, pki, e.read(t), leaf, "-crl_check"))
 	e.keeper.Program = terminator.Nginx
 	require.ErrorContains(t, e.once(t), "leaves alone")
+
+	e = newEstate(t, arl, subCAList())
+	e.keeper.Program = terminator.Stunnel
+	require.NoError(t, e.once(t), "it looks at the list of the leaf's issuer alone")
+}
+
+// A program that looks at no list about a SubCA accepts the peers of one that is
+// revoked, which is said.
+func TestARevokedSubCAThatTheProgramDoesNotSeeIsNamed(t *testing.T) {
+	t.Parallel()
+	for program, seen := range map[terminator.Program]bool{terminator.Stunnel: false, terminator.Apache: false, terminator.Nginx: true} {
+		pki := testpki.Spine()
+		e := newEstate(t, rootList(), subCAList())
+		e.keeper.Program, e.keeper.LeafCRLs = program, program == terminator.Apache
+		require.NoError(t, e.once(t))
+		assert.Empty(t, e.keeper.State().Problems)
+		e = newEstate(t, rootList(pki.SubCA.SerialNumber.Int64()), subCAList())
+		e.keeper.Program, e.keeper.LeafCRLs = program, program == terminator.Apache
+		require.NoError(t, e.once(t))
+		if seen {
+			assert.Empty(t, e.keeper.State().Problems)
+			continue
+		}
+		if assert.Equal(t, []terminator.ProblemKind{terminator.Gap}, problems(e.keeper.State()), program) {
+			assert.Equal(t, []*big.Int{pki.SubCA.SerialNumber}, e.keeper.State().Problems[0].Serials)
+		}
+		assert.Contains(t, e.log.String(), "level=WARN")
+	}
 }
 
 // A revoked SubCA reaches the proxy, though it refuses everyone.

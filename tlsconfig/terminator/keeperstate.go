@@ -55,7 +55,8 @@ const (
 	// eighth or a sixteenth of its own life if that is shorter.
 	Expiring ProblemKind = "expiring"
 	// Gap: the program accepts the serial numbers, which are revoked: of the lists about
-	// them it reads another. The program behind refuses them.
+	// them it reads another, or none, which is said of SubCAs. The program behind refuses
+	// them, but there is none behind stunnel.
 	Gap ProblemKind = "gap"
 	// Lag: a delta CRL, which the program cannot read, is newer than the list. The
 	// serial numbers are those that it revokes beyond it.

@@ -13,11 +13,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
 // StatsSocket returns a Hook that gives the file to HAProxy over its stats socket,
@@ -220,7 +221,7 @@ func shows(text string, l *x509.RevocationList) bool {
 
 // readBeginning returns at most so many octets of a file.
 func readBeginning(name string, most int64) ([]byte, error) {
-	file, err := os.Open(name)
+	file, err := regular.Open(name)
 	if err != nil {
 		return nil, err
 	}
