@@ -73,7 +73,7 @@ func usable(l *revocation.List) string {
 }
 
 // choose takes from the lists of one issuer, key and scope the one for the file.
-func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool) {
+func (p *plan) choose(lists []revocation.List, inFile func(*revocation.List) bool) {
 	var chosen, ahead *revocation.List
 	var why string
 	for i := range lists {
@@ -95,7 +95,7 @@ func (p *plan) choose(lists []revocation.List, held func(*revocation.List) bool)
 	}
 	// What the file has is not removed, also if the clock was set back.
 	for i := range lists {
-		if l := &lists[i]; why == "" && !l.Delta && held(l) && (chosen == nil || l.Supersedes(chosen)) {
+		if l := &lists[i]; why == "" && !l.Delta && inFile(l) && (chosen == nil || l.Supersedes(chosen)) {
 			chosen = l
 		}
 	}

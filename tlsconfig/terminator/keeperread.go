@@ -16,9 +16,9 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-// A heldFile is what the file holds, as it was when it was last read or written.
-type heldFile struct {
-	known   bool        // it has been read
+// A contents is what the file holds, as it was when it was last read or written.
+type contents struct {
+	known   bool        // the file has been looked at
 	info    fs.FileInfo // nil: there is no file
 	path    string      // with symbolic links resolved
 	text    []byte      // as it was read, until it is known whether it is ours
@@ -29,26 +29,26 @@ type heldFile struct {
 }
 
 // same reports whether the file is the one that was read or written.
-func (h *heldFile) same(path string, info fs.FileInfo) bool {
-	return h.known && h.path == path && h.info != nil && os.SameFile(h.info, info) &&
-		h.info.Size() == info.Size() && h.info.ModTime().Equal(info.ModTime())
+func (c *contents) same(path string, info fs.FileInfo) bool {
+	return c.known && c.path == path && c.info != nil && os.SameFile(c.info, info) &&
+		c.info.Size() == info.Size() && c.info.ModTime().Equal(info.ModTime())
 }
 
-func (h *heldFile) size() int64 {
-	if h.info == nil {
+func (c *contents) size() int64 {
+	if c.info == nil {
 		return 0
 	}
-	return h.info.Size()
+	return c.info.Size()
 }
 
 // read looks at what the file holds, unless it is as it was left. What it holds is
 // added to what is known, so that nothing older takes its place.
 func (k *Keeper) read(path string) error {
-	info, data, err := readFile(path, func(info fs.FileInfo) bool { return !k.held.same(path, info) })
+	info, data, err := readFile(path, func(info fs.FileInfo) bool { return !k.contents.same(path, info) })
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		k.edited()
-		k.held = heldFile{known: true, path: path}
+		k.contents = contents{known: true, path: path}
 		return nil
 	case err != nil:
 		return err
@@ -56,7 +56,7 @@ func (k *Keeper) read(path string) error {
 		return nil
 	}
 	k.edited()
-	k.held = heldFile{known: true, path: path, info: info, text: data}
+	k.contents = contents{known: true, path: path, info: info, text: data}
 	if k.Program == Envoy {
 		if data, err = crlsOfSecret(data); err != nil {
 			k.foreign("what is not for Envoy's discovery service: " + err.Error())
@@ -76,7 +76,7 @@ func (k *Keeper) read(path string) error {
 		} else if err := k.add(block.Bytes, &room); err != nil {
 			k.foreign(err.Error())
 		} else {
-			k.held.blocks = append(k.held.blocks, block.Bytes)
+			k.contents.blocks = append(k.contents.blocks, block.Bytes)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (k *Keeper) add(block []byte, room *bool) error {
 
 // edited says that the file is no longer what was written.
 func (k *Keeper) edited() {
-	if k.held.ours {
+	if k.contents.ours {
 		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" was changed by another hand")
 	}
 }
@@ -104,8 +104,8 @@ func (k *Keeper) edited() {
 // foreign notes, and says, what does not belong into the file.
 func (k *Keeper) foreign(what string) {
 	const enough = 20
-	if len(k.held.foreign) < enough {
-		k.held.foreign = append(k.held.foreign, what)
+	if len(k.contents.foreign) < enough {
+		k.contents.foreign = append(k.contents.foreign, what)
 		k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+" held what does not belong there", slog.String("what", what))
 	}
 }
@@ -113,7 +113,7 @@ func (k *Keeper) foreign(what string) {
 // recognise finds the lists that the file was found to hold among those that are
 // known.
 func (k *Keeper) recognise(known []revocation.List) {
-	for _, block := range k.held.blocks {
+	for _, block := range k.contents.blocks {
 		i := slices.IndexFunc(known, func(l revocation.List) bool { return bytes.Equal(l.DER, block) })
 		switch {
 		case i < 0:
@@ -121,12 +121,12 @@ func (k *Keeper) recognise(known []revocation.List) {
 		case known[i].Delta:
 			k.foreign("a delta CRL of " + known[i].Issuer + ", which OpenSSL takes for a complete list")
 		default:
-			k.held.digests = append(k.held.digests, known[i].Digest())
+			k.contents.digests = append(k.contents.digests, known[i].Digest())
 		}
 	}
-	k.held.blocks = nil
+	k.contents.blocks = nil
 	// What the file has had is not forgotten because another hand removed it.
-	had := setOf(k.held.digests)
+	had := setOf(k.contents.digests)
 	maps.Copy(had, k.floor)
 	k.floor = map[[32]byte]bool{}
 	for i := range known {

@@ -42,7 +42,7 @@ func (k *Keeper) step(ctx context.Context, pins *tlsconfig.Pins, known []revocat
 	if err == nil {
 		err = k.read(path)
 	}
-	if len(k.held.blocks) > 0 { // which are known now, too
+	if len(k.contents.blocks) > 0 { // which are known now, too
 		known = k.known(pins)
 	}
 	k.recognise(known)
@@ -81,15 +81,15 @@ func (k *Keeper) release() {
 		k.lock.close()
 		k.lock = nil
 	}
-	k.held, k.floor = heldFile{}, nil
+	k.contents, k.floor = contents{}, nil
 }
 
 // conclude makes the state of a step.
 func (k *Keeper) conclude(p *plan, unwritten error) {
-	s := &KeeperState{File: k.File, Size: k.held.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, next: p.next}
-	held := setOf(k.held.digests)
+	s := &KeeperState{File: k.File, Size: k.contents.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, next: p.next}
+	inFile := setOf(k.contents.digests)
 	for _, l := range p.lists {
-		if held[l.Digest()] {
+		if inFile[l.Digest()] {
 			s.Lists = append(s.Lists, KeptList{ListState: l.ListState, Size: len(l.DER)})
 		}
 	}
@@ -98,7 +98,7 @@ func (k *Keeper) conclude(p *plan, unwritten error) {
 			s.Problems = append(s.Problems, Problem{Kind: Unfetched, Scope: l.URL, Detail: "the last attempt failed", Err: l.Err})
 		}
 	}
-	for _, what := range k.held.foreign {
+	for _, what := range k.contents.foreign {
 		s.Problems = append(s.Problems, Problem{Kind: Foreign, Detail: what})
 	}
 	switch {
@@ -124,21 +124,21 @@ func (k *Keeper) write(p *plan) error {
 		digests[i] = l.Digest()
 	}
 	sum := sumOf(digests)
-	if k.held.text != nil && slices.Equal(k.held.digests, digests) {
-		rest := comparison(k.held.text)
-		if k.held.ours = k.render(&rest, p.lists) == nil && len(rest) == 0; k.held.ours {
-			k.held.text = nil
+	if k.contents.text != nil && slices.Equal(k.contents.digests, digests) {
+		rest := comparison(k.contents.text)
+		if k.contents.ours = k.render(&rest, p.lists) == nil && len(rest) == 0; k.contents.ours {
+			k.contents.text = nil
 			k.pending.due = k.Reload != nil && k.lock.told() != sum
 		}
 	}
-	if k.held.ours && slices.Equal(k.held.digests, digests) {
+	if k.contents.ours && slices.Equal(k.contents.digests, digests) {
 		return nil
 	}
-	info, err := k.lock.replace(k.held.info, func(w io.Writer) error { return k.render(w, p.lists) })
+	info, err := k.lock.replace(k.contents.info, func(w io.Writer) error { return k.render(w, p.lists) })
 	if err != nil {
 		return err
 	}
-	k.held = heldFile{known: true, path: k.held.path, info: info, ours: true, digests: digests}
+	k.contents = contents{known: true, path: k.contents.path, info: info, ours: true, digests: digests}
 	k.floor = setOf(digests)
 	k.written = k.now()
 	k.pending.due, k.pending.at, k.pending.wait = k.Reload != nil, time.Time{}, 0
@@ -190,7 +190,7 @@ func (k *Keeper) reload(ctx context.Context) {
 		return
 	}
 	*t = tell{told: k.now()}
-	k.lock.tell(sumOf(k.held.digests))
+	k.lock.tell(sumOf(k.contents.digests))
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" taken by the program")
 }
 
