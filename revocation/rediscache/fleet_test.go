@@ -16,7 +16,7 @@ import (
 )
 
 // One of two processes has a mirror that lags: what the other one knows reaches it, at
-// its next look and from its next start on, and it takes nothing back.
+// its next look and from its next start on, whatever its own mirror goes on serving.
 func TestProcessBehindALaggingMirrorLearnsFromAnother(t *testing.T) {
 	s, f := startRedis(t), newFleet(t)
 	cache := func() *rediscache.Cache { return &rediscache.Cache{Client: s.client()} }

@@ -88,7 +88,7 @@ func newAuthority(w *world, c config) *authority {
 
 func (a *authority) now() time.Time { return a.w.now().Add(a.skew).Truncate(time.Second) }
 
-// set revokes a certificate, or takes that back with ReasonRemoveFromCRL.
+// set revokes a certificate, or releases it with ReasonRemoveFromCRL.
 func (a *authority) set(serial int64, reason revocation.Reason) {
 	if old, ok := a.state.revoked[serial]; ok && reason == revocation.ReasonCertificateHold && old != reason {
 		return // a revocation does not become a hold

@@ -54,9 +54,9 @@ func (d *document) late() bool {
 	return d.responder != nil && d.thisUpdate.After(d.responder.NotAfter)
 }
 
-// strength orders answers by what they take back: an answer replaces earlier ones that
+// strength orders answers by what they remove: an answer replaces earlier ones that
 // are as strong at most. One that says unknown, or good after its responder's
-// certificate expired, takes nothing back.
+// certificate expired, removes nothing.
 func (d *document) strength() int {
 	if d.status == ocsp.Unknown || d.status == ocsp.Good && d.late() {
 		return 0

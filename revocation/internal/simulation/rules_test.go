@@ -34,7 +34,7 @@ const (
 )
 
 var ruleNames = [...]string{
-	"all rules are kept",
+	"no rule is broken",
 	"a list supersedes by its time alone",
 	"a list supersedes by its number alone",
 	"the entries of other lists than the latest are dropped",
@@ -46,16 +46,16 @@ var ruleNames = [...]string{
 	"a delta is combined whatever its base",
 	"a delta does not make an expired list current",
 	"an expired delta removes",
-	"a permanent revocation is taken back across series",
-	"a hold is never taken back across series",
-	"a hold is taken back before its document has expired",
-	"an older document takes a hold back",
+	"a document of another series removes a permanent revocation",
+	"no document of another series removes a hold",
+	"a hold is removed before its document has expired",
+	"an older document removes a hold",
 	"a list by any key of the CA clears",
 	"a tainted key clears",
 	"every reason taints a key",
 	"what a tainted key revoked is dropped",
 	"a responder whose certificate is revoked clears",
-	"unknown takes a revocation back",
+	"unknown removes a revocation",
 	"good wins a tie of OCSP answers",
 }
 

@@ -256,7 +256,7 @@ func (s *store) documents() map[*document]bool {
 	return s.lying()
 }
 
-// lying is documents for who holds the lock.
+// lying is documents; the caller holds the lock.
 func (s *store) lying() map[*document]bool {
 	found := make(map[*document]bool)
 	for _, members := range s.entries {

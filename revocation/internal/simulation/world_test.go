@@ -34,7 +34,7 @@ type config struct {
 	renewed    bool // likewise, two of each key
 	cached     bool
 	readers    bool // only the first process has a Fetcher
-	punctual   bool // the CA publishes whenever half of a list's life is over
+	punctual   bool // the CA publishes whenever half of a list's life has passed
 	awake      bool // the processes live through all of it, which takes a second or two
 	apart      bool // each process has a Cache of its own
 	byHand     bool // nothing is fetched: operators hand over what there is
