@@ -62,6 +62,25 @@ func TestAnythingElseIsNoASID(t *testing.T) {
 	}
 }
 
+// The digits are read four at once: no octet may carry over into what another says.
+func TestEachOctetOfAnASIDIsADigit(t *testing.T) {
+	t.Parallel()
+	for _, all := range []string{"000000000000", "999999999999", "012345678901"} {
+		for at := range len(all) {
+			for octet := range 1 << 8 {
+				s := all[:at] + string([]byte{byte(octet)}) + all[at+1:]
+				id, err := asid.ParseID(s)
+				if octet < '0' || octet > '9' {
+					assert.Error(t, err, "%q", s)
+					continue
+				}
+				assert.NoError(t, err, "%q", s)
+				assert.Equal(t, s, id.String())
+			}
+		}
+	}
+}
+
 func TestTestEnvironmentsHaveShorterASIDs(t *testing.T) {
 	t.Parallel()
 	seen := make(map[asid.ID]string)
