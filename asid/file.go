@@ -161,10 +161,10 @@ func (f *File) log(s, last *fileState) {
 		f.Logger.Error("registry file refused, the last good one stays in force", "file", f.Name, "error", s.err)
 	case s.err != nil:
 		f.Logger.Error("registry file refused", "file", f.Name, "error", s.err)
-	case last.systems != nil && s.systems.size() < last.systems.size():
+	case last.systems != nil && s.systems.size < last.systems.size:
 		f.Logger.Warn("registry file loaded, with fewer systems than before", "file", f.Name,
-			"systems", s.systems.size(), "before", last.systems.size())
+			"systems", s.systems.size, "before", last.systems.size)
 	default:
-		f.Logger.Info("registry file loaded", "file", f.Name, "systems", s.systems.size())
+		f.Logger.Info("registry file loaded", "file", f.Name, "systems", s.systems.size)
 	}
 }

@@ -27,37 +27,49 @@ const manyInteractions = 16
 // maxInteractions bounds a set.
 const maxInteractions = 1 << 20
 
-// newInteractionSet returns a set of the ids, which are added to the vocabulary if
-// there is one.
-func newInteractionSet(ids []InteractionID, words *vocabulary) (*interactionSet, error) {
+// newInteractionSet returns a set of the ids by itself.
+func newInteractionSet(ids []InteractionID) (*interactionSet, error) {
+	if err := checkInteractions(ids); err != nil {
+		return nil, err
+	}
+	if len(ids) < manyInteractions {
+		return &interactionSet{list: slices.Clone(ids)}, nil
+	}
+	words := new(vocabulary)
+	set := setOf(ids, words)
+	words.finish()
+	return set, nil
+}
+
+// checkInteractions says why the ids cannot be a set.
+func checkInteractions(ids []InteractionID) error {
 	if len(ids) > maxInteractions {
-		return nil, fmt.Errorf("there are more than %d interactions", maxInteractions)
+		return fmt.Errorf("there are more than %d interactions", maxInteractions)
 	}
 	for _, id := range ids {
 		if _, err := ParseInteractionID(string(id)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if repeats(ids) {
-		return nil, errors.New("an interaction is there twice")
+		return errors.New("an interaction is there twice")
 	}
+	return nil
+}
+
+// setOf returns the set of the ids, which it adds to the vocabulary.
+func setOf(ids []InteractionID, words *vocabulary) *interactionSet {
 	set := &interactionSet{list: slices.Clone(ids), words: words}
-	if words == nil {
-		if len(ids) < manyInteractions {
-			return set, nil
-		}
-		set.words = new(vocabulary)
-	}
 	for i, id := range set.list {
-		n := set.words.add(id)
-		set.list[i] = set.words.list[n] // each text is in memory once
-		for n>>6 >= len(set.bits) {
+		n := words.add(id)
+		set.list[i] = words.list[n] // each text is in memory once
+		for int(n>>6) >= len(set.bits) {
 			set.bits = append(set.bits, 0)
 		}
 		set.bits[n>>6] |= 1 << (n & 63)
 	}
 	set.bits = slices.Clip(set.bits)
-	return set, nil
+	return set
 }
 
 // has reports whether the interaction is one of the set.
@@ -66,7 +78,7 @@ func (s *interactionSet) has(id InteractionID) bool {
 		return slices.Contains(s.list, id)
 	}
 	n, known := s.words.number(id)
-	return known && n>>6 < len(s.bits) && s.bits[n>>6]>>(n&63)&1 != 0
+	return known && int(n>>6) < len(s.bits) && s.bits[n>>6]>>(n&63)&1 != 0
 }
 
 // A setSource returns the set of a list of interactions, the same for equal lists.
@@ -112,19 +124,33 @@ func (s *interactionSets) known(ids []InteractionID) (*interactionSet, error) {
 			return set, nil
 		}
 	}
-	if s.words == nil || len(s.words.list) > maxShared {
-		s.words = new(vocabulary)
-	}
-	set, err := newInteractionSet(ids, s.words)
-	if err != nil {
+	if err := checkInteractions(ids); err != nil {
 		return nil, err
 	}
+	if s.words != nil && len(s.words.list) > maxShared {
+		s.finish()
+	}
+	if s.words == nil {
+		s.words = new(vocabulary)
+	}
+	set := setOf(ids, s.words)
 	if s.byHash == nil {
 		s.byHash = make(map[uint64][]*interactionSet)
 	}
 	s.byHash[hash] = append(s.byHash[hash], set)
 	return set, nil
 }
+
+// finish makes the sets ready to be asked.
+func (s *interactionSets) finish() {
+	if s.words != nil {
+		s.words.finish()
+		s.words = nil
+	}
+}
+
+// seed makes hashes that cannot be foreseen outside the process.
+var seed = maphash.MakeSeed()
 
 // hashOf hashes the IDs of a list that are at multiples of step. Equal hashes prove
 // nothing.
@@ -157,7 +183,7 @@ func (s *sharedSets) of(ids []InteractionID) (*interactionSet, error) {
 	if set != nil && slices.Equal(set.list, ids) {
 		return set, nil
 	}
-	set, err := newInteractionSet(ids, nil)
+	set, err := newInteractionSet(ids)
 	if err != nil {
 		return nil, err
 	}

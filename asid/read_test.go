@@ -226,7 +226,7 @@ func FuzzReadYAML(f *testing.F) {
 		}
 		// What is JSON as well says the same there.
 		if fromJSON, err := asid.ReadRegistry(strings.NewReader(string(file))); err == nil {
-			assert.Equal(t, fromJSON, fromYAML)
+			assert.Equal(t, fromJSON.Systems(), fromYAML.Systems())
 		}
 	})
 }

@@ -173,8 +173,8 @@ func TestTooManyInteractionsAreRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "more than 1048576 interactions")
 }
 
-// The tables have eight bits of each hash; what is asked for is compared whole. Of
-// these questions several hundred meet an entry with the same bits.
+// A perfect hash sends what it was not made for to the place of another; what is
+// asked for is compared whole.
 func TestAHashAloneMakesNothingKnown(t *testing.T) {
 	t.Parallel()
 	interaction := func(i int) asid.InteractionID {
@@ -202,8 +202,7 @@ func TestAHashAloneMakesNothingKnown(t *testing.T) {
 	}
 }
 
-// Sets of few and of many interactions, of more than share their bits, and systems
-// enough that slots of the table collide.
+// Sets of few and of many interactions, and of more than share their bits.
 func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {
 	t.Parallel()
 	const systems, each = 1_000, 40

@@ -17,7 +17,9 @@ type System struct {
 
 	assurances *interactionSet // that Interactions is the list of; nil: NewSystem did not make the System
 
-	// A decision reads what is above, which fits a line of the processor's caches.
+	name [1]string // what FQDNs is a slice of if there is one, as most systems have
+
+	// A decision reads what is above, from two lines of the processor's caches.
 
 	ODS         []ODSCode     // the organisations that the system acts for
 	SharedFQDNs []string      // those of FQDNs that other systems may share; see BoundByPartyKey
@@ -34,16 +36,11 @@ type System struct {
 // 1,048,576 interactions, and an ODS code, an FQDN or an interaction that is there
 // twice.
 func NewSystem(given System) (*System, error) {
-	// The name that most systems have lies beside what else a decision reads.
-	var s struct {
-		System
-		name [1]string
-	}
-	s.FQDNs = s.name[:0]
+	s := new(System)
 	if err := s.copyFrom(&given, &shared); err != nil {
 		return nil, err
 	}
-	return &s.System, nil
+	return s, nil
 }
 
 // copyFrom makes s a checked copy of what the user gave. Its set of interactions
@@ -67,6 +64,7 @@ func (s *System) copyFrom(given *System, sets setSource) error {
 	if len(given.FQDNs) == 0 && len(given.Leaves) == 0 && len(given.Keys) == 0 && !given.Unbound {
 		return fail("the system has neither an FQDN nor a fingerprint, so no certificate could be its own", nil)
 	}
+	s.FQDNs = s.name[:0]
 	for _, name := range given.FQDNs {
 		parsed, err := fqdn.Parse(name)
 		if err != nil {

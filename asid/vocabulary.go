@@ -2,63 +2,54 @@
 
 package asid
 
-import (
-	"hash/maphash"
-	"math/bits"
-)
+import "hash/maphash"
 
 // A vocabulary numbers interactions, so that many systems' sets of them are bits
-// and the processor's caches hold the texts once. Nothing is added once it is in
-// use.
+// and the processor's caches hold the texts once. Words are added, then it is
+// finished, and from then on asked.
 type vocabulary struct {
-	list  []InteractionID // by number
-	index []slot          // a hash table with open addressing, at most a quarter of it in use
-}
-
-// seed makes hashes that cannot be foreseen outside the process.
-var seed = maphash.MakeSeed()
-
-// number returns the number of id, if it has one.
-func (v *vocabulary) number(id InteractionID) (int, bool) {
-	if len(v.index) == 0 {
-		return 0, false
-	}
-	hash := maphash.String(seed, string(id))
-	tag := tagOf(hash >> 32)
-	for i := hash; ; i++ {
-		s := v.index[i&uint64(len(v.index)-1)]
-		if s == 0 {
-			return 0, false
-		}
-		if n := s.number(); s.tag() == tag && v.list[n] == id {
-			return n, true
-		}
-	}
+	list    []InteractionID          // by number
+	added   map[InteractionID]uint32 // their numbers, until it is finished
+	seed    maphash.Seed
+	hash    perfectHash
+	numbers []uint32 // by place
 }
 
 // add returns the number of id, which it gets if it has none.
-func (v *vocabulary) add(id InteractionID) int {
-	if n, known := v.number(id); known {
-		return n
-	}
-	v.list = append(v.list, id)
-	if 4*len(v.list) > len(v.index) {
-		v.index = make([]slot, max(64, 4<<bits.Len(uint(len(v.list)))))
-		for n := range v.list {
-			v.enter(n)
+func (v *vocabulary) add(id InteractionID) uint32 {
+	n, known := v.added[id]
+	if !known {
+		n = uint32(len(v.list))
+		v.list = append(v.list, id)
+		if v.added == nil {
+			v.added = make(map[InteractionID]uint32)
 		}
-	} else {
-		v.enter(len(v.list) - 1)
+		v.added[id] = n
 	}
-	return len(v.list) - 1
+	return n
 }
 
-// enter enters the interaction of that number into the index.
-func (v *vocabulary) enter(n int) {
-	hash := maphash.String(seed, string(v.list[n]))
-	i := hash & uint64(len(v.index)-1)
-	for v.index[i] != 0 {
-		i = (i + 1) & uint64(len(v.index)-1)
+// finish makes what number needs.
+func (v *vocabulary) finish() {
+	v.added = nil
+	v.hash = newPerfectHash(func() []uint64 {
+		v.seed = maphash.MakeSeed()
+		hashes := make([]uint64, len(v.list))
+		for n, id := range v.list {
+			hashes[n] = v.hashOf(id)
+		}
+		return hashes
+	})
+	v.numbers = make([]uint32, v.hash.places)
+	for n, id := range v.list {
+		v.numbers[v.hash.place(v.hashOf(id))] = uint32(n)
 	}
-	v.index[i] = newSlot(tagOf(hash>>32), n)
+}
+
+func (v *vocabulary) hashOf(id InteractionID) uint64 { return maphash.String(v.seed, string(id)) }
+
+// number returns the number of id, if it has one.
+func (v *vocabulary) number(id InteractionID) (uint32, bool) {
+	n := v.numbers[v.hash.place(v.hashOf(id))]
+	return n, int(n) < len(v.list) && v.list[n] == id
 }
