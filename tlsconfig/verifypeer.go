@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // VerifyPeer verifies what a peer presented by Verifier and within Timeout; its
@@ -56,7 +58,7 @@ func (e *Endpoint) logRefusal(ctx context.Context, remote string, err error) {
 	}
 	attrs := []slog.Attr{slog.String("rule", refusal.Rule.String())}
 	if cert := refusal.Cert; cert != nil {
-		attrs = append(attrs, slog.String("subject", clip(cert.Subject.String())))
+		attrs = append(attrs, slog.String("subject", ascii.Line(cert.Subject.String(), 200)))
 		if cert.SerialNumber != nil {
 			attrs = append(attrs, slog.String("serial", clip(cert.SerialNumber.Text(16))))
 		}

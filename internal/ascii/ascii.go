@@ -5,7 +5,9 @@
 package ascii
 
 import (
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -76,4 +78,14 @@ func Cut(s string, n int) string {
 		n--
 	}
 	return s[:n] + "..."
+}
+
+// Line is Cut for a log, of a text that the sender has chosen: one that has line breaks
+// or other characters that are not printable is quoted as by %q.
+func Line(s string, n int) string {
+	s = Cut(s, n)
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }

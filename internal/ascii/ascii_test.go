@@ -68,3 +68,13 @@ func TestCutKeepsWholeCharacters(t *testing.T) {
 		assert.Equal(t, test.want, ascii.Cut(test.in, test.n), "%q to %d", test.in, test.n)
 	}
 }
+
+func TestLineHasNoBreaks(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`a\,b="é"`: `a\,b="é"`, "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "a\u2028b": `"a\u2028b"`, "\xff": `"\xff"`,
+		"12345678901": "1234567890...", "1234\r678901": `"1234\r67890..."`,
+	} {
+		assert.Equal(t, want, ascii.Line(text, 10), text)
+	}
+}

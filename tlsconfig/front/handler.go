@@ -153,7 +153,7 @@ func (f *Front) log(r *http.Request, e *Error) {
 	}
 	attrs := []slog.Attr{slog.String("rule", e.Rule)}
 	if refusal, ok := errors.AsType[*tlsconfig.PeerError](e); ok && refusal.Cert != nil {
-		attrs = append(attrs, slog.String("subject", ascii.Cut(refusal.Cert.Subject.String(), 200)), slog.String("serial", ascii.Cut(refusal.Cert.SerialNumber.Text(16), 200)))
+		attrs = append(attrs, slog.String("subject", ascii.Line(refusal.Cert.Subject.String(), 200)), slog.String("serial", ascii.Cut(refusal.Cert.SerialNumber.Text(16), 200)))
 	}
 	f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", e.why()))...)
 }

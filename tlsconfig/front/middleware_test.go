@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,7 @@ func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)
 	good, other := pki.Issue(sspFQDN), pki.Issue("other.nhs.uk")
+	lines := pki.Issue(sspFQDN, spinetest.Template(func(c *x509.Certificate) { c.Subject.CommonName = "x\nlevel=INFO" }))
 	for name, test := range map[string]struct {
 		headers http.Header
 		rule    string
@@ -37,6 +39,7 @@ func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 	}{
 		"good":         {headersOf(front.Nginx, good.Certificate[0]), "", ""},
 		"another FQDN": {headersOf(front.Nginx, other.Certificate[0]), "fqdn", other.Leaf.Subject.String()},
+		"two lines":    {headersOf(front.Nginx, lines.Certificate[0]), "fqdn", strconv.Quote(lines.Leaf.Subject.String())},
 		"nothing":      {http.Header{front.SecretHeader: {secret}}, front.RuleHeader, ""},
 		"no proxy":     {http.Header{}, front.RuleProxy, ""},
 	} {
