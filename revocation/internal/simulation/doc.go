@@ -24,8 +24,9 @@
 // files of several and answers, so that it is certain what a process knows, and most
 // is about one leaf and its lists. They try the rules about documents, and take some
 // 15 ms. Even seeds have the network and try, beside these, what is asked when: some
-// 35 ms, for some 500 requests and 80 merges into the store. Nine tenths of the time
-// go to the package itself, a fifth of all to verifying signatures. Days pass while
+// 35 ms, for some 500 requests and 80 merges into the store. Seven tenths of the time
+// go to the package itself, a fifth of all to verifying signatures, and two tenths to
+// the world and the oracle. Days pass while
 // all machines are suspended, and the processes live through the hours between; one
 // history in 400 they live through as a whole. What the processes do at random, and
 // how their goroutines take turns, is not a matter of the seed, so that a fault may
