@@ -74,6 +74,7 @@ func TestTheGateRefusesEverythingElse(t *testing.T) {
 	}{
 		"Ssp-From missing":        {set("Ssp-From"), "MISSING_OR_INVALID_HEADER", "Ssp-From HTTP Header is missing"},
 		"Ssp-From twice":          {set("Ssp-From", "928942012545", "928942012545"), "MISSING_OR_INVALID_HEADER", "Ssp-From HTTP Header is there 2 times"},
+		"Ssp-From with a stop":    {set("Ssp.From", "928942012545"), "MISSING_OR_INVALID_HEADER", "Ssp-From HTTP Header is there under another spelling"},
 		"Ssp-From malformed":      {set("Ssp-From", "92894201254"), "MISSING_OR_INVALID_HEADER", "Ssp-From"},
 		"Ssp-To missing":          {set("Ssp-To"), "MISSING_OR_INVALID_HEADER", "Ssp-To HTTP Header is missing"},
 		"Ssp-To another system's": {set("Ssp-To", "928942012545"), "MISSING_OR_INVALID_HEADER", "Ssp-To HTTP Header is not the ASID of this system"},

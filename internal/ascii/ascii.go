@@ -48,7 +48,9 @@ func Printable(s string) bool {
 
 // EqualHeader reports whether some reader takes the two names of a header for
 // the same: letter case does not count, nor does the difference of hyphen and
-// underscore, which is lost to those that follow CGI (RFC 3875 section 4.1.18).
+// underscore, which is lost to those that follow CGI (RFC 3875 section 4.1.18), nor
+// that to the full stop and the other signs that names may have (RFC 9110 section
+// 5.6.2), of which some of these make an underscore as well.
 func EqualHeader(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -62,7 +64,7 @@ func EqualHeader(a, b string) bool {
 }
 
 func foldHeader(c byte) byte {
-	if c == '_' {
+	if c != '-' && !Alphanumeric(c) && strings.IndexByte("_.!#$%&'*+^`|~", c) >= 0 {
 		return '-'
 	}
 	return Lower(c)

@@ -50,7 +50,10 @@ func TestTexts(t *testing.T) {
 func TestHeadersDifferByMoreThanCaseAndUnderscore(t *testing.T) {
 	t.Parallel()
 	assert.True(t, ascii.EqualHeader("Ssp-From", "ssp_fROM"))
-	for _, other := range []string{"Ssp-To", "Ssp-From ", "Ssp.From", "\x53sp\r\x46rom"} {
+	for _, sign := range "!#$%&'*+-.^_`|~" {
+		assert.True(t, ascii.EqualHeader("Ssp-From", "sSP"+string(sign)+"From"), "%c", sign)
+	}
+	for _, other := range []string{"Ssp-To", "Ssp-From ", "SspXFrom", "Ssp\rFrom", "Ssp From", "Ssp:From", "Ssp/From", "Ssp\x00From"} {
 		assert.False(t, ascii.EqualHeader("Ssp-From", other), "%q", other)
 	}
 }
