@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 const (
@@ -48,7 +50,7 @@ func Parse(name string) (string, error) {
 		if i == label || i-label > maxLabel || name[label] == '-' || name[i-1] == '-' {
 			return "", fmt.Errorf("the name %q has a label that is empty, too long, or begins or ends with a hyphen", name)
 		}
-		if i == len(name) && !letter(name[label]) {
+		if i == len(name) && !ascii.Letter(name[label]) {
 			return "", fmt.Errorf("the last label of %q begins with a digit, as in an IP address", name)
 		}
 		label = i + 1
@@ -63,7 +65,7 @@ func Equal(a, b string) bool {
 		return false
 	}
 	for i := 0; i < len(a); i++ {
-		if lower(a[i]) != lower(b[i]) {
+		if ascii.Lower(a[i]) != ascii.Lower(b[i]) {
 			return false
 		}
 	}
@@ -158,13 +160,5 @@ func checkEnd(subject []byte) error {
 	return nil
 }
 
-func letter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
-
-func ldh(c byte) bool { return letter(c) || '0' <= c && c <= '9' || c == '-' }
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + ('a' - 'A')
-	}
-	return c
-}
+// ldh reports whether c is a letter, a digit or a hyphen.
+func ldh(c byte) bool { return ascii.Alphanumeric(c) || c == '-' }
