@@ -306,17 +306,17 @@ func encodeOf(serial []byte, date time.Time, reason der.Reason, issuer []byte) [
 // Each certificate issuer of an indirect CRL has serials of its own.
 func TestIndexOfIssuers(t *testing.T) {
 	t.Parallel()
-	x := newIndex(true, nil, new([maxSerialLength + 1]int))
+	x, own := newIndex(true, nil, new([maxSerialLength + 1]int)), serialsOf(300, 20)
 	for group := range uint32(300) {
-		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0], serialsOf(int(group)+1, 20)[group]} {
+		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0], own[group]} {
 			x.add(x.table(len(serial)), 0, padded(serial), len(serial), group, packWhen(uint64(group), 0))
 		}
 	}
 	x.filled()
 	for group := range uint32(300) {
 		for other := range uint32(300) {
-			_, listed := x.find(serialsOf(int(group)+1, 20)[group], other)
-			require.Equal(t, group == other, listed && group == other, "%d %d", group, other)
+			_, listed := x.find(own[group], other)
+			require.Equal(t, group == other, listed, "%d %d", group, other)
 		}
 		for _, serial := range [][]byte{{7}, serialsOf(1, 8)[0]} {
 			w, listed := x.find(serial, group)
