@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
 // A fickle server answers the first request on each connection, and closes the
@@ -27,19 +28,8 @@ type fickle struct {
 }
 
 func newFickle(t *testing.T) *fickle {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	f := &fickle{listener.Addr().String(), make(chan *http.Request, 16)}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go f.serve(conn)
-		}
-	}()
+	f := &fickle{requests: make(chan *http.Request, 16)}
+	f.address = testenv.Accept(t, f.serve)
 	return f
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -52,7 +53,7 @@ func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 		time.Sleep(time.Until(ocspNow))
 		server := &crlServer{}
 		server.publish(url, between(p.ca.crl(), 0, 3*time.Hour))
-		var log records
+		var log testenv.Log
 		crls := &revocation.CRLs{Fetcher: server, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

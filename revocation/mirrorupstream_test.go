@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -80,7 +80,7 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			put(list(good))
-			var log records
+			var log testenv.Log
 			var hours atomic.Int64
 			now := func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) }
 			crls := &revocation.CRLs{KeepDER: true, Time: now, MaxBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(&log, nil)), Fetcher: &revocation.HTTPFetcher{
@@ -117,28 +117,4 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 			require.Eventually(t, func() bool { return bytes.Equal(next, served()) }, 30*time.Second, time.Millisecond)
 		})
 	}
-}
-
-// records is a log that is read while it is written.
-type records struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *records) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *records) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
-func (r *records) Reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.text.Reset()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
 	"github.com/nrlsecurity/nrlsecurity/asid/sds"
 	"github.com/nrlsecurity/nrlsecurity/asid/sds/sdstest"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -212,38 +213,25 @@ aliasedObjectName: uniqueIdentifier=200000000205,ou=Services,o=nhs
 
 // slowly is a connection to address that passes on what it answers a while later.
 func slowly(t *testing.T, address string, by time.Duration) (slow string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { l.Close() })
-	go func() {
+	return testenv.Accept(t, func(caller net.Conn) {
+		defer caller.Close()
+		server, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		go func() {
+			defer server.Close()
+			_, _ = io.Copy(server, caller)
+		}()
+		buffer := make([]byte, 64<<10)
 		for {
-			caller, err := l.Accept()
-			if err != nil {
+			n, err := server.Read(buffer)
+			time.Sleep(by) // is what is tested
+			if _, failed := caller.Write(buffer[:n]); failed != nil || err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", address)
-			if err != nil {
-				caller.Close()
-				continue
-			}
-			go func() {
-				defer server.Close()
-				_, _ = io.Copy(server, caller)
-			}()
-			go func() {
-				defer caller.Close()
-				buffer := make([]byte, 64<<10)
-				for {
-					n, err := server.Read(buffer)
-					time.Sleep(by) // is what is tested
-					if _, failed := caller.Write(buffer[:n]); failed != nil || err != nil {
-						return
-					}
-				}
-			}()
 		}
-	}()
-	return l.Addr().String()
+	})
 }
 
 func TestLDAPThatIsSlow(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -114,28 +113,4 @@ func (e *estate) args(t *testing.T, more ...string) []string {
 		e.pair(t, "peer", e.leaf(t, "ssp.nhs.uk"))
 	}
 	return slices.Clip(append([]string{"-roots", e.roots, "-subcas", e.subCAs, "-url", e.rootURL, "-cert", peer}, more...))
-}
-
-// A buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (b *buffer) Reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.b.Reset()
 }

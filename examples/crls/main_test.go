@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
@@ -28,7 +29,7 @@ func TestOnceWritesWhatIsCompleteAndCurrent(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
 	args := e.args(t, "-once", "-write", "nginx:"+e.crl, "-write", "stunnel:"+e.crl+".2")
-	var stderr buffer
+	var stderr testenv.Log
 	require.NoError(t, run(t.Context(), args, io.Discard, &stderr), &stderr)
 	good, err := os.ReadFile(e.crl)
 	require.NoError(t, err)
@@ -89,9 +90,9 @@ func TestOnceWithoutAFileFillsTheCache(t *testing.T) {
 }
 
 // start starts the program in a process of its own, until the test ends.
-func start(t *testing.T, args ...string) (stdout, stderr *buffer) {
+func start(t *testing.T, args ...string) (stdout, stderr *testenv.Log) {
 	t.Helper()
-	stdout, stderr = new(buffer), new(buffer)
+	stdout, stderr = new(testenv.Log), new(testenv.Log)
 	command := exec.Command(os.Args[0], args...)
 	command.Env = append(os.Environ(), "CRLS_TEST_MAIN=1")
 	command.Stdout, command.Stderr = stdout, stderr
@@ -107,7 +108,7 @@ func start(t *testing.T, args ...string) (stdout, stderr *buffer) {
 }
 
 // listening waits until an address is printed.
-func listening(t *testing.T, what string, stdout *buffer) string {
+func listening(t *testing.T, what string, stdout *testenv.Log) string {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^` + what + ` listening on (\S+)$`)
 	require.Eventually(t, func() bool { return line.MatchString(stdout.String()) }, time.Minute, 10*time.Millisecond)
@@ -179,7 +180,7 @@ func TestPersonSeesATable(t *testing.T) {
 	e := newEstate(t)
 	o, err := parse(e.args(t, "-once", "-write", "nginx:"+e.crl), io.Discard)
 	require.NoError(t, err)
-	var stdout buffer
+	var stdout testenv.Log
 	d, err := newDaemon(o, &stdout, io.Discard)
 	require.NoError(t, err)
 	d.view.person = true
@@ -199,7 +200,7 @@ func TestPinsAreReadAgain(t *testing.T) {
 	next := e.sign(t, "SubCA 2", e.subCA, e.subCAKey, &testca.RSA("leaf").PublicKey, []string{"http://next.nhs.uk/arl.crl"})
 	other := newEstate(t)
 	synctest.Test(t, func(t *testing.T) {
-		var stderr buffer
+		var stderr testenv.Log
 		o, err := parse(e.args(t, "-mirror", ":0"), io.Discard)
 		require.NoError(t, err)
 		d, err := newDaemon(o, io.Discard, &stderr)

@@ -47,7 +47,7 @@ func TestNginxGoesByWhatIsWritten(t *testing.T) {
 	p.requireStatus(t, http.StatusOK, &peer)
 
 	e.authority.Revoke(peer.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	var stderr buffer
+	var stderr testenv.Log
 	command := nginx + " -e stderr -c " + p.config
 	reload := append(args, "-reload", command+" -t && "+command+" -s reload")
 	require.NoError(t, run(t.Context(), reload, io.Discard, &stderr), &stderr)
@@ -83,7 +83,7 @@ func TestHAProxyGoesByWhatIsHandedOver(t *testing.T) {
 	p.requireStatus(t, http.StatusOK, &peer)
 
 	e.authority.Revoke(peer.Leaf, revocation.ReasonKeyCompromise, time.Time{})
-	var stderr buffer
+	var stderr testenv.Log
 	require.NoError(t, run(t.Context(), append(args, "-haproxy", socket), io.Discard, &stderr), &stderr)
 	assert.Contains(t, stderr.String(), "taken by the program")
 	require.Zero(t, p.status(&peer), "from its answer on")
@@ -95,7 +95,7 @@ func TestHAProxyGoesByWhatIsHandedOver(t *testing.T) {
 type proxy struct {
 	address string
 	config  string // file
-	log     buffer
+	log     testenv.Log
 }
 
 // startProxy starts a program that reads its CRLs from e.crl, which are written before

@@ -59,11 +59,7 @@ func newClientProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
 
 func TestClientOfThisLibraryIsConformant(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("connects to a server for every suite and every bad certificate")
-	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "connects to a server for every suite and every bad certificate")
 	cfg, err := pki.Endpoint(clientName).ClientConfig()
 	require.NoError(t, err)
 	cfg.ServerName = serverName
@@ -75,8 +71,7 @@ func TestClientOfThisLibraryIsConformant(t *testing.T) {
 
 func TestDeparturesOfClientsAreFound(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	bad := []string{"a server certificate that signs itself", "a server certificate of another SubCA", "a server certificate of another FQDN"}
 	for _, test := range []struct {
 		name   string
@@ -108,8 +103,7 @@ func TestDeparturesOfClientsAreFound(t *testing.T) {
 // has refused nothing.
 func TestWhatIsNoRequestIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	for name, own := range map[string][]tls.Certificate{"it waits": {pki.Issue(clientName)}, "it has no certificate": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -108,11 +108,7 @@ func (j *job) suites(name func(tlsconfig.Suite) string, foreign ...string) (name
 // and nothing else is.
 func TestEachFaultOfEachProgram(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts other servers")
-	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "starts other servers")
 	prober := newProber(t, pki)
 	prober.Timeout = 30 * time.Second // Java compiles its suites as it meets them
 	dir := t.TempDir()

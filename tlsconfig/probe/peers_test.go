@@ -76,11 +76,7 @@ var foreignServers = []foreignServer{
 // fault is found, and none is invented. TestEachFaultOfEachProgram has the rest.
 func TestForeignServers(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts other servers")
-	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "starts other servers")
 	prober := newProber(t, pki)
 	for _, server := range foreignServers {
 		t.Run(server.name, func(t *testing.T) {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 const renegotiation = "renegotiation begun by a client"
@@ -34,12 +33,8 @@ func finding(t *testing.T, report *probe.Report, subject string) probe.Finding {
 // and by openssl s_client.
 func TestOpenSSLAgreesOnRenegotiation(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts other servers")
-	}
+	pki := newPKI(t, "starts other servers")
 	client := testenv.Need(t, "openssl", "openssl")
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
 	dir := t.TempDir()
 	writeCertificates(t, dir, pki)
 	prober := newProber(t, pki)
@@ -72,8 +67,7 @@ const renegotiationByServer = "renegotiation begun by a server"
 // OpenSSL begin or refuse as they are told.
 func TestRenegotiationThatAServerBegins(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	for name, test := range map[string]struct {
 		change func(*tls.Config)
 		want   probe.Severity

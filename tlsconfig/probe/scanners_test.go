@@ -17,7 +17,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // A scan is what the probe and other scanners all say of a server.
@@ -66,12 +65,8 @@ func scanOf(report *probe.Report) scan {
 // TestScannersAgree compares the probe with two programs of other origin.
 func TestScannersAgree(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("scans every suite that others know")
-	}
+	pki := newPKI(t, "scans every suite that others know")
 	nginx, sslscan, nmap := testenv.Need(t, "nginx", "nginx"), testenv.Need(t, "sslscan", "sslscan"), testenv.Need(t, "nmap", "nmap")
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
 	dir := t.TempDir()
 	writeCertificates(t, dir, pki)
 	var jobs []*job

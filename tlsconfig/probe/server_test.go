@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
@@ -61,6 +62,18 @@ func findings(report *probe.Report, severity probe.Severity) (subjects []string)
 	return subjects
 }
 
+// newPKI is a Spine until the test ends. A test that says why it takes long is left
+// out where tests are to be short.
+func newPKI(t *testing.T, long string) *spinetest.PKI {
+	t.Helper()
+	if long != "" && testing.Short() {
+		t.Skip(long)
+	}
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	return pki
+}
+
 // serve serves HTTP over the config until the test ends.
 func serve(t *testing.T, cfg *tls.Config) string {
 	t.Helper()
@@ -75,11 +88,7 @@ func serve(t *testing.T, cfg *tls.Config) string {
 
 func TestServerOfThisLibraryIsConformant(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("connects with every suite and every bad certificate")
-	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "connects with every suite and every bad certificate")
 	server := pki.NewServer(pki.Endpoint(serverName, clientName), http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	report, err := newProber(t, pki).Server(t.Context(), strings.TrimPrefix(server.URL, "https://"))
@@ -95,14 +104,10 @@ func TestServerOfThisLibraryIsConformant(t *testing.T) {
 
 func TestServerOnLibsslIsConformant(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("connects with every suite and every bad certificate")
-	}
+	pki := newPKI(t, "connects with every suite and every bad certificate")
 	if err := openssl.Available(); err != nil {
 		t.Skip(err) // the package libssl3 is part of every Debian system
 	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	listener, err := openssl.NewListener(inner, pki.Endpoint(serverName, clientName))
@@ -120,11 +125,7 @@ func TestServerOnLibsslIsConformant(t *testing.T) {
 // The departures of servers that are wrong in one way each, and no other.
 func TestDeparturesAreFound(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("connects to a wrong server for each departure")
-	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "connects to a wrong server for each departure")
 	right := func(cert tls.Certificate) *tls.Config {
 		end := pki.Endpoint(serverName, clientName)
 		end.Certificate = func(context.Context) (*tls.Certificate, error) { return &cert, nil }
@@ -206,8 +207,7 @@ func TestDeparturesAreFound(t *testing.T) {
 
 func TestWithoutCertificateAndPinsNothingIsHeldAgainstTheServer(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	server := pki.NewServer(pki.Endpoint(serverName, clientName), http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), strings.TrimPrefix(server.URL, "https://"))
@@ -220,8 +220,7 @@ func TestWithoutCertificateAndPinsNothingIsHeldAgainstTheServer(t *testing.T) {
 // refused none.
 func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	own := pki.Issue(serverName)
 	for name, answer := range map[string]func(server net.Conn, timeOut func()){
 		"another protocol":        func(c net.Conn, _ func()) { io.WriteString(c, "220 smtp.nhs.uk ESMTP service ready\r\n") },
@@ -272,8 +271,7 @@ func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
 // undecided where that is the same.
 func TestARefusalIsToldByItsFormat(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t, "")
 	own := pki.Issue(serverName)
 	verifier := &tlsconfig.Verifier{Pins: pki.Pins(), Revocation: pki.Checker(), FQDNs: []string{clientName}}
 	for name, test := range map[string]struct {
@@ -349,21 +347,12 @@ func TestServersThatSpeakNoTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			t.Cleanup(func() { listener.Close() })
-			go func() {
-				for {
-					conn, err := listener.Accept()
-					if err != nil {
-						return
-					}
-					conn.Read(make([]byte, 4096))
-					talk(conn)
-					conn.Close()
-				}
-			}()
-			report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), listener.Addr().String())
+			address := testenv.Accept(t, func(conn net.Conn) {
+				conn.Read(make([]byte, 4096))
+				talk(conn)
+				conn.Close()
+			})
+			report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), address)
 			require.NoError(t, err)
 			assert.NotEqual(t, probe.Conformant, report.Verdict())
 		})

@@ -209,7 +209,7 @@ func TestStatsSocketTrustsNoAnswer(t *testing.T) {
 			if got := h.heard(); len(got) > 1 {
 				assert.True(t, strings.HasPrefix(got[len(got)-1], "abort"), "%s", got)
 			}
-			var log safeBuffer
+			var log testenv.Log
 			reloaded := 0
 			reload := func(context.Context, string) error { reloaded++; return nil }
 			require.NoError(t, terminator.StatsSocket(h.path, reload, slog.New(slog.NewTextHandler(&log, nil)))(t.Context(), file))
@@ -310,7 +310,7 @@ func TestLargeFileHasHAProxyReloaded(t *testing.T) {
 	socket := filepath.Join(filepath.Dir(r.config), "stats")
 	require.ErrorContains(t, terminator.StatsSocket(socket, nil, nil)(t.Context(), file), "HAProxy's buffer has 16384")
 	require.Equal(t, http.StatusOK, p.fresh(t, r.addr, "/", peer), "it goes by the old file")
-	var log safeBuffer
+	var log testenv.Log
 	require.NoError(t, terminator.StatsSocket(socket, p.hook("", r), slog.New(slog.NewTextHandler(&log, nil)))(t.Context(), file))
 	assert.Contains(t, log.String(), "HAProxy is reloaded")
 	for deadline := time.Now().Add(time.Minute); p.fresh(t, r.addr, "/", peer) == http.StatusOK; {

@@ -3,7 +3,6 @@
 package terminator_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
@@ -30,7 +30,7 @@ type estate struct {
 	crls   *revocation.CRLs
 	keeper *terminator.Keeper
 	file   string
-	log    *safeBuffer
+	log    *testenv.Log
 
 	mu     sync.Mutex
 	served map[string][]byte // by URL; absent: not to be had
@@ -46,7 +46,7 @@ const (
 func newEstate(t *testing.T, root, subCA revocationtest.CRL) *estate {
 	t.Helper()
 	dir := t.TempDir()
-	e := &estate{pki: testpki.Spine(), file: filepath.Join(dir, "crls.pem"), log: new(safeBuffer), served: map[string][]byte{}}
+	e := &estate{pki: testpki.Spine(), file: filepath.Join(dir, "crls.pem"), log: new(testenv.Log), served: map[string][]byte{}}
 	e.publish(rootURL, root)
 	e.publish(subCAURL, subCA)
 	logger := slog.New(slog.NewTextHandler(e.log, nil))
@@ -147,24 +147,6 @@ func problems(s terminator.KeeperState) (kinds []terminator.ProblemKind) {
 		kinds = append(kinds, p.Kind)
 	}
 	return kinds
-}
-
-// A safeBuffer is a buffer that several goroutines write to.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // inPEM returns lists as a file has them.

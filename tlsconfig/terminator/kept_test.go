@@ -143,7 +143,7 @@ func (p *kept) test(t *testing.T) {
 	named := func(c *x509.Certificate) { c.CRLDistributionPoints = []string{authority.CRLURL(7)} }
 	good, peer := pki.Leaf(sspFQDN, named), pki.Leaf(sspFQDN, named)
 
-	log := new(safeBuffer)
+	log := new(testenv.Log)
 	var ahead atomic.Int64 // by how much the clock of the CRLs is ahead
 	crls := &revocation.CRLs{Fetcher: authority.Fetcher(), KeepDER: true, Refresh: time.Hour,
 		Time: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}

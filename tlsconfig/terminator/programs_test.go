@@ -262,7 +262,7 @@ func (p *proxy) startWith(t *testing.T, pki *testpki.PKI, change func(*terminato
 type running struct {
 	addr, config string
 	process      *os.Process
-	log          *safeBuffer
+	log          *testenv.Log
 }
 
 func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.Params)) *running {
@@ -292,7 +292,7 @@ func (p *proxy) launch(t *testing.T, pki *testpki.PKI, change func(*terminator.P
 	if p.inherits {
 		cmd = inheriting(t, ctx, addr, cmd.Args)
 	}
-	log := new(safeBuffer)
+	log := new(testenv.Log)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
