@@ -156,11 +156,13 @@ func readDevices(resources []resource, interaction asid.InteractionID, partyKey 
 		if d.partyKey != "" && !isPartyKey(d.partyKey) {
 			dropped, d.partyKey = append(dropped, d.partyKey), ""
 		}
+		seen := make(map[string]bool)
 		for _, value := range r.interactions() {
 			id, err := asid.ParseInteractionID(value)
 			if err != nil {
 				dropped = append(dropped, value)
-			} else if !slices.Contains(d.interactions, id) {
+			} else if !seen[value] {
+				seen[value] = true
 				d.interactions = append(d.interactions, id)
 			}
 		}

@@ -15,13 +15,14 @@ import (
 const (
 	maxRecords = 1 << 24 // of any class
 	maxOctets  = 4 << 30 // of what is kept of them
-	perSystem  = 512     // octets, beside its interactions
+	perSystem  = 512     // octets, beside its interactions and organisations
+	perODSCode = 48      // octets
 )
 
 // A collector joins the records of a whole directory.
 type collector struct {
 	read    int   // records
-	octets  int64 // of interactions and FQDNs
+	octets  int64 // of interactions, FQDNs and organisations
 	clients bool  // as LDAP.Clients
 	records map[asid.ID]*collected
 	fqdns   map[string]map[string]bool // party key to FQDNs
@@ -100,6 +101,7 @@ func (c *collector) addAS(r record) {
 		switch {
 		case known == nil:
 			c.records[id] = &collected{asRecord: *read}
+			c.octets += int64(perODSCode * len(read.system.ODS))
 		case known.ambiguous || known.partyKey != read.partyKey || !sameSystem(known.system, read.system):
 			*known = collected{ambiguous: true}
 		}

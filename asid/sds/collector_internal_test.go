@@ -42,3 +42,16 @@ func TestADirectoryWithoutAnEndIsRefused(t *testing.T) {
 		assert.Greater(t, n, 3, name)
 	}
 }
+
+// Each organisation of a system counts: a record may have as many as a message holds.
+func TestOrganisationsOfADirectoryAreBounded(t *testing.T) {
+	t.Parallel()
+	r := record{map[string][]string{"objectclass": {"nhsAs"}, "uniqueidentifier": {"200000000205"}}}
+	for n := range 1_000 {
+		r.values["nhsasclient"] = append(r.values["nhsasclient"], fmt.Sprintf("A%d", n))
+	}
+	c := newCollector(true)
+	require.NoError(t, c.add(r))
+	require.Len(t, c.records, 1)
+	assert.Greater(t, c.octets, int64(20*1_000))
+}

@@ -96,12 +96,14 @@ func readAS(e record, id asid.ID, clients bool) (*asRecord, error) {
 	if clients {
 		codes = append(codes, e.all("nhsAsClient")...)
 	}
+	organisations := make(map[asid.ODSCode]bool)
 	for _, code := range codes {
 		parsed, err := asid.ParseODSCode(code)
 		if err != nil {
 			return fail("its record cannot be used", err)
 		}
-		if !slices.Contains(r.system.ODS, parsed) {
+		if !organisations[parsed] {
+			organisations[parsed] = true
 			r.system.ODS = append(r.system.ODS, parsed)
 		}
 	}

@@ -118,8 +118,12 @@ func (s *session) search(q search) ([]record, error) {
 	return readEntries(result.Entries)
 }
 
-// partial says of an error whether there would have been more.
+// partial says of an error whether there would have been more. Of the message of a
+// directory's refusal it keeps the first 200 bytes: caches remember one for each key.
 func partial(err error) error {
+	if refusal, ok := errors.AsType[*ldap.Error](err); ok && refusal.Packet != nil {
+		err = ldap.NewError(refusal.ResultCode, fmt.Errorf("%.200q", refusal.Err.Error()))
+	}
 	if ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultReferral) {
 		return fmt.Errorf("%w: %w", ErrPartial, err)
 	}
