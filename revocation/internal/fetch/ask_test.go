@@ -124,6 +124,23 @@ func TestAskWaitsForWhatHangsOnce(t *testing.T) {
 	})
 }
 
+// The caller is to be told what was waited for in vain, although it goes on.
+func TestAnAttemptThatIsNotWaitedForAnyMoreHasFailed(t *testing.T) {
+	for name, does := range map[string]func(context.Context) error{"hangs": hangs, "does not mind its context": deaf} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				a, s := newAsker(), serverThat(does)
+				w := watch(a, "a", s)
+				go a.Ask(t.Context(), group(w), never)
+				time.Sleep(5*time.Second - 1)
+				assert.NoError(t, a.Err(w), "it may still answer")
+				time.Sleep(1)
+				assert.ErrorIs(t, a.Err(w), context.DeadlineExceeded)
+			})
+		})
+	}
+}
+
 func TestAskCountsTheHeadStartFromWhenTheAttemptBegan(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a, first, second := newAsker(), serverThat(hangs), serverThat(fails)

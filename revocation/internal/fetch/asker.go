@@ -8,6 +8,7 @@ package fetch
 import (
 	"container/heap"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -189,12 +190,19 @@ func (a *Asker) Asked(w *Watch) bool {
 	return a.since(w.lastStart) >= headStart || w.lastErr != nil || !w.lastLook.IsZero()
 }
 
-// Err returns how the last attempt ended.
+// Err returns how the last attempt ended. If it was well, and one has been under way
+// since for so long that no caller waits for it, it is said that this one hangs.
 func (a *Asker) Err(w *Watch) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	hangs := func(f *flight) bool { return time.Since(f.began) >= askTimeout }
+	if w.lastErr == nil && slices.ContainsFunc(w.flights, hangs) {
+		return errHangs
+	}
 	return w.lastErr
 }
+
+var errHangs = fmt.Errorf("no answer for %s: %w", askTimeout, context.DeadlineExceeded)
 
 // Failing reports whether an attempt that began at a time or later has ended, or
 // been under way for a head start.
