@@ -13,7 +13,6 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // BenchmarkFront is what a Front adds to a request of a known client. Package
@@ -37,8 +36,7 @@ func BenchmarkFront(b *testing.B) {
 // benched returns a front's handlers around one, and a request of the proxy's and its
 // headers.
 func benched(t testing.TB) (serve func(http.Handler) http.Handler, headers http.Header, r *http.Request) {
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 	headers = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])

@@ -10,15 +10,13 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // Each connection of the corpus that a proxy reports is let pass or refused by the
 // rule that its case names.
 func TestCorpusOfConnections(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	leaf := pki.Issue(sspFQDN).Certificate[0]
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	asked := 0

@@ -9,15 +9,13 @@ import (
 	"testing"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 func TestFormsOfEveryProxy(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	ssp := pki.Issue(sspFQDN)
 	for form := range written {
 		t.Run(string(form), func(t *testing.T) {
@@ -45,8 +43,7 @@ func TestFormsOfEveryProxy(t *testing.T) {
 // ways is refused.
 func TestAmbiguousCertificatesAreRefused(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	der := pki.Issue(sspFQDN).Certificate[0]
 	servers := make(map[front.Form]*behind)
 	for form := range written {

@@ -34,6 +34,14 @@ const (
 	suite   = "ECDHE-RSA-AES256-GCM-SHA384"
 )
 
+// newPKI is a Spine until the test ends.
+func newPKI(t testing.TB) *spinetest.PKI {
+	t.Helper()
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	return pki
+}
+
 func newFront(pki *spinetest.PKI, form front.Form) *front.Front {
 	return &front.Front{
 		Form:     form,
@@ -131,8 +139,7 @@ func headersOf(form front.Form, der []byte) http.Header {
 
 func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	ssp := pki.Issue(sspFQDN)
 	revoked := pki.Issue(sspFQDN)
 	pki.Authority.Revoke(revoked.Leaf, revocation.ReasonKeyCompromise, time.Now())
@@ -192,8 +199,7 @@ func TestBadInputIsRefused(t *testing.T) {
 // beside them or alone, and neither do trailers.
 func TestAClientsOwnHeadersAreTakenAway(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	ssp := pki.Issue(sspFQDN)
 	b := serve(t, newFront(pki, front.HAProxy), "tcp", "127.0.0.1:0")
 	headers := headersOf(front.HAProxy, ssp.Certificate[0])
@@ -220,8 +226,7 @@ func TestAClientsOwnHeadersAreTakenAway(t *testing.T) {
 
 func TestWhoIsTheProxy(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 
 	elsewhere := newFront(pki, front.Nginx)
@@ -276,8 +281,7 @@ func TestWhoIsTheProxy(t *testing.T) {
 
 func TestSuitesThatWereLeftOut(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES128_GCM_SHA256}
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -291,8 +295,7 @@ func TestSuitesThatWereLeftOut(t *testing.T) {
 
 func TestRoutesThatWereLeftOut(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
@@ -308,8 +311,7 @@ func TestRoutesThatWereLeftOut(t *testing.T) {
 // secret and other proxies.
 func TestPeerOfAnotherFront(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	strict, lax := newFront(pki, front.Nginx), newFront(pki, front.Nginx)
 	lax.Secret, lax.InsecureNoSecret = "", true
 	var laxErr, strictErr error
@@ -330,8 +332,7 @@ func TestPeerOfAnotherFront(t *testing.T) {
 // A certificate that was accepted is judged again at each request.
 func TestEachRequestIsJudgedNow(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	ssp := pki.Issue(sspFQDN)
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	b.get(t, headersOf(front.Nginx, ssp.Certificate[0]))

@@ -28,8 +28,7 @@ import (
 // one record, and closes no connection of the proxy's.
 func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	good, other := pki.Issue(sspFQDN), pki.Issue("other.nhs.uk")
 	lines := pki.Issue(sspFQDN, spinetest.Template(func(c *x509.Certificate) { c.Subject.CommonName = "x\nlevel=INFO" }))
 	for name, test := range map[string]struct {
@@ -76,8 +75,7 @@ func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 // What a client's certificate or a header holds makes no refusal long.
 func TestRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	ssp := pki.Issue(sspFQDN)
 	long := strings.Repeat("x", 30_000)
@@ -104,8 +102,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // A check that hangs ends with Timeout, or an eighth of it later.
 func TestTimeoutBoundsTheCheck(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 	at := time.Now() // the bubble's clock is another
 	synctest.Test(t, func(t *testing.T) {

@@ -11,15 +11,13 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
 // What proxies of any kind say about a client's certificate is taken away in every
 // spelling, that of a map which was not net/http's included; its neighbours stay.
 func TestHeadersThatAreTakenAway(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	var seen *http.Request
 	h := newFront(pki, front.Nginx).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r }))
 	taken := func(name string) bool {

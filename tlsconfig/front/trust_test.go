@@ -23,8 +23,7 @@ import (
 // A secret that is there is wanted, whatever the loud word says.
 func TestInsecureNoSecretWithASecret(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.InsecureNoSecret = true
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -44,8 +43,7 @@ func TestInsecureNoSecretWithASecret(t *testing.T) {
 func TestProxyByMutualTLS(t *testing.T) {
 	t.Parallel()
 	const proxyFQDN, serverFQDN = "proxy.nhs.uk", "records.nhs.uk"
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.Secret, f.InsecureNoSecret = "", true
 	f.ProxyPeers = pki.Endpoint(serverFQDN, proxyFQDN)
@@ -102,8 +100,7 @@ func TestProxyByMutualTLS(t *testing.T) {
 // and secret, as any other does.
 func TestProxyPeersAndAPlainConnection(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.ProxyPeers = pki.Endpoint("records.nhs.uk", "proxy.nhs.uk")
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -118,17 +115,21 @@ func TestProxyPeersAndAPlainConnection(t *testing.T) {
 // A process whose user the kernel does not tell is refused, whatever UIDs has.
 func TestUnixSocketOfAnUnknownUser(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	f := newFront(pki, front.Nginx)
 	f.UIDs, f.Secret, f.Proxies = []int{-1}, "", nil
-	closed := new(net.UnixConn)
+	assert.Equal(t, front.RuleProxy, ruleOn(t, f, pki, new(net.UnixConn)))
+}
+
+// ruleOn is the rule by which f refuses a good request of nginx on a connection.
+func ruleOn(t *testing.T, f *front.Front, pki *spinetest.PKI, conn net.Conn) string {
+	t.Helper()
 	b := new(behind)
 	h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = f.Peer(r) }))
-	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), closed))
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), conn))
 	r.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 	h.ServeHTTP(httptest.NewRecorder(), r)
-	assert.Equal(t, front.RuleProxy, b.rule(t))
+	return b.rule(t)
 }
 
 // A wrapper is a connection around another, which may be nil.
@@ -143,8 +144,7 @@ func (w wrapper) NetConn() net.Conn { return w.inner }
 // process.
 func TestConnectionThatWrapsNothing(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
 	for name, c := range map[string]net.Conn{
@@ -156,13 +156,7 @@ func TestConnectionThatWrapsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFront(pki, front.Nginx)
-			b := new(behind)
-			h := f.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, b.err = f.Peer(r) }))
-			r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(f.ConnContext(t.Context(), c))
-			r.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
-			h.ServeHTTP(httptest.NewRecorder(), r)
-			assert.Equal(t, front.RuleProxy, b.rule(t))
+			assert.Equal(t, front.RuleProxy, ruleOn(t, newFront(pki, front.Nginx), pki, c))
 		})
 	}
 }

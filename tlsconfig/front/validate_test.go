@@ -14,14 +14,12 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
-	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 	"github.com/stretchr/testify/assert"
 )
 
 func TestFrontsThatAreNotValid(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	for name, change := range map[string]func(*front.Front){
 		"zero":                          func(f *front.Front) { *f = front.Front{} },
 		"no form":                       func(f *front.Front) { f.Form = "" },
@@ -59,8 +57,7 @@ func TestFrontsThatAreNotValid(t *testing.T) {
 
 func TestWhatLoosensAFrontIsLogged(t *testing.T) {
 	t.Parallel()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
+	pki := newPKI(t)
 	for name, test := range map[string]struct {
 		change func(*front.Front)
 		logged []string
