@@ -225,7 +225,7 @@ func (d *daemon) once(ctx context.Context) error {
 	defer stop()
 	running.Go(func() { _ = d.crls.Run(fetching) })
 	progress := d.view.waiting()
-	errs := make([]error, len(d.keepers)+1)
+	errs := make([]error, len(d.keepers))
 	var writing sync.WaitGroup
 	for i, keeper := range d.keepers {
 		writing.Go(func() {
@@ -235,7 +235,10 @@ func (d *daemon) once(ctx context.Context) error {
 		})
 	}
 	writing.Wait()
-	errs[len(d.keepers)] = d.asked(ctx)
+	// A file needs the lists that its program looks at, which is not each of these.
+	if err := d.asked(ctx); len(d.keepers) == 0 {
+		errs = append(errs, err)
+	}
 	progress()
 	d.view.show()
 	return errors.Join(errs...)

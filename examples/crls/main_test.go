@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,19 @@ func TestOnceWritesWhatIsCompleteAndCurrent(t *testing.T) {
 	}
 	e.authority.Fail(revocationtest.None)
 	require.NoError(t, run(t.Context(), args, io.Discard, io.Discard))
+}
+
+// A list that a program does not look at may be missing: stunnel looks at none of the
+// root's.
+func TestOnceNeedsWhatTheProgramLooksAt(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	all := e.args(t, "-once", "-write")
+	i := slices.Index(all, "-url") // of the root's list
+	args := append(slices.Clone(all[:i]), all[i+2:]...)
+	require.ErrorContains(t, run(t.Context(), append(args, "nginx:"+e.crl), io.Discard, io.Discard), "there is no list of its own about")
+	require.NoError(t, run(t.Context(), append(args, "stunnel:"+e.crl), io.Discard, io.Discard))
+	assert.FileExists(t, e.crl)
 }
 
 func TestOnceWithoutAFileFillsTheCache(t *testing.T) {
