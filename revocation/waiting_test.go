@@ -3,6 +3,8 @@
 package revocation_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,4 +122,37 @@ func TestNoHandshakeWaitsWhenAnAnswerIsKnown(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The lists of a chain are fetched together: the check takes as long as one of them.
+func TestListsOfAChainAreFetchedTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newCRLPKI(t)
+		const ofLeaf, ofCA = "http://crl.example/1.crl", "http://root.example/1.crl"
+		path := p.leaf(t, points(at(urls(ofLeaf))))
+		path[1] = new(*path[1])
+		path[1].Extensions = append(slices.Clone(path[1].Extensions), points(at(urls(ofCA))))
+		server := &crlServer{}
+		server.publish(ofLeaf, p.ca.crl())
+		server.publish(ofCA, p.root.crl())
+		start := time.Now()
+		now := func() time.Time { return ocspNow.Add(time.Since(start)) }
+		crls := &revocation.CRLs{Fetcher: slowFetcher{server, 3 * time.Second}, Time: now}
+		checker := &revocation.Checker{Sources: []revocation.Source{crls}, Time: now}
+		require.NoError(t, checker.Check(t.Context(), path, nil))
+		assert.Equal(t, 3*time.Second, time.Since(start))
+		assert.ElementsMatch(t, []string{ofLeaf, ofCA}, server.requests())
+	})
+}
+
+// A slowFetcher takes its time for each document.
+type slowFetcher struct {
+	revocation.Fetcher
+	takes time.Duration
+}
+
+func (f slowFetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
+	time.Sleep(f.takes)
+	return f.Fetcher.Fetch(ctx, r)
 }
