@@ -157,14 +157,9 @@ func (s *xmlScanner) startTag() error {
 }
 
 func (s *xmlScanner) attribute() error {
-	if err := s.readName(); err != nil {
+	if err := s.nameBefore('=', "has an attribute without a value"); err != nil {
 		return err
 	}
-	s.space()
-	if s.peek() != '=' {
-		return malformed("has an attribute without a value")
-	}
-	s.at++
 	s.space()
 	quote := s.peek()
 	if quote != '"' && quote != '\'' {
@@ -186,12 +181,18 @@ func (s *xmlScanner) attribute() error {
 
 func (s *xmlScanner) endTag() error {
 	s.at += len("</")
+	return s.nameBefore('>', "has an end tag with more than a name")
+}
+
+// nameBefore reads a name, white space, and the byte that has to follow; another one
+// is the fault.
+func (s *xmlScanner) nameBefore(next byte, fault string) error {
 	if err := s.readName(); err != nil {
 		return err
 	}
 	s.space()
-	if s.peek() != '>' {
-		return malformed("has an end tag with more than a name")
+	if s.peek() != next {
+		return malformed(fault)
 	}
 	s.at++
 	return nil
