@@ -23,17 +23,12 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-// pointerOf is a DocumentReference whose custodian is the organisation.
-func pointerOf(ods string) string {
-	return `{"resourceType":"DocumentReference","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/NRL-DocumentReference-1"]},"status":"current","type":{"coding":[{"system":"http://snomed.info/sct","code":"736366004"}]},` +
-		`"subject":{"reference":"https://demographics.spineservices.nhs.uk/STU3/Patient/9000000009"},"class":{"coding":[{"system":"http://snomed.info/sct","code":"734163000"}]},` +
-		`"author":[{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8"}],` +
-		`"custodian":{"reference":"https://directory.spineservices.nhs.uk/STU3/Organization/` + ods + `"},` +
-		`"content":[{"extension":[{"url":"https://fhir.nhs.uk/STU3/StructureDefinition/Extension-NRL-ContentStability-1",` +
-		`"valueCodeableConcept":{"coding":[{"system":"https://fhir.nhs.uk/STU3/CodeSystem/NRL-ContentStability-1","code":"static"}]}}],` +
-		`"attachment":{"contentType":"application/pdf","url":"https://records.nhs.uk/1.pdf"},` +
-		`"format":{"system":"https://fhir.nhs.uk/STU3/CodeSystem/NRL-FormatCode-1","code":"urn:nhs-ic:unstructured"}}],` +
-		`"context":{"practiceSetting":{"coding":[{"system":"http://snomed.info/sct","code":"1291000175106"}]}}}`
+// pointerOf is the example of a create without its masterIdentifier, so that there can
+// be many, and with the organisation as its custodian.
+func pointerOf(t *testing.T, ods string) string {
+	t.Helper()
+	d := load(t, "create", "stu3", "json").custodian(t, `{"reference":"`+odsURL+ods+`"}`, "")
+	return strings.Replace(d.text, d.element(t, "masterIdentifier")+",", "", 1)
 }
 
 // The engine fills r.TLS, which is all that the middleware of asid and, behind
@@ -99,8 +94,9 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 		}
 		return resp.Header.Get("Location"), nil
 	}
+	ours, others := pointerOf(t, "RR8"), pointerOf(t, "RXA")
 	life := func() error {
-		at, err := send(honest, http.MethodPost, collection, pointerOf("RR8"), http.StatusCreated, "RESOURCE_CREATED")
+		at, err := send(honest, http.MethodPost, collection, ours, http.StatusCreated, "RESOURCE_CREATED")
 		if err != nil {
 			return err
 		}
@@ -111,7 +107,7 @@ func TestMiddlewareWorksOverLibssl(t *testing.T) {
 			says              string
 		}{
 			{honest, http.MethodGet, at, "", http.StatusOK, `"DocumentReference"`},
-			{honest, http.MethodPost, collection, pointerOf("RXA"), http.StatusBadRequest, "INVALID_RESOURCE"},
+			{honest, http.MethodPost, collection, others, http.StatusBadRequest, "INVALID_RESOURCE"},
 			{liar, http.MethodDelete, at, "", http.StatusForbidden, "ACCESS_DENIED"},
 			{honest, http.MethodDelete, at, "", http.StatusOK, "RESOURCE_DELETED"},
 		} {

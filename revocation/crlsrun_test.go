@@ -3,7 +3,6 @@
 package revocation_test
 
 import (
-	"context"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -26,9 +25,7 @@ func TestCRLsRun(t *testing.T) {
 		server := &crlServer{}
 		server.publish(url, p.ca.crl())
 		crls := &revocation.CRLs{Fetcher: server}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- crls.Run(ctx) }()
+		stop := running(t, crls.Run)
 		good.require(t, crls, path, time.Now())
 		synctest.Wait()
 		require.NotEmpty(t, server.requests()) // the caller's, and Run's if that was there first
@@ -38,8 +35,7 @@ func TestCRLsRun(t *testing.T) {
 		require.Equal(t, []string{url}, server.requests())
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
 		require.Empty(t, server.requests())
-		cancel()
-		require.ErrorIs(t, <-ended, context.Canceled)
+		stop()
 	})
 }
 
@@ -55,9 +51,7 @@ func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 		server.publish(url, between(p.ca.crl(), 0, 3*time.Hour))
 		var log testenv.Log
 		crls := &revocation.CRLs{Fetcher: server, Logger: slog.New(slog.NewTextHandler(&log, nil))}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- crls.Run(ctx) }()
+		stop := running(t, crls.Run)
 		good.require(t, crls, path, time.Now())
 		server.mu.Lock()
 		server.lists = nil
@@ -79,7 +73,6 @@ func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 		server.requests()
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
 		require.Empty(t, server.requests(), "the list came before anybody asked")
-		cancel()
-		require.ErrorIs(t, <-ended, context.Canceled)
+		stop()
 	})
 }

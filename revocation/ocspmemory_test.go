@@ -33,9 +33,7 @@ func TestAStapleOlderThanARefreshedRevocation(t *testing.T) {
 		time.Sleep(time.Until(ocspNow))
 		server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, time.Now(), time.Hour))}
 		s := &revocation.OCSP{Fetcher: server}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
+		stop := running(t, s.Run)
 		a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
 		require.NoError(t, err)
 		require.Equal(t, revocation.Good, a.Status)
@@ -48,7 +46,6 @@ func TestAStapleOlderThanARefreshedRevocation(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, revocation.Revoked, a.Status, "an older staple outdid a revocation that is in memory")
 		stop()
-		<-ended
 	})
 }
 
@@ -108,9 +105,7 @@ func TestAResponseOfTheFutureReplacesNone(t *testing.T) {
 		start := time.Now()
 		server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, start, 10*time.Hour))}
 		s := &revocation.OCSP{Fetcher: server}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
+		stop := running(t, s.Run)
 		_, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
 		require.NoError(t, err)
 		// For once the responder's clock is a day ahead; then it is right again.
@@ -125,7 +120,6 @@ func TestAResponseOfTheFutureReplacesNone(t *testing.T) {
 		_, err = s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
 		assert.NoError(t, err, "a failed refresh keeps the old answer until its own nextUpdate")
 		stop()
-		<-ended
 	})
 }
 
@@ -294,9 +288,7 @@ func TestOCSPWarmAnswers(t *testing.T) {
 			time.Sleep(time.Until(ocspNow))
 			server := &ocspServer{answer: answering(stateAt(p, ocsp.Good, time.Now(), time.Hour))}
 			s := &revocation.OCSP{Fetcher: server}
-			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- s.Run(ctx) }()
+			stop := running(t, s.Run)
 			at = time.Now()
 			for range 3 {
 				require.Equal(t, revocation.Good, status(t, s, nil))
@@ -306,7 +298,6 @@ func TestOCSPWarmAnswers(t *testing.T) {
 			at = time.Now()
 			require.Equal(t, revocation.Revoked, status(t, s, nil))
 			stop()
-			<-ended
 		})
 	})
 }

@@ -52,9 +52,7 @@ func TestOCSPWarmAndTheOtherResponder(t *testing.T) {
 		good := stateAt(p, ocsp.Good, time.Now(), 24*time.Hour)
 		server := &ocspServer{answer: byHost(nil, stateAt(p, ocsp.Good, time.Now(), time.Hour))}
 		s := &revocation.OCSP{Fetcher: server}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
+		stop := running(t, s.Run)
 		ask := func() revocation.Status {
 			a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
 			require.NoError(t, err)
@@ -70,7 +68,6 @@ func TestOCSPWarmAndTheOtherResponder(t *testing.T) {
 		time.Sleep(59 * time.Minute) // Run has fetched b's revocation
 		assert.Equal(t, revocation.Revoked, ask(), "a revocation that Run fetched is passed over")
 		stop()
-		<-ended
 	})
 }
 

@@ -24,16 +24,22 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
 
+// newProxied returns where the program of a Debian package is, and two peers for it. A
+// test that starts one is left out where tests are to be short.
+func newProxied(t *testing.T, program string) (path string, e *estate, peer, other tls.Certificate) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts " + program)
+	}
+	t.Parallel()
+	path, e = testenv.Need(t, program, program), newEstate(t)
+	return path, e, e.leaf(t, "ssp.nhs.uk"), e.leaf(t, "ssp.nhs.uk")
+}
+
 // TestNginxGoesByWhatIsWritten: from cron, as README.md says it, with nginx as it is
 // rendered.
 func TestNginxGoesByWhatIsWritten(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts nginx")
-	}
-	t.Parallel()
-	nginx := testenv.Need(t, "nginx", "nginx")
-	e := newEstate(t)
-	peer, other := e.leaf(t, "ssp.nhs.uk"), e.leaf(t, "ssp.nhs.uk")
+	nginx, e, peer, other := newProxied(t, "nginx")
 	// The workers of nginx, where it is started by root, are of another user.
 	require.NoError(t, os.Chmod(e.dir, 0o755))
 	args := e.args(t, "-once", "-write", "nginx:"+e.crl)
@@ -66,13 +72,7 @@ func TestNginxGoesByWhatIsWritten(t *testing.T) {
 // TestHAProxyGoesByWhatIsHandedOver: by its stats socket, with HAProxy as it is
 // rendered and no reload.
 func TestHAProxyGoesByWhatIsHandedOver(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts HAProxy")
-	}
-	t.Parallel()
-	haproxy := testenv.Need(t, "haproxy", "haproxy")
-	e := newEstate(t)
-	peer, other := e.leaf(t, "ssp.nhs.uk"), e.leaf(t, "ssp.nhs.uk")
+	haproxy, e, peer, other := newProxied(t, "haproxy")
 	socket := filepath.Join(e.dir, "stats")
 	args := e.args(t, "-once", "-write", "haproxy:"+e.crl)
 	p := e.startProxy(t, haproxy, terminator.HAProxy, args,
