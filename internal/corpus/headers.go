@@ -78,6 +78,7 @@ func (g *generator) headerCases(add adder) {
 		}},
 		{"an underscore for a hyphen beside the header", "provider", "header", func(r *request) { r.again("Ssp_From", maintainerASID) }},
 		{"the InteractionID twice in one line", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read, "+nrlInteraction+"read") }},
+		{"the InteractionID twice in one line without a blank", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read,"+nrlInteraction+"read") }},
 		{"another Ssp-InteractionID than retrieval", "provider", "header", func(r *request) { r.set("Ssp-InteractionID", nrlInteraction+"read") }},
 		{"an Ssp-TraceID that is no UUID", "provider", "header", func(r *request) { r.set("Ssp-TraceID", "1") }},
 		{"an ASID that nobody registered", "nrl", "asid", func(r *request) { r.set("fromASID", "200000000999") }},
@@ -99,6 +100,11 @@ func (g *generator) headerCases(add adder) {
 	c["requesting_system"] = "https://fhir.nhs.uk/Id/accredited-system|200000000999"
 	unknown.set("Authorization", "Bearer "+c.token())
 	add("nrl", "an ASID that is registered for no system, which the token names, too", clauseASID, "asid", unknown)
+	other := newMaintenance("DELETE", "/STU3/DocumentReference/1")
+	other.fqdn = "other.corpus.nhs.uk"
+	other.set("fromASID", "200000000208")
+	other.set("Authorization", "Bearer "+maintenanceClaims("200000000208", "RXA").token())
+	add("nrl", "a delete by a provider that may only create and update", clauseASID, "interaction", other)
 	second := newMaintenance("DELETE", "/STU3/DocumentReference/1")
 	second.fqdn = "second.corpus.nhs.uk"
 	add("nrl", "the second of the registered names", clauseASID, "", second)

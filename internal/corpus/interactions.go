@@ -48,6 +48,8 @@ func (g *generator) interactionCases(add adder) {
 		{"an update by a provider", "PATCH", base + "/1", ""},
 		{"a conditional update by a provider", "PATCH", base + "?subject=a&identifier=b", ""},
 		{"a conditional delete by a provider", "DELETE", base + "?subject=a&identifier=b", ""},
+		{"a PUT by a provider", "PUT", base + "/1", "request"},
+		{"a CONNECT by a provider", "CONNECT", base, "request"},
 		{"a read by a provider that may only write", "GET", base + "/1", "interaction"},
 	} {
 		add("nrl", c.name, clauseASID, c.rule, newMaintenance(c.method, c.target))

@@ -70,13 +70,18 @@ func newRequest() *request {
 
 // newMaintenance returns a good request of the maintainer, unattended.
 func newMaintenance(method, target string) *request {
-	c := goodClaims()
-	c["scope"], c["requesting_system"], c["sub"] = "patient/DocumentReference.write", "https://fhir.nhs.uk/Id/accredited-system|"+maintainerASID, "https://fhir.nhs.uk/Id/accredited-system|"+maintainerASID
-	c["requesting_organization"] = "https://fhir.nhs.uk/Id/ods-organization-code|RR8"
-	delete(c, "requesting_user")
 	return &request{method: method, target: target, fqdn: maintainerFQDN, headers: [][2]string{
-		{"fromASID", maintainerASID}, {"toASID", nrlASID}, {"Authorization", "Bearer " + c.token()},
+		{"fromASID", maintainerASID}, {"toASID", nrlASID}, {"Authorization", "Bearer " + maintenanceClaims(maintainerASID, "RR8").token()},
 	}}
+}
+
+// maintenanceClaims are those of an unattended change by a system of an organisation.
+func maintenanceClaims(system, ods string) claims {
+	c := goodClaims()
+	c["scope"], c["requesting_system"], c["sub"] = "patient/DocumentReference.write", "https://fhir.nhs.uk/Id/accredited-system|"+system, "https://fhir.nhs.uk/Id/accredited-system|"+system
+	c["requesting_organization"] = "https://fhir.nhs.uk/Id/ods-organization-code|" + ods
+	delete(c, "requesting_user")
+	return c
 }
 
 // newRetrieval returns a good retrieval that the SSP forwards to the provider.

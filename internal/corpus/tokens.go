@@ -65,6 +65,18 @@ func (g *generator) tokenCases(add adder) {
 			c["requesting_patient"], c["sub"], c["reason_for_request"] = "https://fhir.nhs.net/Id/nhs-number|"+number, "https://fhir.nhs.net/Id/nhs-number|"+number, "patientaccess"
 		}
 	}
+	gpConnect := func(c claims) {
+		identified := func(kind, system, value string) map[string]any {
+			return map[string]any{"resourceType": kind, "id": "10019", "identifier": []any{map[string]any{"system": system, "value": value}}}
+		}
+		for _, claim := range []string{"requesting_system", "requesting_user", "scope"} {
+			delete(c, claim)
+		}
+		c["sub"], c["requested_scope"] = "10019", "patient/DocumentReference.read"
+		c["requesting_organization"] = identified("Organization", "https://fhir.nhs.uk/Id/ods-organization-code", "RXA")
+		c["requesting_device"] = identified("Device", "https://consumer.corpus.nhs.uk/device", "1")
+		c["requesting_practitioner"] = identified("Practitioner", "https://fhir.nhs.uk/Id/sds-role-profile-id", "111222333444")
+	}
 	for _, c := range []struct {
 		name, rule string
 		change     func(claims)
@@ -75,6 +87,8 @@ func (g *generator) tokenCases(add adder) {
 		{"an unknown claim", "", set("jti", "1")},
 		{"an unknown claim that is null", "", set("jti", nil)},
 		{"times with fractions", "", func(c claims) { c["iat"], c["exp"] = float64(now.Unix())+0.5, float64(now.Unix())+200.25 }},
+		{"requested_scope in place of scope", "token", func(c claims) { c["requested_scope"] = c["scope"]; delete(c, "scope") }},
+		{"issued at zero", "token", set("iat", 0)},
 		{"a time as a string", "token", set("exp", fmt.Sprint(now.Unix()+60))},
 		{"expired, within the tolerance", "", func(c claims) { c["iat"], c["exp"] = now.Unix()-300, now.Unix()-29 }},
 		{"expired", "token", func(c claims) { c["iat"], c["exp"] = now.Unix()-300, now.Unix()-31 }},
@@ -112,18 +126,8 @@ func (g *generator) tokenCases(add adder) {
 		{"a citizen for direct care", "token", func(c claims) { citizen("9434765919")(c); c["reason_for_request"] = "directcare" }},
 		{"a citizen and a professional", "token", func(c claims) { user := c["requesting_user"]; citizen("9434765919")(c); c["requesting_user"] = user }},
 		{"a professional and a citizen beside", "token", set("requesting_patient", "https://fhir.nhs.net/Id/nhs-number|9434765919")},
-		{"a whole token of GP Connect's", "token", func(c claims) {
-			identified := func(kind, system, value string) map[string]any {
-				return map[string]any{"resourceType": kind, "id": "10019", "identifier": []any{map[string]any{"system": system, "value": value}}}
-			}
-			for _, claim := range []string{"requesting_system", "requesting_user", "scope"} {
-				delete(c, claim)
-			}
-			c["sub"], c["requested_scope"] = "10019", "patient/DocumentReference.read"
-			c["requesting_organization"] = identified("Organization", "https://fhir.nhs.uk/Id/ods-organization-code", "RXA")
-			c["requesting_device"] = identified("Device", "https://consumer.corpus.nhs.uk/device", "1")
-			c["requesting_practitioner"] = identified("Practitioner", "https://fhir.nhs.uk/Id/sds-role-profile-id", "111222333444")
-		}},
+		{"a whole token of GP Connect's", "token", gpConnect},
+		{"a token of GP Connect's with a user of the NRL's", "token", func(c claims) { gpConnect(c); c["requesting_user"] = sds + "111222333444" }},
 		{"the organisation in the shape of GP Connect's tokens", "token", set("requesting_organization", map[string]any{"resourceType": "Organization",
 			"identifier": []any{map[string]any{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RXA"}}})},
 	} {

@@ -46,6 +46,9 @@ func (g *generator) updateCases(add changeAdder) {
 		update("no such master identifier", "not-found", "", f, ownODS, isCurrent, func(c *changeCase, n int) { c.target = collection + conditional(n, "none") })
 		update("of one that was superseded", "not-current", "", f, ownODS, superseded, nil)
 		update("of one that was entered in error", "not-current", "", f, ownODS, inError, nil)
+		for _, path := range [][2]string{{"dot segments", "/STU3/x/../DocumentReference/"}, {"a parameter of the path", "/STU3;x/DocumentReference/"}, {"an encoded letter", "/STU3/%44ocumentReference/"}} {
+			update(path[0], "request", "", f, ownODS, isCurrent, func(c *changeCase, _ int) { c.target = path[1] + oldID })
+		}
 		update("by _id", "request", "", f, ownODS, isCurrent, at("?_id="+oldID))
 		update("by id and parameters", "request", "", f, ownODS, isCurrent, func(c *changeCase, n int) { c.target += conditional(n, oldID) })
 		update("by the patient alone", "request", "", f, ownODS, isCurrent, at("?subject="+url.QueryEscape(patientURL+onePatient)))
