@@ -67,6 +67,7 @@ func (g *generator) registries() {
 	refused("an FQDN twice, once in capitals", one(`"asid":"200000000205","fqdns":["a.nhs.uk","A.nhs.uk"]`))
 	refused("text where a list belongs", one(`"asid":"200000000205","fqdns":"a.nhs.uk"`))
 	refused("an ODS code with a blank", one(system+`,"ods":["R R"]`))
+	refused("an ODS code twice, once in small letters", one(system+`,"ods":["RR8","rr8"]`))
 	refused("ODS codes of null", one(system+`,"ods":null`))
 	refused("a null among the ODS codes", one(system+`,"ods":[null]`))
 	refused("an interaction that is no URN", one(system+`,"interactions":["DocumentReference.create"]`))
