@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build mutations
+
+package corpus_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var only = flag.String("only", "", "try the mutations whose rule contains this")
+
+// TestEachRuleIsDecidedByACase takes each rule of the tables out of the library, and
+// then a case that it refused must be let through. A rule that another one backs is
+// taken out together with that: a case is then let through that is not with only one
+// of the two gone. It prints the table. The tree is left as it is; the compiler is
+// given the changed files in place of the others.
+func TestEachRuleIsDecidedByACase(t *testing.T) {
+	var table strings.Builder
+	for _, m := range slices.Concat(handshakeMutations, revocationMutations, requestMutations, pointerMutations) {
+		if !strings.Contains(m.rule, *only) {
+			continue
+		}
+		t.Run(m.rule, func(t *testing.T) {
+			cases := m.cases(t)
+			require.NotEmpty(t, cases, "no case is decided by it")
+			row := fmt.Sprintf("| %s | %s | %d | %s |\n", m.rule, m.behind, len(cases), cases[0])
+			t.Log(row)
+			table.WriteString(row)
+		})
+	}
+	fmt.Printf("\n| the rule | second to | cases that it decides | the first of them |\n| --- | --- | --- | --- |\n%s\n", table.String())
+}
+
+// cases returns the cases that the mutation decides.
+func (m *mutation) cases(t *testing.T) []string {
+	out := m.try(t, m.out)
+	if m.behind == "" {
+		return slices.Sorted(maps.Keys(out))
+	}
+	assert.Empty(t, out, "it has cases of its own, and is not second to another rule")
+	both := m.try(t, slices.Concat(m.out, m.front))
+	for name := range m.try(t, m.front) {
+		delete(both, name)
+	}
+	return slices.Sorted(maps.Keys(both))
+}
+
+// try runs the corpus without some rules, and returns the cases that are let through,
+// or where the rule chooses and does not refuse, those whose choice is another.
+func (m *mutation) try(t *testing.T, edits []edit) map[string]bool {
+	key := fmt.Sprintf("%s %v %q", m.tests, m.chooses, edits)
+	if through, ok := tried[key]; ok {
+		return through
+	}
+	folder, err := filepath.Abs(filepath.Join("../..", m.tests))
+	require.NoError(t, err)
+	program := filepath.Join(t.TempDir(), "mutated.test")
+	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay(t, folder, edits), "-o", program, ".")
+	build.Dir = folder
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	run := exec.Command("go", "tool", "test2json", program, "-test.v=test2json", "-test.run", "^TestCorpus")
+	run.Dir = folder
+	events, _ := run.Output() // fails if a case does
+	outputs := map[string]*strings.Builder{}
+	through := map[string]bool{}
+	decoder := json.NewDecoder(bytes.NewReader(events))
+	for decoder.More() {
+		var event struct{ Action, Test, Output string }
+		require.NoError(t, decoder.Decode(&event))
+		_, name, isCase := strings.Cut(event.Test, "/")
+		switch {
+		case !isCase:
+		case event.Action == "output":
+			if outputs[event.Test] == nil {
+				outputs[event.Test] = new(strings.Builder)
+			}
+			outputs[event.Test].WriteString(event.Output)
+		case event.Action == "fail" && (m.chooses || strings.Contains(outputs[event.Test].String(), "let through")):
+			through[strings.ReplaceAll(name, "_", " ")] = true
+		}
+	}
+	require.NotEmpty(t, outputs, "the corpus was not run: %s", events)
+	tried[key] = through
+	return through
+}
+
+// tried has what try has found out.
+var tried = map[string]map[string]bool{}
+
+// overlay writes the changed files and returns the file that tells the compiler of
+// them, and that there are no other tests in the folder tests than those of the corpus
+// and what they need: most of the time goes into compiling tests.
+func overlay(t *testing.T, tests string, edits []edit) string {
+	folder := t.TempDir()
+	changed := map[string]string{}
+	for _, e := range edits {
+		path, err := filepath.Abs(filepath.Join("../..", e.file))
+		require.NoError(t, err)
+		if _, ok := changed[path]; !ok {
+			source, err := os.ReadFile(path)
+			require.NoError(t, err)
+			changed[path] = string(source)
+		}
+		require.Equal(t, 1, strings.Count(changed[path], e.old), "%s has changed: %s", e.file, e.old)
+		changed[path] = strings.Replace(changed[path], e.old, e.new, 1)
+	}
+	replace := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(tests, "*_test.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		switch name := filepath.Base(file); {
+		case strings.HasPrefix(name, "corpus"), name == "kit_test.go", name == "front_test.go", filepath.Base(tests) == "openssl":
+		default:
+			replace[file] = "" // it is not there
+		}
+	}
+	for path, source := range changed {
+		replace[path] = filepath.Join(folder, fmt.Sprintf("%d.go", len(replace)))
+		require.NoError(t, os.WriteFile(replace[path], []byte(source), 0o600))
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(t, err)
+	file := filepath.Join(folder, "overlay.json")
+	require.NoError(t, os.WriteFile(file, data, 0o600))
+	return file
+}
