@@ -23,7 +23,7 @@ var signature = changed(verifier, "if leaf.CheckSignatureFrom(p.subCA) == nil {"
 var labels = never(fqdnGo, "if !ldh(name[i]) {")
 
 // anyLabel are the lengths, hyphens and digits of labels.
-var anyLabel = slices.Concat(never(fqdnGo, "if i == label || i-label > maxLabel || name[label] == '-' || name[i-1] == '-' {"), never(fqdnGo, "if i == len(name) && !letter(name[label]) {"))
+var anyLabel = slices.Concat(never(fqdnGo, "if i == label || i-label > maxLabel || name[label] == '-' || name[i-1] == '-' {"), never(fqdnGo, "if i == len(name) && !ascii.Letter(name[label]) {"))
 
 // notRevoked asks no checker.
 var notRevoked = changed(verifier, "err := v.Revocation.Check(ctx, chain, p.OCSPResponse)", "err := error(nil)")
@@ -95,7 +95,7 @@ var handshakeMutations = []mutation{
 	chain("fqdn: 63 octets of a label at most", changed(fqdnGo, "i-label > maxLabel || ", "")),
 	chain("fqdn: no hyphen at the begin of a label", changed(fqdnGo, "name[label] == '-' || ", "")),
 	chain("fqdn: no hyphen at the end of a label", changed(fqdnGo, " || name[i-1] == '-'", "")),
-	chain("fqdn: no IP address", never(fqdnGo, "if i == len(name) && !letter(name[label]) {")),
+	chain("fqdn: no IP address", never(fqdnGo, "if i == len(name) && !ascii.Letter(name[label]) {")),
 	chain("fqdn: the common name only without subjectAltName", changed(fqdnGo, "if !hasSubjectAltName(cert) {", "if len(found) == 0 || !hasSubjectAltName(cert) {")),
 	chain("fqdn: one common name", changed(fqdnGo, "if len(names) != 1 {", "if len(names) == 0 {")),
 	chain("fqdn: a common name that ends in no NUL", changed(fqdnGo, "return names[0], checkEnd(cert.RawSubject)", "return names[0], nil")),
