@@ -79,8 +79,8 @@ const maxSerialOctets = 20
 // that it speaks of is asked about. Of each serial number 16 responses that have
 // not been verified are kept, of which those that do not claim a revocation make
 // room for others. It is an error of the kind ErrTooLarge if one that does finds
-// none, and with 10,000 serial numbers another is, unless some have run out; what
-// the response says of other serial numbers is kept.
+// none, and with 10,000 serial numbers or 64 MiB of responses another is, unless some
+// have run out; what the response says of other serial numbers is kept.
 func (s *OCSP) Add(response []byte) error {
 	raw := slices.Clone(response)
 	r, err := ocsp.Parse(raw, "added")

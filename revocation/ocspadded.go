@@ -4,7 +4,6 @@ package revocation
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,8 @@ import (
 
 const (
 	maxAddedSerials   = 10_000
-	maxAddedResponses = 16 // of one serial number
+	maxAddedResponses = 16       // of one serial number
+	maxAddedOctets    = 64 << 20 // of DER, of all
 )
 
 // addedResponses are the responses that Add was given and that have not been
@@ -25,6 +25,8 @@ type addedResponses struct {
 
 	mu       sync.Mutex
 	bySerial map[string][]addedResponse
+	serials  map[*ocsp.Response]int // under how many serial numbers each is
+	octets   int                    // of them
 }
 
 type addedResponse struct {
@@ -32,13 +34,16 @@ type addedResponse struct {
 	raw      []byte
 }
 
-// add keeps a response; it is not ok if there are too many serial numbers, or too
-// many revocations of one.
+// add keeps a response; it is not ok if there are too many serial numbers, too many
+// revocations of one, or too many octets.
 func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.bySerial == nil {
-		a.bySerial = map[string][]addedResponse{}
+		a.bySerial, a.serials = map[string][]addedResponse{}, map[*ocsp.Response]int{}
+	}
+	if a.octets+len(raw) > maxAddedOctets {
+		a.dropExpired(now)
 	}
 	ok = true
 	for _, serial := range r.Serials() {
@@ -47,33 +52,72 @@ func (a *addedResponses) add(r *ocsp.Response, raw []byte, now time.Time) (ok bo
 			continue
 		}
 		if list == nil && len(a.bySerial) == maxAddedSerials {
-			// What has run out is of use to Policy.MaxStale at most.
-			maps.DeleteFunc(a.bySerial, func(serial string, list []addedResponse) bool {
-				return !slices.ContainsFunc(list, func(r addedResponse) bool { return r.response.Revokes(serial) || r.response.Lasts(serial, now) })
-			})
-			if len(a.bySerial) == maxAddedSerials {
-				ok = false
-				continue
-			}
+			a.dropExpired(now)
+		}
+		if list == nil && len(a.bySerial) == maxAddedSerials || a.serials[r] == 0 && a.octets+len(raw) > maxAddedOctets {
+			ok = false
+			continue
 		}
 		list = append(slices.Clip(list), addedResponse{r, raw})
+		a.count(addedResponse{r, raw}, 1)
 		if len(list) > maxAddedResponses {
 			// Their signatures are verified only when the certificate is asked about:
 			// none that claims a revocation makes room, because it may be the only one
 			// that is not forged.
-			victim := slices.IndexFunc(list, func(x addedResponse) bool {
+			i := slices.IndexFunc(list, func(x addedResponse) bool {
 				return !slices.ContainsFunc(list, func(y addedResponse) bool { return y.before(x, serial) })
 			})
-			if list[victim].response.Revokes(serial) {
-				ok = false
-				continue
+			victim := list[i]
+			if victim.response.Revokes(serial) {
+				victim, ok = addedResponse{r, raw}, false
 			}
-			list = slices.Delete(list, victim, victim+1)
+			list = slices.DeleteFunc(list, func(x addedResponse) bool { return x.response == victim.response })
+			a.count(victim, -1)
 		}
 		a.bySerial[serial] = list
 		a.generation.Add(1)
 	}
 	return ok
+}
+
+// dropExpired drops what is known of serial numbers of which nothing claims a
+// revocation or is current: it is of use to Policy.MaxStale at most.
+func (a *addedResponses) dropExpired(now time.Time) {
+	for serial, list := range a.bySerial {
+		if !slices.ContainsFunc(list, func(x addedResponse) bool { return x.response.Revokes(serial) || x.response.Lasts(serial, now) }) {
+			a.drop(serial, func(addedResponse) bool { return true })
+		}
+	}
+}
+
+// drop drops responses about a serial number.
+func (a *addedResponses) drop(serial string, which func(addedResponse) bool) {
+	a.bySerial[serial] = slices.DeleteFunc(slices.Clone(a.bySerial[serial]), func(x addedResponse) bool {
+		if !which(x) {
+			return false
+		}
+		a.count(x, -1)
+		return true
+	})
+	if len(a.bySerial[serial]) == 0 {
+		delete(a.bySerial, serial)
+	}
+}
+
+// count counts a response under one more serial number, or one less, and its octets
+// once.
+func (a *addedResponses) count(x addedResponse, serials int) {
+	before := a.serials[x.response]
+	switch after := before + serials; {
+	case before == 0:
+		a.octets += len(x.raw)
+		a.serials[x.response] = after
+	case after == 0:
+		a.octets -= len(x.raw)
+		delete(a.serials, x.response)
+	default:
+		a.serials[x.response] = after
+	}
 }
 
 // before reports whether x is dropped before y: what does not revoke before what
@@ -100,14 +144,11 @@ func (a *addedResponses) about(serial string) []addedResponse {
 func (a *addedResponses) verified(serial string, r *ocsp.Response) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(a.bySerial[serial]), func(other addedResponse) bool { return other.response == r })
-	if a.bySerial[serial] = list; len(list) == 0 {
-		delete(a.bySerial, serial)
-	}
+	a.drop(serial, func(x addedResponse) bool { return x.response == r })
 }
 
-// count returns of how many serial numbers there are responses.
-func (a *addedResponses) count() int {
+// unverified returns of how many serial numbers there are responses.
+func (a *addedResponses) unverified() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.bySerial)

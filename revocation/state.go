@@ -110,7 +110,7 @@ func (s *OCSP) State() OCSPState {
 		}
 		return a.ThisUpdate.Compare(b.ThisUpdate)
 	})
-	state.Unverified, state.Looks = s.added.count(), looks(&s.asker)
+	state.Unverified, state.Looks = s.added.unverified(), looks(&s.asker)
 	return state
 }
 
