@@ -68,14 +68,8 @@ func (i *crlInquiry) decide() error {
 // own status was asked about.
 func (i *crlInquiry) find() error {
 	s := i.source
-	i.points, i.deltas, i.entries, i.passed = nil, nil, nil, nil
-	for _, subject := range i.d.Read {
-		if s.Cache != nil {
-			for _, key := range known.KeysOf(subject) {
-				i.entries = append(i.entries, s.shared.entry(key, i.q.Path))
-			}
-		}
-	}
+	i.points, i.deltas, i.passed = nil, nil, nil
+	i.entries = s.entries(i.d.Read, i.q.Path)
 	for _, subject := range i.d.Subjects {
 		keys := known.KeysOf(subject)
 		question := &crlQuestion{subject: subject, path: i.q.Path}
@@ -141,11 +135,7 @@ func (i *crlInquiry) readFirst(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstLook)
 	defer cancel()
 	for range maxRounds {
-		entries := i.entries
-		if i.source.asker.Hangs(cacheHost) { // it is waited for once
-			entries = nil
-		}
-		groups := never(&i.source.asker, slices.Concat(single(i.source.files), single(entries)))
+		groups := i.source.unread(i.entries)
 		if len(groups) == 0 || i.d.Status == known.StatusRevoked || i.how.refused(ctx, i.q) {
 			break
 		}
@@ -159,6 +149,47 @@ func (i *crlInquiry) readFirst(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// entries returns the entries of the Cache that may have lists about certificates.
+func (s *CRLs) entries(subjects []*crl.Subject, path []*x509.Certificate) (entries []*fetch.Watch) {
+	if s.Cache == nil {
+		return nil
+	}
+	for _, subject := range subjects {
+		for _, key := range known.KeysOf(subject) {
+			entries = append(entries, s.shared.entry(key, path))
+		}
+	}
+	return entries
+}
+
+// unread returns the files, and of entries of the Cache those, that have never been
+// read. A Cache that hangs is waited for once.
+func (s *CRLs) unread(entries []*fetch.Watch) (groups [][]*fetch.Watch) {
+	if s.asker.Hangs(cacheHost) {
+		entries = nil
+	}
+	return never(&s.asker, slices.Concat(single(s.files), single(entries)))
+}
+
+// issuerKey says whether the key that issued path[0] is to be trusted, by what is known
+// and by what files and the Cache have, which are read first, with a second for it.
+func (s *CRLs) issuerKey(ctx context.Context, path []*x509.Certificate, at time.Time) (status *known.KeyStatus) {
+	s.setUp()
+	later(&s.latest, at)
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	for range maxRounds {
+		status = s.lists.IssuerKey(path, s.Issuers, at, s.horizon())
+		s.share(status.Verified)
+		groups := s.unread(s.entries(status.Read, path))
+		if len(groups) == 0 || status.Tainted || ctx.Err() != nil {
+			break
+		}
+		s.asker.Ask(ctx, groups, func() bool { return false })
+	}
+	return status
 }
 
 // single makes a group of each watch.

@@ -38,7 +38,9 @@
 //     expired.
 //   - All that is known is asked before a certificate is cleared, whatever the order of
 //     Sources: what one source knows to be revoked is revoked.
-//   - A key that was revoked for its compromise clears nothing.
+//   - A key that was revoked for its compromise clears nothing, neither by CRLs nor, if
+//     [OCSP.ResponderStatus] is a [CRLs], by OCSP, whichever of its certificates was
+//     revoked.
 //
 // # CRLs
 //

@@ -55,7 +55,9 @@ type OCSP struct {
 
 	// ResponderStatus is asked about the certificate of a delegated responder
 	// that does not carry id-pkix-ocsp-nocheck; a CRLs, most often. Nil: such
-	// a responder is refused. What it knows of one that does is heeded too.
+	// a responder is refused. What it knows of one that does is heeded too. A CRLs is
+	// also asked whether the CA's own key is known to be compromised: what that has
+	// signed clears nothing.
 	ResponderStatus Source
 
 	Time   func() time.Time // the clock of Run; nil: time.Now
@@ -152,6 +154,9 @@ func (s *OCSP) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 	if _, ok := ocsp.NewIssuer(q.Path[1]); !ok {
 		return Answer{}, &OCSPError{Err: ErrMalformed, Detail: "the public key of the issuer"}
 	}
+	if slices.ContainsFunc(q.Path, func(c *x509.Certificate) bool { return c == nil || c.SerialNumber == nil }) {
+		return Answer{}, &OCSPError{Err: ErrScope, Detail: "the path has a certificate missing"}
+	}
 	s.setUp()
 	return s.inquire(ctx, q, how, staple)
 }
@@ -218,8 +223,18 @@ func (s *OCSP) take(r *ocsp.Response, raw []byte, path []*x509.Certificate, only
 // A key in the context of the question after a responder's own status.
 type ownStatusKey struct{}
 
+// caStatus returns what is asked about the key of the CA in question; nil: there is
+// nothing to ask.
+func (s *OCSP) caStatus(ctx context.Context, q *Query) func() *known.KeyStatus {
+	crls, ok := s.ResponderStatus.(*CRLs)
+	if !ok || crls == nil {
+		return nil
+	}
+	return func() *known.KeyStatus { return crls.issuerKey(ctx, q.Path, q.At) }
+}
+
 // trust asks about delegated responders for a question.
-func (s *OCSP) trust(ctx context.Context, q Query, how asking) known.Trust {
+func (s *OCSP) trust(ctx context.Context, q Query, how asking) func(*x509.Certificate, bool) (error, bool) {
 	return func(responder *x509.Certificate, ask bool) (error, bool) {
 		refuse := func(detail string) error { return &der.Error{Kind: ErrResponder, Detail: detail} }
 		// The answer about a responder may come by OCSP, but not from one that is

@@ -120,7 +120,7 @@ func (i *ocspInquiry) maxAge() time.Duration {
 
 func (i *ocspInquiry) decide(ctx context.Context) {
 	trust := i.source.trust(ctx, *i.q, i.how)
-	i.v = i.source.known.Decide(i.q.Path, i.q.At, i.maxAge(), func(responder *x509.Certificate, ask bool) (error, bool) {
+	responder := func(responder *x509.Certificate, ask bool) (error, bool) {
 		for _, t := range i.trusts { // once is enough for one question
 			if t.responder == responder && t.ask == ask {
 				return t.err, t.tainted
@@ -129,7 +129,8 @@ func (i *ocspInquiry) decide(ctx context.Context) {
 		err, tainted := trust(responder, ask)
 		i.trusts = append(i.trusts, trusted{responder, ask, err, tainted})
 		return err, tainted
-	})
+	}
+	i.v = i.source.known.Decide(i.q.Path, i.q.At, i.maxAge(), known.Trust{Responder: responder, CA: i.source.caStatus(ctx, i.q)})
 	if end := i.v.Expires; i.v.Status == known.StatusGood && i.how.maxAge > 0 && i.q.At.After(i.v.Reply.ThisUpdate.Add(i.how.maxAge)) {
 		i.v.Status, i.v.Stale = known.StatusUndecided, true
 		i.v.Expires = i.v.Reply.ThisUpdate.Add(i.how.maxAge)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/x509"
+	"math/big"
 	"slices"
 	"time"
 
@@ -22,15 +23,19 @@ type AnswerVerdict struct {
 	Errs    []error
 	Rests   Rests
 	Window  Window
-
-	// Responders are the delegated ones whose trust was asked about.
-	Responders []*x509.Certificate
 }
 
-// Trust says of a delegated responder's certificate whether its answers may clear
-// (nil), and if not, whether its key is known not to be trusted. ask is false if
-// the certificate waives that it is asked about.
-type Trust func(responder *x509.Certificate, ask bool) (err error, tainted bool)
+// A Trust says who may speak by OCSP.
+type Trust struct {
+	// Responder says of a delegated responder's certificate whether its answers may
+	// clear (nil), and if not, whether its key is known not to be trusted. ask is
+	// false if the certificate waives that it is asked about.
+	Responder func(cert *x509.Certificate, ask bool) (err error, tainted bool)
+
+	// CA says whether the key that issued the certificate in question is known not
+	// to be trusted; nil: nothing is known of it.
+	CA func() *KeyStatus
+}
 
 // An AnswerError says why one answer does not count.
 type AnswerError struct {
@@ -186,26 +191,60 @@ func (d *replies) clears(good *Reply, all []*Reply) error {
 	return nil
 }
 
-// judge asks about a delegated responder: in the set, where the CA may have
-// answered about it, and of what is asked about responders.
+// judge asks about who signed an answer.
 func (d *replies) judge(r *Reply) judgement {
-	if r.Responder == nil {
-		return judgement{}
+	j, ok := d.judged[r.Responder]
+	if !ok {
+		if r.Responder == nil {
+			j = d.judgeCA(r.Key)
+		} else {
+			j = d.judgeResponder(r)
+		}
+		d.judged[r.Responder] = j
 	}
-	if j, ok := d.judged[r.Responder]; ok {
+	return j
+}
+
+// judgeResponder asks about a delegated responder: in the set, where the CA may have
+// answered about it, and of what is asked about responders.
+func (d *replies) judgeResponder(r *Reply) judgement {
+	if j := d.answered(r.Key, d.path[1], r.Responder.SerialNumber, func(der.Reason) bool { return true }); j.err != nil {
 		return j
 	}
-	d.v.Responders = append(d.v.Responders, r.Responder)
-	var j judgement
-	for _, about := range d.under(answerKey(d.path[1], r.Responder.SerialNumber)) {
-		if about.Status == ocsp.Revoked && about.Key != r.Key && !d.takenBack(about, d.set.Under(answerKey(d.path[1], r.Responder.SerialNumber))) {
+	err, tainted := d.trust.Responder(r.Responder, !r.NoCheck)
+	return judgement{err, tainted}
+}
+
+// judgeCA asks whether the key of the CA is known not to be trusted, by what the CA
+// above it has answered or by a CRL. Revoked for another reason, the certificate of the
+// path is a matter of Policy.Depth, and another one of the key says nothing about it.
+func (d *replies) judgeCA(key Key) judgement {
+	if len(d.path) > 2 {
+		if j := d.answered(key, d.path[2], d.path[1].SerialNumber, Distrusts); j.err != nil {
+			return j
+		}
+	}
+	if d.trust.CA == nil {
+		return judgement{}
+	}
+	status := d.trust.CA()
+	d.v.Rests.addAll(&status.Rests)
+	d.v.Window.narrow(status.Window.from, status.Window.until)
+	if status.Tainted {
+		return judgement{&der.Error{Kind: der.ErrResponder, Detail: "the key of the CA is revoked"}, true}
+	}
+	return judgement{}
+}
+
+// answered looks for an answer, signed with another key than the one in question, that
+// revokes a certificate of it for one of some reasons.
+func (d *replies) answered(key Key, issuer *x509.Certificate, serial *big.Int, reason func(der.Reason) bool) (j judgement) {
+	all := d.under(answerKey(issuer, serial))
+	for _, about := range all {
+		if about.Status == ocsp.Revoked && about.Key != key && reason(about.Reason) && !d.takenBack(about, all) {
 			j.err = &der.Error{Kind: der.ErrResponder, Detail: "its own certificate: revoked (" + about.Reason.String() + ") according to " + about.Source}
 			j.tainted = j.tainted || Distrusts(about.Reason)
 		}
 	}
-	if j.err == nil {
-		j.err, j.tainted = d.trust(r.Responder, !r.NoCheck)
-	}
-	d.judged[r.Responder] = j
 	return j
 }

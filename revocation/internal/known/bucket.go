@@ -66,6 +66,13 @@ func (r *Rests) add(generation *atomic.Uint64, had uint64) {
 	}
 }
 
+// addAll notes what another decision depends on.
+func (r *Rests) addAll(other *Rests) {
+	for i, generation := range other.generations {
+		r.add(generation, other.had[i])
+	}
+}
+
 // Stand reports whether nothing has changed under any of the keys.
 func (r *Rests) Stand() bool {
 	for i, generation := range r.generations {

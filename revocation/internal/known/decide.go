@@ -84,14 +84,19 @@ type decision struct {
 // signed CRLs. Lists whose signer was not known are tried with these first. The
 // error says that the certificate cannot be read.
 func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time) (*Decision, error) {
-	d := &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
-	d.rests.add(&s.offered, s.offered.Load())
-	verified := s.Try(slices.Concat(path, issuers), horizon)
+	d, verified := s.decision(path, issuers, at, horizon)
 	v, err := d.status(path)
 	if err != nil {
 		return nil, err
 	}
 	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Rests: d.rests, Window: d.window}, nil
+}
+
+// decision begins a decision by trying the lists whose signer was not known.
+func (s *Lists) decision(path, issuers []*x509.Certificate, at, horizon time.Time) (d *decision, verified []*List) {
+	d = &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
+	d.rests.add(&s.offered, s.offered.Load())
+	return d, s.Try(slices.Concat(path, issuers), horizon)
 }
 
 // subject reads a certificate once.

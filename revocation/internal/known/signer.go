@@ -154,6 +154,24 @@ func (d *decision) unrevokedChain(chain, path []*x509.Certificate) error {
 	return nil
 }
 
+// A KeyStatus says whether a key is to be trusted, and what that depends on.
+type KeyStatus struct {
+	Tainted  bool
+	Read     []*crl.Subject // the key's certificates
+	Verified []*List        // that the path verified first
+	Rests    Rests
+	Window   Window
+}
+
+// IssuerKey says whether the key of path[1] is to be trusted: it is tainted if a list
+// signed with another key lists a certificate of it, of the path or of issuers, for a
+// reason that says so. Lists whose signer was not known are tried first.
+func (s *Lists) IssuerKey(path, issuers []*x509.Certificate, at, horizon time.Time) *KeyStatus {
+	d, verified := s.decision(path, issuers, at, horizon)
+	tainted := d.tainted(KeyOf(path[1]), path)
+	return &KeyStatus{Tainted: tainted, Read: d.subjects, Verified: verified, Rests: d.rests, Window: d.window}
+}
+
 // tainted reports whether a list signed with another key lists a certificate of
 // the key for a reason that says that the key is not to be trusted. It is asked
 // without the rules by which one series removes what another says.

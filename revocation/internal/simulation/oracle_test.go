@@ -24,8 +24,8 @@ import (
 //     document with the hold has expired. What another series may remove, the delta
 //     CRL's own may, too.
 //   - Only a key that issued the certificate, or a further issuer of the operator's,
-//     clears by lists. A key that is tainted clears nothing, and what it revoked
-//     stands until a later current document of an untainted key clears it.
+//     clears by lists. A key that is tainted clears nothing, by lists or by answers, and
+//     what it revoked stands until a later current document of an untainted key clears it.
 //   - OCSP: by thisUpdate within a responder's key; unknown takes back nothing.
 
 type verdict int
@@ -121,7 +121,7 @@ func (o *oracle) certificate(s subject) verdict {
 	findings := append(o.lists(s), o.answers(s)...)
 	var clears []finding
 	for _, f := range findings {
-		if f.clears && !o.distrusts(f) {
+		if f.clears && !o.tainted(f.key) {
 			clears = append(clears, f)
 		}
 	}
@@ -139,7 +139,7 @@ func (o *oracle) certificate(s subject) verdict {
 	for _, f := range findings {
 		for _, r := range f.revocations {
 			switch {
-			case o.distrusts(f):
+			case o.tainted(f.key):
 				if !later(r.doc) && o.broken != taintedForgotten {
 					return revoked
 				}

@@ -93,13 +93,6 @@ func (o *oracle) revokedSigner(key string) bool {
 	return len(certs) > 0 && o.broken != revokedSignerClears
 }
 
-// distrusts reports whether the key that signed what a finding is by is tainted.
-// Further issuers are the CRL source's alone: what is known about them says nothing
-// of an answer by the CA, whose certificate of the path has been asked about.
-func (o *oracle) distrusts(f finding) bool {
-	return !(f.byAnswer && f.key[0] == 'A') && o.tainted(f.key)
-}
-
 // tainted reports whether the key is known to be in other hands.
 func (o *oracle) tainted(key string) bool {
 	if t, ok := o.taints[key]; ok {
