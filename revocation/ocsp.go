@@ -22,8 +22,9 @@ import (
 // OCSP is a Source of OCSP responses (RFC 6960): stapled to the handshake, added,
 // from the Cache, or asked from the responder that the certificate names. What is
 // known is a set of answers that only grows. Of one responder the latest answer
-// counts, and of two as late the one that says revoked; what one responder says
-// is permanently revoked, no other can clear.
+// counts, and of two as late the one that says revoked; a good answer that was signed
+// before its thisUpdate, in advance, removes no revocation. What one responder says is
+// permanently revoked, no other can clear.
 //
 // A response counts if it is signed by the key of the very CA that issued the
 // certificate, or by a responder that this CA has directly issued a certificate

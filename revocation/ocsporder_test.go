@@ -85,6 +85,11 @@ func TestOCSPOrder(t *testing.T) {
 		m := p.good()
 		m.Answers[0].Status = status
 		m.Answers[0].ThisUpdate, m.Answers[0].NextUpdate = ocspNow.Add(thisUpdate), ocspNow.Add(nextUpdate)
+		m.ProducedAt = m.Answers[0].ThisUpdate
+		return m
+	}
+	inAdvance := func(m *revocationtest.OCSPResponse) *revocationtest.OCSPResponse {
+		m.ProducedAt = ocspNow.Add(-time.Hour)
 		return m
 	}
 	const minute = time.Minute
@@ -119,6 +124,9 @@ func TestOCSPOrder(t *testing.T) {
 		{"a good that is newer than a revocation supersedes it", good(2 * minute), responses{bad(3 * minute)}, nil, revocation.Good, "stapled", nil},
 		{"revoked, of two as new", good(minute), responses{bad(minute)}, nil, revocation.Revoked, "added", nil},
 		{"a newer good, though it has expired", badBefore(9 * minute), responses{goodBefore(8 * minute)}, nil, revocation.Good, "added", revocation.ErrExpired},
+		{"a good that was signed in advance", inAdvance(good(minute)), nil, nil, revocation.Good, "stapled", nil},
+		{"not a newer good that was signed before a revocation", inAdvance(good(minute)), responses{bad(2 * minute)}, nil, revocation.Revoked, "added", nil},
+		{"not even after one that has expired", inAdvance(good(minute)), responses{badBefore(2 * minute)}, nil, revocation.Revoked, "added", nil},
 		{"nothing", unknown, responses{unknown}, unknown, 0, "", revocation.ErrResponder},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -162,7 +162,7 @@ func (d *replies) begun(r *Reply) bool {
 // revocation.
 func (d *replies) takenBack(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
-		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.wasValid()
+		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
 	})
 }
 

@@ -263,3 +263,36 @@ func TestAnswerProducedAheadMakesNothingForgottenBeforeItCounts(t *testing.T) {
 		assert.Equal(t, want, set.Decide(pathOf(1), dayLater, time.Hour, trusting).Status)
 	}
 }
+
+// A responder that signs in advance did not know of a revocation that came later, so
+// that its good answer neither takes that back nor makes it forgotten.
+func TestAnswerSignedInAdvanceTakesNoRevocationBack(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		signed time.Duration // before thisUpdate
+		want   known.Status
+		left   int
+	}{
+		"in advance":  {time.Second, known.StatusRevoked, 2},
+		"at the time": {0, known.StatusGood, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			revoked, good := aged(1, ocsp.Revoked, 72), aged(1, ocsp.Good, 48)
+			good.ProducedAt = good.ThisUpdate.Add(-test.signed)
+			good.NextUpdate = now.Add(7 * 24 * time.Hour)
+			good.Digest, good.Signed = numbered(102), numbered(102)
+			var set known.Answers
+			key := known.AnswerKey(pathOf(1))
+			var members []known.Member
+			for _, r := range []*known.Reply{revoked, good} {
+				set.Put(key, r, now)
+				order := r.Order()
+				members = known.Join(now, members, []known.Member{{Order: order.String(), Digest: r.Digest}})
+			}
+			assert.Equal(t, test.want, set.Decide(pathOf(1), now, time.Hour, trusting).Status)
+			assert.Len(t, set.All(), test.left)
+			assert.Len(t, members, test.left)
+		})
+	}
+}

@@ -33,9 +33,8 @@ func sameCert(a, b *x509.Certificate) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(b)
 }
 
-// Order returns the order of the reply's Member. A good answer of a responder whose
-// certificate was not valid is of the Kind Unknown: it removes no revocation from the
-// set.
+// Order returns the order of the reply's Member. A good answer that removes no
+// revocation is of the Kind Unknown.
 func (r *Reply) Order() Order {
 	o := Order{Kind: Unknown, Series: r.Key, ThisUpdate: r.ThisUpdate, Begins: r.ThisUpdate}
 	if r.ProducedAt.After(r.ThisUpdate) {
@@ -44,11 +43,18 @@ func (r *Reply) Order() Order {
 	switch {
 	case r.Status == ocsp.Revoked:
 		o.Kind = Revoked
-	case r.Status == ocsp.Good && r.wasValid():
+	case r.Status == ocsp.Good && r.removes():
 		o.Kind = Good
 	}
 	return o
 }
+
+// removes reports whether an answer, if it is good, removes revocations of its responder
+// from before its thisUpdate: its certificate was valid then, and it did not sign the
+// answer in advance. What is said of a time to come says nothing of a revocation that was
+// not known when it was said (RFC 6960 section 4.2.2.1 has thisUpdate be a time at which
+// the status is known to be correct).
+func (r *Reply) removes() bool { return r.wasValid() && !r.ThisUpdate.After(r.ProducedAt) }
 
 // wasValid reports whether the responder's certificate was valid when it
 // answered.

@@ -26,7 +26,8 @@ import (
 //   - Only a key that issued the certificate, or a further issuer of the operator's,
 //     clears by lists. A key that is tainted clears nothing, by lists or by answers, and
 //     what it revoked stands until a later current document of an untainted key clears it.
-//   - OCSP: by thisUpdate within a responder's key; unknown takes back nothing.
+//   - OCSP: by thisUpdate within a responder's key; unknown takes back nothing, and
+//     neither does a good answer that was signed before its thisUpdate.
 
 type verdict int
 

@@ -8,38 +8,59 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
+// said is the latest that one responder says of a certificate.
+type said struct {
+	good    *document
+	removes *document // good, and takes back what the responder revoked before
+	revoked *document
+	unknown *document
+}
+
 // answers returns the findings of each responder.
 func (o *oracle) answers(s subject) []finding {
-	latest := make(map[string]*document) // by key, those that say good or revoked
-	unknown := make(map[string]*document)
+	by := make(map[string]*said)
 	var keys []string
+	latest := func(old **document, d *document) {
+		if *old == nil || d.thisUpdate.After((*old).thisUpdate) {
+			*old = d
+		}
+	}
 	for _, k := range o.known {
 		d := k.document
 		if d.kind != answer || d.serial != s.serial || d.generation != s.generation || s.authority ||
 			d.status != ocsp.Revoked && (!o.begun(d) || d.late() && d.status == ocsp.Good) {
 			continue
 		}
-		into := latest
-		if d.status == ocsp.Unknown && o.broken != unknownTakesBack {
-			into = unknown
+		a := by[d.key]
+		if a == nil {
+			a = &said{}
+			by[d.key], keys = a, append(keys, d.key)
 		}
-		if latest[d.key] == nil && unknown[d.key] == nil {
-			keys = append(keys, d.key)
-		}
-		if old := into[d.key]; old == nil || d.thisUpdate.After(old.thisUpdate) ||
-			d.thisUpdate.Equal(old.thisUpdate) && (d.status == ocsp.Revoked) != (o.broken == goodWinsTie) {
-			into[d.key] = d
+		switch {
+		case d.status == ocsp.Revoked:
+			latest(&a.revoked, d)
+		case d.status == ocsp.Good:
+			latest(&a.good, d)
+			if !d.ahead() || o.broken == aheadTakesBack {
+				latest(&a.removes, d)
+			}
+		case o.broken == unknownTakesBack:
+			latest(&a.removes, d)
+		default:
+			latest(&a.unknown, d)
 		}
 	}
 	var findings []finding
 	for _, key := range keys {
-		f := finding{key: key, byAnswer: true}
-		d := latest[key]
-		if d != nil && d.status == ocsp.Revoked {
-			f.revocations = []revocationBy{{d, d.reason}}
+		a, f := by[key], finding{key: key, byAnswer: true}
+		after := func(d *document) bool { // the revocation
+			return d != nil && (a.revoked == nil || d.thisUpdate.After(a.revoked.thisUpdate) || o.broken == goodWinsTie && d.thisUpdate.Equal(a.revoked.thisUpdate))
 		}
-		if d != nil && d.status == ocsp.Good && !o.expired(d) && !o.revokedSigner(key) &&
-			(unknown[key] == nil || !unknown[key].thisUpdate.After(d.thisUpdate)) &&
+		if a.revoked != nil && !after(a.removes) {
+			f.revocations = []revocationBy{{a.revoked, a.revoked.reason}}
+		}
+		if d := a.good; after(d) && !o.expired(d) && !o.revokedSigner(key) &&
+			(a.unknown == nil || !a.unknown.thisUpdate.After(d.thisUpdate)) &&
 			(d.responder == nil || !o.at.After(d.responder.NotAfter)) {
 			f.clears, f.thisUpdate = true, d.thisUpdate
 		}
@@ -47,6 +68,10 @@ func (o *oracle) answers(s subject) []finding {
 	}
 	return findings
 }
+
+// ahead reports whether an answer was signed before its thisUpdate. If it is good, it
+// takes nothing back.
+func (d *document) ahead() bool { return !d.producedAt.IsZero() && d.producedAt.Before(d.thisUpdate) }
 
 // late reports whether an answer is from after its responder's certificate expired:
 // then it may only revoke.
@@ -58,7 +83,7 @@ func (d *document) late() bool {
 // are as strong at most. One that says unknown, or good after its responder's
 // certificate expired, removes nothing.
 func (d *document) strength() int {
-	if d.status == ocsp.Unknown || d.status == ocsp.Good && d.late() {
+	if d.status == ocsp.Unknown || d.status == ocsp.Good && (d.late() || d.ahead()) {
 		return 0
 	}
 	return 1

@@ -30,6 +30,7 @@ const (
 	revokedSignerClears
 	unknownTakesBack
 	goodWinsTie
+	aheadTakesBack
 	rules // how many there are
 )
 
@@ -57,6 +58,7 @@ var ruleNames = [...]string{
 	"a responder whose certificate is revoked clears",
 	"unknown removes a revocation",
 	"good wins a tie of OCSP answers",
+	"a good answer that was signed in advance takes a revocation back",
 }
 
 func (r rule) String() string { return ruleNames[r] }

@@ -204,6 +204,9 @@ func (w *world) forge(s step) *document {
 	if w.config.byHand {
 		d.nextUpdate = d.thisUpdate.Add([]time.Duration{time.Hour, 12 * time.Hour, 48 * time.Hour}[s.b/128%3])
 		d.producedAt = d.thisUpdate.Add([]time.Duration{0, 0, 0, 4 * time.Minute, 20 * time.Minute, 36 * time.Hour}[s.b/16%6])
+		if s.b/1024%4 == 3 { // signed in advance
+			d.producedAt = d.thisUpdate.Add(-36 * time.Hour)
+		}
 	}
 	if s.b%3 == 0 {
 		d.status, d.reason = ocsp.Revoked, permanent(s.b/3)
