@@ -19,15 +19,15 @@ import (
 // nothing has changed under any key that was looked up, and at times at which
 // every comparison comes out as it did.
 type answer struct {
-	path    []*x509.Certificate
-	rests   known.Rests
-	window  known.Window
-	watches []*fetch.Watch // to begin looks that are due
-	staple  [32]byte       // SHA-256 of the stapled response that was looked at
-	added   uint64         // generation of the responses that were added
-	trusts  []trusted
-	decided bool // else it only says that no known document revokes
-	answer  Answer
+	path         []*x509.Certificate
+	dependencies known.Dependencies
+	window       known.Window
+	watches      []*fetch.Watch // to begin looks that are due
+	staple       [32]byte       // SHA-256 of the stapled response that was looked at
+	added        uint64         // generation of the responses that were added
+	trusts       []trusted
+	decided      bool // else it only says that no known document revokes
+	answer       Answer
 }
 
 // trusted is how a delegated responder stood.
@@ -75,7 +75,7 @@ func (a *answers) find(path []*x509.Certificate, at time.Time, how asking) *answ
 		if found == nil || !samePath(found.path, path) {
 			continue
 		}
-		if !found.decided && !how.noFetch || !found.window.Holds(at) || !found.rests.Stand() {
+		if !found.decided && !how.noFetch || !found.window.Holds(at) || !found.dependencies.Unchanged() {
 			return nil
 		}
 		if how.maxAge > 0 && found.answer.Status == Good && at.After(found.answer.ThisUpdate.Add(how.maxAge)) {

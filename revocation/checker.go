@@ -222,16 +222,16 @@ func (t *findings) take(s *Statement) (decided bool) {
 	}
 	value, err := weigh(&c.Policy, t.q.At, &s.Answer, s.Err)
 	switch value {
-	case worthRevoked:
+	case outcomeRevoked:
 		t.stale, t.verdict = nil, revokedError(t.q.Path[0], &s.Answer)
 		return true
-	case worthGood:
+	case outcomeGood:
 		if c.Policy.Agreement == FirstAnswer {
 			t.stale, t.verdict = nil, nil
 			return true
 		}
 		t.good++
-	case worthStale: // the sources after it may know better
+	case outcomeStale: // the sources after it may know better
 		accepted := s.Answer
 		t.stale = &accepted
 		t.good++
@@ -252,9 +252,9 @@ func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Sour
 		}
 		a, err := s.ask(ctx, q, how)
 		switch value, _ := weigh(&c.Policy, q.At, &a, err); value {
-		case worthRevoked:
+		case outcomeRevoked:
 			return &Statement{Source: source, Answer: a, Err: err}, false
-		case worthGood:
+		case outcomeGood:
 			good = true
 		}
 	}

@@ -318,7 +318,7 @@ func (i *crlInquiry) keep() {
 	if len(never(&i.source.asker, slices.Concat(single(i.source.files), single(i.entries)))) > 0 {
 		return
 	}
-	kept := &answer{path: i.q.Path, rests: i.d.Rests, window: i.d.Window, watches: i.all()}
+	kept := &answer{path: i.q.Path, dependencies: i.d.Dependencies, window: i.d.Window, watches: i.all()}
 	switch i.d.Status {
 	case known.StatusUndecided:
 		// It says that no known CRL revokes.

@@ -266,11 +266,11 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) func(*x509.Certif
 		}
 		value, err := weigh(&Policy{}, q.At, &a, err)
 		switch {
-		case value == worthRevoked:
+		case value == outcomeRevoked:
 			revoked := revokedError(responder, &a)
 			e, ok := errors.AsType[*RevokedError](revoked)
 			return refuse("its own certificate: " + revoked.Error()), !ok || known.Distrusts(der.Reason(e.Reason))
-		case value != worthGood && ask:
+		case value != outcomeGood && ask:
 			return refuse("its own certificate: " + err.Error()), false
 		}
 		return nil, false

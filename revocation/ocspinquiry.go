@@ -193,7 +193,7 @@ func (i *ocspInquiry) keep() {
 		return
 	}
 	kept := &answer{
-		path: i.q.Path, rests: i.v.Rests, window: i.v.Window, watches: slices.Concat(i.responders, i.entry),
+		path: i.q.Path, dependencies: i.v.Dependencies, window: i.v.Window, watches: slices.Concat(i.responders, i.entry),
 		staple: i.staple, added: i.generation, trusts: i.trusts,
 	}
 	if i.v.Status != known.StatusUndecided {

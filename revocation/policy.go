@@ -118,52 +118,52 @@ func (p *Policy) expiry(thisUpdate, nextUpdate time.Time) time.Time {
 	return nextUpdate
 }
 
-// A worth is how a source's answer counts.
-type worth int
+// An outcome is what the policy makes of a source's answer.
+type outcome int
 
 const (
-	worthNothing worth = iota
-	worthRevoked
-	worthGood
-	worthStale
+	outcomeUnknown outcome = iota
+	outcomeRevoked
+	outcomeGood
+	outcomeStale
 )
 
 // weigh judges an answer by the policy, whatever its source thinks of it. With
-// worthNothing it returns the reason.
-func weigh(p *Policy, at time.Time, a *Answer, err error) (worth, error) {
+// outcomeUnknown it returns the reason.
+func weigh(p *Policy, at time.Time, a *Answer, err error) (outcome, error) {
 	if err != nil && !errors.Is(err, ErrExpired) {
-		return worthNothing, err
+		return outcomeUnknown, err
 	}
 	switch a.Status {
 	case Revoked:
-		return worthRevoked, nil
+		return outcomeRevoked, nil
 	case Good:
 	default:
 		if err == nil {
 			err = errors.New("the source gave neither an answer nor an error")
 		}
-		return worthNothing, err
+		return outcomeUnknown, err
 	}
 	switch {
 	case a.ThisUpdate.IsZero():
-		return worthNothing, errors.Join(err, errors.New("good, but without thisUpdate"))
+		return outcomeUnknown, errors.Join(err, errors.New("good, but without thisUpdate"))
 	case a.ThisUpdate.After(at.Add(clockTolerance)):
-		return worthNothing, errors.Join(err, ErrNotYetValid)
+		return outcomeUnknown, errors.Join(err, ErrNotYetValid)
 	}
 	end := p.expiry(a.ThisUpdate, a.NextUpdate)
 	if !at.After(end) {
 		if err != nil {
-			return worthNothing, err // expired by a rule of its own: there is nothing to count from
+			return outcomeUnknown, err // expired by a rule of its own: there is nothing to count from
 		}
-		return worthGood, nil
+		return outcomeGood, nil
 	}
 	if !at.After(end.Add(p.MaxStale)) { // zero but for Allow, see Policy.validate
-		return worthStale, nil
+		return outcomeStale, nil
 	}
 	if err == nil {
 		err = ErrExpired
 	}
-	return worthNothing, err
+	return outcomeUnknown, err
 }
 
 func revokedError(cert *x509.Certificate, a *Answer) error {

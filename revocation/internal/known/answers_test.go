@@ -76,9 +76,9 @@ func TestQuestionsLeaveNothingBehind(t *testing.T) {
 	var answers known.Answers
 	v := answers.Decide(pathOf(1), now, time.Hour, trusting)
 	require.Zero(t, answers.Keys())
-	require.True(t, v.Rests.Stand())
+	require.True(t, v.Dependencies.Unchanged())
 	answers.Put(known.AnswerKey(pathOf(1)), replyOf(1, ocsp.Good), time.Time{})
-	require.False(t, v.Rests.Stand())
+	require.False(t, v.Dependencies.Unchanged())
 
 	p := newPKI(t)
 	var lists known.Lists
@@ -86,7 +86,7 @@ func TestQuestionsLeaveNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, p.underPoint(t, &lists))
 	require.Zero(t, lists.Keys())
-	require.True(t, d.Rests.Stand())
+	require.True(t, d.Dependencies.Unchanged())
 	p.offer(t, &lists, revocationtest.CRL{ThisUpdate: now.Add(-time.Hour), Scope: scopeOf(pointURL)}, time.Time{})
-	require.False(t, d.Rests.Stand())
+	require.False(t, d.Dependencies.Unchanged())
 }

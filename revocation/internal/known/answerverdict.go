@@ -16,13 +16,13 @@ import (
 
 // An AnswerVerdict is what the set says about one certificate.
 type AnswerVerdict struct {
-	Status  Status
-	Reply   *Reply // that revokes, or clears
-	Expires time.Time
-	Stale   bool // undecided, and Reply cleared until Expires
-	Errs    []error
-	Rests   Rests
-	Window  Window
+	Status       Status
+	Reply        *Reply // that revokes, or clears
+	Expires      time.Time
+	Stale        bool // undecided, and Reply cleared until Expires
+	Errs         []error
+	Dependencies Dependencies
+	Window       Window
 }
 
 // A Trust says who may speak by OCSP.
@@ -71,14 +71,14 @@ type judgement struct {
 // answer counts for maxAge.
 func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
 	d := &replies{set: s, path: path, at: at, trust: trust, v: &AnswerVerdict{}, judged: map[*x509.Certificate]judgement{}}
-	d.v.Rests.add(&s.forgot, s.forgot.Load())
+	d.v.Dependencies.add(&s.forgot, s.forgot.Load())
 	all := d.under(AnswerKey(path))
 	forgotten, lossy := s.forgottenUntil() // of what was evicted before the answers were read, too
 	var revoked, clear []*Reply
 	for _, r := range all {
 		switch r.Status {
 		case ocsp.Revoked:
-			if !d.takenBack(r, all) {
+			if !d.removed(r, all) {
 				revoked = append(revoked, r)
 			}
 		case ocsp.Good:
@@ -150,7 +150,7 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 }
 
 func (d *replies) under(key string) []*Reply {
-	return d.set.buckets.read(key, &d.v.Rests)
+	return d.set.buckets.read(key, &d.v.Dependencies)
 }
 
 // begun reports whether an answer counts already.
@@ -158,9 +158,9 @@ func (d *replies) begun(r *Reply) bool {
 	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
 }
 
-// takenBack reports whether a later good answer of the same responder removes a
+// removed reports whether a later good answer of the same responder removes a
 // revocation.
-func (d *replies) takenBack(revoked *Reply, all []*Reply) bool {
+func (d *replies) removed(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
 		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
 	})
@@ -228,7 +228,7 @@ func (d *replies) judgeCA(key Key) judgement {
 		return judgement{}
 	}
 	status := d.trust.CA()
-	d.v.Rests.addAll(&status.Rests)
+	d.v.Dependencies.addAll(&status.Dependencies)
 	d.v.Window.narrow(status.Window.from, status.Window.until)
 	if status.Tainted {
 		return judgement{&der.Error{Kind: der.ErrResponder, Detail: "the key of the CA is revoked"}, true}
@@ -241,7 +241,7 @@ func (d *replies) judgeCA(key Key) judgement {
 func (d *replies) answered(key Key, issuer *x509.Certificate, serial *big.Int, reason func(der.Reason) bool) (j judgement) {
 	all := d.under(answerKey(issuer, serial))
 	for _, about := range all {
-		if about.Status == ocsp.Revoked && about.Key != key && reason(about.Reason) && !d.takenBack(about, all) {
+		if about.Status == ocsp.Revoked && about.Key != key && reason(about.Reason) && !d.removed(about, all) {
 			j.err = &der.Error{Kind: der.ErrResponder, Detail: "its own certificate: revoked (" + about.Reason.String() + ") according to " + about.Source}
 			j.tainted = j.tainted || Distrusts(about.Reason)
 		}

@@ -28,9 +28,9 @@ func (b *buckets[T]) load(key string) []T {
 }
 
 // read is load for a decision, which depends on what it read.
-func (b *buckets[T]) read(key string, rests *Rests) []T {
+func (b *buckets[T]) read(key string, dependencies *Dependencies) []T {
 	generation := b.generation(key)
-	rests.add(generation, generation.Load()) // before the documents
+	dependencies.add(generation, generation.Load()) // before the documents
 	return b.load(key)
 }
 
@@ -52,29 +52,29 @@ func (b *buckets[T]) generation(key string) *atomic.Uint64 {
 	return &b.generations[crc32.ChecksumIEEE([]byte(key))%uint32(len(b.generations))]
 }
 
-// Rests is the keys that a decision depends on, and the generation that each had.
+// Dependencies are the keys that a decision depends on, and the generation that each had.
 // It does not keep the documents in memory.
-type Rests struct {
+type Dependencies struct {
 	generations []*atomic.Uint64
 	had         []uint64
 }
 
 // add notes a key's generation, which must be loaded before its documents.
-func (r *Rests) add(generation *atomic.Uint64, had uint64) {
+func (r *Dependencies) add(generation *atomic.Uint64, had uint64) {
 	if !slices.Contains(r.generations, generation) {
 		r.generations, r.had = append(r.generations, generation), append(r.had, had)
 	}
 }
 
 // addAll notes what another decision depends on.
-func (r *Rests) addAll(other *Rests) {
+func (r *Dependencies) addAll(other *Dependencies) {
 	for i, generation := range other.generations {
 		r.add(generation, other.had[i])
 	}
 }
 
-// Stand reports whether nothing has changed under any of the keys.
-func (r *Rests) Stand() bool {
+// Unchanged reports whether nothing has changed under any of the keys.
+func (r *Dependencies) Unchanged() bool {
 	for i, generation := range r.generations {
 		if generation.Load() != r.had[i] {
 			return false

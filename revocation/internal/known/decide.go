@@ -42,12 +42,12 @@ type Verdict struct {
 // A Decision is a verdict and what it depends on.
 type Decision struct {
 	Verdict
-	Subjects []*crl.Subject // the certificate, and signers whose own status was asked about
-	Read     []*crl.Subject // these, and those of whose keys it was asked whether they are to be trusted
-	Behind   bool           // a delta CRL says that there is a later complete list than the known ones
-	Verified []*List        // that this path verified first
-	Rests    Rests
-	Window   Window
+	Subjects     []*crl.Subject // the certificate, and signers whose own status was asked about
+	Read         []*crl.Subject // these, and those of whose keys it was asked whether they are to be trusted
+	Behind       bool           // a delta CRL says that there is a later complete list than the known ones
+	Verified     []*List        // that this path verified first
+	Dependencies Dependencies
+	Window       Window
 }
 
 // A ListError says why one list does not count.
@@ -67,16 +67,16 @@ func listError(l *List, kind error, detail string) error {
 
 // A decision is one under way.
 type decision struct {
-	set      *Lists
-	issuers  []*x509.Certificate
-	at       time.Time
-	rests    Rests
-	window   Window
-	examined []*x509.Certificate // that are being asked about, one for the sake of the other
-	taint    map[Key]bool
-	subjects []*crl.Subject // all that were read
-	asked    []*crl.Subject // whose status was asked about
-	behind   bool
+	set          *Lists
+	issuers      []*x509.Certificate
+	at           time.Time
+	dependencies Dependencies
+	window       Window
+	examined     []*x509.Certificate // that are being asked about, one for the sake of the other
+	taint        map[Key]bool
+	subjects     []*crl.Subject // all that were read
+	asked        []*crl.Subject // whose status was asked about
+	behind       bool
 }
 
 // Decide says of path[0] what the set says at a time (RFC 5280 section 6.3.3).
@@ -89,13 +89,13 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 	if err != nil {
 		return nil, err
 	}
-	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Rests: d.rests, Window: d.window}, nil
+	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Dependencies: d.dependencies, Window: d.window}, nil
 }
 
 // decision begins a decision by trying the lists whose signer was not known.
 func (s *Lists) decision(path, issuers []*x509.Certificate, at, horizon time.Time) (d *decision, verified []*List) {
 	d = &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
-	d.rests.add(&s.offered, s.offered.Load())
+	d.dependencies.add(&s.offered, s.offered.Load())
 	return d, s.Try(slices.Concat(path, issuers), horizon)
 }
 
@@ -122,7 +122,7 @@ func (d *decision) about(subject *crl.Subject, path []*x509.Certificate) (all []
 
 // authoritative is about, with why each other series does not count.
 func (d *decision) authoritative(subject *crl.Subject, path []*x509.Certificate) (all []*series, errs []error) {
-	lists := d.set.under(KeysOf(subject), &d.rests)
+	lists := d.set.under(KeysOf(subject), &d.dependencies)
 	for _, s := range seriesOf(lists, PlacesOf(subject)) {
 		l := s.any()
 		reasons, why := Covers(l.List, subject)
@@ -245,11 +245,11 @@ func (d *decision) whyNot(s *series) error {
 	return listError(l, der.ErrNotYetValid, "its thisUpdate is "+l.ThisUpdate().Format(time.RFC3339))
 }
 
-// outrun reports whether an unspent delta CRL has a later base than every
+// outrun reports whether a delta CRL that counts has a later base than every
 // complete list of the series.
 func (d *decision) outrun(s *series) bool {
 	return slices.ContainsFunc(s.deltas, func(delta *List) bool {
-		return d.begun(delta) && !d.spent(s, delta) && !slices.ContainsFunc(s.completes, func(l *List) bool {
+		return d.begun(delta) && !d.deltaSuperseded(s, delta) && !slices.ContainsFunc(s.completes, func(l *List) bool {
 			return compareNumbers(l.Number(), delta.Base()) >= 0
 		})
 	})

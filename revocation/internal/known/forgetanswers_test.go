@@ -88,7 +88,7 @@ func TestForgottenRevocationIsNotClearedByAnOlderAnswer(t *testing.T) {
 	require.Equal(t, []int64{1, 3}, serials(&set))
 	put(aged(4, ocsp.Revoked, 1)) // evicts the revocation of 1
 	require.Equal(t, []int64{3, 4}, serials(&set))
-	require.False(t, before.Rests.Stand())
+	require.False(t, before.Dependencies.Unchanged())
 
 	put(replay)
 	assert.Equal(t, known.StatusUndecided, status(1))
@@ -226,7 +226,7 @@ func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
 	}
 	set.Put(known.AnswerKey(path), replyOf(1, ocsp.Revoked), time.Time{})
 	for _, v := range made {
-		require.False(t, v.Rests.Stand())
+		require.False(t, v.Dependencies.Unchanged())
 	}
 }
 

@@ -31,9 +31,9 @@ type Lists struct {
 
 // under returns the lists under some keys, and notes that a decision depends on
 // them.
-func (s *Lists) under(keys []string, rests *Rests) (lists []*List) {
+func (s *Lists) under(keys []string, dependencies *Dependencies) (lists []*List) {
 	for _, key := range keys {
-		for _, l := range s.buckets.read(key, rests) {
+		for _, l := range s.buckets.read(key, dependencies) {
 			if !slices.ContainsFunc(lists, l.same) {
 				lists = append(lists, l)
 			}

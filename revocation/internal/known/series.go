@@ -81,10 +81,10 @@ func (d *decision) superseded(s *series, l *List) bool {
 	return slices.ContainsFunc(s.completes, func(y *List) bool { return y != l && y.Supersedes(l.List) && d.begun(y) })
 }
 
-// spent reports whether a delta CRL says nothing any more: a complete list that
+// deltaSuperseded reports whether a delta CRL says nothing any more: a complete list that
 // has begun has at least its number and thisUpdate, or a delta CRL that has begun
 // supersedes it and has no later base.
-func (d *decision) spent(s *series, delta *List) bool {
+func (d *decision) deltaSuperseded(s *series, delta *List) bool {
 	return slices.ContainsFunc(s.completes, func(y *List) bool {
 		return y.Number() != nil && y.Number().Cmp(delta.Number()) >= 0 && !y.ThisUpdate().Before(delta.ThisUpdate()) && d.begun(y)
 	}) || slices.ContainsFunc(s.deltas, func(y *List) bool {
@@ -131,10 +131,10 @@ func (d *decision) consult(s *series, subject *crl.Subject) (revoked []statement
 			consulted = append(consulted, l)
 		}
 	}
-	var unspent []*List
+	var deltas []*List
 	for _, l := range s.deltas {
-		if !d.spent(s, l) {
-			unspent = append(unspent, l)
+		if !d.deltaSuperseded(s, l) {
+			deltas = append(deltas, l)
 		}
 	}
 	deciders := d.deciders(consulted)
@@ -143,7 +143,7 @@ func (d *decision) consult(s *series, subject *crl.Subject) (revoked []statement
 		entry, listed := l.Find(subject)
 		decides := slices.Contains(deciders, l)
 		if listed && decides {
-			delta := d.latestDelta(l, unspent)
+			delta := d.latestDelta(l, deltas)
 			if e, also := findIn(delta, subject); also && e.Reason == der.ReasonRemoveFromCRL {
 				continue
 			}
@@ -153,7 +153,7 @@ func (d *decision) consult(s *series, subject *crl.Subject) (revoked []statement
 			revoked = append(revoked, statement{s, l, entry})
 		}
 	}
-	for _, l := range unspent {
+	for _, l := range deltas {
 		if entry, listed := l.Find(subject); listed && entry.Reason != der.ReasonRemoveFromCRL {
 			revoked = append(revoked, statement{s, l, entry})
 		}
@@ -163,7 +163,7 @@ func (d *decision) consult(s *series, subject *crl.Subject) (revoked []statement
 	}
 	// On a full tie the one that lasts least speaks for them.
 	for _, l := range deciders {
-		if c := d.clearance(s, l, unspent); cleared == nil || c.nextUpdate.Before(cleared.nextUpdate) {
+		if c := d.clearance(s, l, deltas); cleared == nil || c.nextUpdate.Before(cleared.nextUpdate) {
 			cleared = c
 		}
 	}
@@ -171,9 +171,9 @@ func (d *decision) consult(s *series, subject *crl.Subject) (revoked []statement
 }
 
 // clearance returns what a list that decides says of what it does not list.
-func (d *decision) clearance(s *series, l *List, unspent []*List) *clearance {
+func (d *decision) clearance(s *series, l *List, deltas []*List) *clearance {
 	c := &clearance{list: l, reasons: s.reasons, thisUpdate: l.ThisUpdate(), nextUpdate: l.NextUpdate(), current: !d.expired(l)}
-	if delta := d.latestDelta(l, unspent); delta != nil {
+	if delta := d.latestDelta(l, deltas); delta != nil {
 		// A delta CRL brings a complete list up to date, an expired one too (RFC
 		// 5280 section 6.3.3 (a)(1)(i)).
 		c.list, c.current = delta, true
@@ -229,8 +229,8 @@ func compare(a, b *List) int {
 
 // latestDelta returns the latest delta CRL that has begun, can be combined with a
 // complete list and is current, nil if there is none.
-func (d *decision) latestDelta(l *List, unspent []*List) (latest *List) {
-	for _, delta := range unspent {
+func (d *decision) latestDelta(l *List, deltas []*List) (latest *List) {
+	for _, delta := range deltas {
 		if !l.Combines(delta.List) || !d.begun(delta) {
 			continue
 		}

@@ -156,11 +156,11 @@ func (d *decision) unrevokedChain(chain, path []*x509.Certificate) error {
 
 // A KeyStatus says whether a key is to be trusted, and what that depends on.
 type KeyStatus struct {
-	Tainted  bool
-	Read     []*crl.Subject // the key's certificates
-	Verified []*List        // that the path verified first
-	Rests    Rests
-	Window   Window
+	Tainted      bool
+	Read         []*crl.Subject // the key's certificates
+	Verified     []*List        // that the path verified first
+	Dependencies Dependencies
+	Window       Window
 }
 
 // IssuerKey says whether the key of path[1] is to be trusted: it is tainted if a list
@@ -169,7 +169,7 @@ type KeyStatus struct {
 func (s *Lists) IssuerKey(path, issuers []*x509.Certificate, at, horizon time.Time) *KeyStatus {
 	d, verified := s.decision(path, issuers, at, horizon)
 	tainted := d.tainted(KeyOf(path[1]), path)
-	return &KeyStatus{Tainted: tainted, Read: d.subjects, Verified: verified, Rests: d.rests, Window: d.window}
+	return &KeyStatus{Tainted: tainted, Read: d.subjects, Verified: verified, Dependencies: d.dependencies, Window: d.window}
 }
 
 // tainted reports whether a list signed with another key lists a certificate of

@@ -57,16 +57,16 @@ func (s *Lists) Standings(at time.Time) (standings []Standing, unverified int) {
 // standings notes which lists of a series decide, and which stand.
 func (d *decision) standings(s *series, decides, stands map[*List]bool) {
 	consulted := slices.DeleteFunc(slices.Clone(s.completes), func(l *List) bool { return d.superseded(s, l) })
-	unspent := slices.DeleteFunc(slices.Clone(s.deltas), func(l *List) bool { return d.spent(s, l) })
+	deltas := slices.DeleteFunc(slices.Clone(s.deltas), func(l *List) bool { return d.deltaSuperseded(s, l) })
 	for _, l := range consulted {
 		stands[l] = true
 	}
-	for _, l := range unspent {
+	for _, l := range deltas {
 		stands[l] = true
 	}
 	for _, l := range d.deciders(consulted) {
 		decides[l] = true
-		if delta := d.latestDelta(l, unspent); delta != nil {
+		if delta := d.latestDelta(l, deltas); delta != nil {
 			decides[delta] = true
 		}
 	}
