@@ -82,7 +82,11 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 		waited = waited || fetched
 		if err != nil {
 			if _, unknown := errors.AsType[*UnknownError](err); unknown {
-				err = c.below(ctx, chain, i, at, err)
+				from := i
+				if waited { // what came meanwhile may revoke what was answered good before
+					from = last + 1
+				}
+				err = c.below(ctx, chain, from, at, err)
 			}
 			c.show(ctx, Query{Path: chain, At: at, Stapled: stapled})
 			return err
@@ -112,9 +116,9 @@ func (c *Checker) show(ctx context.Context, q Query) {
 	}
 }
 
-// below returns why a chain is refused of whose certificate i nothing is known: a
-// certificate below it that a source knows to be revoked comes first, since no
-// answer about the one above changes that.
+// below returns why a chain is refused about one of whose certificates nothing is known:
+// one below certificate i that a source knows to be revoked comes first, since no answer
+// about the others changes that.
 func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
 	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
 		return c.refuse(ctx, &findings{q: q}, revoked)

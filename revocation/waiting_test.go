@@ -4,6 +4,7 @@ package revocation_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -155,4 +156,30 @@ type slowFetcher struct {
 func (f slowFetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.Response, error) {
 	time.Sleep(f.takes)
 	return f.Fetcher.Fetch(ctx, r)
+}
+
+// What comes while a certificate is asked about may revoke its CA, which was answered
+// good before: then that is the reason, and not that nothing is known of the certificate.
+func TestCAWhoseRevocationComesWhileTheLeafIsAskedAbout(t *testing.T) {
+	p := newCRLPKI(t)
+	const url = "http://crl.example/1.crl"
+	crls := &revocation.CRLs{Time: clock}
+	crls.Fetcher = fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+		later := numbered(between(p.root.crl(2), -time.Minute, time.Hour), 2)
+		later.Entries[0].Reason = revocation.ReasonKeyCompromise
+		return nil, errors.Join(crls.Add(later.DER()), &revocation.FetchError{URL: r.URL, StatusCode: 404})
+	})
+	require.NoError(t, crls.Add(numbered(p.root.crl(), 1).DER()))
+	var recorded []error
+	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Time: clock, Record: func(_ context.Context, d revocation.Decision) {
+		recorded = append(recorded, d.Err)
+	}}
+	err := checker.Check(t.Context(), p.leaf(t, points(at(urls(url)))), nil)
+	var revoked *revocation.RevokedError
+	require.ErrorAs(t, err, &revoked)
+	require.Equal(t, p.ca.cert, revoked.Cert)
+	require.Len(t, recorded, 3, "good, unknown, revoked")
+	require.NoError(t, recorded[0])
+	require.ErrorAs(t, recorded[1], new(*revocation.UnknownError))
+	require.Equal(t, err, recorded[2])
 }
