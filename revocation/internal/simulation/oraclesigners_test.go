@@ -21,7 +21,8 @@ func (o *oracle) answers(s subject) []finding {
 	by := make(map[string]*said)
 	var keys []string
 	latest := func(old **document, d *document) {
-		if *old == nil || d.thisUpdate.After((*old).thisUpdate) {
+		if *old == nil || d.thisUpdate.After((*old).thisUpdate) ||
+			d.status == ocsp.Good && d.thisUpdate.Equal((*old).thisUpdate) && o.expired(*old) { // of two, one that is current clears
 			*old = d
 		}
 	}
