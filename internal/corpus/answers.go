@@ -49,6 +49,24 @@ func answered(r *testdata.Request, rule, element string) {
 	r.Status, r.Issue, r.Code, r.Display = a.status, a.issue, a.code, a.display+element
 }
 
+// registryFile has the registry that the requests are judged by.
+const registryFile = "registry.json"
+
+// requestCase is a request to a server, which a rule refuses, or none.
+func requestCase(name, server, clause, rule string, r *request) testdata.Case {
+	c := testdata.Case{Name: name, Clause: clause, Verdict: testdata.Accept, Rule: rule, Request: &testdata.Request{
+		Server: server, Method: r.method, Target: r.target, Headers: r.headers, FQDN: r.fqdn, Registry: registryFile, At: now, Self: nrlASID,
+	}}
+	if server == "provider" {
+		c.Request.Self = providerASID
+	}
+	if rule != "" {
+		c.Verdict = testdata.Refuse
+		answered(c.Request, rule, "")
+	}
+	return c
+}
+
 // connections adds the requests that came through a proxy, over connections that
 // are not as the guidance wants them. What the proxy says is nginx' $ssl_protocol
 // and $ssl_cipher.
@@ -59,16 +77,8 @@ func (g *generator) connections() {
 		if rule == "suite" {
 			clause, what = clauseCiphers, suite
 		}
-		c := testdata.Case{Name: server + " behind a proxy: " + what, Clause: clause, Verdict: testdata.Accept, Rule: rule, Request: &testdata.Request{
-			Server: server, Method: r.method, Target: r.target, Headers: r.headers, FQDN: r.fqdn, Registry: "registry.json", At: now, Self: nrlASID, Version: version, Suite: suite,
-		}}
-		if server == "provider" {
-			c.Request.Self = providerASID
-		}
-		if rule != "" {
-			c.Verdict = testdata.Refuse
-			answered(c.Request, rule, "")
-		}
+		c := requestCase(server+" behind a proxy: "+what, server, clause, rule, r)
+		c.Request.Version, c.Request.Suite = version, suite
 		g.add(c)
 	}
 	const tls12, first = "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384"

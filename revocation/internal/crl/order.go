@@ -10,12 +10,12 @@ import "math/big"
 // clocks run fast and lists are signed in advance; the number alone is not,
 // because CAs are restored from backups.
 func (l *List) Supersedes(x *List) bool {
-	time, number := l.thisUpdate.Compare(x.thisUpdate), compareNumbers(l.number, x.number)
+	time, number := l.thisUpdate.Compare(x.thisUpdate), CompareNumbers(l.number, x.number)
 	return time >= 0 && number >= 0 && (time > 0 || number > 0)
 }
 
-// compareNumbers compares cRLNumbers, of which nil is the lowest.
-func compareNumbers(a, b *big.Int) int {
+// CompareNumbers compares cRLNumbers, of which nil is the lowest.
+func CompareNumbers(a, b *big.Int) int {
 	switch {
 	case a == nil && b == nil:
 		return 0

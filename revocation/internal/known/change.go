@@ -2,6 +2,8 @@
 
 package known
 
+import "github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+
 // A Change is what a list that was offered changed.
 type Change struct {
 	Verified   bool // it is in the set
@@ -24,6 +26,6 @@ func (c *Change) compare(l *List, lists []*List) {
 		}
 		c.Supersedes = c.Supersedes || mine.Supersedes(&o)
 		c.Superseded = c.Superseded || o.Supersedes(&mine)
-		c.Against = c.Against || l.ThisUpdate().Compare(other.ThisUpdate())*compareNumbers(l.Number(), other.Number()) < 0
+		c.Against = c.Against || l.ThisUpdate().Compare(other.ThisUpdate())*crl.CompareNumbers(l.Number(), other.Number()) < 0
 	}
 }

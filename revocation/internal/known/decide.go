@@ -250,7 +250,7 @@ func (d *decision) whyNot(s *series) error {
 func (d *decision) outrun(s *series) bool {
 	return slices.ContainsFunc(s.deltas, func(delta *List) bool {
 		return d.begun(delta) && !d.deltaSuperseded(s, delta) && !slices.ContainsFunc(s.completes, func(l *List) bool {
-			return compareNumbers(l.Number(), delta.Base()) >= 0
+			return crl.CompareNumbers(l.Number(), delta.Base()) >= 0
 		})
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 )
 
 // A Member is one document as a Cache keeps it.
@@ -116,7 +118,7 @@ func (o *Order) Supersedes(x *Order) bool {
 	times := o.ThisUpdate.Compare(x.ThisUpdate)
 	switch o.Kind {
 	case Complete:
-		numbers := compareNumbers(o.Number, x.Number)
+		numbers := crl.CompareNumbers(o.Number, x.Number)
 		switch x.Kind {
 		case Complete:
 			return times >= 0 && numbers >= 0 && (times > 0 || numbers > 0)
@@ -124,7 +126,7 @@ func (o *Order) Supersedes(x *Order) bool {
 			return times >= 0 && o.Number != nil && numbers >= 0
 		}
 	case Delta:
-		numbers := compareNumbers(o.Number, x.Number)
+		numbers := crl.CompareNumbers(o.Number, x.Number)
 		return x.Kind == Delta && times >= 0 && numbers >= 0 && (times > 0 || numbers > 0) && o.Base.Cmp(x.Base) <= 0
 	case Good:
 		return x.Kind >= Good && times > 0
@@ -134,19 +136,6 @@ func (o *Order) Supersedes(x *Order) bool {
 		return x.Kind == Unknown && times > 0
 	}
 	return false
-}
-
-// compareNumbers compares cRLNumbers, of which nil is the lowest.
-func compareNumbers(a, b *big.Int) int {
-	switch {
-	case a == nil && b == nil:
-		return 0
-	case a == nil:
-		return -1
-	case b == nil:
-		return 1
-	}
-	return a.Cmp(b)
 }
 
 // forgetAfter is how long ago a document must have begun before what it
