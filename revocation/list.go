@@ -18,7 +18,7 @@ import (
 // were asked about, for programs that read CRLs for themselves.
 type List struct {
 	ListState
-	DER    []byte            // nil: the CRLs has neither a Cache nor KeepDER; must not be changed
+	DER    []byte            // nil: the CRLs has neither a Cache nor KeepDER; must not be changed, serial numbers are looked up in it
 	Signer *x509.Certificate // the CA whose key signed
 
 	// What the list is not about, and most other programs do not understand.

@@ -104,7 +104,7 @@ var tried = map[string]map[string]bool{}
 
 // overlay writes the changed files and returns the file that tells the compiler of
 // them, and that there are no other tests in the folder tests than those of the corpus
-// and what they need: most of the time goes into compiling tests.
+// and what they need: to compile tests is slower than to run them.
 func overlay(t *testing.T, tests string, edits []edit) string {
 	folder := t.TempDir()
 	changed := map[string]string{}

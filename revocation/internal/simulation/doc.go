@@ -24,13 +24,13 @@
 // files of several and answers, so that it is certain what a process knows, and most
 // is about one leaf and its lists. They try the rules about documents, and take some
 // 15 ms. Even seeds have the network and try, beside these, what is asked when: some
-// 35 ms, for some 500 requests and 80 merges into the store. Seven tenths of the time
-// go to the package itself, a fifth of all to verifying signatures, and two tenths to
-// the world and the oracle. Days pass while
-// all machines are suspended, and the processes live through the hours between; one
-// history in 400 they live through as a whole. What the processes do at random, and
-// how their goroutines take turns, is not a matter of the seed, so that a fault may
-// show now and then. -parity plays one half alone.
+// 35 ms, for some 500 requests and 80 merges into the store. Package revocation uses
+// 70 % of the CPU, signature verification within it 20 %, and the simulated world
+// and the oracle 20 %. Days pass while all machines are suspended, and the processes
+// live through the hours between; one history in 400 they live through as a whole.
+// What the processes do at random, and how their goroutines take turns, is not a
+// matter of the seed, so that a fault may show now and then. -parity plays one half
+// alone.
 //
 // That the histories tell what is wrong from what is right is shown by breaking it.
 // The tag rules adds a test that breaks one rule of the model after another and names

@@ -11,7 +11,7 @@ import (
 const byHand = 1
 
 // randomHistory is the history of a seed. Every other one is by hand: without a
-// network it is certain what a process knows, and one takes half of the time, so
+// network it is certain what a process knows, and a history is twice as fast, so
 // that these try the rules about documents, and the others what is asked when.
 func randomHistory(seed uint64) history {
 	r := rand.New(rand.NewPCG(seed, 1))
