@@ -9,6 +9,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
 // A Checker asks its sources about the certificates of a chain and refuses the
@@ -27,6 +29,8 @@ type Checker struct {
 	// safe for concurrent use and holds up the handshake while it runs. Nil:
 	// nothing is recorded.
 	Record func(context.Context, Decision)
+
+	late bounded.Late // calls of users' sources
 }
 
 // Validate returns why the checker refuses everything: it has no source
@@ -99,6 +103,10 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 	}
 	return nil
 }
+
+// HonoursContext returns true: [Checker.Check] waits no longer than its context, for
+// sources that do not mind theirs neither. Package tlsconfig then calls it directly.
+func (c *Checker) HonoursContext() bool { return true }
 
 // show shows what was stapled to the sources that have not been asked about the
 // leaf, because another refused it or its CA: what it revokes is known from now on,
@@ -203,7 +211,7 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 		}
 		s := Statement{Source: source, Err: ErrNoSource}
 		if source != nil {
-			s.Answer, s.Err = askSource(ctx, source, q, how)
+			s.Answer, s.Err = c.askSource(ctx, source, q, how)
 		}
 		if t.take(&s) {
 			return t.waited, c.decide(ctx, &t, t.verdict)
@@ -306,8 +314,7 @@ func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 
 // mayHang reports whether a source is to be begun with a head start, and not
 // waited for alone: others come after it, or are under way, and it knows no good
-// answer without fetching. The sources of users, which may do anything with their context,
-// are waited for.
+// answer without fetching. The sources of users are waited for as long as the context.
 func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
 	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
 		return false

@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -121,6 +123,39 @@ func TestCheckerAnswers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A stubborn source answers good after six seconds, whatever its context says.
+type stubborn struct{}
+
+func (stubborn) Status(context.Context, revocation.Query) (revocation.Answer, error) {
+	time.Sleep(6 * time.Second) // the bubble's time
+	return answered(revocation.Good, -time.Hour, time.Hour), nil
+}
+
+func TestASourceThatIgnoresItsContextIsNotWaitedFor(t *testing.T) {
+	p := newOCSPPKI(t)
+	good := &says{answer: answered(revocation.Good, -time.Hour, time.Hour)}
+	for name, sources := range map[string][]revocation.Source{
+		"alone":          {stubborn{}},
+		"before another": {stubborn{}, good},
+		"after another":  {good, stubborn{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &revocation.Checker{Sources: sources, Policy: revocation.Policy{Depth: revocation.EndEntity, Agreement: revocation.EverySource}, Time: clock}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				began := time.Now()
+				err := c.Check(ctx, p.path(), nil)
+				var unknown *revocation.UnknownError
+				require.ErrorAs(t, err, &unknown)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, time.Second+bounded.Grace, time.Since(began))
+				time.Sleep(time.Minute) // the call that was left ends
+			})
+		})
 	}
 }
 

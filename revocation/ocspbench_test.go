@@ -156,6 +156,8 @@ func BenchmarkCheckerWarm(b *testing.B) {
 
 type alwaysGood struct{}
 
+func (alwaysGood) HonoursContext() bool { return true }
+
 func (alwaysGood) Status(context.Context, revocation.Query) (revocation.Answer, error) {
 	return revocation.Answer{Status: revocation.Good, ThisUpdate: ocspNow, NextUpdate: ocspNow}, nil
 }

@@ -36,12 +36,12 @@ func (r *race) begin(ctx context.Context, source Source, q Query, how asking, mo
 			}
 			said <- s
 		}()
-		s.Answer, s.Err = askSource(ctx, source, q, how)
+		s.Answer, s.Err = how.checker.askSource(ctx, source, q, how)
 	}(r.ctx, r.said)
 }
 
-// wait returns what the next source says; zero: however long that takes, which
-// for sources of this package is as long as their context.
+// wait returns what the next source says; zero: however long that takes, which is no
+// longer than their context.
 func (r *race) wait(most time.Duration) (s Statement, ok bool) {
 	var over <-chan time.Time
 	if most > 0 {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/stretchr/testify/assert"
 )
@@ -38,6 +39,54 @@ func TestPeerIsBoundedByTheTimeout(t *testing.T) {
 	refusal := refused(t, err, tlsconfig.RuleRevocation)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.False(t, refusal.Definite())
+}
+
+// A stubborn checker accepts after six seconds, whatever its context says.
+type stubborn struct{}
+
+func (stubborn) Check(context.Context, []*x509.Certificate, []byte) error {
+	time.Sleep(6 * time.Second) // the bubble's time
+	return nil
+}
+
+// A wrong checker is one that says of itself that it honours its context.
+type wrong struct{ stubborn }
+
+func (wrong) HonoursContext() bool { return true }
+
+// What a checker accepts after its time counts for nothing, and is not waited for.
+func TestACheckerThatIgnoresItsContextAcceptsNoPeer(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	leaf := s.subCA.issue(t, sspName).Leaf
+	for _, test := range []struct {
+		name    string
+		checker tlsconfig.RevocationChecker
+		most    time.Duration
+	}{
+		{"not waited for", stubborn{}, time.Second + time.Second/8 + bounded.Grace},
+		{"waited for and refused, where it says that it honours its context", wrong{}, 6 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := &tlsconfig.Endpoint{Timeout: time.Second, Verifier: tlsconfig.Verifier{
+					Pins: pin(t, []*authority{s.root}, []*authority{s.subCA}), FQDNs: []string{sspName}, Revocation: test.checker, Time: clock}}
+				for name, judge := range map[string]func() error{
+					"handshake": func() error { return e.VerifyPeer(context.Background(), clientPresents(leaf)) },
+					"request":   func() error { return e.VerifyLeaf(leaf) },
+				} {
+					began := time.Now()
+					err := judge()
+					refusal := refused(t, err, tlsconfig.RuleRevocation)
+					assert.ErrorIs(t, err, context.DeadlineExceeded, name)
+					assert.False(t, refusal.Definite(), name)
+					assert.LessOrEqual(t, time.Since(began), test.most, name)
+				}
+				time.Sleep(time.Minute) // the calls that were left end
+			})
+		})
+	}
 }
 
 // Checks share a deadline, and each still has its endpoint's Timeout, and no more than

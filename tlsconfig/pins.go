@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/internal/files"
 	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 )
@@ -32,6 +33,7 @@ type pinSet struct {
 	verdicts      verdicts
 	warm          recent[warmKey, warmVerdict]
 	deadlines     deadlines
+	late          bounded.Late // calls of revocation checkers
 }
 
 // NewPins pins the given certificates. Every one must be a CA's, with a key of

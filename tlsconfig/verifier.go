@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
 // A Verifier decides whether a certificate is a Spine peer's. The zero value
@@ -85,7 +87,7 @@ func (v *Verifier) Verify(ctx context.Context, p Presented) ([]*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	return v.settle(ctx, found, nil, leaf, p, now)
+	return v.settle(ctx, pins, found, nil, leaf, p, now)
 }
 
 // verifyAgain is Verify for the requests that follow on a client's handshake: it
@@ -109,13 +111,13 @@ func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) erro
 		for _, path := range judged.paths {
 			found.chains = append(found.chains, path.chain(leaf))
 		}
-		if _, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now); err != nil {
+		if _, err := v.settle(ctx, pins, found.verdict, found.chains, leaf, p, now); err != nil {
 			return err // not cached: a client that is refused must not push out those that are not
 		}
 		pins.warm.keep(&key, found)
 		return nil
 	}
-	_, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now)
+	_, err := v.settle(ctx, pins, found.verdict, found.chains, leaf, p, now)
 	return err
 }
 
@@ -123,7 +125,7 @@ func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) erro
 // names and revocation. Of several paths that are valid now it asks about each
 // until one is answered good, but a leaf that is revoked is revoked on all.
 // chains has the chain of each path; nil: they are made here.
-func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.Certificate, leaf *x509.Certificate, p Presented, now time.Time) ([]*x509.Certificate, error) {
+func (v *Verifier) settle(ctx context.Context, pins *pinSet, found *verdict, chains [][]*x509.Certificate, leaf *x509.Certificate, p Presented, now time.Time) ([]*x509.Certificate, error) {
 	if err := v.checkFQDN(leaf, found.names, &p); err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.
 		} else {
 			chain = path.chain(leaf)
 		}
-		err := v.Revocation.Check(ctx, chain, p.OCSPResponse)
+		err := v.checkRevocation(ctx, pins, chain, p.OCSPResponse)
 		if err == nil {
 			return chain, nil
 		}
@@ -161,6 +163,25 @@ func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.
 		return nil, &PeerError{Rule: RuleValidity, Cert: leaf, Detail: "no path of its chain is valid now"}
 	}
 	return nil, first
+}
+
+// checkRevocation asks Revocation for no longer than ctx; what is accepted after that
+// is refused.
+func (v *Verifier) checkRevocation(ctx context.Context, pins *pinSet, chain []*x509.Certificate, stapled []byte) error {
+	var err error
+	if prompt, ok := v.Revocation.(interface{ HonoursContext() bool }); ok && prompt.HonoursContext() {
+		err = v.Revocation.Check(ctx, chain, stapled)
+	} else {
+		var refusal error
+		refusal, err = bounded.Call(ctx, &pins.late, func() error { return v.Revocation.Check(ctx, chain, stapled) })
+		if err == nil {
+			err = refusal
+		}
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 func (v *Verifier) now() time.Time {
