@@ -72,13 +72,15 @@ func setOf(ids []InteractionID, words *vocabulary) *interactionSet {
 	return set
 }
 
-// has reports whether the interaction is one of the set.
+// has reports whether the interaction is one of the set. It refuses nearly all others
+// without reading a text, which would miss the processor's caches, and returns true
+// only after comparing the whole text.
 func (s *interactionSet) has(id InteractionID) bool {
 	if s.words == nil {
 		return slices.Contains(s.list, id)
 	}
-	n, known := s.words.number(id)
-	return known && int(n>>6) < len(s.bits) && s.bits[n>>6]>>(n&63)&1 != 0
+	n, may := s.words.number(id)
+	return may && int(n>>6) < len(s.bits) && s.bits[n>>6]>>(n&63)&1 != 0 && s.words.list[n] == id
 }
 
 // A setSource returns the set of a list of interactions, the same for equal lists.

@@ -4,7 +4,10 @@ package asid
 
 import (
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -68,4 +71,59 @@ func TestSharedSetsAreSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	running.Wait()
+}
+
+// A hash that is right in each part that is compared makes nothing known.
+func TestAnInteractionIsComparedWholeWhateverItsHash(t *testing.T) {
+	t.Parallel()
+	set, err := newInteractionSet(product(40))
+	require.NoError(t, err)
+	for i := range 1_000 {
+		other := InteractionID(fmt.Sprintf("urn:nhs:names:services:other-%d", i))
+		hash := set.words.hashOf(other)
+		at := &set.words.places[set.words.hash.place(hash)]
+		saved := *at
+		at.half = uint32(hash)
+		assert.False(t, set.has(other), other)
+		*at = saved
+	}
+	for _, id := range product(40) {
+		assert.True(t, set.has(id))
+	}
+}
+
+// Sets of one vocabulary and of several say what a map would.
+func TestASetSaysWhatAMapWould(t *testing.T) {
+	t.Parallel()
+	const words = 2 * maxShared
+	random := rand.New(rand.NewPCG(1, 2))
+	interaction := func(i int) InteractionID { return InteractionID(fmt.Sprintf("urn:nhs:names:services:x:%05d", i)) }
+	var together interactionSets
+	type pair struct {
+		sets []*interactionSet
+		want map[InteractionID]bool
+	}
+	var pairs []pair
+	for range 60 {
+		want := make(map[InteractionID]bool)
+		for range random.IntN(600) {
+			want[interaction(random.IntN(words))] = true
+		}
+		ids := slices.Collect(maps.Keys(want))
+		shared, err := together.of(ids)
+		require.NoError(t, err)
+		own, err := newInteractionSet(ids)
+		require.NoError(t, err)
+		pairs = append(pairs, pair{[]*interactionSet{shared, own}, want})
+	}
+	together.finish()
+	for _, p := range pairs {
+		for i := range words + 1_000 {
+			for _, set := range p.sets {
+				if id := interaction(i); set.has(id) != p.want[id] {
+					t.Fatal(id, set.has(id))
+				}
+			}
+		}
+	}
 }

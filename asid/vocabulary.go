@@ -8,12 +8,16 @@ import "hash/maphash"
 // and the processor's caches hold the texts once. Words are added, then it is
 // finished, and from then on asked.
 type vocabulary struct {
-	list    []InteractionID          // by number
-	added   map[InteractionID]uint32 // their numbers, until it is finished
-	seed    maphash.Seed
-	hash    perfectHash
-	numbers []uint32 // by place
+	list   []InteractionID          // by number
+	added  map[InteractionID]uint32 // their numbers, until it is finished
+	seed   maphash.Seed
+	hash   perfectHash
+	places []word // by the hash's place
 }
+
+// A word is the number of an interaction and half of the hash of its text, so that a
+// text that is not in the vocabulary need hardly ever be compared with another.
+type word struct{ number, half uint32 }
 
 // add returns the number of id, which it gets if it has none.
 func (v *vocabulary) add(id InteractionID) uint32 {
@@ -29,7 +33,7 @@ func (v *vocabulary) add(id InteractionID) uint32 {
 	return n
 }
 
-// finish makes what number needs.
+// finish makes what number reads.
 func (v *vocabulary) finish() {
 	v.added = nil
 	v.hash = newPerfectHash(func() []uint64 {
@@ -40,16 +44,19 @@ func (v *vocabulary) finish() {
 		}
 		return hashes
 	})
-	v.numbers = make([]uint32, v.hash.places)
+	v.places = make([]word, v.hash.places)
 	for n, id := range v.list {
-		v.numbers[v.hash.place(v.hashOf(id))] = uint32(n)
+		hash := v.hashOf(id)
+		v.places[v.hash.place(hash)] = word{uint32(n), uint32(hash)}
 	}
 }
 
 func (v *vocabulary) hashOf(id InteractionID) uint64 { return maphash.String(v.seed, string(id)) }
 
-// number returns the number of id, if it has one.
+// number returns the only number that id can have, or false if it has none. Whether it
+// has this one only the comparison with the list tells.
 func (v *vocabulary) number(id InteractionID) (uint32, bool) {
-	n := v.numbers[v.hash.place(v.hashOf(id))]
-	return n, int(n) < len(v.list) && v.list[n] == id
+	hash := v.hashOf(id)
+	w := v.places[v.hash.place(hash)]
+	return w.number, w.half == uint32(hash)
 }
