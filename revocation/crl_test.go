@@ -10,29 +10,21 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
-	"math/big"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
 // fullCRL has an entry of every kind, and every extension of a complete CRL.
 func fullCRL(p *crlPKI) revocationtest.CRL {
-	return with(p.ca.crl(1, 0x80, 0xff01, 0x7fffffffffffffff), func(c *revocationtest.CRL) {
-		c.Entries[1].Reason = revocation.ReasonCertificateHold
-		c.Entries[2].InvalidityDate = ocspNow.AddDate(-1, 0, 0)
-		c.Entries[3].Date = time.Date(2060, 1, 2, 3, 4, 5, 0, time.UTC)
-		c.Entries = append(c.Entries, revocationtest.Entry{Serial: new(big.Int).Lsh(big.NewInt(1), 150)})
-		c.Number = 1000
-		c.Scope = &revocationtest.Scope{PointName: urls("http://crl.example/1.crl"), OnlyUserCerts: true}
-		c.FreshestCRL = []revocationtest.DistributionPoint{at(urls("http://crl.example/delta.crl"))}
-	})
+	return crltest.Full(p.ca.crl(1, 0x80, 0xff01, 0x7fffffffffffffff))
 }
 
 func requireCRLError(t *testing.T, err, kind error) {
@@ -115,13 +107,13 @@ func TestCRLSignatureAlgorithms(t *testing.T) {
 
 	// The algorithm names the length of the salt.
 	for length, want := range map[int]crlVerdict{32: good, 20: unknown(revocation.ErrSignature), 0x40: unknown(revocation.ErrSignature)} {
-		list := parseDER(pss.DER())
-		digest := sha256.Sum256(list.children[0].bytes())
+		list := dertest.Parse(pss.DER())
+		digest := sha256.Sum256(list.Children[0].Bytes())
 		signature, err := rsa.SignPSS(rand.Reader, p.ca.key.(*rsa.PrivateKey), crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: length})
 		require.NoError(t, err)
-		list.children[2].content = append([]byte{0}, signature...)
+		list.Children[2].Content = append([]byte{0}, signature...)
 		crls := &revocation.CRLs{}
-		require.NoError(t, crls.Add(list.bytes()))
+		require.NoError(t, crls.Add(list.Bytes()))
 		want.require(t, crls, p.leaf(t), ocspNow)
 	}
 }

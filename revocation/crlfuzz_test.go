@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -27,7 +28,7 @@ func FuzzCRL(f *testing.F) {
 	}).DER())
 	f.Add(inScope(with(p.other.crl(1, 2, 2), func(c *revocationtest.CRL) {
 		c.Entries[1].CertificateIssuer = p.ca.cert.RawSubject
-	}), revocationtest.Scope{PointName: relative("one"), Indirect: true}).DER())
+	}), revocationtest.Scope{PointName: crltest.Relative("one"), Indirect: true}).DER())
 	many := p.ca.crl()
 	for _, serial := range append(serialsOf(20, 8), serialsOf(20, 16)...) {
 		many.Entries = append(many.Entries, revocationtest.Entry{Serial: serial, Reason: revocation.ReasonSuperseded})
@@ -93,8 +94,8 @@ func FuzzDistributionPoints(f *testing.F) {
 	p := newCRLPKI(f)
 	for _, point := range []revocationtest.DistributionPoint{
 		at(urls("http://crl.example/1.crl", "ldap://crl.example/")),
-		at(relative("one")),
-		{PointName: directory(p.ca.cert.RawSubject), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise, revocation.ReasonAACompromise}},
+		at(crltest.Relative("one")),
+		{PointName: crltest.Directory(p.ca.cert.RawSubject), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise, revocation.ReasonAACompromise}},
 		{CRLIssuers: [][]byte{p.other.cert.RawSubject}},
 	} {
 		f.Add(points(point).Value)

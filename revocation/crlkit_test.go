@@ -20,6 +20,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -140,14 +141,6 @@ func inScope(crl revocationtest.CRL, scope revocationtest.Scope) revocationtest.
 
 func urls(urls ...string) revocationtest.PointName { return revocationtest.PointName{URLs: urls} }
 
-func directory(names ...[]byte) revocationtest.PointName {
-	return revocationtest.PointName{Directory: names}
-}
-
-func relative(value string) revocationtest.PointName {
-	return revocationtest.PointName{Relative: pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: value}}}
-}
-
 func points(points ...revocationtest.DistributionPoint) pkix.Extension {
 	return revocationtest.CRLDistributionPoints(points...)
 }
@@ -197,6 +190,8 @@ func sequence(from int64, n int) (serials []*big.Int) {
 	}
 	return serials
 }
+
+// serialsOf makes n serials of so many content octets, none of them twice.
 func serialsOf(n, octets int) []*big.Int {
 	random := rand.New(rand.NewPCG(uint64(n), uint64(octets)))
 	seen := map[string]bool{}
@@ -230,17 +225,17 @@ func (s *crlServer) requireAsked(t *testing.T, urls ...string) {
 // rdnSequence makes a Name; each RDN is its attributes, of an OID's last arc, a
 // string type and a value.
 func rdnSequence(rdns ...[]attribute) []byte {
-	sequence := &derNode{tag: 0x30, content: []byte{}}
+	sequence := &dertest.Node{Tag: 0x30, Content: []byte{}}
 	for _, attributes := range rdns {
-		set := &derNode{tag: 0x31, content: []byte{}}
+		set := &dertest.Node{Tag: 0x31, Content: []byte{}}
 		for _, a := range attributes {
-			set.children = append(set.children, &derNode{tag: 0x30, children: []*derNode{
-				{tag: 6, content: []byte{0x55, 4, a.arc}}, {tag: a.tag, content: []byte(a.value)},
+			set.Children = append(set.Children, &dertest.Node{Tag: 0x30, Children: []*dertest.Node{
+				{Tag: 6, Content: []byte{0x55, 4, a.arc}}, {Tag: a.tag, Content: []byte(a.value)},
 			}})
 		}
-		sequence.children = append(sequence.children, set)
+		sequence.Children = append(sequence.Children, set)
 	}
-	return sequence.bytes()
+	return sequence.Bytes()
 }
 
 type attribute struct {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -70,17 +72,17 @@ func TestCRLScope(t *testing.T) {
 		{"a partition of the certificate's second distribution point", []pkix.Extension{points(at(urls(one)), at(urls(two)))}, []list{inScope(ca, scope{PointName: urls(two)})}, good},
 		{"a distribution point and a CRL without a scope", []pkix.Extension{points(at(urls(one)))}, []list{ca}, good},
 		{"a partition for a certificate without distribution points", nil, []list{inScope(ca, scope{PointName: urls(one)})}, unknown(revocation.ErrScope)},
-		{"a partition named like the issuer, for a certificate without distribution points", nil, []list{inScope(ca, scope{PointName: directory(caName)})}, good},
-		{"a directory name in other letters and another string type", []pkix.Extension{points(at(directory(name(t, asn1.TagPrintableString, "Point one"))))}, []list{inScope(ca, scope{PointName: directory(name(t, asn1.TagUTF8String, " POINT  One "))})}, good},
-		{"another directory name", []pkix.Extension{points(at(directory(name(t, asn1.TagUTF8String, "point one"))))}, []list{inScope(ca, scope{PointName: directory(name(t, asn1.TagUTF8String, "pointone"))})}, unknown(revocation.ErrScope)},
+		{"a partition named like the issuer, for a certificate without distribution points", nil, []list{inScope(ca, scope{PointName: crltest.Directory(caName)})}, good},
+		{"a directory name in other letters and another string type", []pkix.Extension{points(at(crltest.Directory(name(t, asn1.TagPrintableString, "Point one"))))}, []list{inScope(ca, scope{PointName: crltest.Directory(name(t, asn1.TagUTF8String, " POINT  One "))})}, good},
+		{"another directory name", []pkix.Extension{points(at(crltest.Directory(name(t, asn1.TagUTF8String, "point one"))))}, []list{inScope(ca, scope{PointName: crltest.Directory(name(t, asn1.TagUTF8String, "pointone"))})}, unknown(revocation.ErrScope)},
 		{"a URL in other letters", []pkix.Extension{points(at(urls("http://crl.example/a")))}, []list{inScope(ca, scope{PointName: urls("http://crl.example/A")})}, unknown(revocation.ErrScope)},
 
-		{"a relative name on both sides", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: relative("one")})}, good},
-		{"another relative name", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: relative("two")})}, unknown(revocation.ErrScope)},
-		{"a relative name in the certificate, the full one in the CRL", []pkix.Extension{points(at(relative("one")))}, []list{inScope(ca, scope{PointName: directory(below(t, caName, "one"))})}, good},
-		{"the full name in the certificate, a relative one in the CRL", []pkix.Extension{points(at(directory(below(t, caName, "one"))))}, []list{inScope(ca, scope{PointName: relative("one")})}, good},
-		{"a relative name behind the CRL issuer's", []pkix.Extension{points(point{PointName: relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: relative("one"), Indirect: true})}, good},
-		{"a relative name with two CRL issuers", []pkix.Extension{points(point{PointName: relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject, caName}})}, []list{inScope(other, scope{PointName: relative("one"), Indirect: true})}, unknown(revocation.ErrScope)},
+		{"a relative name on both sides", []pkix.Extension{points(at(crltest.Relative("one")))}, []list{inScope(ca, scope{PointName: crltest.Relative("one")})}, good},
+		{"another relative name", []pkix.Extension{points(at(crltest.Relative("one")))}, []list{inScope(ca, scope{PointName: crltest.Relative("two")})}, unknown(revocation.ErrScope)},
+		{"a relative name in the certificate, the full one in the CRL", []pkix.Extension{points(at(crltest.Relative("one")))}, []list{inScope(ca, scope{PointName: crltest.Directory(below(t, caName, "one"))})}, good},
+		{"the full name in the certificate, a relative one in the CRL", []pkix.Extension{points(at(crltest.Directory(below(t, caName, "one"))))}, []list{inScope(ca, scope{PointName: crltest.Relative("one")})}, good},
+		{"a relative name behind the CRL issuer's", []pkix.Extension{points(point{PointName: crltest.Relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: crltest.Relative("one"), Indirect: true})}, good},
+		{"a relative name with two CRL issuers", []pkix.Extension{points(point{PointName: crltest.Relative("one"), CRLIssuers: [][]byte{p.other.cert.RawSubject, caName}})}, []list{inScope(other, scope{PointName: crltest.Relative("one"), Indirect: true})}, unknown(revocation.ErrScope)},
 
 		{"end entity certificates only", nil, []list{inScope(ca, scope{OnlyUserCerts: true})}, good},
 		{"CA certificates only", nil, []list{inScope(ca, scope{OnlyCACerts: true})}, unknown(revocation.ErrScope)},
@@ -104,7 +106,7 @@ func TestCRLScope(t *testing.T) {
 		{"an indirect CRL by another than the issuer that the point names", byOther, []list{inScope(p.root.crl(), indirect)}, unknown(revocation.ErrScope)},
 		{"an indirect CRL that the point does not name", []pkix.Extension{points(at(urls(one)))}, []list{inScope(other, indirect)}, unknown(revocation.ErrScope)},
 		{"an indirect CRL of the certificate's own issuer", []pkix.Extension{points(at(urls(one)))}, []list{with(inScope(listed, indirect), func(c *list) { c.Entries[0].Reason = revocation.ReasonSuperseded })}, revokedFor(revocation.ReasonSuperseded)},
-		{"a point of a CRL issuer only, and a CRL of that name", []pkix.Extension{points(point{CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: directory(p.other.cert.RawSubject), Indirect: true})}, good},
+		{"a point of a CRL issuer only, and a CRL of that name", []pkix.Extension{points(point{CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, scope{PointName: crltest.Directory(p.other.cert.RawSubject), Indirect: true})}, good},
 		{"a point of a CRL issuer only, and a CRL of another name", []pkix.Extension{points(point{CRLIssuers: [][]byte{p.other.cert.RawSubject}})}, []list{inScope(other, indirect)}, unknown(revocation.ErrScope)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,13 +149,13 @@ func TestCRLScopeOfNamesByKind(t *testing.T) {
 		0x82: unknown(revocation.ErrScope), // dNSName
 		0x81: unknown(revocation.ErrScope), // rfc822Name
 	} {
-		names := &derNode{tag: 0xa0, children: []*derNode{{tag: tag, content: []byte(one)}, {tag: 0x86, content: []byte(two)}}}
-		point := &derNode{tag: 0x30, children: []*derNode{{tag: 0xa0, children: []*derNode{names}}}}
-		list := &derNode{tag: 0x30, children: []*derNode{point}}
+		names := &dertest.Node{Tag: 0xa0, Children: []*dertest.Node{{Tag: tag, Content: []byte(one)}, {Tag: 0x86, Content: []byte(two)}}}
+		point := &dertest.Node{Tag: 0x30, Children: []*dertest.Node{{Tag: 0xa0, Children: []*dertest.Node{names}}}}
+		list := &dertest.Node{Tag: 0x30, Children: []*dertest.Node{point}}
 		server := &crlServer{}
 		server.publish(two, inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(one)}))
 		crls := &revocation.CRLs{Fetcher: server, Time: clock}
-		path := p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: list.bytes()})
+		path := p.leaf(t, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 31}, Value: list.Bytes()})
 		want.require(t, crls, path, ocspNow)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -24,11 +25,11 @@ func replaced(p *pki, part int, octets []byte) []byte {
 	return with(p.ca.crl(1), func(c *revocationtest.CRL) {
 		c.Edit = func(tbs []byte) []byte {
 			var content []byte
-			for i, child := range readNode(tbs).children {
+			for i, child := range dertest.Parse(tbs).Children {
 				if i == part {
 					content = append(content, octets...)
 				} else {
-					content = append(content, child.bytes()...)
+					content = append(content, child.Bytes()...)
 				}
 			}
 			return tlv(0x30, content)
@@ -128,5 +129,5 @@ func TestAnAlgorithmIsNamed(t *testing.T) {
 
 // tlv writes one element of DER.
 func tlv(tag byte, content []byte) []byte {
-	return (&node{tag: tag, content: content}).bytes()
+	return (&dertest.Node{Tag: tag, Content: content}).Bytes()
 }

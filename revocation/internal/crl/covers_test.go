@@ -13,16 +13,9 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
-
-func directory(names ...[]byte) revocationtest.PointName {
-	return revocationtest.PointName{Directory: names}
-}
-
-func relative(value string) revocationtest.PointName {
-	return revocationtest.PointName{Relative: pkix.RelativeDistinguishedNameSET{{Type: []int{2, 5, 4, 3}, Value: value}}}
-}
 
 func points(points ...revocationtest.DistributionPoint) pkix.Extension {
 	return revocationtest.CRLDistributionPoints(points...)
@@ -70,12 +63,12 @@ func TestCovers(t *testing.T) {
 		{"the URL with https", []point{at(urls("https://crl.example/1.crl"))}, p.ca, &scope{PointName: urls(one)}, 0, "its distribution point is " + one + ", that of the certificate https://crl.example/1.crl"},
 		{"another URL", []point{at(urls(two))}, p.ca, &scope{PointName: urls(one)}, 0, "its distribution point is " + one + ", that of the certificate " + two},
 		{"a directory name in the list, it and a URL in the certificate",
-			[]point{at(revocationtest.PointName{Directory: [][]byte{caName}, URLs: []string{one}})}, p.ca, &scope{PointName: directory(caName)}, crl.AllReasons, ""},
+			[]point{at(revocationtest.PointName{Directory: [][]byte{caName}, URLs: []string{one}})}, p.ca, &scope{PointName: crltest.Directory(caName)}, crl.AllReasons, ""},
 		{"a URL in the list, it and a directory name in the certificate",
 			[]point{at(revocationtest.PointName{Directory: [][]byte{otherName}, URLs: []string{one}})}, p.ca, &scope{PointName: urls(one)}, crl.AllReasons, ""},
-		{"a directory name and a URL in points of their own", []point{at(urls(two)), at(directory(otherName))}, p.ca, &scope{PointName: directory(otherName)}, crl.AllReasons, "its distribution point is a directory name, that of the certificate " + two},
-		{"a relative name of the same issuer", []point{at(relative("a"))}, p.ca, &scope{PointName: relative("a")}, crl.AllReasons, ""},
-		{"another relative name", []point{at(relative("a"))}, p.ca, &scope{PointName: relative("b")}, 0, "its distribution point is a directory name, that of the certificate a directory name"},
+		{"a directory name and a URL in points of their own", []point{at(urls(two)), at(crltest.Directory(otherName))}, p.ca, &scope{PointName: crltest.Directory(otherName)}, crl.AllReasons, "its distribution point is a directory name, that of the certificate " + two},
+		{"a relative name of the same issuer", []point{at(crltest.Relative("a"))}, p.ca, &scope{PointName: crltest.Relative("a")}, crl.AllReasons, ""},
+		{"another relative name", []point{at(crltest.Relative("a"))}, p.ca, &scope{PointName: crltest.Relative("b")}, 0, "its distribution point is a directory name, that of the certificate a directory name"},
 		{"user certificates only", nil, p.ca, &scope{OnlyUserCerts: true}, crl.AllReasons, ""},
 		{"CA certificates only", nil, p.ca, &scope{OnlyCACerts: true}, 0, "it covers CA certificates only"},
 		{"attribute certificates only", nil, p.ca, &scope{OnlyAttributeCerts: true}, 0, "it covers attribute certificates only"},
@@ -86,7 +79,7 @@ func TestCovers(t *testing.T) {
 		{"a list by the point's cRLIssuer that is not indirect", []point{byOther}, p.other, &scope{PointName: urls(one)}, 0, "the distribution point names a cRLIssuer, but it is not indirect"},
 		{"an indirect list by another issuer", []point{byOther}, p.root, &scope{PointName: urls(one), Indirect: true}, 0, "its issuer is not the cRLIssuer of the distribution point"},
 		{"an indirect list of another name", []point{byOther}, p.other, &scope{PointName: urls(two), Indirect: true}, 0, "its distribution point is " + two + ", that of the certificate " + one},
-		{"a point with nothing but a cRLIssuer, whose name the list has", []point{{CRLIssuers: [][]byte{otherName}}}, p.other, &scope{PointName: directory(otherName), Indirect: true}, crl.AllReasons, ""},
+		{"a point with nothing but a cRLIssuer, whose name the list has", []point{{CRLIssuers: [][]byte{otherName}}}, p.other, &scope{PointName: crltest.Directory(otherName), Indirect: true}, crl.AllReasons, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -177,7 +170,7 @@ func TestScopeKey(t *testing.T) {
 	for _, s := range []revocationtest.Scope{
 		{PointName: urls("http://a.example/1")}, {PointName: urls("https://a.example/1")}, {PointName: urls("http://a.example/1"), OnlyUserCerts: true},
 		{PointName: urls("http://a.example/1"), OnlyCACerts: true}, {PointName: urls("http://a.example/1"), OnlyAttributeCerts: true},
-		{PointName: urls("http://a.example/1"), Indirect: true}, {PointName: relative("1")},
+		{PointName: urls("http://a.example/1"), Indirect: true}, {PointName: crltest.Relative("1")},
 		{PointName: urls("http://a.example/1"), OnlySomeReasons: []revocation.Reason{revocation.ReasonKeyCompromise}},
 		{PointName: urls("http://a.example/1"), OnlySomeReasons: []revocation.Reason{revocation.ReasonSuperseded}},
 	} {

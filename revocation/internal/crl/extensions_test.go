@@ -12,6 +12,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -131,19 +132,19 @@ func TestIndirectCRLEntries(t *testing.T) {
 	p := newPKI(t)
 	behind := ""
 	issuer := func(critical bool, names ...string) error {
-		value := &node{tag: 0x30}
+		value := &dertest.Node{Tag: 0x30}
 		for _, name := range names {
-			value.children = append(value.children, readNode([]byte(name)))
+			value.Children = append(value.Children, dertest.Parse([]byte(name)))
 		}
 		if len(names) == 0 {
-			value.content = []byte{}
+			value.Content = []byte{}
 		}
 		return parse(with(inScope(p.other.crl(1), revocationtest.Scope{Indirect: true}), func(c *revocationtest.CRL) {
-			c.Entries[0].Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: critical, Value: append(value.bytes(), behind...)}}
+			c.Entries[0].Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: critical, Value: append(value.Bytes(), behind...)}}
 		}).DER())
 	}
 	directoryName := func(name []byte) string {
-		return string((&node{tag: 0xa4, children: []*node{readNode(name)}}).bytes())
+		return string((&dertest.Node{Tag: 0xa4, Children: []*dertest.Node{dertest.Parse(name)}}).Bytes())
 	}
 	ca, root := directoryName(p.ca.cert.RawSubject), directoryName(p.root.cert.RawSubject)
 	require.NoError(t, issuer(true, ca))

@@ -4,10 +4,8 @@ package crl_test
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"slices"
@@ -19,6 +17,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -124,59 +123,7 @@ func requireError(t testing.TB, err, kind error) {
 }
 
 // resignedCRL signs the edited list.
-func resignedCRL(list *node, p *pki) []byte {
-	signature, err := crypto.SignMessage(p.ca.key, rand.Reader, list.children[0].bytes(), crypto.SHA256)
-	if err != nil {
-		panic(err)
-	}
-	list.children[2].content = append([]byte{0}, signature...)
-	return list.bytes()
-}
-
-// A node is one element of DER, taken apart.
-type node struct {
-	tag      byte
-	content  []byte  // of a primitive one
-	children []*node // of a constructed one
-}
-
-func readNode(octets []byte) *node {
-	var raw asn1.RawValue
-	if rest, err := asn1.Unmarshal(octets, &raw); err != nil || len(rest) > 0 {
-		panic("not one element of DER")
-	}
-	n := &node{tag: raw.FullBytes[0], content: raw.Bytes}
-	for rest := raw.Bytes; raw.IsCompound && len(rest) > 0; {
-		var child asn1.RawValue
-		after, err := asn1.Unmarshal(rest, &child)
-		if err != nil {
-			panic(err)
-		}
-		n.children = append(n.children, readNode(rest[:len(rest)-len(after)]))
-		rest = after
-	}
-	return n
-}
-
-func (n *node) bytes() []byte {
-	content := n.content
-	if n.children != nil {
-		content = nil
-		for _, child := range n.children {
-			content = append(content, child.bytes()...)
-		}
-	}
-	made, err := asn1.Marshal(asn1.RawValue{Class: int(n.tag >> 6), Tag: int(n.tag & 0x1f), IsCompound: n.tag&0x20 != 0, Bytes: content})
-	if err != nil {
-		panic(err)
-	}
-	return made
-}
-
-// at returns the element that the indices lead to.
-func (n *node) at(path ...int) *node {
-	for _, i := range path {
-		n = n.children[i]
-	}
-	return n
+func resignedCRL(list *dertest.Node, p *pki) []byte {
+	list.Sign(p.ca.key)
+	return list.Bytes()
 }

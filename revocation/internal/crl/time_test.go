@@ -11,6 +11,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 
@@ -67,9 +68,9 @@ func TestEntryTimes(t *testing.T) {
 				if long { // so that the entry is read by the short way where that can be
 					listed = p.ca.crl(leafSerial, 1, 2, 3, 4, 5)
 				}
-				list := readNode(listed.DER())
-				date := list.at(0, tbsRevoked, 0, 1)
-				date.tag, date.content = c.tag, []byte(c.value)
+				list := dertest.Parse(listed.DER())
+				date := list.At(0, tbsRevoked, 0, 1)
+				date.Tag, date.Content = c.tag, []byte(c.value)
 				l, err := crl.Parse(resignedCRL(list, p), "test")
 				if c.want == "" {
 					requireError(t, err, der.ErrMalformed)
@@ -88,9 +89,9 @@ func TestEntryTimes(t *testing.T) {
 func TestListTimes(t *testing.T) {
 	t.Parallel()
 	p := newPKI(t)
-	list := readNode(p.ca.crl(1).DER())
-	*list.at(0, tbsThisUpdate) = node{tag: 0x18, content: []byte("20260601000000Z")}
-	*list.at(0, tbsNextUpdate) = node{tag: 0x18, content: []byte("20260602000000Z")}
+	list := dertest.Parse(p.ca.crl(1).DER())
+	*list.At(0, tbsThisUpdate) = dertest.Node{Tag: 0x18, Content: []byte("20260601000000Z")}
+	*list.At(0, tbsNextUpdate) = dertest.Node{Tag: 0x18, Content: []byte("20260602000000Z")}
 	l, err := crl.Parse(resignedCRL(list, p), "test")
 	require.NoError(t, err)
 	require.Equal(t, time.Date(2026, time.June, 1, 0, 0, 0, 0, time.UTC), l.ThisUpdate())
