@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,22 +28,24 @@ var only = flag.String("only", "", "try the mutations whose rule contains this")
 // then a case that it refused must be let through. A rule that another one backs is
 // taken out together with that: a case is then let through that is not with only one
 // of the two gone. It prints the table. The tree is left as it is; the compiler is
-// given the changed files in place of the others.
+// given the changed files in place of the others. As many rules are tried at a time as
+// -parallel says.
 func TestEachRuleIsDecidedByACase(t *testing.T) {
-	var table strings.Builder
-	for _, m := range slices.Concat(handshakeMutations, revocationMutations, requestMutations, pointerMutations) {
-		if !strings.Contains(m.rule, *only) {
-			continue
+	rules := slices.DeleteFunc(slices.Concat(handshakeMutations, revocationMutations, requestMutations, pointerMutations),
+		func(m mutation) bool { return !strings.Contains(m.rule, *only) })
+	rows := make([]string, len(rules))
+	t.Run("rules", func(t *testing.T) {
+		for i, m := range rules {
+			t.Run(m.rule, func(t *testing.T) {
+				t.Parallel()
+				cases := m.cases(t)
+				require.NotEmpty(t, cases, "no case is decided by it")
+				rows[i] = fmt.Sprintf("| %s | %s | %d | %s |\n", m.rule, m.behind, len(cases), cases[0])
+				t.Log(rows[i])
+			})
 		}
-		t.Run(m.rule, func(t *testing.T) {
-			cases := m.cases(t)
-			require.NotEmpty(t, cases, "no case is decided by it")
-			row := fmt.Sprintf("| %s | %s | %d | %s |\n", m.rule, m.behind, len(cases), cases[0])
-			t.Log(row)
-			table.WriteString(row)
-		})
-	}
-	fmt.Printf("\n| the rule | second to | cases that it decides | the first of them |\n| --- | --- | --- | --- |\n%s\n", table.String())
+	})
+	fmt.Printf("\n| the rule | second to | cases that it decides | the first of them |\n| --- | --- | --- | --- |\n%s\n", strings.Join(rows, ""))
 }
 
 // cases returns the cases that the mutation decides.
@@ -52,7 +55,7 @@ func (m *mutation) cases(t *testing.T) []string {
 		return slices.Sorted(maps.Keys(out))
 	}
 	assert.Empty(t, out, "it has cases of its own, and is not second to another rule")
-	both := m.try(t, slices.Concat(m.out, m.front))
+	both := maps.Clone(m.try(t, slices.Concat(m.out, m.front)))
 	for name := range m.try(t, m.front) {
 		delete(both, name)
 	}
@@ -62,17 +65,26 @@ func (m *mutation) cases(t *testing.T) []string {
 // try runs the corpus without some rules, and returns the cases that are let through,
 // or where the rule chooses and does not refuse, those whose choice is another.
 func (m *mutation) try(t *testing.T, edits []edit) map[string]bool {
-	key := fmt.Sprintf("%s %v %q", m.tests, m.chooses, edits)
-	if through, ok := tried[key]; ok {
-		return through
-	}
 	folder, err := filepath.Abs(filepath.Join("../..", m.tests))
 	require.NoError(t, err)
-	program := filepath.Join(t.TempDir(), "mutated.test")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay(t, folder, edits), "-o", program, ".")
+	file, program := overlay(t, folder, edits), filepath.Join(t.TempDir(), "mutated.test")
+	key := fmt.Sprintf("%s %v %q", m.tests, m.chooses, edits)
+	run, _ := tried.LoadOrStore(key, sync.OnceValues(func() (map[string]bool, error) { return m.run(folder, file, program) }))
+	through, err := run.(func() (map[string]bool, error))()
+	require.NoError(t, err)
+	return through
+}
+
+// tried has the runs of try: several rules are second to the same one.
+var tried sync.Map
+
+// run runs the corpus of the package in a folder, with the overlay's files.
+func (m *mutation) run(folder, overlay, program string) (map[string]bool, error) {
+	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".")
 	build.Dir = folder
-	said, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", said)
+	if said, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, said)
+	}
 	run := exec.Command("go", "tool", "test2json", program, "-test.v=test2json", "-test.run", "^TestCorpus")
 	run.Dir = folder
 	events, _ := run.Output() // fails if a case does
@@ -81,7 +93,9 @@ func (m *mutation) try(t *testing.T, edits []edit) map[string]bool {
 	decoder := json.NewDecoder(bytes.NewReader(events))
 	for decoder.More() {
 		var event struct{ Action, Test, Output string }
-		require.NoError(t, decoder.Decode(&event))
+		if err := decoder.Decode(&event); err != nil {
+			return nil, err
+		}
 		_, name, isCase := strings.Cut(event.Test, "/")
 		switch {
 		case !isCase:
@@ -94,13 +108,11 @@ func (m *mutation) try(t *testing.T, edits []edit) map[string]bool {
 			through[strings.ReplaceAll(name, "_", " ")] = true
 		}
 	}
-	require.NotEmpty(t, outputs, "the corpus was not run: %s", events)
-	tried[key] = through
-	return through
+	if len(outputs) == 0 {
+		return nil, fmt.Errorf("the corpus was not run: %s", events)
+	}
+	return through, nil
 }
-
-// tried has what try has found out.
-var tried = map[string]map[string]bool{}
 
 // overlay writes the changed files and returns the file that tells the compiler of
 // them, and that there are no other tests in the folder tests than those of the corpus
