@@ -74,17 +74,46 @@ func newKey(random io.Reader, bits int) *rsa.PrivateKey {
 }
 
 // prime returns the first prime after a number of the stream with its two top
-// bits set.
+// bits set. What a small prime divides is passed over: to find the keys is most of the
+// time that the corpus takes. That the others are primes needs few rounds, since they
+// are random and the same each time.
 func prime(random io.Reader, bits int) *big.Int {
 	octets := make([]byte, (bits+7)/8)
 	io.ReadFull(random, octets)
 	p := new(big.Int).SetBytes(octets)
 	p.Mod(p, new(big.Int).Lsh(big.NewInt(1), uint(bits)))
 	p.SetBit(p, bits-1, 1).SetBit(p, bits-2, 1).SetBit(p, 0, 1)
-	for two := big.NewInt(2); !p.ProbablyPrime(20); p.Add(p, two) {
+	small := smallPrimes()
+	rests := make([]int, len(small)) // of p by each
+	for i, q := range small {
+		rests[i] = int(new(big.Int).Mod(p, big.NewInt(int64(q))).Int64())
 	}
-	return p
+	for two := big.NewInt(2); ; p.Add(p, two) {
+		divided := false
+		for i, q := range small {
+			divided = divided || rests[i] == 0
+			rests[i] = (rests[i] + 2) % q
+		}
+		if !divided && p.ProbablyPrime(1) {
+			return p
+		}
+	}
 }
+
+// smallPrimes returns the odd primes below 10,000.
+var smallPrimes = sync.OnceValue(func() (primes []int) {
+	var composite [10_000]bool
+	for n := 3; n < len(composite); n += 2 {
+		if composite[n] {
+			continue
+		}
+		primes = append(primes, n)
+		for m := n * n; m < len(composite); m += n {
+			composite[m] = true
+		}
+	}
+	return primes
+})
 
 // keyFile writes the private key of a leaf, of those that leaves are made with.
 func (g *generator) keyFile(public crypto.PublicKey) string {
