@@ -95,7 +95,7 @@ func TestEachWrongAuthorizerIsCaught(t *testing.T) {
 		s.Interactions = slices.DeleteFunc(slices.Clone(s.Interactions), func(id asid.InteractionID) bool { return id == asid.DocumentReferenceRead })
 	})
 	systems("any certificate of the Spine is every system's", func(s *asid.System) {
-		s.FQDNs = append(slices.Clone(s.FQDNs), "maintainer.corpus.nhs.uk", "consumer.corpus.nhs.uk", "stranger.corpus.nhs.uk", "a.consumer.corpus.nhs.uk")
+		s.FQDNs = append(slices.Clone(s.FQDNs), "maintainer.corpus.nhs.uk", "consumer.corpus.nhs.uk", "unregistered.corpus.nhs.uk", "a.consumer.corpus.nhs.uk")
 		slices.Sort(s.FQDNs)
 		s.FQDNs = slices.Compact(s.FQDNs)
 	})

@@ -222,7 +222,7 @@ func TestACommand(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, writeFiles(dir))
 	ask := commandIn(dir, []string{self})
-	wanted := map[string]*testdata.Case{"registry: nobody": nil, "registry: an ASID twice": nil, "suite C030 alone": nil}
+	wanted := map[string]*testdata.Case{"registry: an empty list of systems": nil, "registry: an ASID twice": nil, "suite C030 alone": nil}
 	cases := testdata.Cases()
 	for i := range cases {
 		if _, ok := wanted[cases[i].Name]; ok {
@@ -230,7 +230,7 @@ func TestACommand(t *testing.T) {
 		}
 	}
 	t.Setenv("CORPUS_COMMAND", "as the library does")
-	assert.NoError(t, ask(t.Context(), wanted["registry: nobody"]))
+	assert.NoError(t, ask(t.Context(), wanted["registry: an empty list of systems"]))
 	assert.NoError(t, ask(t.Context(), wanted["registry: an ASID twice"]))
 	assert.ErrorIs(t, ask(t.Context(), wanted["suite C030 alone"]), errNotAsked)
 	t.Setenv("CORPUS_COMMAND", "refuse nothing")

@@ -131,7 +131,7 @@ func revokedLeaves() []revokedLeaf {
 // systems writes the certificates of the servers and systems that the requests are
 // from and to.
 func (g *generator) systems(s *spine) {
-	for _, name := range []string{"nrl.corpus.nhs.uk", "provider.corpus.nhs.uk", consumerFQDN, maintainerFQDN, "second.corpus.nhs.uk", "other.corpus.nhs.uk", "stranger.corpus.nhs.uk",
+	for _, name := range []string{"nrl.corpus.nhs.uk", "provider.corpus.nhs.uk", consumerFQDN, maintainerFQDN, "second.corpus.nhs.uk", "other.corpus.nhs.uk", "unregistered.corpus.nhs.uk",
 		"a." + consumerFQDN, fqdn} {
 		leaf := g.newLeaf(s, commonName(name))
 		g.pem("certificates/systems/"+name+".pem", leaf.Raw, s.subCA.cert.Raw)
@@ -188,7 +188,7 @@ func goodChains(s *spine) []chainCase {
 		{name: "the SubCA is not sent", clause: chainOfTrust, alone: true},
 		{name: "the root is sent, too", clause: chainOfTrust, chain: []*x509.Certificate{s.subCA.cert, s.root.cert}},
 		{name: "a certificate that does not belong there is sent, too", clause: chainOfTrust, chain: []*x509.Certificate{s.subCA.cert, s.unpinned.cert, s.sibling.cert}},
-		{name: "the namesake of the SubCA is sent in its place", clause: chainOfTrust, chain: []*x509.Certificate{s.namesakeSubCA.cert}},
+		{name: "another CA's certificate with the SubCA's name is sent in its place", clause: chainOfTrust, chain: []*x509.Certificate{s.sameNamedSubCA.cert}},
 		{name: "two generations are pinned, the first issued", clause: chainOfTrust, pins: two},
 		{name: "two generations are pinned, the second issued", clause: dirTeam, pins: two, leaf: []leafOption{by(s.subCA2)}, chain: []*x509.Certificate{s.subCA2.cert}},
 		{name: "at the first second of its validity", clause: notExpired, leaf: []leafOption{valid(now, now.AddDate(1, 0, 0))}},
@@ -220,12 +220,12 @@ func badChains(s *spine) []chainCase {
 		{name: "issued by another SubCA of the root", clause: dirTeam, rule: "subca", leaf: []leafOption{by(s.sibling)}, chain: behind(s.sibling)},
 		{name: "issued by another SubCA, whose certificate is not sent", clause: dirTeam, rule: "subca", leaf: []leafOption{by(s.sibling)}, alone: true},
 		{name: "issued by the root itself", clause: dirTeam, rule: "subca", leaf: []leafOption{by(s.root)}, chain: behind(s.root)},
-		{name: "issued by a CA that calls itself as the SubCA does", clause: dirTeam, rule: "subca", leaf: []leafOption{by(s.namesakeSubCA)}, chain: behind(s.namesakeSubCA, s.unpinned)},
+		{name: "issued by another CA with the SubCA's name", clause: dirTeam, rule: "subca", leaf: []leafOption{by(s.sameNamedSubCA)}, chain: behind(s.sameNamedSubCA, s.unpinned)},
 		{name: "issued by a CA below the SubCA", clause: chainOfTrust, rule: "subca", leaf: []leafOption{by(s.below)}, chain: behind(s.below, s.subCA)},
-		{name: "signs itself", clause: chainOfTrust, rule: "subca", alone: true, leaf: []leafOption{func(l *leaf) { l.issuer = ca{l.template, key("leaf", 2048)} }}},
+		{name: "self-signed", clause: chainOfTrust, rule: "subca", alone: true, leaf: []leafOption{func(l *leaf) { l.issuer = ca{l.template, key("leaf", 2048)} }}},
 		{name: "issued by a generation that is not pinned", clause: chainOfTrust, rule: "subca", leaf: []leafOption{by(s.subCA2)}, chain: behind(s.subCA2, s.root2)},
 		{name: "the SubCA's root is not pinned", clause: chainOfTrust, rule: "root", pins: [2][]ca{{s.root2}, {s.subCA}}},
-		{name: "the pinned root only calls itself as the SubCA's does", clause: chainOfTrust, rule: "root", pins: [2][]ca{{s.unpinned}, {s.subCA}}},
+		{name: "the pinned root is another with the name of the SubCA's", clause: chainOfTrust, rule: "root", pins: [2][]ca{{s.unpinned}, {s.subCA}}},
 		{name: "expired a second ago", clause: notExpired, rule: "validity", leaf: []leafOption{valid(now.AddDate(-1, 0, 0), now.Add(-time.Second))}},
 		{name: "not valid for a second yet", clause: notExpired, rule: "validity", leaf: []leafOption{valid(now.Add(time.Second), now.AddDate(1, 0, 0))}},
 		{name: "expired a year ago", clause: notExpired, rule: "validity", leaf: []leafOption{valid(now.AddDate(-2, 0, 0), now.AddDate(-1, 0, 0))}},

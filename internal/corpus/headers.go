@@ -81,9 +81,9 @@ func (g *generator) headerCases(add adder) {
 		{"the InteractionID twice in one line without a blank", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read,"+nrlInteraction+"read") }},
 		{"another Ssp-InteractionID than retrieval", "provider", "header", func(r *request) { r.set("Ssp-InteractionID", nrlInteraction+"read") }},
 		{"an Ssp-TraceID that is no UUID", "provider", "header", func(r *request) { r.set("Ssp-TraceID", "1") }},
-		{"an ASID that nobody registered", "nrl", "asid", func(r *request) { r.set("fromASID", "200000000999") }},
+		{"an ASID that is not in the registry", "nrl", "asid", func(r *request) { r.set("fromASID", "200000000999") }},
 		{"another system's ASID under the own certificate", "nrl", "binding", func(r *request) { r.fqdn = maintainerFQDN }},
-		{"a certificate of a name that is registered for nobody", "nrl", "binding", func(r *request) { r.fqdn = "stranger.corpus.nhs.uk" }},
+		{"a certificate of a name that no system has registered", "nrl", "binding", func(r *request) { r.fqdn = "unregistered.corpus.nhs.uk" }},
 		{"a certificate of a name below the registered one", "nrl", "binding", func(r *request) { r.fqdn = "a." + consumerFQDN }},
 		{"the registered name in capitals", "nrl", "", func(r *request) { r.fqdn = strings.ToUpper(consumerFQDN) }},
 		{"a POST by a retrieval", "provider", "request", func(r *request) { r.method = "POST" }},
@@ -99,7 +99,7 @@ func (g *generator) headerCases(add adder) {
 	unknown.set("fromASID", "200000000999")
 	c["requesting_system"] = "https://fhir.nhs.uk/Id/accredited-system|200000000999"
 	unknown.set("Authorization", "Bearer "+c.token())
-	add("nrl", "an ASID that is registered for no system, which the token names, too", clauseASID, "asid", unknown)
+	add("nrl", "an ASID that is not in the registry, which the token names, too", clauseASID, "asid", unknown)
 	other := newMaintenance("DELETE", "/STU3/DocumentReference/1")
 	other.fqdn = "other.corpus.nhs.uk"
 	other.set("fromASID", "200000000208")

@@ -129,7 +129,7 @@ func (g *generator) keyFile(public crypto.PublicKey) string {
 		private = ecKey("leaf")
 	}
 	var out bytes.Buffer
-	out.WriteString("A key of the corpus: it follows from its name, everybody has it, and it is worth nothing.\n")
+	out.WriteString("A key of the corpus: it follows from its name and is published. Never use it.\n")
 	pem.Encode(&out, &pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(private))})
 	return g.file("keys/"+slug(name)+".pem", out.Bytes())
 }

@@ -29,7 +29,7 @@ func (g *generator) registries() {
 	refused := func(name, text string) { add(name, "registry", text) }
 	one := func(members string) string { return `{"systems":[{` + members + `}]}` }
 
-	accepted("nobody", `{"systems":[]}`)
+	accepted("an empty list of systems", `{"systems":[]}`)
 	accepted("one system without interactions", one(system), "200000000205")
 	accepted("four systems", registry, consumerASID, maintainerASID, certificateASID, "200000000208")
 	accepted("two organisations and two names", one(`"asid":"200000000205","ods":["RR8","1E5"],"fqdns":["a.nhs.uk","b.nhs.uk"]`), "200000000205")
@@ -40,7 +40,7 @@ func (g *generator) registries() {
 	accepted("members in another order", one(`"interactions":["urn:nhs:names:services:nrl:DocumentReference.read"],"fqdns":["a.nhs.uk"],"ods":["RR8"],"asid":"200000000205"`), "200000000205")
 
 	refused("empty", "")
-	refused("no systems", `{}`)
+	refused("no key systems", `{}`)
 	refused("systems of null", `{"systems":null}`)
 	refused("a list alone", `[]`)
 	refused("truncated", strings.TrimSuffix(one(system), "]}"))
@@ -72,7 +72,7 @@ func (g *generator) registries() {
 	refused("a null among the ODS codes", one(system+`,"ods":[null]`))
 	refused("an interaction that is no URN", one(system+`,"interactions":["DocumentReference.create"]`))
 	refused("an interaction twice", one(system+`,"interactions":["urn:nhs:names:services:nrl:DocumentReference.create","urn:nhs:names:services:nrl:DocumentReference.create"]`))
-	refused("a comment", `{"systems":[]} // nobody`)
+	refused("a comment", `{"systems":[]} // a comment`)
 	refused("a comma behind the last", `{"systems":[],}`)
 	refused("invalid UTF-8", one(system+",\"ods\":[\"\xff\"]"))
 	refused("a byte order mark", "\ufeff"+one(system))

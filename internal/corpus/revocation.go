@@ -128,11 +128,11 @@ func currentLists(s *spine) []listCase {
 		{name: "the partition is one of two names of the list", lists: one(s, still(revocationtest.CRL{Scope: partition("http://elsewhere.invalid/x.crl", crlURL)}))},
 		{name: "a thisUpdate four minutes ahead", lists: one(s, still(revocationtest.CRL{ThisUpdate: now.Add(4 * time.Minute)}))},
 		{name: "at the last second of nextUpdate", lists: one(s, still(revocationtest.CRL{ThisUpdate: now.Add(-time.Hour), NextUpdate: now}))},
-		{name: "a list without a scope that revokes nobody", lists: func(*x509.Certificate) [][]byte { return [][]byte{list(s.subCA, revocationtest.CRL{})} }},
+		{name: "a list without a scope and without entries", lists: func(*x509.Certificate) [][]byte { return [][]byte{list(s.subCA, revocationtest.CRL{})} }},
 		{name: "the SubCA is revoked", refused: true, lists: one(s, still(revocationtest.CRL{})), arl: func() []byte {
 			return authorityList(s, revocationtest.CRL{Entries: on(revocation.ReasonCACompromise, s.subCA.cert)})
 		}},
-		{name: "a reason that is removed by nobody: the SubCA is on hold", refused: true, lists: one(s, still(revocationtest.CRL{})), arl: func() []byte {
+		{name: "the SubCA is on hold", refused: true, lists: one(s, still(revocationtest.CRL{})), arl: func() []byte {
 			return authorityList(s, revocationtest.CRL{Entries: on(revocation.ReasonCertificateHold, s.subCA.cert)})
 		}},
 		{name: "listed twice", refused: true, lists: one(s, func(leaf *x509.Certificate) revocationtest.CRL {
@@ -201,8 +201,8 @@ func brokenLists(s *spine) []listCase {
 		{name: "the list of the sibling SubCA", refused: true, lists: func(*x509.Certificate) [][]byte {
 			return [][]byte{list(s.sibling, revocationtest.CRL{Scope: partition(crlURL)})}
 		}},
-		{name: "the namesake's list", refused: true, lists: func(*x509.Certificate) [][]byte {
-			return [][]byte{list(s.namesakeSubCA, revocationtest.CRL{Scope: partition(crlURL)})}
+		{name: "the list of another CA with the SubCA's name", refused: true, lists: func(*x509.Certificate) [][]byte {
+			return [][]byte{list(s.sameNamedSubCA, revocationtest.CRL{Scope: partition(crlURL)})}
 		}},
 		{name: "a list with a partition for a leaf that names none", refused: true, lists: one(s, still(revocationtest.CRL{})),
 			leaf: []leafOption{template(func(c *x509.Certificate) { c.CRLDistributionPoints = nil })}},

@@ -25,7 +25,7 @@ type spine struct {
 	sibling          ca // another SubCA of the root, for another purpose
 	subCA2, root2    ca // of another generation, pinned where a case says so
 	unpinned         ca // a root that is not pinned
-	namesakeSubCA    ca // named as subCA, issued by unpinned
+	sameNamedSubCA   ca // named as subCA, issued by unpinned
 	expiredSubCA     ca // named and keyed as subCA, pinned where a case says so
 	below            ca // a CA that subCA issued
 	oldRoot, oldTree ca // a pair whose root has expired
@@ -50,8 +50,8 @@ func (g *generator) newSpine() *spine {
 	s.sibling = g.newCA("sibling", caName("nhs", "Corpus Signing G2"), &s.root, begin, end)
 	s.root2 = g.newCA("root2", caName("NHS", "Corpus Root Authority G3"), nil, begin, end)
 	s.subCA2 = g.newCA("subca2", caName("nhs", "Corpus Authentication G3"), &s.root2, begin, end)
-	s.unpinned = g.newCA("stranger", rootName, nil, begin, end)
-	s.namesakeSubCA = g.newCA("namesake", subCAName, &s.unpinned, begin, end)
+	s.unpinned = g.newCA("unpinned", rootName, nil, begin, end)
+	s.sameNamedSubCA = g.newCA("same name", subCAName, &s.unpinned, begin, end)
 	s.expiredSubCA = g.newCA("expired", caName("nhs", "Corpus Authentication G1"), &s.root, begin, now.Add(-time.Second))
 	s.below = g.newCA("below", caName("nhs", "Corpus Level 3"), &s.subCA, begin, end)
 	s.oldRoot = g.newCA("oldroot", caName("NHS", "Corpus Root Authority G1"), nil, begin, now.Add(-time.Second))

@@ -31,15 +31,15 @@ func ExamplePKI_NewServer() {
 	response.Body.Close()
 	fmt.Println("the proxy:", response.Status)
 
-	_, err = server.Client(pki.Issue("somebody.nhs.uk")).Get(server.URL)
-	fmt.Println("somebody else was refused:", err != nil)
+	_, err = server.Client(pki.Issue("consumer.nhs.uk")).Get(server.URL)
+	fmt.Println("another system was refused:", err != nil)
 
 	pki.Authority.Revoke(ssp.Leaf, revocation.ReasonKeyCompromise, time.Now())
 	_, err = server.Client(ssp).Get(server.URL)
 	fmt.Println("the proxy, revoked, was refused:", err != nil)
 	// Output:
 	// the proxy: 200 OK
-	// somebody else was refused: true
+	// another system was refused: true
 	// the proxy, revoked, was refused: true
 }
 

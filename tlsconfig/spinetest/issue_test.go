@@ -21,7 +21,7 @@ import (
 // traits are what there is to know about a leaf, each independent of the others.
 func traits(pki *spinetest.PKI, cert tls.Certificate) map[string]string {
 	leaf := cert.Leaf
-	issuer := "nobody"
+	issuer := "another"
 	for name, ca := range map[string]*x509.Certificate{"root": pki.Root, "SubCA": pki.SubCA, "other": pki.OtherSubCA, "itself": leaf} {
 		signed := ca.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil ||
 			leaf.SignatureAlgorithm == x509.SHA1WithRSA // which CheckSignature refuses
