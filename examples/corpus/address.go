@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
@@ -32,9 +33,9 @@ var errUnreachable = errors.New("the server cannot be reached")
 
 // An answer is what a server said to a request.
 type answer struct {
-	status   int
-	location string
-	body     []byte
+	status                int
+	location, contentType string
+	body                  []byte
 }
 
 // An address is a server that is asked over the network.
@@ -99,18 +100,30 @@ func (a *address) askCertificate(ctx context.Context, c *testdata.Case) error {
 		return errNotAsked // such as a key that this end cannot use
 	}
 	got, err := a.send(ctx, certificate, a.carrier, "")
-	accepted := err == nil && served(got.status)
 	switch {
 	case err != nil && (errors.Is(err, errUnreachable) || ctx.Err() != nil): // which is no refusal
 		return err
-	case accepted && c.Verdict == testdata.Refuse:
-		return fmt.Errorf("was accepted, and the request answered with %d", got.status)
-	case !accepted && c.Verdict == testdata.Accept && err != nil:
+	case c.Verdict == testdata.Accept && err != nil:
 		return err
-	case !accepted && c.Verdict == testdata.Accept:
-		return fmt.Errorf("the request was answered with %d", got.status)
+	case c.Verdict == testdata.Accept && !served(got.status), c.Verdict == testdata.Refuse && err == nil && !got.refusesCertificate():
+		return fmt.Errorf("the request was answered with %d %s", got.status, got.contentType)
 	}
 	return nil
+}
+
+// refusesCertificate reports whether the answer is about the client's certificate. With
+// 400, in HTML, nginx and Apache tell of one; in FHIR's formats it is about the request,
+// which a server looks at once it has accepted the certificate. 495 and 496 are nginx'
+// own statuses of them.
+func (a *answer) refusesCertificate() bool {
+	switch a.status {
+	case http.StatusForbidden, 495, 496:
+		return true
+	case http.StatusBadRequest:
+		mediaType, _, _ := mime.ParseMediaType(a.contentType)
+		return mediaType == "text/html"
+	}
+	return false
 }
 
 // boundary returns the clause of a case about the last or first second of validity,
@@ -237,5 +250,5 @@ func (a *address) send(ctx context.Context, certificate tls.Certificate, r *test
 	}
 	defer response.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return answer{response.StatusCode, response.Header.Get("Location"), said}, err
+	return answer{response.StatusCode, response.Header.Get("Location"), response.Header.Get("Content-Type"), said}, err
 }

@@ -157,6 +157,46 @@ func TestABareServerIsFoundOut(t *testing.T) {
 	assert.Equal(t, someWrong, report(t.Context(), a.ask, []string{"offer"}, false, io.Discard))
 }
 
+// A certificate is refused by an alert, or by an answer that is about certificates: a
+// server that lets it through may still fail, or refuse the request for another reason.
+func TestAnAnswerThatIsAboutTheRequestIsNoRefusalOfItsCertificate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status      int
+		contentType string
+		refuses     bool
+	}{
+		{http.StatusForbidden, "application/fhir+json", true},
+		{http.StatusForbidden, "text/html", true},
+		{http.StatusBadRequest, "text/html", true}, // nginx, and Apache
+		{495, "text/html", true},
+		{496, "text/html", true},
+		{http.StatusBadRequest, "application/fhir+json; charset=utf-8", false},
+		{http.StatusBadRequest, "application/xml+fhir", false},
+		{http.StatusUnsupportedMediaType, "application/fhir+json", false},
+		{http.StatusInternalServerError, "text/html", false},
+		{http.StatusBadGateway, "text/html", false},
+		{http.StatusNotFound, "text/html", false},
+		{http.StatusOK, "application/pdf", false},
+	} {
+		a, err := newAddress("", "provider", false, then)
+		require.NoError(t, err)
+		own, err := keyPair("certificates/systems/provider.corpus.nhs.uk.pem", "keys/leaf.pem")
+		require.NoError(t, err)
+		config := &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAnyClientCert}
+		serve(t, a, config, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", test.contentType)
+			w.WriteHeader(test.status)
+		}))
+		for _, c := range testdata.Cases() {
+			if c.Name == "client: expired a year ago" {
+				err := a.ask(t.Context(), &c)
+				assert.Equal(t, test.refuses, err == nil, "%d %s: %v", test.status, test.contentType, err)
+			}
+		}
+	}
+}
+
 // A server that is not there, or from which nothing comes in time, has refused no one.
 func TestSilenceIsNoRefusal(t *testing.T) {
 	t.Parallel()
