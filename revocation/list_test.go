@@ -168,13 +168,7 @@ func TestListsRememberTheCAsOfEveryCaller(t *testing.T) {
 				crls := &revocation.CRLs{Fetcher: server, URLs: []string{url}}
 				crls.Lists(ours)
 				crls.Lists(c.others)
-				stop := running(t, crls.Run)
-				time.Sleep(time.Second)
-				synctest.Wait()
-				stop()
-				state := crls.State()
-				assert.Len(t, state.Lists, 1)
-				assert.Zero(t, state.Unverified)
+				verifiesOne(t, crls)
 			})
 		})
 		t.Run(name+", from the Cache", func(t *testing.T) {
@@ -188,14 +182,20 @@ func TestListsRememberTheCAsOfEveryCaller(t *testing.T) {
 				crls.Lists(c.others)
 				require.NoError(t, first.Add(c.ours.DER()))
 				first.Settle()
-				stop := running(t, crls.Run)
-				time.Sleep(time.Second)
-				synctest.Wait()
-				stop()
-				state := crls.State()
-				assert.Len(t, state.Lists, 1)
-				assert.Zero(t, state.Unverified)
+				verifiesOne(t, crls)
 			})
 		})
 	}
+}
+
+// verifiesOne requires that crls, once it runs, has one list and has verified it.
+func verifiesOne(t *testing.T, crls *revocation.CRLs) {
+	t.Helper()
+	stop := running(t, crls.Run)
+	time.Sleep(time.Second)
+	synctest.Wait()
+	stop()
+	state := crls.State()
+	assert.Len(t, state.Lists, 1)
+	assert.Zero(t, state.Unverified)
 }

@@ -118,14 +118,7 @@ func TestOCSPNonce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, err := (&revocation.OCSP{Fetcher: &ocspServer{answer: with(test.nonce)}}).Status(t.Context(), p.query())
-			if test.says == "" {
-				require.NoError(t, err)
-				require.Equal(t, revocation.Good, a.Status)
-				return
-			}
-			require.ErrorIs(t, err, revocation.ErrResponder)
-			require.ErrorContains(t, err, test.says)
-			require.Zero(t, a)
+			requireResponder(t, a, err, test.says)
 		})
 	}
 	t.Run("none, in what is not a response", func(t *testing.T) {

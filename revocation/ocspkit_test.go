@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
@@ -204,4 +205,18 @@ func (p *ocspPKI) leafAt(t *testing.T, responders ...string) *ocspPKI {
 	template.OCSPServer = responders
 	own.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
 	return &own
+}
+
+// requireResponder requires a good answer, or, if says is not empty, that the
+// responder is refused with a text that has it.
+func requireResponder(t *testing.T, a revocation.Answer, err error, says string) {
+	t.Helper()
+	if says == "" {
+		require.NoError(t, err)
+		require.Equal(t, revocation.Good, a.Status)
+		return
+	}
+	require.ErrorIs(t, err, revocation.ErrResponder)
+	require.ErrorContains(t, err, says)
+	require.Zero(t, a)
 }

@@ -3,6 +3,7 @@
 package revocationtest_test
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"testing"
 	"testing/synctest"
@@ -143,13 +144,18 @@ func TestAListExpiresByItsLifetime(t *testing.T) {
 	})
 }
 
+// renew has the root issue the CA a certificate of another key.
+func (e *estate) renew() (*x509.Certificate, *rsa.PrivateKey) {
+	key := testca.RSA("other")
+	template := testca.CA("SubCA", 3)
+	template.NotBefore, template.NotAfter = e.ca.NotBefore, e.ca.NotAfter
+	return testca.Sign(template, e.root, key.Public(), e.key), key
+}
+
 func TestARolledKeySignsAllLists(t *testing.T) {
 	onEstate(t, 0, func(t *testing.T, e *estate, _ []*revocationtest.Mirror) {
 		a := e.authority
-		key := testca.RSA("other")
-		template := testca.CA("SubCA", 3)
-		template.NotBefore, template.NotAfter = e.ca.NotBefore, e.ca.NotAfter
-		renewed := testca.Sign(template, e.root, key.Public(), e.key)
+		renewed, key := e.renew()
 		e.crls.Issuers = append(e.crls.Issuers, renewed)
 		require.NoError(t, e.crls.Add(revocationtest.CRL{Issuer: e.root, Key: e.key, NextUpdate: e.root.NotAfter}.DER()))
 		leaf := e.leaf(a.CRLURL(7))
@@ -168,10 +174,7 @@ func TestARolledKeySignsAllLists(t *testing.T) {
 func TestAnAnswerIsSignedByTheKeyThatIssuedTheCertificate(t *testing.T) {
 	onEstate(t, 0, func(t *testing.T, e *estate, _ []*revocationtest.Mirror) {
 		a := e.authority
-		key := testca.RSA("other")
-		template := testca.CA("SubCA", 3)
-		template.NotBefore, template.NotAfter = e.ca.NotBefore, e.ca.NotAfter
-		a.RollOver(testca.Sign(template, e.root, key.Public(), e.key), key)
+		a.RollOver(e.renew())
 		leaf := e.leaf(a.CRLURL(7))
 		a.Revoke(leaf, revocation.ReasonSuperseded, time.Time{})
 		e.checker.Sources = []revocation.Source{&revocation.OCSP{}}

@@ -206,16 +206,23 @@ func TestALookIsDueByTheWallClock(t *testing.T) {
 	})
 }
 
+// runAhead runs an asker that watches s by a clock 90 days ahead, until setBack is called.
+func runAhead(t *testing.T, s *server) (a *fetch.Asker, w *fetch.Watch, setBack func()) {
+	var ahead atomic.Int64
+	ahead.Store(int64(90 * 24 * time.Hour))
+	a = newAsker()
+	a.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	w = watch(a, "a", s)
+	run(t, a)
+	return a, w, func() { ahead.Store(0) }
+}
+
 func TestAClockThatIsSetBackKeepsNoFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		var ahead atomic.Int64
-		ahead.Store(int64(90 * 24 * time.Hour))
-		a, s := newAsker(), serverThat(fails)
-		a.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		w := watch(a, "a", s)
-		run(t, a)
+		s := serverThat(fails)
+		a, w, setBack := runAhead(t, s)
 		time.Sleep(time.Minute)
-		ahead.Store(0)
+		setBack()
 		s.now(answers)
 		a.Ask(t.Context(), group(w), never)
 		assert.NoError(t, a.Err(w))
@@ -227,14 +234,10 @@ func TestAClockThatIsSetBackKeepsNoFailure(t *testing.T) {
 
 func TestAClockThatIsSetBackMakesALookDue(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		var ahead atomic.Int64
-		ahead.Store(int64(90 * 24 * time.Hour))
-		a, s := newAsker(), serverThat(answers)
-		a.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		w := watch(a, "a", s)
-		run(t, a)
+		s := serverThat(answers)
+		a, w, setBack := runAhead(t, s)
 		time.Sleep(90 * time.Second)
-		ahead.Store(0)
+		setBack()
 		assert.True(t, w.Overdue(a.Now()))
 		before := time.Now()
 		time.Sleep(time.Minute + time.Second)
