@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -64,6 +65,16 @@ func badPeers() []badPeer {
 		{"of a wildcard", named(func(peer string) string { return "*." + parent(peer) }), tlsconfig.RuleFQDN},
 		{"with a trailing dot", named(func(peer string) string { return peer + "." }), tlsconfig.RuleFQDN},
 		{"with a NUL after the name", named(func(peer string) string { return peer + "\x00.example.org" }), tlsconfig.RuleFQDN},
+		{"with a letter that folds to one of the peer's", named(foldable), tlsconfig.RuleFQDN},
+		{"with a blank after the name", named(func(peer string) string { return peer + " " }), tlsconfig.RuleFQDN},
+		{"with the name in the organisation, as a common name is printed", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue("not-the-peer.example.org", keyOf(peer), Template(func(c *x509.Certificate) { c.Subject.Organization = []string{"nhs,CN=" + peer} }))
+		}, tlsconfig.RuleFQDN},
+		{"with the name in a URI of the subjectAltName", func(p *PKI, peer string) tls.Certificate {
+			return p.Issue("not-the-peer.example.org", keyOf(peer), Template(func(c *x509.Certificate) {
+				c.URIs = []*url.URL{{Scheme: "https", Host: peer}}
+			}))
+		}, tlsconfig.RuleFQDN},
 		{"with two common names, the peer's first", with(CommonNames("not-the-peer.example.org")), tlsconfig.RuleFQDN},
 		{"with two common names, the peer's last", func(p *PKI, peer string) tls.Certificate {
 			return p.Issue("not-the-peer.example.org", CommonNames(peer), keyOf(peer))
@@ -77,6 +88,12 @@ func badPeers() []badPeer {
 			return p.Issue(peer, WithSAN("*."+parent(peer)))
 		}, tlsconfig.RuleFQDN},
 	}
+}
+
+// foldable returns the name with a letter outside ASCII that Unicode folds to one
+// of the name's, as strings.EqualFold does; RFC 4343 folds those of ASCII alone.
+func foldable(peer string) string {
+	return strings.NewReplacer("k", "\u212a", "s", "\u017f").Replace(strings.ToLower(peer))
 }
 
 // badClients are those that only a server meets.

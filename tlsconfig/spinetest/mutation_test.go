@@ -31,8 +31,8 @@ type wrong struct {
 	want     []string                                                         // cases that must fail
 }
 
-// config returns a config by hand that does what it should but for w; the order
-// of the suites is right since there is only one.
+// build returns a config by hand that does what it should but for w, with sources
+// that keep their answers; the order of the suites is right since there is only one.
 func (w *wrong) build(t *testing.T, pki *spinetest.PKI, server bool) *tls.Config {
 	t.Helper()
 	own, peer, usage := provider, proxy, x509.ExtKeyUsageClientAuth
@@ -40,6 +40,7 @@ func (w *wrong) build(t *testing.T, pki *spinetest.PKI, server bool) *tls.Config
 		own, peer, usage = proxy, provider, x509.ExtKeyUsageServerAuth
 	}
 	e := pki.Endpoint(own, peer)
+	e.Verifier.Revocation = caching(t, pki)
 	if w.endpoint != nil {
 		w.endpoint(e, pki)
 	}
@@ -79,12 +80,16 @@ const (
 	byCRL       = certificate + "that is revoked by CRL"
 	byOCSP      = certificate + "that is revoked by OCSP"
 	onHold      = certificate + "that is on hold"
+	noARL       = certificate + "of a SubCA whose CRL is out of reach"
 	subCA       = certificate + "of a SubCA that is revoked"
 	passed      = certificate + "that expires between handshake and resumption"
 	listPassed  = certificate + "whose CRL expires between handshake and resumption"
 	noCRL       = certificate + "whose CRL is out of reach"
 	oldCRL      = certificate + "whose CRL has expired"
 	forgedCRL   = certificate + "whose CRL is wrongly signed"
+	response    = certificate + "whose OCSP response "
+	noResponse  = response + "is out of reach"
+	asksFor     = "the server that a client asks for"
 	foreignCRL  = certificate + "whose CRL is another CA's"
 	siblingCRL  = certificate + "whose CRL is another partition's"
 	others      = "suites outside the list"
@@ -129,11 +134,7 @@ func anyName(is func(name, peer string) bool) func(*x509.Certificate) bool {
 }
 
 func asked(change func(*revocation.Checker)) func(*tlsconfig.Endpoint, *spinetest.PKI) {
-	return func(e *tlsconfig.Endpoint, pki *spinetest.PKI) {
-		c := pki.Checker()
-		change(c)
-		e.Verifier.Revocation = c
-	}
+	return func(e *tlsconfig.Endpoint, _ *spinetest.PKI) { change(e.Verifier.Revocation.(*revocation.Checker)) }
 }
 
 // answering replaces the answers of the sources.
@@ -161,9 +162,9 @@ func unlisted(kind error) func(*tlsconfig.Endpoint, *spinetest.PKI) {
 }
 
 // remembering asks once about each certificate and never again.
-func remembering(e *tlsconfig.Endpoint, pki *spinetest.PKI) {
+func remembering(e *tlsconfig.Endpoint, _ *spinetest.PKI) {
 	var known sync.Map
-	inner := pki.Checker()
+	inner := e.Verifier.Revocation
 	e.Verifier.Revocation = checker(func(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
 		once, _ := known.LoadOrStore(chain[0].SerialNumber.String(), sync.OnceValue(func() error { return inner.Check(ctx, chain, stapled) }))
 		return once.(func() error)()
@@ -198,8 +199,11 @@ func caught(t *testing.T, server bool, tables ...map[string]wrong) {
 			})
 		}
 	}
-	right := wrong{}
-	assert.Empty(t, faults(pki, right.build(t, pki, server), peer), "nothing is wrong with the config that the others are made of")
+	test := spinetest.TestServer
+	if !server {
+		test = spinetest.TestClient
+	}
+	assert.NoError(t, test(pki, new(wrong).build(t, pki, server), peer), "nothing is wrong with the config that the others are made of")
 }
 
 func TestEachWrongServerIsCaught(t *testing.T) {
@@ -207,7 +211,7 @@ func TestEachWrongServerIsCaught(t *testing.T) {
 		t.Skip("connects to a wrong end for each mistake")
 	}
 	t.Parallel()
-	caught(t, true, wrongEnds, wrongServers)
+	caught(t, true, wrongEnds, wrongServers, writtenEnds, writtenServers)
 }
 
 func TestEachWrongClientIsCaught(t *testing.T) {
@@ -215,5 +219,5 @@ func TestEachWrongClientIsCaught(t *testing.T) {
 		t.Skip("connects to a wrong end for each mistake")
 	}
 	t.Parallel()
-	caught(t, false, wrongEnds, wrongClients)
+	caught(t, false, wrongEnds, wrongClients, writtenEnds, writtenClients)
 }

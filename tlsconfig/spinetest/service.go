@@ -27,7 +27,7 @@ import (
 //
 //   - the peer is answered, whatever with, but for 401, 403, 495 and 496, and the page with
 //     status 400 by which nginx refuses a certificate;
-//   - a client without a certificate, with one of some 30 that are wrong in one way
+//   - a client without a certificate, with one of some 40 that are wrong in one way
 //     or revoked, or of another version than TLS 1.2, is refused in the handshake or
 //     by one of these; HTTP/2 is not negotiated;
 //   - without TLS nothing is served;

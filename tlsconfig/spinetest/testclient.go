@@ -3,6 +3,7 @@
 package spinetest
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -17,7 +18,8 @@ import (
 // TestClient is TestServer for a client's config: peer is the FQDN of the server
 // that the config accepts. If the config names no server it is told that it
 // dials peer, as net/http does. The client has no say in the order of the
-// suites, so that is not tested; that it presents a certificate of the Spine is.
+// suites, so that is not tested; that it presents a certificate that a server of
+// the Spine accepts is, and that it does not renegotiate, by the config's word alone.
 func TestClient(p *PKI, cfg *tls.Config, peer string) error {
 	return kit.Join(newClientTest(p, cfg, peer).cases())
 }
@@ -63,6 +65,7 @@ func (c *clientTest) cases() []kit.Case {
 		{Name: "the client's own certificate", Run: c.presents},
 		{Name: "suites outside the list", Run: c.foreignSuites},
 		{Name: "a server of HTTP/2", Run: c.http2},
+		{Name: "renegotiation", Run: c.renegotiation},
 	}
 	for _, version := range forbiddenVersions() {
 		cases = append(cases, kit.Case{Name: "a server of " + tls.VersionName(version), Run: func() error {
@@ -127,8 +130,19 @@ func (c *clientTest) presents() error {
 	if err != nil {
 		return fmt.Errorf("no server of the Spine would accept it: %w", err)
 	}
-	if _, err := tlsconfig.FQDNs(presented[0]); err != nil {
-		return fmt.Errorf("it names no FQDN: %w", err)
+	server := tlsconfig.Verifier{Pins: c.pki.Pins(), AllowAnyFQDN: true, Revocation: c.pki.Checker(), Time: c.pki.Now}
+	_, err = server.Verify(context.Background(), tlsconfig.Presented{Certificates: presented, Usage: x509.ExtKeyUsageClientAuth})
+	if err != nil {
+		return fmt.Errorf("no server of the Spine would accept it: %w", err)
+	}
+	return nil
+}
+
+// renegotiation looks at the config: no server of crypto/tls asks for it, and no
+// client of crypto/tls verifies the peer again when one does.
+func (c *clientTest) renegotiation() error {
+	if c.cfg.Renegotiation != tls.RenegotiateNever {
+		return errors.New("the config allows it, and no peer is verified in it")
 	}
 	return nil
 }

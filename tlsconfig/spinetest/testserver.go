@@ -22,17 +22,18 @@ import (
 //     subjectAltName, and when a session is resumed;
 //   - of the guidance's suites that both ends have, the most preferred is
 //     chosen; no other suite, no version but TLS 1.2 and no HTTP/2 is negotiated;
-//   - no client without a certificate, and none with one of some 30 that are
-//     wrong in one way;
+//   - no client without a certificate, and none with one of some 40 that are
+//     wrong in one way, whichever server it asks for (server_name);
 //   - no client that is revoked or on hold, fresh or resumed, or whose SubCA is,
-//     and none whose revocation no source can tell;
+//     and none of whose revocation, or whose SubCA's, no source can tell;
 //   - none whose certificate expired since the handshake before, and none whose
 //     CRL did: neither a clock that stands still passes nor a policy with MaxStale.
 //
 // The config asks p about revocation, as Checker does or with sources that keep
 // their answers. Those, the Checker and the Verifier go by the clock p.Now, which
-// is moved: by a minute, by three seconds while certificates expire, and twice
-// by two hours, in which sources have to look for news. A config with another
+// is moved: by a minute, by three seconds while certificates expire, some times
+// by two hours, in which sources have to look for news, and by a day, in which the
+// root's CRL expires. A config with another
 // clock is waited for: 3 s, and up to 20 s wherever it has not noticed a
 // revocation yet (10 s with the clock p.Now). On the way certificates are revoked, and p's services are made to
 // fail and set right again: do not use p for other tests at the same time.
@@ -80,6 +81,7 @@ func (s *serverTest) cases() []kit.Case {
 		{Name: "the order of the suites", Run: s.order},
 		{Name: "suites outside the list", Run: s.foreignSuites},
 		{Name: "a client of HTTP/2", Run: s.http2},
+		{Name: "the server that a client asks for", Run: s.serverNames},
 	}
 	for _, version := range forbiddenVersions() {
 		cases = append(cases, kit.Case{Name: "a client of " + tls.VersionName(version), Run: func() error {
@@ -105,6 +107,38 @@ func (s *serverTest) client(cert tls.Certificate) *tls.Config {
 }
 
 func (s *serverTest) handshake(client *tls.Config) (*outcome, error) { return connect(s.cfg, client) }
+
+// serverNames asks for the server by its own names, by another and by none, of which
+// a config for several servers may choose its rules (RFC 6066 section 3).
+func (s *serverTest) serverNames() error {
+	cert := s.pki.Issue(s.peer)
+	o, err := s.handshake(s.client(cert))
+	if err := mustAccept(o, err); err != nil {
+		return err
+	}
+	own, _ := tlsconfig.FQDNs(o.clientSaw.PeerCertificates[0]) // what name a server has is not judged here
+	other := s.pki.Issue("not-"+s.peer, keyOf(s.peer))
+	var errs []error
+	for _, name := range append([]string{"", "not-the-server.example.org"}, own...) {
+		for what, change := range map[string]func(*tls.Config){
+			"no certificate":                func(c *tls.Config) { c.GetClientCertificate = nil },
+			"a certificate of another FQDN": func(c *tls.Config) { *c = *s.client(other) },
+			"TLS 1.0": func(c *tls.Config) {
+				c.MinVersion, c.MaxVersion, c.CipherSuites = tls.VersionTLS10, tls.VersionTLS10, nil
+			},
+			"TLS 1.3":                 func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS13, tls.VersionTLS13 },
+			"suites outside the list": func(c *tls.Config) { c.CipherSuites = foreign() },
+		} {
+			client := s.client(cert)
+			change(client)
+			client.ServerName = name
+			if err := mustRefuse(s.handshake(client)); err != nil {
+				errs = append(errs, fmt.Errorf("asked for %q, with %s: %w", name, what, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // order finds out which suites the server has and whether it chooses as the
 // guidance does whatever else is offered.

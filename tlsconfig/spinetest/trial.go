@@ -3,8 +3,10 @@
 package spinetest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,16 +77,25 @@ func (t *trial) cases() []kit.Case {
 		{"is wrongly signed", revocationtest.WrongSignature},
 		{"is another CA's", revocationtest.WrongIssuer},
 		{"is another partition's", revocationtest.WrongScope},
+		{"is of tomorrow", revocationtest.NotYetValid},
+		{"is a web page", revocationtest.WebPage},
 	} {
-		cases = append(cases, kit.Case{Name: "a certificate whose CRL " + c.name, Run: func() error { return t.failing(c.fault) }})
+		cases = append(cases,
+			kit.Case{Name: "a certificate whose CRL " + c.name, Run: func() error { return t.failing(c.fault) }},
+			// The certificate names a responder beside the CRL, and neither can tell.
+			kit.Case{Name: "a certificate whose OCSP response " + ofResponse.Replace(c.name), Run: func() error { return t.failing(c.fault, WithOCSP()) }})
 	}
 	return append(cases,
 		kit.Case{Name: "a certificate that expires between handshake and resumption", Run: func() error { return t.passed().certificate }},
 		kit.Case{Name: "a certificate whose CRL expires between handshake and resumption", Run: func() error { return t.passed().list }},
 		kit.Case{Name: "a certificate that is revoked between handshake and resumption", Run: t.revokedWhileResuming},
 		kit.Case{Name: "a certificate of a SubCA that is revoked", Run: t.subCARevoked},
+		kit.Case{Name: "a certificate of a SubCA whose CRL is out of reach", Run: t.subCAUnknown},
 	)
 }
+
+// ofResponse says of a response what was said of a CRL.
+var ofResponse = strings.NewReplacer("partition's", "certificate's")
 
 // revoked revokes a certificate before it is first used.
 func (t *trial) revoked(reason revocation.Reason, variations ...Variation) error {
@@ -94,8 +105,8 @@ func (t *trial) revoked(reason revocation.Reason, variations ...Variation) error
 }
 
 // failing presents a good certificate whose sources of revocation fail.
-func (t *trial) failing(fault revocationtest.Fault) error {
-	connect := t.present(t.pki.Issue(t.peer, freshBatch()))
+func (t *trial) failing(fault revocationtest.Fault, variations ...Variation) error {
+	connect := t.present(t.pki.Issue(t.peer, append(variations, freshBatch())...))
 	t.pki.Authority.Fail(fault)
 	defer t.pki.Authority.Fail(revocationtest.None)
 	return mustRefuse(connect())
@@ -115,7 +126,7 @@ func (t *trial) revokedWhileResuming() error {
 	return t.eventually(mustRefuse, connect)
 }
 
-// subCARevoked is the last case: a config that keeps answers takes a moment to
+// subCARevoked is among the last: a config that keeps answers takes a moment to
 // learn that the SubCA is no longer on hold.
 func (t *trial) subCARevoked() error {
 	connect := t.present(t.pki.Issue(t.peer))
@@ -130,6 +141,29 @@ func (t *trial) subCARevoked() error {
 	}
 	if err := t.eventually(mustAccept, connect); err != nil {
 		return fmt.Errorf("when the SubCA was no longer revoked: %w", err)
+	}
+	return nil
+}
+
+// subCAUnknown lets the root's CRL expire and be out of reach. A config that keeps it
+// by a clock of its own is right to accept, so it is not tried then.
+func (t *trial) subCAUnknown() error {
+	if !t.follows() {
+		return nil
+	}
+	connect := t.present(t.pki.Issue(t.peer))
+	if err := mustAccept(connect()); err != nil {
+		return fmt.Errorf("before that: %w", err)
+	}
+	t.pki.RootService.Fail(revocationtest.Unreachable)
+	t.pki.Pass(cmp.Or(t.pki.RootService.Lifetime, 24*time.Hour) + time.Minute)
+	err := mustRefuse(connect())
+	t.pki.RootService.Fail(revocationtest.None)
+	if err != nil {
+		return err
+	}
+	if err := t.eventually(mustAccept, connect); err != nil {
+		return fmt.Errorf("when the CRL was back: %w", err)
 	}
 	return nil
 }

@@ -224,8 +224,8 @@ var wrongEnds = map[string]wrong{
 	"lists that have expired are good":    {endpoint: unlisted(revocation.ErrExpired), want: []string{oldCRL}},
 	"lists count by whatever key":         {endpoint: unlisted(revocation.ErrSignature), want: []string{forgedCRL}},
 	"lists count whatever they are about": {endpoint: unlisted(revocation.ErrScope), want: []string{foreignCRL, siblingCRL}},
-	"the revocation of leaves is not asked": {endpoint: func(e *tlsconfig.Endpoint, pki *spinetest.PKI) {
-		inner := pki.Checker()
+	"the revocation of leaves is not asked": {endpoint: func(e *tlsconfig.Endpoint, _ *spinetest.PKI) {
+		inner := e.Verifier.Revocation
 		e.Verifier.Revocation = checker(func(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
 			return inner.Check(ctx, chain[1:], nil)
 		})
