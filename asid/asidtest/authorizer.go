@@ -33,6 +33,7 @@ func authorizerCases(build func(Setting) http.Handler) []kit.Case {
 	}
 	cases = append(cases, t.peerCases("nrl: ", good)...)
 	cases = append(cases, t.droppedCases("nrl: ", good, "fromASID", "toASID")...)
+	cases = append(cases, t.lenientCases("nrl: ", good, "fromASID", "toASID")...)
 	return append(cases, kit.Case{Name: "nrl: a registry that is out of reach", Run: func() error {
 		defer t.stage.Down()()
 		// No cache has the answer.

@@ -57,6 +57,7 @@ func gateCases(build func(Setting) http.Handler, routes []Route) []kit.Case {
 			}))
 		}
 		cases = append(cases, t.droppedCases(prefix, good, names...)...)
+		cases = append(cases, t.lenientCases(prefix, good, "Ssp-From", "Ssp-To")...)
 		cases = append(cases, t.formCases(prefix, good)...)
 		cases = append(cases, kit.Case{Name: prefix + "a record is not stored by caches", Run: func() error {
 			a, err := t.try(good, nil)

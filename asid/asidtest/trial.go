@@ -3,6 +3,7 @@
 package asidtest
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -105,6 +106,40 @@ func (t *trial) droppedCases(prefix string, good *testdata.Request, names ...str
 		}))
 	}
 	return cases
+}
+
+// lenientCases are a good request's values as lenient readers take them: an ASID as
+// a number or the first of a list, a token in the alphabet of RFC 4648 section 4
+// instead of 5, or behind another scheme.
+func (t *trial) lenientCases(prefix string, good *testdata.Request, names ...string) []kit.Case {
+	edited := func(what, name string, row outcome.Case, edit func(string) string) kit.Case {
+		return t.refused(prefix+what, good, row, func(r *http.Request) *http.Request {
+			r.Header.Set(name, edit(r.Header.Get(name)))
+			return r
+		})
+	}
+	var cases []kit.Case
+	for _, name := range names {
+		cases = append(cases,
+			edited(name+" with a sign before it", name, outcome.InvalidHeader, func(v string) string { return "+" + v }),
+			edited(name+" as the first of a list", name, outcome.InvalidHeader, func(v string) string { return v + "," + v }),
+			edited(name+" with a digit behind it", name, outcome.InvalidHeader, func(v string) string { return v + "0" }))
+	}
+	return append(cases,
+		edited("a token in the other alphabet of base64", "Authorization", outcome.InvalidToken, otherAlphabet),
+		edited("a scheme before the scheme", "Authorization", outcome.InvalidToken, func(v string) string { return "Basic Og==, " + v }))
+}
+
+// otherAlphabet gives a token a claim of no meaning whose base64 differs between the
+// two alphabets, and writes it in the wrong one.
+func otherAlphabet(authorization string) string {
+	head, rest, _ := strings.Cut(authorization, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimSuffix(rest, "."))
+	if err != nil {
+		return authorization
+	}
+	payload = append([]byte(`{"note":"???>>>~~~",`), payload[1:]...)
+	return head + "." + base64.RawStdEncoding.EncodeToString(payload) + "."
 }
 
 // peerCases are those of the other end of a good request.
