@@ -10,30 +10,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
-	"sync"
 )
-
-// RSA returns the process's key of a name, of 2048 bits: making one takes long.
-func RSA(name string) *rsa.PrivateKey { return RSAOf(name, 2048) }
-
-// RSAOf returns the process's key of a name and a number of bits.
-func RSAOf(name string, bits int) *rsa.PrivateKey {
-	once, _ := keys.LoadOrStore(keyName{name, bits}, sync.OnceValue(func() *rsa.PrivateKey {
-		return must(rsa.GenerateKey(rand.Reader, bits))
-	}))
-	return once.(func() *rsa.PrivateKey)()
-}
-
-type keyName struct {
-	name string
-	bits int
-}
-
-var keys sync.Map // keyName to func() *rsa.PrivateKey
 
 // ECDSA returns a new key on P-256, which takes no time.
 func ECDSA() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
