@@ -202,7 +202,10 @@ func (p *kept) test(t *testing.T) {
 	}
 	// nginx's old workers accept connections until the reload reaches them, too.
 	served := revoked
+	turn := time.NewTicker(pace)
+	defer turn.Stop()
 	for inARow := 0; inARow < 20 || !keeper.State().Complete; inARow++ {
+		<-turn.C
 		if !refused() {
 			served, inARow = time.Now(), 0
 		}
@@ -214,6 +217,7 @@ func (p *kept) test(t *testing.T) {
 	}
 	if _, fronted := fronted[p.program]; fronted {
 		for open.get(t) == http.StatusOK {
+			<-turn.C
 			require.Less(t, time.Since(revoked), time.Minute)
 		}
 		t.Logf("a connection that was open is refused, itself or anew, after %v; itself: %v", time.Since(revoked).Round(10*time.Millisecond), open.reused.Load())
@@ -228,6 +232,7 @@ func (p *kept) test(t *testing.T) {
 		require.NoError(t, hook(ctx, keeper.File))
 		for deadline := time.Now().Add(time.Minute); !made(); {
 			require.True(t, time.Now().Before(deadline), "it has not read its files again")
+			<-turn.C
 		}
 		require.Equal(t, http.StatusOK, p.fresh(t, r.addr, "/", good))
 	}

@@ -52,7 +52,11 @@ func (s *steady) try(ctx context.Context) (status int, err error) {
 	return resp.StatusCode, err
 }
 
-// A load is good peers that ask without a pause: one that keeps its connection, which
+// pace is how often clients ask: often enough to meet each stage of a reload, and
+// seldom enough to leave the processors to the programs.
+const pace = 5 * time.Millisecond
+
+// A load is good peers that ask at that pace: one that keeps its connection, which
 // retries as net/http does where the connection ended before an answer began, and one
 // that makes one for each request.
 type load struct {
@@ -70,11 +74,13 @@ func startLoad(t *testing.T, addr string, cert tls.Certificate) *load {
 	for _, s := range []*steady{steadily, each} {
 		l.wait.Go(func() {
 			defer s.close()
+			turn := time.NewTicker(pace)
+			defer turn.Stop()
 			for {
 				select {
 				case <-l.stopped:
 					return
-				default:
+				case <-turn.C:
 				}
 				status, err := s.try(context.Background())
 				l.n.Add(1)
