@@ -170,7 +170,7 @@ func configured(t *testing.T, lines, tests string) {
 	program, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), program, "-test.run", tests)
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file, "OFFERS=40")
+	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+file, "OFFERS=12")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.NotContains(t, string(out), "no tests to run")
