@@ -4,6 +4,7 @@ package sds_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,16 +89,13 @@ func interactions(n int) []string {
 	return list
 }
 
-func newPKI(t *testing.T) *spinetest.PKI {
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	return pki
-}
+// spine is the process's Spine, of which tests revoke no certificate but their own.
+var spine = sync.OnceValue(spinetest.NewPKI)
 
 // startLDAP returns a running directory and a registry on it.
 func startLDAP(t *testing.T, config sdstest.SlapdConfig) (*sdstest.Slapd, *sds.LDAP) {
 	if config.PKI == nil {
-		config.PKI = newPKI(t)
+		config.PKI = spine()
 	}
 	config.FQDN = directoryName
 	slapd := sdstest.StartSlapd(t, config)

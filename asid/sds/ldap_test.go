@@ -247,7 +247,7 @@ func TestLDAPThatIsSlow(t *testing.T) {
 
 func TestLDAPRefusesADirectoryThatWasRevokedMeanwhile(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	slapd, registry := startLDAP(t, sdstest.SlapdConfig{PKI: pki, Directory: directory()})
 	registry.Cache.MaxAge = time.Nanosecond
 	lookup(t, registry, rr8ID)
@@ -268,7 +268,7 @@ func assertRefused(t *testing.T, err error, rule tlsconfig.Rule) {
 
 func TestLDAPTrustsTheNamedDirectoryOnly(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	slapd, _ := startLDAP(t, sdstest.SlapdConfig{PKI: pki, Directory: directory()})
 	registry := &sds.LDAP{Address: slapd.Address, Endpoint: pki.Endpoint(ownName, "another.nhs.uk")}
 	_, err := registry.Lookup(t.Context(), rr8ID)
@@ -329,7 +329,7 @@ func TestOrganisationsThatUseASystem(t *testing.T) {
 
 func TestLDAPWithoutWhatItNeeds(t *testing.T) {
 	t.Parallel()
-	endpoint := newPKI(t).Endpoint(ownName, directoryName)
+	endpoint := spine().Endpoint(ownName, directoryName)
 	for name, registry := range map[string]*sds.LDAP{
 		"zero":                                  {},
 		"without an address":                    {Endpoint: endpoint},
