@@ -47,10 +47,8 @@ func newClientProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
 	prober := newProber(t, pki)
 	good := pki.Issue(serverName)
 	prober.Certificate = &good
-	selfSigned, err := probe.SelfSigned(good.Leaf)
-	require.NoError(t, err)
 	prober.Bad = []probe.BadCertificate{
-		selfSigned,
+		selfSigned(t, good.Leaf),
 		{Why: "of another SubCA", Certificate: pki.Issue(serverName, spinetest.FromOtherSubCA())},
 		{Why: "of another FQDN", Certificate: pki.Issue("other.nhs.uk")},
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,17 +33,29 @@ const (
 	clientName = "ssp.nhs.uk"
 )
 
+// selfSigned returns the process's certificate that claims the subject of another and
+// signs itself: making its key takes long.
+func selfSigned(t *testing.T, like *x509.Certificate) probe.BadCertificate {
+	t.Helper()
+	once, _ := selfSignedOf.LoadOrStore(string(like.RawSubject), sync.OnceValues(func() (probe.BadCertificate, error) {
+		return probe.SelfSigned(like)
+	}))
+	cert, err := once.(func() (probe.BadCertificate, error))()
+	require.NoError(t, err)
+	return cert
+}
+
+var selfSignedOf sync.Map // by subject
+
 // newProber returns a prober that has all that can be given, of one PKI.
 func newProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
 	t.Helper()
 	good := pki.Issue(clientName)
-	selfSigned, err := probe.SelfSigned(good.Leaf)
-	require.NoError(t, err)
 	return &probe.Prober{
 		ServerName:  serverName,
 		Certificate: &good,
 		Bad: []probe.BadCertificate{
-			selfSigned,
+			selfSigned(t, good.Leaf),
 			{Why: "of another SubCA", Certificate: pki.Issue(clientName, spinetest.FromOtherSubCA())},
 			{Why: "that has expired", Certificate: pki.Issue(clientName, spinetest.Expired())},
 			{Why: "of another FQDN", Certificate: pki.Issue("other.nhs.uk")},
@@ -62,17 +75,17 @@ func findings(report *probe.Report, severity probe.Severity) (subjects []string)
 	return subjects
 }
 
-// newPKI is a Spine until the test ends. A test that says why it takes long is left
-// out where tests are to be short.
+// newPKI returns the process's Spine, of which tests revoke no certificate but their own.
+// A test that says why it takes long is left out where tests are to be short.
 func newPKI(t *testing.T, long string) *spinetest.PKI {
 	t.Helper()
 	if long != "" && testing.Short() {
 		t.Skip(long)
 	}
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	return pki
+	return spine()
 }
+
+var spine = sync.OnceValue(spinetest.NewPKI)
 
 // serve serves HTTP over the config until the test ends.
 func serve(t *testing.T, cfg *tls.Config) string {
