@@ -28,6 +28,12 @@ func Need(t testing.TB, program, debianPackage string) string {
 	return path
 }
 
+// Java returns the arguments with which java runs a program of one source file: those
+// that have it begin soonest, since no test runs it for long.
+func Java(source string, args ...string) []string {
+	return append([]string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", source}, args...)
+}
+
 // Missing skips a test that cannot run here, for the given reason. Where CI is
 // set it fails the test: there, everything is installed.
 func Missing(t testing.TB, reason string) {

@@ -71,7 +71,7 @@ var clientPeers = []clientPeer{
 	})},
 	{"Node", "node", "nodejs", allJobs("node", "testdata/peers/client.js")},
 	{"Python", "python3", "python3", allJobs("python3", "testdata/peers/client.py")},
-	{"Java", "java", "default-jdk-headless", allJobs("java", "testdata/peers/Peer.java")},
+	{"Java", "java", "default-jdk-headless", allJobs(append([]string{"java"}, testenv.Java("testdata/peers/Peer.java")...)...)},
 	{"nginx", "nginx", "nginx", nginxClient},
 	{"HAProxy", "haproxy", "haproxy", haproxyClient},
 }
@@ -240,7 +240,7 @@ var serverPeers = []serverPeer{
 		script(t, jobs, "python3", "testdata/peers/server.py", jobs[0].files.CAs, dhParams(t))
 	}},
 	{"Java", "java", "default-jdk-headless", func(t *testing.T, jobs []serverJob) {
-		script(t, jobs, "java", "testdata/peers/Peer.java", jobs[0].files.CAs)
+		script(t, jobs, append([]string{"java"}, testenv.Java("testdata/peers/Peer.java", jobs[0].files.CAs)...)...)
 	}},
 	{"nginx", "nginx", "nginx", nginxServer},
 	{"HAProxy", "haproxy", "haproxy", haproxyServer},

@@ -104,7 +104,11 @@ func script(source string, name func(tlsconfig.Suite) string, foreign ...string)
 		}
 		file := filepath.Join(t.TempDir(), "jobs")
 		require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
-		background(t, jobs, path, filepath.Join("testdata", source), file, dhParams(t))
+		args := []string{filepath.Join("testdata", source), file, dhParams(t)}
+		if filepath.Ext(source) == ".java" {
+			args = testenv.Java(args[0], args[1:]...)
+		}
+		background(t, jobs, path, args...)
 	}
 }
 

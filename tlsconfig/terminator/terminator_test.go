@@ -244,7 +244,7 @@ func TestJavaTakesTheProfile(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "spine.args")
 	require.NoError(t, os.WriteFile(file, rendered, 0o600))
-	out, err := exec.CommandContext(t.Context(), "java", "@"+file, "testdata/Probe.java").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "java", append([]string{"@" + file}, testenv.Java("testdata/Probe.java")...)...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	var suites []string
 	for _, s := range tlsconfig.Suites() {
