@@ -135,13 +135,21 @@ func TestDirCacheRefusesADirectoryOfOthers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes do not say on Windows who may write")
 	}
-	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o777))
-	assert.ErrorContains(t, DirCache(dir).Merge(t.Context(), "a"), "others may write")
-	_, err := DirCache(dir).Get(t.Context(), "a")
-	assert.ErrorContains(t, err, "others may write")
+	// A volume of Kubernetes is its group's (fsGroup).
+	for _, mode := range []os.FileMode{0o777, 0o770, 0o720, 0o702} {
+		dir := t.TempDir()
+		require.NoError(t, os.Chmod(dir, mode))
+		assert.ErrorContains(t, DirCache(dir).Merge(t.Context(), "a"), "others may write")
+		_, err := DirCache(dir).Get(t.Context(), "a")
+		assert.ErrorContains(t, err, "others may write to the directory "+dir)
+	}
+	for _, mode := range []os.FileMode{0o700, 0o750, 0o755} {
+		dir := t.TempDir()
+		require.NoError(t, os.Chmod(dir, mode))
+		assert.NoError(t, DirCache(dir).Merge(t.Context(), "a", memberOf("x")))
+	}
 	assert.Error(t, DirCache("").Merge(t.Context(), "a"))
-	_, err = DirCache("").Get(t.Context(), "a")
+	_, err := DirCache("").Get(t.Context(), "a")
 	assert.ErrorContains(t, err, "no name")
 }
 

@@ -86,6 +86,16 @@ func TestCRLsFetched(t *testing.T) {
 			map[string]revocationtest.CRL{two: p.ca.crl()}, good, []string{one, two},
 		},
 		{
+			"a list that names the point of a directory name, at the URL of another point",
+			[]revocationtest.DistributionPoint{at(revocationtest.PointName{Directory: [][]byte{p.other.cert.RawSubject}}), at(urls(one))},
+			map[string]revocationtest.CRL{one: inScope(p.ca.crl(), revocationtest.Scope{PointName: revocationtest.PointName{Directory: [][]byte{p.other.cert.RawSubject}}})}, good, []string{one},
+		},
+		{
+			"a list that names the directory name of its point alone",
+			[]revocationtest.DistributionPoint{at(revocationtest.PointName{Directory: [][]byte{p.other.cert.RawSubject}, URLs: []string{one}})},
+			map[string]revocationtest.CRL{one: inScope(p.ca.crl(), revocationtest.Scope{PointName: revocationtest.PointName{Directory: [][]byte{p.other.cert.RawSubject}}})}, good, []string{one},
+		},
+		{
 			"both points, for the reasons of each",
 			[]revocationtest.DistributionPoint{
 				{PointName: urls(one), Reasons: []revocation.Reason{revocation.ReasonKeyCompromise}}, at(urls(two)),
