@@ -44,6 +44,7 @@ type Case struct {
 	Registry    *Registry    `json:"registry,omitempty"`
 	Pointer     *Pointer     `json:"pointer,omitempty"`
 	Change      *Change      `json:"change,omitempty"`
+	Front       *Front       `json:"front,omitempty"`
 }
 
 // A Certificate is a peer's chain and what it is to be judged by. Files are
@@ -101,6 +102,20 @@ type Request struct {
 	Issue   string `json:"issue,omitempty"`   // its issue code
 	Code    string `json:"code,omitempty"`    // its coding code
 	Display string `json:"display,omitempty"` // its coding's display
+}
+
+// A Front is a request as it comes from a proxy that ends TLS: what its headers say
+// of the connection and of the client's certificate, which the server judges. It came
+// from the proxy if it has the secret.
+type Front struct {
+	Form    string      `json:"form"`             // how the proxy writes them: nginx, apache, haproxy, envoy, rfc9440, aws or awsleaf
+	Headers [][2]string `json:"headers"`          // that the proxy adds
+	Secret  string      `json:"secret,omitempty"` // that is known to proxy and server, sent as Ssl-Proxy-Secret; empty: the proxy cannot send one
+	FQDNs   []string    `json:"fqdns"`            // the names that are accepted
+	At      time.Time   `json:"at"`               // the time of the check
+	Roots   string      `json:"roots"`            // PEM, the pinned roots
+	SubCAs  string      `json:"subcas"`           // PEM, the pinned SubCAs
+	CRLs    []string    `json:"crls,omitempty"`   // DER, all lists that are known
 }
 
 // A Registry is the file of a registry: one that is refused may not be taken in

@@ -19,7 +19,7 @@
 // if it refuses, and with anything else if it cannot tell, for instance because it
 // does not do that kind.
 //
-// KIND is certificate, offer, request, registry, pointer or change. -write writes the
+// KIND is certificate, offer, request, registry, pointer, change or front. -write writes the
 // files and ends. The exit status is 0 if every case that was asked is as it should
 // be, 1 if one is not, and 2 if nothing could be asked.
 package main
@@ -175,6 +175,8 @@ func kindOf(c *testdata.Case) string {
 		return "registry"
 	case c.Pointer != nil:
 		return "pointer"
+	case c.Front != nil:
+		return "front"
 	}
 	return "change"
 }

@@ -24,8 +24,9 @@ func Generate() map[string][]byte {
 	g.registries()
 	g.pointers()
 	g.changes()
-	g.constraints(s, lists) // these two last: serial numbers follow from the order
+	g.constraints(s, lists) // these last: serial numbers follow from the order
 	g.alone(s, lists)
+	g.fronts(s, lists)
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

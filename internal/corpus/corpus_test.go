@@ -40,7 +40,7 @@ func TestEveryCaseSaysWhatItIs(t *testing.T) {
 		assert.False(t, names[c.Name], c.Name)
 		names[c.Name] = true
 		kinds := 0
-		for _, set := range []bool{c.Certificate != nil, c.Offer != nil, c.Request != nil, c.Registry != nil, c.Pointer != nil, c.Change != nil} {
+		for _, set := range []bool{c.Certificate != nil, c.Offer != nil, c.Request != nil, c.Registry != nil, c.Pointer != nil, c.Change != nil, c.Front != nil} {
 			if set {
 				kinds++
 			}

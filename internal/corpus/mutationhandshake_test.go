@@ -26,7 +26,7 @@ var labels = never(fqdnGo, "if !ldh(name[i]) {")
 var anyLabel = slices.Concat(never(fqdnGo, "if i == label || i-label > maxLabel || name[label] == '-' || name[i-1] == '-' {"), never(fqdnGo, "if i == len(name) && !ascii.Letter(name[label]) {"))
 
 // notRevoked asks no checker.
-var notRevoked = changed(verifier, "err := v.Revocation.Check(ctx, chain, p.OCSPResponse)", "err := error(nil)")
+var notRevoked = changed(verifier, "err := v.checkRevocation(ctx, pins, chain, p.OCSPResponse)", "err := error(nil)")
 
 // accepted is the comparison of a certificate's names with those that are accepted.
 var accepted = returns("tlsconfig/fqdn.go", "func matchFQDN(names []string, accepted ...string) bool {", "true")
@@ -58,8 +58,6 @@ var handshakeMutations = []mutation{
 	chain("suite: of what was negotiated", never("tlsconfig/suites.go", "if !slices.Contains(suites, Suite(cs.CipherSuite)) {")),
 	{rule: "suite: one of the list, crypto/tls", tests: "tlsconfig", out: changed("tlsconfig/server.go", "return now.none, nil", "any := now.configs[0].Clone()\n\tany.CipherSuites = hello.CipherSuites\n\treturn any, nil")},
 	{rule: "suite: the first of the list, crypto/tls", tests: "tlsconfig", chooses: true, out: changed("tlsconfig/server.go", "if slices.Contains(hello.CipherSuites, uint16(suite)) {", "if suite = s.suites[len(s.suites)-1-i]; slices.Contains(hello.CipherSuites, uint16(suite)) {\n\t\t\ti = len(s.suites) - 1 - i")},
-	{rule: "version: of a connection to a proxy", tests: "tlsconfig/front", out: never("tlsconfig/front/handler.go", `if a.protocol != "TLSv1.2" {`)},
-	{rule: "suite: of a connection to a proxy", tests: "tlsconfig/front", out: never("tlsconfig/front/handler.go", "if suite, err := tlsconfig.ParseSuite(a.cipher); err != nil || f.Suites != nil && !slices.Contains(f.Suites, suite) {")},
 
 	chain("no-certificate: there is one", changed(verifier, `		return nil, &PeerError{Rule: RuleNoCertificate, Detail: "the peer presented no certificate"}`, "\t\treturn nil, nil")),
 	name("subca: the issuer's name", "path: crypto/x509's verification, and revocation: a chain in order", slices.Concat(byX509, notRevoked), never(verifier, "if !bytes.Equal(p.subCA.RawSubject, leaf.RawIssuer) {")),

@@ -34,10 +34,14 @@ func revocation(rule string, out ...[]edit) mutation {
 	return mutation{rule: "revocation: " + rule, tests: "tlsconfig", out: slices.Concat(out...)}
 }
 
+// byIssuer keeps and looks up lists by their issuer alone, not by the names of their
+// distribution points.
+var byIssuer = slices.Concat(
+	returns("revocation/internal/known/list.go", "func (l *List) Keys() (keys []string) {", "[]string{l.Issuer()}"),
+	returns("revocation/internal/known/list.go", "func KeysOf(s *crl.Subject) (keys []string) {", "[]string{s.Issuer}"))
+
 // revocationMutations are those of one list or one answer. What several mean together
-// has a table of its own, in revocation/internal/simulation. That a CRL is one of the
-// certificate's distribution point is not in this table: without that comparison the
-// lists of other points are not found all the same, since they are kept by their names.
+// has a table of its own, in revocation/internal/simulation.
 var revocationMutations = []mutation{
 	revocation("the SubCA's, too", changed("revocation/checker.go", "	last := len(chain) - 2\n", "	last := 0\n")),
 	revocation("unknown is a refusal", changed("revocation/checker.go", "	return c.decide(ctx, t, unknown)\n", "	_ = unknown\n	return c.decide(ctx, t, nil)\n")),
@@ -48,13 +52,15 @@ var revocationMutations = []mutation{
 		"	\"\\x30\\x0b\\x06\\x09\\x2a\\x86\\x48\\x86\\xf7\\x0d\\x01\\x01\\x0b\": {crypto.SHA256, verifyPKCS1v15},\n	\"\\x30\\x0d\\x06\\x09\\x2a\\x86\\x48\\x86\\xf7\\x0d\\x01\\x01\\x05\\x05\\x00\": {crypto.SHA1, verifyPKCS1v15},\n")),
 	revocation("no unknown critical extension of a CRL", never(parseGo, "if critical {")),
 	revocation("no unknown critical extension of an entry", never("revocation/internal/crl/entries.go", "if critical {")),
+	{rule: "revocation: a CRL of the certificate's distribution point", tests: "tlsconfig", behind: "revocation: lists that are looked up by the names of their points", front: byIssuer,
+		out: never(coversGo, "if !der.Share(own, names) {")},
 	revocation("no CRL of end entities for a CA", never(coversGo, "case l.scope.userCerts && ca:")),
 	revocation("no CRL of CAs for an end entity", never(coversGo, "case l.scope.caCerts && !ca:")),
 	revocation("no CRL of attribute certificates", never(coversGo, "case l.scope.attributeCerts:")),
 	revocation("a CRL for every reason", never(coversGo, "if l.scope.someReasons {")),
 	weighed("a CRL that has begun", began, changed(seriesGo, "return !d.window.before(d.at, l.ThisUpdate().Add(-ClockTolerance))", "return true")),
 	weighed("a CRL that has not expired", lasts, changed(seriesGo, "return l.NextUpdate().IsZero() || d.window.after(d.at, l.NextUpdate())", "return false")),
-	revocation("what an answer revokes", changed(answersGo, "			if !d.takenBack(r, all) {\n				revoked = append(revoked, r)\n			}", "			clear = append(clear, r)")),
+	revocation("what an answer revokes", changed(answersGo, "			if !d.removed(r, all) {\n				revoked = append(revoked, r)\n			}", "			clear = append(clear, r)")),
 	revocation("what an answer does not know", changed(answersGo, "			d.v.Errs = append(d.v.Errs, answerError(r, der.ErrResponder, \"it does not know the certificate\"))", "			clear = append(clear, r)")),
 	revocation("an answer's signature", changed(answerGo, "if ca && r.algorithm.Verify(issuer.Cert.PublicKey, digest, r.signature) == nil {", "if ca {")),
 	revocation("an answer about the CA's certificates", changed(issuerGo, "		bytes.Equal(id.name, i.names[id.hash]) &&\n		bytes.Equal(id.key, i.keys[id.hash]) &&\n", "")),

@@ -39,6 +39,16 @@ func (r *request) set(name, value string) {
 // again adds a header, whether or not it is there.
 func (r *request) again(name, value string) { r.headers = append(r.headers, [2]string{name, value}) }
 
+// value returns the first value of a header.
+func (r *request) value(name string) string {
+	for _, h := range r.headers {
+		if strings.EqualFold(h[0], name) {
+			return h[1]
+		}
+	}
+	return ""
+}
+
 func (r *request) drop(name string) {
 	var left [][2]string
 	for _, h := range r.headers {

@@ -126,6 +126,11 @@ func (g *generator) tokenCases(add adder) {
 		{"a citizen for direct care", "token", func(c claims) { citizen("9434765919")(c); c["reason_for_request"] = "directcare" }},
 		{"a citizen and a professional", "token", func(c claims) { user := c["requesting_user"]; citizen("9434765919")(c); c["requesting_user"] = user }},
 		{"a professional and a citizen beside", "token", set("requesting_patient", "https://fhir.nhs.net/Id/nhs-number|9434765919")},
+		{"a citizen by a proxy", "", func(c claims) {
+			citizen("9434765919")(c)
+			c["act"] = map[string]any{"sub": "https://fhir.nhs.uk/Id/nhs-number|9434765870"}
+		}},
+		{"a professional by a proxy", "token", set("act", map[string]any{"sub": "https://fhir.nhs.uk/Id/nhs-number|9434765870"})},
 		{"a whole token of GP Connect's", "token", gpConnect},
 		{"a token of GP Connect's with a user of the NRL's", "token", func(c claims) { gpConnect(c); c["requesting_user"] = sds + "111222333444" }},
 		{"the organisation in the shape of GP Connect's tokens", "token", set("requesting_organization", map[string]any{"resourceType": "Organization",

@@ -3,12 +3,19 @@
 package front_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/testdata"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
 )
 
@@ -38,4 +45,64 @@ func TestCorpusOfConnections(t *testing.T) {
 		asked++
 	}
 	assert.NotZero(t, asked)
+}
+
+// The certificates of a file of the corpus.
+func corpusCertificates(t *testing.T, path string) (certs []*x509.Certificate) {
+	t.Helper()
+	for data := corpusFile(t, path); ; {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return certs
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		certs = append(certs, cert)
+	}
+}
+
+func corpusFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := testdata.FS.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+// What a proxy says of its client is taken or refused as the case says, by the rule
+// that it names.
+func TestCorpusOfFronts(t *testing.T) {
+	t.Parallel()
+	for _, c := range testdata.Cases() {
+		if c.Front == nil {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			clock := func() time.Time { return c.Front.At }
+			pins, err := tlsconfig.NewPins(corpusCertificates(t, c.Front.Roots), corpusCertificates(t, c.Front.SubCAs))
+			require.NoError(t, err)
+			crls := &revocation.CRLs{Time: clock}
+			for _, path := range c.Front.CRLs {
+				require.NoError(t, crls.Add(corpusFile(t, path)))
+			}
+			f := &front.Front{
+				Form:   front.Form(c.Front.Form),
+				Secret: c.Front.Secret, InsecureNoSecret: c.Front.Secret == "",
+				Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+				Verifier: tlsconfig.Verifier{Pins: pins, FQDNs: c.Front.FQDNs, Time: clock,
+					Revocation: &revocation.Checker{Sources: []revocation.Source{crls}, Time: clock}},
+			}
+			headers := http.Header{}
+			for _, h := range c.Front.Headers {
+				headers[h[0]] = append(headers[h[0]], h[1])
+			}
+			b := serve(t, f, "tcp", "127.0.0.1:0")
+			b.get(t, headers)
+			rule := b.rule(t)
+			if c.Verdict == testdata.Refuse {
+				require.NotEmpty(t, rule, "let through")
+			}
+			assert.Equal(t, c.Rule, rule, "%v", b.err)
+		})
+	}
 }
