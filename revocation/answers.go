@@ -32,6 +32,7 @@ type answer struct {
 
 // trusted is how a delegated responder stood.
 type trusted struct {
+	path      []*x509.Certificate // the second of which issued its certificate
 	responder *x509.Certificate
 	ask       bool
 	err       error

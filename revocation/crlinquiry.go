@@ -127,7 +127,9 @@ var (
 )
 
 // readFirst decides from the CRLs that are known. Files and entries of the Cache
-// that have never been read are read first, with a second for it.
+// that have never been read are read first, with a second for it, also where the
+// certificate, or one below it, is revoked by what is known: a list that removes that,
+// or that says that the signer of such a list is not revoked, may be among them.
 func (i *crlInquiry) readFirst(ctx context.Context) error {
 	if err := i.decide(); err != nil {
 		return err
@@ -136,16 +138,12 @@ func (i *crlInquiry) readFirst(ctx context.Context) error {
 	defer cancel()
 	for range maxRounds {
 		groups := i.source.unread(i.entries)
-		if len(groups) == 0 || i.d.Status == known.StatusRevoked || i.how.refused(ctx, i.q) {
+		if len(groups) == 0 || ctx.Err() != nil {
 			break
 		}
-		var failed error
 		i.source.asker.Ask(ctx, groups, func() bool { return false })
-		if failed = i.decide(); failed != nil {
-			return failed
-		}
-		if i.d.Status == known.StatusRevoked || ctx.Err() != nil {
-			break
+		if err := i.decide(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -224,19 +224,18 @@ func (s *OCSP) take(r *ocsp.Response, raw []byte, path []*x509.Certificate, only
 // A key in the context of the question after a responder's own status.
 type ownStatusKey struct{}
 
-// caStatus returns what is asked about the key of the CA in question; nil: there is
-// nothing to ask.
-func (s *OCSP) caStatus(ctx context.Context, q *Query) func() *known.KeyStatus {
+// caStatus returns what is asked about the key of a CA; nil: there is nothing to ask.
+func (s *OCSP) caStatus(ctx context.Context, at time.Time) func([]*x509.Certificate) *known.KeyStatus {
 	crls, ok := s.ResponderStatus.(*CRLs)
 	if !ok || crls == nil {
 		return nil
 	}
-	return func() *known.KeyStatus { return crls.issuerKey(ctx, q.Path, q.At) }
+	return func(path []*x509.Certificate) *known.KeyStatus { return crls.issuerKey(ctx, path, at) }
 }
 
 // trust asks about delegated responders for a question.
-func (s *OCSP) trust(ctx context.Context, q Query, how asking) func(*x509.Certificate, bool) (error, bool) {
-	return func(responder *x509.Certificate, ask bool) (error, bool) {
+func (s *OCSP) trust(ctx context.Context, at time.Time, how asking) func(path []*x509.Certificate, responder *x509.Certificate, ask bool) (error, bool) {
+	return func(path []*x509.Certificate, responder *x509.Certificate, ask bool) (error, bool) {
 		refuse := func(detail string) error { return &der.Error{Kind: ErrResponder, Detail: detail} }
 		// The answer about a responder may come by OCSP, but not from one that is
 		// itself in question: it would clear itself, or two each other.
@@ -249,7 +248,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) func(*x509.Certif
 		case s.ResponderStatus == nil || inQuestion:
 			return nil, false
 		}
-		own := Query{Path: append([]*x509.Certificate{responder}, q.Path[1:]...), At: q.At}
+		own := Query{Path: append([]*x509.Certificate{responder}, path[1:]...), At: at}
 		ctx := context.WithValue(ctx, ownStatusKey{}, true)
 		var a Answer
 		var err error
@@ -264,7 +263,7 @@ func (s *OCSP) trust(ctx context.Context, q Query, how asking) func(*x509.Certif
 		default:
 			return nil, false
 		}
-		value, err := weigh(&Policy{}, q.At, &a, err)
+		value, err := weigh(&Policy{}, at, &a, err)
 		switch {
 		case value == outcomeRevoked:
 			revoked := revokedError(responder, &a)
@@ -285,7 +284,7 @@ func (s *OCSP) sameTrust(ctx context.Context, q Query, how asking, a *answer) bo
 		if s.ResponderStatus == nil {
 			continue
 		}
-		err, tainted := s.trust(ctx, q, how)(t.responder, t.ask)
+		err, tainted := s.trust(ctx, q.At, how)(t.path, t.responder, t.ask)
 		if (err == nil) != (t.err == nil) || tainted != t.tainted {
 			return false
 		}

@@ -45,7 +45,7 @@ func (s *OCSP) inquire(ctx context.Context, q Query, how asking, staple [32]byte
 	i.takeAdded()
 	if s.Cache != nil {
 		i.entry = []*fetch.Watch{s.shared.entry(known.AnswerKey(i.q.Path), slices.Clone(i.q.Path))}
-		if i.decide(ctx); i.v.Status != known.StatusRevoked && !s.asker.Asked(i.entry[0]) && !s.asker.Hangs(cacheHost) && !how.refused(ctx, i.q) {
+		if !s.asker.Asked(i.entry[0]) && !s.asker.Hangs(cacheHost) { // also where what is known revokes: it may have been removed
 			first, cancel := context.WithTimeout(ctx, firstLook)
 			s.asker.Ask(first, [][]*fetch.Watch{i.entry}, func() bool { return false })
 			cancel()
@@ -119,18 +119,18 @@ func (i *ocspInquiry) maxAge() time.Duration {
 }
 
 func (i *ocspInquiry) decide(ctx context.Context) {
-	trust := i.source.trust(ctx, *i.q, i.how)
-	responder := func(responder *x509.Certificate, ask bool) (error, bool) {
+	trust := i.source.trust(ctx, i.q.At, i.how)
+	responder := func(path []*x509.Certificate, responder *x509.Certificate, ask bool) (error, bool) {
 		for _, t := range i.trusts { // once is enough for one question
-			if t.responder == responder && t.ask == ask {
+			if t.responder == responder && t.ask == ask && len(t.path) == len(path) {
 				return t.err, t.tainted
 			}
 		}
-		err, tainted := trust(responder, ask)
-		i.trusts = append(i.trusts, trusted{responder, ask, err, tainted})
+		err, tainted := trust(path, responder, ask)
+		i.trusts = append(i.trusts, trusted{path, responder, ask, err, tainted})
 		return err, tainted
 	}
-	i.v = i.source.known.Decide(i.q.Path, i.q.At, i.maxAge(), known.Trust{Responder: responder, CA: i.source.caStatus(ctx, i.q)})
+	i.v = i.source.known.Decide(i.q.Path, i.q.At, i.maxAge(), known.Trust{Responder: responder, CA: i.source.caStatus(ctx, i.q.At)})
 	if end := i.v.Expires; i.v.Status == known.StatusGood && i.how.maxAge > 0 && i.q.At.After(i.v.Reply.ThisUpdate.Add(i.how.maxAge)) {
 		i.v.Status, i.v.Stale = known.StatusUndecided, true
 		i.v.Expires = i.v.Reply.ThisUpdate.Add(i.how.maxAge)

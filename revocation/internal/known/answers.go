@@ -5,8 +5,6 @@ package known
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"crypto/x509"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,10 +19,10 @@ const maxAnswered = 100_000
 type Answers struct {
 	mu         sync.Mutex // held to change what follows
 	buckets    buckets[*Reply]
-	count      int                            // of the keys
-	responders map[[32]byte]*x509.Certificate // one of each
-	most       int                            // keys; zero: maxAnswered
-	victims    []string                       // keys to be evicted next
+	count      int // of the keys
+	responders responders
+	most       int      // keys; zero: maxAnswered
+	victims    []string // keys to be evicted next
 
 	// forgotten is the latest thisUpdate of a revocation that was evicted, in
 	// nanoseconds since 1970: a good answer that is not later clears nothing.
@@ -47,7 +45,7 @@ func (s *Answers) Put(key string, r *Reply, horizon time.Time) (changed bool) {
 	own := *r
 	if r.Responder != nil {
 		answer := *r.Answer
-		answer.Responder = s.intern(r.Responder)
+		answer.Responder = s.responders.intern(r.Key, r.Responder)
 		own.Answer = &answer
 	}
 	replies := append(slices.Clip(before), &own)
@@ -63,16 +61,4 @@ func (s *Answers) Put(key string, r *Reply, horizon time.Time) (changed bool) {
 		s.evict(key, horizon)
 	}
 	return true
-}
-
-func (s *Answers) intern(cert *x509.Certificate) *x509.Certificate {
-	id := sha256.Sum256(cert.Raw)
-	if same := s.responders[id]; same != nil {
-		return same
-	}
-	if s.responders == nil || len(s.responders) == 1000 {
-		s.responders = map[[32]byte]*x509.Certificate{}
-	}
-	s.responders[id] = cert
-	return cert
 }

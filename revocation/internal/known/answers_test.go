@@ -38,7 +38,7 @@ func replyOf(responder int, status ocsp.Status) *known.Reply {
 }
 
 // trusting trusts every responder.
-var trusting = known.Trust{Responder: func(*x509.Certificate, bool) (error, bool) { return nil, false }}
+var trusting = known.Trust{Responder: func([]*x509.Certificate, *x509.Certificate, bool) (error, bool) { return nil, false }}
 
 func TestAnotherResponderReleasesAHoldOnlyOnceItHasExpired(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/x509"
-	"math/big"
 	"slices"
 	"time"
 
@@ -27,14 +26,15 @@ type AnswerVerdict struct {
 
 // A Trust says who may speak by OCSP.
 type Trust struct {
-	// Responder says of a delegated responder's certificate whether its answers may
-	// clear (nil), and if not, whether its key is known not to be trusted. ask is
-	// false if the certificate waives that it is asked about.
-	Responder func(cert *x509.Certificate, ask bool) (err error, tainted bool)
+	// Responder says of the certificate of a delegated responder of the CA path[1]
+	// whether its answers may clear (nil), and if not, whether its key is known not to
+	// be trusted. ask is false if only what is known of it counts, as where the
+	// certificate waives that it is asked about.
+	Responder func(path []*x509.Certificate, cert *x509.Certificate, ask bool) (err error, tainted bool)
 
-	// CA says whether the key that issued the certificate in question is known not
-	// to be trusted; nil: nothing is known of it.
-	CA func() *KeyStatus
+	// CA says whether the key of the CA path[1] is known not to be trusted; nil:
+	// nothing is known of any.
+	CA func(path []*x509.Certificate) *KeyStatus
 }
 
 // An AnswerError says why one answer does not count.
@@ -54,23 +54,17 @@ func answerError(r *Reply, kind error, detail string) error {
 
 // A replies is the decision about one certificate under way.
 type replies struct {
-	set    *Answers
-	path   []*x509.Certificate
-	at     time.Time
-	trust  Trust
-	v      *AnswerVerdict
-	judged map[*x509.Certificate]judgement
-}
-
-type judgement struct {
-	err     error
-	tainted bool
+	set   *Answers
+	path  []*x509.Certificate
+	at    time.Time
+	v     *AnswerVerdict
+	judge *judges // of those who answer about what path[1] has issued
 }
 
 // Decide says of path[0] what the set says at a time. Without nextUpdate an
 // answer counts for maxAge.
 func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
-	d := &replies{set: s, path: path, at: at, trust: trust, v: &AnswerVerdict{}, judged: map[*x509.Certificate]judgement{}}
+	d := newReplies(s, path, at, trust, &AnswerVerdict{})
 	d.v.Dependencies.add(&s.forgot, s.forgot.Load())
 	all := d.under(AnswerKey(path))
 	forgotten, lossy := s.forgottenUntil() // of what was evicted before the answers were read, too
@@ -119,7 +113,7 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 			if !c.ThisUpdate.After(r.ThisUpdate) {
 				return false
 			}
-			return r.Reason == der.ReasonCertificateHold && d.v.Window.after(d.at, expires(r, maxAge)) || d.judge(r).tainted
+			return r.Reason == der.ReasonCertificateHold && d.v.Window.after(d.at, expires(r, maxAge)) || d.judge.of(r).tainted
 		})
 	})
 	latest := func(replies []*Reply) *Reply {
@@ -158,12 +152,13 @@ func (d *replies) begun(r *Reply) bool {
 	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
 }
 
-// removed reports whether a later good answer of the same responder removes a
-// revocation.
+// removed reports whether a later answer of the same responder removes a revocation: a
+// good one, or one that revokes in its place. A key that is not to be trusted removes
+// nothing, not even what it has said itself.
 func (d *replies) removed(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
-		return r.Status == ocsp.Good && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
-	})
+		return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
+	}) && !d.judge.of(revoked).tainted
 }
 
 // clears returns nil if a good answer counts but for its end.
@@ -185,66 +180,8 @@ func (d *replies) clears(good *Reply, all []*Reply) error {
 		return answerError(good, der.ErrResponder, "its certificate is valid from "+c.NotBefore.UTC().Format(time.RFC3339)+
 			" to "+c.NotAfter.UTC().Format(time.RFC3339)+" only")
 	}
-	if j := d.judge(good); j.err != nil {
+	if j := d.judge.of(good); j.err != nil {
 		return &AnswerError{good.Source, j.err}
 	}
 	return nil
-}
-
-// judge asks about who signed an answer.
-func (d *replies) judge(r *Reply) judgement {
-	j, ok := d.judged[r.Responder]
-	if !ok {
-		if r.Responder == nil {
-			j = d.judgeCA(r.Key)
-		} else {
-			j = d.judgeResponder(r)
-		}
-		d.judged[r.Responder] = j
-	}
-	return j
-}
-
-// judgeResponder asks about a delegated responder: in the set, where the CA may have
-// answered about it, and of what is asked about responders.
-func (d *replies) judgeResponder(r *Reply) judgement {
-	if j := d.answered(r.Key, d.path[1], r.Responder.SerialNumber, func(der.Reason) bool { return true }); j.err != nil {
-		return j
-	}
-	err, tainted := d.trust.Responder(r.Responder, !r.NoCheck)
-	return judgement{err, tainted}
-}
-
-// judgeCA asks whether the key of the CA is known not to be trusted, by what the CA
-// above it has answered or by a CRL. Revoked for another reason, the certificate of the
-// path is a matter of Policy.Depth, and another one of the key says nothing about it.
-func (d *replies) judgeCA(key Key) judgement {
-	if len(d.path) > 2 {
-		if j := d.answered(key, d.path[2], d.path[1].SerialNumber, Distrusts); j.err != nil {
-			return j
-		}
-	}
-	if d.trust.CA == nil {
-		return judgement{}
-	}
-	status := d.trust.CA()
-	d.v.Dependencies.addAll(&status.Dependencies)
-	d.v.Window.narrow(status.Window.from, status.Window.until)
-	if status.Tainted {
-		return judgement{&der.Error{Kind: der.ErrResponder, Detail: "the key of the CA is revoked"}, true}
-	}
-	return judgement{}
-}
-
-// answered looks for an answer, signed with another key than the one in question, that
-// revokes a certificate of it for one of some reasons.
-func (d *replies) answered(key Key, issuer *x509.Certificate, serial *big.Int, reason func(der.Reason) bool) (j judgement) {
-	all := d.under(answerKey(issuer, serial))
-	for _, about := range all {
-		if about.Status == ocsp.Revoked && about.Key != key && reason(about.Reason) && !d.removed(about, all) {
-			j.err = &der.Error{Kind: der.ErrResponder, Detail: "its own certificate: revoked (" + about.Reason.String() + ") according to " + about.Source}
-			j.tainted = j.tainted || Distrusts(about.Reason)
-		}
-	}
-	return j
 }

@@ -66,7 +66,7 @@ func newEvictable(key string, replies []*Reply, horizon time.Time) evictable {
 		return !r.NotAfter.IsZero() && !horizon.IsZero() && r.NotAfter.Before(horizon.Add(-forgetAfter))
 	})
 	for _, r := range replies {
-		revokes := !expired && r.Status == ocsp.Revoked && !supersededBy(r, replies, horizon)
+		revokes := !expired && r.Status == ocsp.Revoked && !removedAt(r, replies, horizon)
 		if revokes && !e.revoked {
 			e.revoked, e.latest = true, time.Time{}
 		}
@@ -84,6 +84,14 @@ func supersededBy(x *Reply, replies []*Reply, at time.Time) bool {
 	return !at.IsZero() && slices.ContainsFunc(replies, func(y *Reply) bool {
 		order := y.Order()
 		return !order.Begins.After(at) && order.Supersedes(&o)
+	})
+}
+
+// removedAt reports whether an answer of the same responder that had begun at a time
+// removes a revocation, if its key is to be trusted.
+func removedAt(revoked *Reply, replies []*Reply, at time.Time) bool {
+	return !at.IsZero() && slices.ContainsFunc(replies, func(r *Reply) bool {
+		return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && r.removes() && !r.Order().Begins.After(at)
 	})
 }
 

@@ -29,11 +29,13 @@ type Kind byte
 
 // The kinds of documents.
 const (
-	Complete Kind = iota + 1 // a complete CRL
-	Delta                    // a delta CRL
-	Good                     // an OCSP answer
-	Revoked
-	Unknown // or good, but removes no revocation
+	Complete   Kind = iota + 1 // a complete CRL
+	Delta                      // a delta CRL
+	Good                       // an OCSP answer
+	Held                       // revoked, but only for the time being
+	Revoked                    // for a reason that leaves the key to be trusted
+	Distrusted                 // revoked for any other reason
+	Unknown                    // or good, but removes no revocation
 )
 
 // An Order is what says which documents a document supersedes. Its String is the
@@ -49,7 +51,7 @@ type Order struct {
 }
 
 const (
-	orderVersion = 2
+	orderVersion = 3
 	maxNumber    = 20
 	orderLength  = 2 + 32 + 32 + 2*8 + 2*(1+maxNumber)
 )
@@ -108,9 +110,11 @@ func readNumber(s string) (*big.Int, bool) {
 }
 
 // Supersedes reports whether a document that has begun takes the place of x for
-// every certificate. Of OCSP answers "unknown" takes back no revocation, and what
-// it ends is still needed to say what that took back, so that it supersedes only
-// its like.
+// every certificate, whatever becomes known later. Of OCSP answers none makes a
+// revocation superfluous but a later one that says as much: the responder's key may turn
+// out to be compromised, and then what it said last takes back nothing of what it said
+// before. A good answer is needed as long as the revocation that it removes, so that
+// neither a revocation nor "unknown" supersedes it.
 func (o *Order) Supersedes(x *Order) bool {
 	if o.Series != x.Series || o.Place != x.Place && o.Place != [32]byte{} {
 		return false
@@ -129,9 +133,9 @@ func (o *Order) Supersedes(x *Order) bool {
 		numbers := crl.CompareNumbers(o.Number, x.Number)
 		return x.Kind == Delta && times >= 0 && numbers >= 0 && (times > 0 || numbers > 0) && o.Base.Cmp(x.Base) <= 0
 	case Good:
-		return x.Kind >= Good && times > 0
-	case Revoked:
-		return x.Kind >= Good && (times > 0 || times == 0 && x.Kind == Good)
+		return (x.Kind == Good || x.Kind == Unknown) && times > 0
+	case Held, Revoked, Distrusted:
+		return (Held <= x.Kind && x.Kind <= o.Kind || x.Kind == Unknown) && times > 0
 	case Unknown:
 		return x.Kind == Unknown && times > 0
 	}

@@ -26,7 +26,7 @@ func randomOrder(r *rand.Rand) known.Order {
 		return big.NewInt(r.Int64N(4))
 	}
 	o := known.Order{
-		Kind:       known.Complete + known.Kind(r.IntN(5)),
+		Kind:       known.Complete + known.Kind(r.IntN(7)),
 		Series:     [32]byte{byte(r.IntN(2))},
 		Place:      [32]byte{byte(r.IntN(2))},
 		ThisUpdate: now.Add(time.Duration(r.IntN(5)-3) * 12 * time.Hour),

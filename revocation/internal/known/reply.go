@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 )
 
@@ -41,6 +42,10 @@ func (r *Reply) Order() Order {
 		o.Begins = r.ProducedAt
 	}
 	switch {
+	case r.Status == ocsp.Revoked && r.Reason == der.ReasonCertificateHold:
+		o.Kind = Held
+	case r.Status == ocsp.Revoked && Distrusts(r.Reason):
+		o.Kind = Distrusted
 	case r.Status == ocsp.Revoked:
 		o.Kind = Revoked
 	case r.Status == ocsp.Good && r.removes():
@@ -49,9 +54,9 @@ func (r *Reply) Order() Order {
 	return o
 }
 
-// removes reports whether an answer, if it is good, removes revocations of its responder
-// from before its thisUpdate: its certificate was valid then, and it did not sign the
-// answer in advance. What is said of a time to come says nothing of a revocation that was
+// removes reports whether an answer, if it is not unknown, removes revocations of its
+// responder from before its thisUpdate: its certificate was valid then, and it did not
+// sign the answer in advance. What is said of a time to come says nothing of a revocation that was
 // not known when it was said (RFC 6960 section 4.2.2.1 has thisUpdate be a time at which
 // the status is known to be correct).
 func (r *Reply) removes() bool { return r.wasValid() && !r.ThisUpdate.After(r.ProducedAt) }

@@ -5,8 +5,6 @@ package simulation
 import (
 	"time"
 
-	"golang.org/x/crypto/ocsp"
-
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -26,8 +24,9 @@ import (
 //   - Only a key that issued the certificate, or a further issuer of the operator's,
 //     clears by lists. A key that is tainted clears nothing, by lists or by answers, and
 //     what it revoked stands until a later current document of an untainted key clears it.
-//   - OCSP: by thisUpdate within a responder's key; unknown takes back nothing, and
-//     neither does a good answer that was signed before its thisUpdate.
+//   - OCSP: by thisUpdate within a responder's key, where a later answer takes the place
+//     of a revocation; unknown takes back nothing, and neither does an answer that was
+//     signed before its thisUpdate, nor any of a key that is tainted.
 
 type verdict int
 
@@ -282,9 +281,7 @@ func (o *oracle) replaced(d *document, by []*document) bool {
 		}
 		switch {
 		case y.kind == answer:
-			return y.serial == d.serial && y.generation == d.generation && (y.thisUpdate.After(d.thisUpdate) ||
-				y.thisUpdate.Equal(d.thisUpdate) && y.status == ocsp.Revoked && d.status != ocsp.Revoked) &&
-				y.strength() >= d.strength()
+			return y.serial == d.serial && y.generation == d.generation && y.thisUpdate.After(d.thisUpdate) && y.saysAsMuch(d)
 		case y.scope() != d.scope():
 			return false
 		case y.kind == d.kind:

@@ -8,12 +8,14 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
-// said is the latest that one responder says of a certificate.
+// said is what one responder says of a certificate: of each kind the latest.
 type said struct {
 	good    *document
-	removes *document // good, and takes back what the responder revoked before
+	removes *document // takes back what the responder revoked before
 	revoked *document
 	unknown *document
+
+	revocations []*document
 }
 
 // answers returns the findings of each responder.
@@ -37,14 +39,15 @@ func (o *oracle) answers(s subject) []finding {
 			a = &said{}
 			by[d.key], keys = a, append(keys, d.key)
 		}
+		if d.status != ocsp.Unknown && o.begun(d) && !d.late() && (!d.ahead() || o.broken == aheadTakesBack) {
+			latest(&a.removes, d)
+		}
 		switch {
 		case d.status == ocsp.Revoked:
 			latest(&a.revoked, d)
+			a.revocations = append(a.revocations, d)
 		case d.status == ocsp.Good:
 			latest(&a.good, d)
-			if !d.ahead() || o.broken == aheadTakesBack {
-				latest(&a.removes, d)
-			}
 		case o.broken == unknownTakesBack:
 			latest(&a.removes, d)
 		default:
@@ -54,13 +57,16 @@ func (o *oracle) answers(s subject) []finding {
 	var findings []finding
 	for _, key := range keys {
 		a, f := by[key], finding{key: key, byAnswer: true}
-		after := func(d *document) bool { // the revocation
-			return d != nil && (a.revoked == nil || d.thisUpdate.After(a.revoked.thisUpdate) || o.broken == goodWinsTie && d.thisUpdate.Equal(a.revoked.thisUpdate))
+		after := func(d, revoked *document) bool {
+			return d != nil && (revoked == nil || d.thisUpdate.After(revoked.thisUpdate) ||
+				o.broken == goodWinsTie && d.status != ocsp.Revoked && d.thisUpdate.Equal(revoked.thisUpdate))
 		}
-		if a.revoked != nil && !after(a.removes) {
-			f.revocations = []revocationBy{{a.revoked, a.revoked.reason}}
+		for _, d := range a.revocations {
+			if !after(a.removes, d) || o.broken != taintedTakesBack && o.tainted(key) {
+				f.revocations = append(f.revocations, revocationBy{d, d.reason})
+			}
 		}
-		if d := a.good; after(d) && !o.expired(d) && !o.revokedSigner(key) &&
+		if d := a.good; after(d, a.revoked) && !o.expired(d) && !o.revokedSigner(key) &&
 			(a.unknown == nil || !a.unknown.thisUpdate.After(d.thisUpdate)) &&
 			(d.responder == nil || !o.at.After(d.responder.NotAfter)) {
 			f.clears, f.thisUpdate = true, d.thisUpdate
@@ -70,8 +76,8 @@ func (o *oracle) answers(s subject) []finding {
 	return findings
 }
 
-// ahead reports whether an answer was signed before its thisUpdate. If it is good, it
-// takes nothing back.
+// ahead reports whether an answer was signed before its thisUpdate. Then it takes
+// nothing back.
 func (d *document) ahead() bool { return !d.producedAt.IsZero() && d.producedAt.Before(d.thisUpdate) }
 
 // late reports whether an answer is from after its responder's certificate expired:
@@ -80,14 +86,37 @@ func (d *document) late() bool {
 	return d.responder != nil && d.thisUpdate.After(d.responder.NotAfter)
 }
 
-// strength orders answers by what they remove: an answer replaces earlier ones that
-// are as strong at most. One that says unknown, or good after its responder's
-// certificate expired, removes nothing.
-func (d *document) strength() int {
-	if d.status == ocsp.Unknown || d.status == ocsp.Good && (d.late() || d.ahead()) {
+// saysAsMuch reports whether an answer, later than another of its responder, makes that
+// superfluous, whatever is found out about the key: a revocation is so by one that is no
+// less severe, and a good answer that takes back revocations by another one that does.
+func (d *document) saysAsMuch(earlier *document) bool {
+	switch {
+	case earlier.status == ocsp.Revoked:
+		return d.status == ocsp.Revoked && severity(d.reason) >= severity(earlier.reason)
+	case earlier.status == ocsp.Good && !earlier.late() && !earlier.ahead():
+		return d.status == ocsp.Good && !d.late() && !d.ahead()
+	}
+	return true
+}
+
+// severity orders the reasons of revocations by what they say of the key.
+func severity(r revocation.Reason) int {
+	switch {
+	case r == revocation.ReasonCertificateHold:
 		return 0
+	case taints(r):
+		return 2
 	}
 	return 1
+}
+
+// taints reports whether a revocation for a reason says that a key is in other hands.
+func taints(r revocation.Reason) bool {
+	switch r {
+	case revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCACompromise, revocation.ReasonAACompromise:
+		return true
+	}
+	return false
 }
 
 // keyCertificates returns the certificates of a key that signs, as far as the path
@@ -127,11 +156,7 @@ func (o *oracle) tainted(key string) bool {
 	t := false
 	for _, s := range o.keyCertificates(key) {
 		t = t || o.broken != taintIgnored && o.listed(key, s, func(r revocation.Reason) bool {
-			switch r {
-			case revocation.ReasonUnspecified, revocation.ReasonKeyCompromise, revocation.ReasonCACompromise, revocation.ReasonAACompromise:
-				return true
-			}
-			return o.broken == everyReasonTaints && r != revocation.ReasonCertificateHold
+			return taints(r) || o.broken == everyReasonTaints && r != revocation.ReasonCertificateHold
 		})
 	}
 	if o.taints == nil {

@@ -139,6 +139,10 @@ func TestSeedsThatFailed(t *testing.T) {
 		"a good answer that took a revocation back is known as long as the revocation": 2221,
 		"a later good answer of a responder ends its earlier one":                      3971,
 		"a superseded list that a mirror serves again is the one that is known":        15764,
+		"the Cache is read before a hold refuses that the CA has released":             39881,
+		"and before the CA's status is unknown because of such a hold":                 94581,
+		"and where the list that releases it was added":                                108000,
+		"and after a restart": 67027,
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, attempt(t, randomHistory(seed), newProgram, allKept, nil))

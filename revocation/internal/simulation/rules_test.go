@@ -31,6 +31,7 @@ const (
 	unknownTakesBack
 	goodWinsTie
 	aheadTakesBack
+	taintedTakesBack
 	rules // how many there are
 )
 
@@ -59,6 +60,7 @@ var ruleNames = [...]string{
 	"unknown removes a revocation",
 	"good wins a tie of OCSP answers",
 	"a good answer that was signed in advance takes a revocation back",
+	"a good answer of a tainted key takes a revocation back",
 }
 
 func (r rule) String() string { return ruleNames[r] }
