@@ -81,7 +81,8 @@ const maxCRLBytes = 64 << 20
 // of the kind ErrMalformed, ErrUnhandledCritical, or ErrSignature for an algorithm
 // that is not accepted; then none is added. Whether a signature verifies shows
 // when a certificate is asked about, unless it does with a key of Issuers. Until
-// then a thousand of an issuer are kept, of each scope sixteen, and 256 MiB of all
+// then a thousand of an issuer are kept, of each scope and authorityKeyIdentifier
+// sixteen, of which those that another supersedes make room, and 256 MiB of all
 // issuers; another is an error of the kind ErrTooLarge, and those behind it are not
 // added.
 func (s *CRLs) Add(crls []byte) error {

@@ -40,7 +40,11 @@
 //     Sources: what one source knows to be revoked is revoked.
 //   - A key that was revoked for its compromise clears nothing, neither by CRLs nor, if
 //     [OCSP.ResponderStatus] is a [CRLs], by OCSP, whichever of its certificates was
-//     revoked.
+//     revoked. By OCSP it removes no revocation either, not even one of its own, which
+//     stands until a later, current answer of another key clears the certificate.
+//   - Of one OCSP responder's answers about a certificate the latest takes the place of
+//     the others. It removes no revocation if it says unknown, or if its producedAt lies
+//     before its thisUpdate: what is said in advance does not know of it.
 //
 // # CRLs
 //
@@ -120,7 +124,8 @@
 // # What is kept in memory
 //
 // A superseded document is evicted a day after thisUpdate of the one that supersedes
-// it. CRLs from URLs and the Cache whose signer is not known yet may take 256 MiB;
+// it, but of each OCSP responder the latest revocation, by how much it says against the
+// key. CRLs from URLs and the Cache whose signer is not known yet may take 256 MiB;
 // beyond that, CRLs of the URL or entry of the Cache with the most octets are evicted.
 // [CRLs.Add] has a bound of its own. OCSP answers are cached about 100,000
 // certificates, with a mebibyte about each; [OCSP] says which are evicted first. What

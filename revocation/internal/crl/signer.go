@@ -57,6 +57,10 @@ func (l *List) MaySign(cert *x509.Certificate) bool {
 	return ca && !slices.ContainsFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(idKeyUsage) })
 }
 
+// SameAuthority reports whether two lists have the same authorityKeyIdentifier, or both
+// none: whether, by what is written in them, one key signed both.
+func (l *List) SameAuthority(other *List) bool { return l.authority == other.authority }
+
 // Names reports whether the list's authorityKeyIdentifier names the certificate's
 // key; which key signed, only the signature tells.
 func (l *List) Names(cert *x509.Certificate) bool {

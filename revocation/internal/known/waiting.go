@@ -10,7 +10,7 @@ import (
 
 const (
 	maxUnverified       = 1000      // of one issuer, and of one origin
-	maxAdded            = 16        // of one issuer and scope
+	maxAdded            = 16        // of one issuer, authorityKeyIdentifier and scope
 	maxUnverifiedOctets = 256 << 20 // of DER, of all that were added, and of all others
 )
 
@@ -73,20 +73,30 @@ func (s *Lists) wait(l *List) Change {
 	return Change{New: true}
 }
 
-// waitAdded keeps what the operator added, in place of the same one and of the oldest
-// of its scope, if there are too many. It does not if there are too many of all
-// scopes, or too many octets: none of them may go for another's sake.
+// waitAdded keeps what the operator added, in place of the same one. If there are too
+// many of its scope, the oldest goes that another of the same authorityKeyIdentifier
+// supersedes. It does not keep it if there is none, if there are too many of all scopes,
+// or too many octets: no list goes that may say what the others do not.
 func (s *Lists) waitAdded(l *List, again func(*List) bool) (ok bool) {
 	issuer := l.Issuer()
 	s.added.remove(issuer, again)
 	var alike []*List
 	for _, other := range s.added.groups[issuer] {
-		if other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey() {
+		if other.IsDelta() == l.IsDelta() && other.ScopeKey() == l.ScopeKey() && other.SameAuthority(l.List) {
 			alike = append(alike, other)
 		}
 	}
 	if len(alike) >= maxAdded {
-		oldest := slices.MinFunc(alike, func(a, b *List) int { return a.ThisUpdate().Compare(b.ThisUpdate()) })
+		superseded := slices.DeleteFunc(slices.Clone(alike), func(x *List) bool {
+			return !slices.ContainsFunc(append(alike, l), func(y *List) bool {
+				o, order := x.Orders()[0], y.Orders()[0]
+				return order.Supersedes(&o)
+			})
+		})
+		if len(superseded) == 0 {
+			return false
+		}
+		oldest := slices.MinFunc(superseded, func(a, b *List) int { return a.ThisUpdate().Compare(b.ThisUpdate()) })
 		s.added.remove(issuer, func(other *List) bool { return other == oldest })
 	} else if len(s.added.groups[issuer]) >= maxUnverified {
 		return false

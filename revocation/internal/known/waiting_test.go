@@ -111,3 +111,29 @@ func TestListsWithoutSignerOfOneOriginAreBoundedInNumber(t *testing.T) {
 	assert.Contains(t, numbers, 998)
 	assert.NotContains(t, numbers, 1004, "the oldest that lists nothing")
 }
+
+func TestListThatWaitsGoesOnlyForOneThatSupersedesIt(t *testing.T) {
+	t.Parallel()
+	numbered := func(age, number int, keyID string) revocationtest.CRL {
+		return revocationtest.CRL{ThisUpdate: now.Add(-time.Duration(age) * time.Hour), Number: int64(number), Scope: scopeOf(pointURL), AuthorityKeyID: []byte(keyID)}
+	}
+	p := newPKI(t)
+	var set known.Lists
+	require.False(t, p.from(t, &set, known.Added, numbered(50, 1, "another key")).Full)
+	require.False(t, p.from(t, &set, known.Added, numbered(40, 40, "key")).Full) // a number that none reaches
+	for n := range 20 {
+		require.False(t, p.from(t, &set, known.Added, numbered(39-n, 1+n, "key")).Full)
+	}
+	require.Equal(t, 17, set.Unverified())
+	numbers := p.numbers(&set)
+	assert.Contains(t, numbers, 50)
+	assert.Contains(t, numbers, 40)
+	assert.NotContains(t, numbers, 39)
+
+	var other known.Lists
+	for n := range 16 {
+		require.False(t, p.from(t, &other, known.Added, numbered(40-n, 40-n, "key")).Full)
+	}
+	assert.True(t, p.from(t, &other, known.Added, numbered(1, 1, "key")).Full, "none supersedes another")
+	assert.Equal(t, 16, other.Unverified())
+}
