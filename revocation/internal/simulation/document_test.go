@@ -3,7 +3,6 @@
 package simulation
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"maps"
@@ -145,30 +144,29 @@ func (d *document) response(nonce []byte) []byte {
 	return r.DER()
 }
 
-// A library is all documents that were ever made, by their digest.
+// A library is all documents that were ever made, by their octets.
 type library struct {
 	mu        sync.Mutex
 	documents []*document
-	byDigest  map[[32]byte]*document
+	byOctets  map[string]*document
 }
 
 func (l *library) add(d *document) *document {
-	digest := sha256.Sum256(d.der)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if known, ok := l.byDigest[digest]; ok {
+	if known, ok := l.byOctets[string(d.der)]; ok {
 		return known
 	}
 	d.id = len(l.documents)
 	l.documents = append(l.documents, d)
-	l.byDigest[digest] = d
+	l.byOctets[string(d.der)] = d
 	return d
 }
 
 func (l *library) find(der []byte) *document {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.byDigest[sha256.Sum256(der)]
+	return l.byOctets[string(der)]
 }
 
 // all returns the documents in the order in which they were made.

@@ -48,13 +48,16 @@ type subject struct {
 	authority  bool
 }
 
-func (l leafID) subjects() []subject { // from the root down
+// subjects returns the certificates of the leaf's path, from the root down.
+func (l leafID) subjects() []subject { return subjectsOf(l) }
+
+var subjectsOf = memo(func(l leafID) []subject {
 	return []subject{
 		{serial: int64(2 + l.generation), issuer: "Root", issuerKey: "R", place: "arl", authority: true},
 		{serial: l.serial(), generation: l.generation, issuer: "Sub CA", issuerKey: caKey(l.generation),
 			place: l.shape.place(l.partition(), l.generation)},
 	}
-}
+})
 
 type oracle struct {
 	issuers map[string]bool // keys of further CRL issuers that the operator named

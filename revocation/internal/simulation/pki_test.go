@@ -3,14 +3,9 @@
 package simulation
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
-	"io"
 	"math/big"
 	"strings"
 	"sync"
@@ -33,25 +28,6 @@ const (
 	leavesEach  = 4 // leaves of each key
 )
 
-// A signer is a key that signs deterministically, so that a document's octets
-// depend on nothing but its content.
-type signer struct{ key *ecdsa.PrivateKey }
-
-func (s signer) Public() crypto.PublicKey { return s.key.Public() }
-func (s signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return s.key.Sign(nil, digest, opts)
-}
-
-// keyOf returns the key with the given name.
-var keyOf = memo(func(name string) signer {
-	seed := sha256.Sum256([]byte(name))
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed[:])
-	if err != nil {
-		panic(err)
-	}
-	return signer{key}
-})
-
 // memo returns f with its results remembered, for any number of goroutines.
 func memo[K comparable, V any](f func(K) V) func(K) V {
 	var known sync.Map
@@ -64,9 +40,6 @@ func memo[K comparable, V any](f func(K) V) func(K) V {
 	}
 }
 
-func caKey(generation int) string        { return fmt.Sprintf("A%d", generation) }
-func responderKey(generation int) string { return fmt.Sprintf("D%d", generation) }
-
 func name(cn string) pkix.Name { return pkix.Name{Organization: []string{"nhs"}, CommonName: cn} }
 
 func certify(template *x509.Certificate, subjectKey string, parent *x509.Certificate, parentKey string) *x509.Certificate {
@@ -77,11 +50,13 @@ func certify(template *x509.Certificate, subjectKey string, parent *x509.Certifi
 	if parent == nil {
 		parent = template
 	}
-	der, err := x509.CreateCertificate(nil, template, parent, keyOf(subjectKey).Public(), keyOf(parentKey))
+	signer := *parent
+	signer.PublicKey = nil // resign replaces the signature
+	der, err := x509.CreateCertificate(nil, template, &signer, namedKey(subjectKey).Public(), namedKey(parentKey))
 	if err != nil {
 		panic(err)
 	}
-	cert, err := x509.ParseCertificate(der)
+	cert, err := resign(der, subjectKey, parentKey)
 	if err != nil {
 		panic(err)
 	}

@@ -97,7 +97,7 @@ type world struct {
 }
 
 func newWorld(c config, makeProcess func(environment) process, broken rule, log func(string, ...any)) *world {
-	w := &world{config: c, make: makeProcess, broken: broken, log: log, library: library{byDigest: map[[32]byte]*document{}},
+	w := &world{config: c, make: makeProcess, broken: broken, log: log, library: library{byOctets: map[string]*document{}},
 		origins: map[*document][]string{}, hosts: map[string]*host{responderHost: {replay: map[string]*document{}}}}
 	for i := range mirrors {
 		w.hosts[mirrorHost(i)] = &host{replay: map[string]*document{}}
