@@ -17,13 +17,15 @@ const (
 	maxEncodings = 3
 
 	maskedNumber = "**********"
+	noBreakSpace = "\u00A0" // as word processors have it
 )
 
 // MaskNHSNumbers replaces each NHS number in a text by asterisks: ten digits of
 // which the last is the check digit, with no digit beside them, in one piece or in
-// groups of 3, 3 and 4 with a blank, a plus sign or a hyphen between them. The text is read as
-// it stands, and as a URL whose octets, digits among them, are percent-encoded
-// (RFC 3986 section 2.1) up to three times.
+// groups of 3, 3 and 4 with a blank, a no-break space, a plus sign, a hyphen, a full
+// stop or an underscore between them. The text is read as it stands, and as a URL
+// whose octets, digits among them, are percent-encoded (RFC 3986 section 2.1) up to
+// three times.
 func MaskNHSNumbers(s string) string {
 	digits := 0 // an encoded digit has two
 	for i := 0; i < len(s); i++ {
@@ -91,8 +93,8 @@ func groups(s string, n int) int {
 	at := 0
 	for i := range digits {
 		if i == 3 || i == 6 {
-			c, length := octet(s[at:], n)
-			if c != ' ' && c != '+' && c != '-' {
+			length := separator(s[at:], n)
+			if length == 0 {
 				return 0
 			}
 			at += length
@@ -108,6 +110,21 @@ func groups(s string, n int) int {
 		return 0
 	}
 	return at
+}
+
+// separator returns the length of what is between two groups of digits at the
+// beginning of s, decoded n times, or zero.
+func separator(s string, n int) int {
+	c, length := octet(s, n)
+	switch c {
+	case ' ', '+', '-', '.', '_':
+		return length
+	case noBreakSpace[0]:
+		if next, more := octet(s[length:], n); next == noBreakSpace[1] {
+			return length + more
+		}
+	}
+	return 0
 }
 
 // octet returns the first octet of s when it is decoded n times, and the length of
