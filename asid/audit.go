@@ -10,8 +10,8 @@ import (
 // An Audit says what is in the records of an [Authorizer], a [Gate] or a
 // [Transport], and what becomes of a request that cannot be recorded. The nil and
 // the zero Audit have no bodies, no queries and no NHS numbers in the records, and
-// let a request pass whose record fails. Its fields are not to be changed once it
-// is in use.
+// let a request pass whose record fails; a nil Audit does not count such failures, and
+// lets a panic of the log go on. Its fields are not to be changed once it is in use.
 //
 // There is one record for each request, when its answer is known. Its keys, of
 // which those that have no value are left out:
@@ -57,7 +57,8 @@ type Audit struct {
 	intents  atomic.Int32 // the intent records that are being written
 }
 
-// Failures returns how many records could not be written.
+// Failures returns how many records could not be written: the log returned an error or
+// panicked.
 func (a *Audit) Failures() uint64 {
 	if a == nil {
 		return 0

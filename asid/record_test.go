@@ -4,7 +4,9 @@ package asid_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -99,4 +101,33 @@ func TestACitizenInTheWrongPlaceIsNotLogged(t *testing.T) {
 
 func withToken(payload string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+jwt(unsigned, payload)) }
+}
+
+// The answer has been sent when the record is written.
+func TestALogThatFailsOrPanicsIsCountedAndChangesNoAnswer(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]handlerFunc{
+		"fails":  func(context.Context, slog.Record) error { return errors.New("the disk is full") },
+		"panics": func(context.Context, slog.Record) error { panic("a log") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(handle), Audit: new(asid.Audit)}
+			assert.Equal(t, http.StatusOK, serve(gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), retrieval()).Code)
+			assert.Equal(t, uint64(1), gate.Audit.Failures())
+			assert.PanicsWithValue(t, "a handler", func() {
+				serve(gate.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a handler") })), retrieval())
+			})
+			assert.Equal(t, uint64(2), gate.Audit.Failures())
+
+			var sent *http.Request
+			transport := through(&sent)
+			transport.Logger, transport.Audit = gate.Logger, gate.Audit
+			resp, err := transport.RoundTrip(newRequest(t, http.MethodGet, "https://p1.nhs.uk/records/1"))
+			require.NoError(t, err)
+			assert.NoError(t, resp.Body.Close())
+			assert.Equal(t, uint64(3), gate.Audit.Failures())
+		})
+	}
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: slog.New(handlerFunc(func(context.Context, slog.Record) error { panic("a log") }))}
+	assert.PanicsWithValue(t, "a log", func() { serve(gate.Middleware(http.NotFoundHandler()), retrieval()) }, "nothing counts it")
 }

@@ -100,13 +100,23 @@ func (t *trail) masked(text string) string {
 	return audit.MaskNHSNumbers(text)
 }
 
-// put hands the record to the log, and counts it if that fails.
+// put hands the record to the log. If that fails or panics the policy counts it, and
+// without a policy the panic goes on.
 func (t *trail) put(record *audit.Record, r *http.Request, level slog.Level, message string) {
 	// The request may be over, and its context with it.
 	ctx := context.WithoutCancel(r.Context())
-	if record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil && t.policy != nil {
-		t.policy.failures.Add(1)
+	if t.policy == nil {
+		_ = record.Write(ctx, t.logger.Handler(), t.now(), level, message) // as a slog.Logger does
+		return
 	}
+	failed := true
+	defer func() {
+		if failed {
+			t.policy.failures.Add(1)
+			_ = recover()
+		}
+	}()
+	failed = record.Write(ctx, t.logger.Handler(), t.now(), level, message) != nil
 }
 
 // record returns a record with what is known of the request.
