@@ -36,10 +36,15 @@ type Endpoint struct {
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
 // to another: empty segments and dot segments, with parameters as in "..;x" and
 // percent-encoded ones too, up to three times; trailing slashes, backslashes and
-// controls; what is not UTF-8; and a path that a reader which decodes it further or
-// drops parameters takes for that of an endpoint of another interaction. Otherwise
-// an encoded slash within a segment, as in a%2Fb, is part of the value. Handlers
-// that have subtrees must not route by them in another way.
+// controls; what is not UTF-8; and a path that a reader which decodes it further,
+// drops parameters, ends it at an encoded question or number sign, has no regard to
+// letter case, or drops from a segment what follows a full stop takes for that of an
+// endpoint of another interaction. Otherwise an encoded slash within a segment, as in
+// a%2Fb, is part of the value. Handlers that have subtrees must not route by them in
+// another way.
+//
+// Bodies are not read. A framework behind must not take the method from a field of a
+// form, such as _method.
 //
 // The error is a [*ConfigError].
 func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
@@ -66,6 +71,8 @@ func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
 type route struct {
 	Endpoint
 	segments []string
+	folded   []string // the segments
+	shape    string   // which of them are literal
 	methods  []string
 	key      string
 }
@@ -101,7 +108,7 @@ func newRoute(e *Endpoint) (route, error) {
 			return bad("Interaction", err.Error())
 		}
 	}
-	r := route{Endpoint: *e, segments: segments, methods: e.Methods, key: routeKey(segments)}
+	r := route{Endpoint: *e, segments: segments, folded: each(segments, folded), shape: shapeOf(segments), methods: e.Methods, key: routeKey(segments)}
 	if len(r.methods) == 0 && e.Interaction == DocumentReferenceContentRead {
 		r.methods = []string{http.MethodGet, http.MethodHead}
 	}
@@ -136,6 +143,16 @@ func routeKey(segments []string) string {
 	return b.String()
 }
 
+// shapeOf returns routeKey's characters of the segments without the literals.
+func shapeOf(segments []string) string {
+	return routeKey(each(segments, func(s string) string {
+		if isWildcard(s) {
+			return s
+		}
+		return ""
+	}))
+}
+
 // overlap reports whether two lists of methods, of which an empty one has all,
 // have one in common.
 func overlap(a, b []string) bool {
@@ -153,8 +170,12 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	if len(ofPath) == 0 {
 		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
 	}
+	if !oneInteraction(ofPath, looselyOf(routes, segments, ofPath)) {
+		return "", nil, errTwoWays()
+	}
 	for _, other := range otherReadings(segments) {
-		if others := routesOf(routes, other); len(others) > 0 && others[0].key != ofPath[0].key && !oneInteraction(ofPath, others) {
+		exact := routesOf(routes, other)
+		if another(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {
 			return "", nil, errTwoWays()
 		}
 	}
@@ -175,8 +196,18 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
 }
 
-// oneInteraction reports whether all of the routes have the same interaction.
+// another reports whether a reader that finds others for a path serves another
+// interaction.
+func another(routes, others []route) bool {
+	return len(others) > 0 && others[0].key != routes[0].key && !oneInteraction(routes, others)
+}
+
+// oneInteraction reports whether all of the routes have the same interaction, or there
+// are no others.
 func oneInteraction(some, others []route) bool {
+	if len(others) == 0 {
+		return true
+	}
 	differs := func(r route) bool { return r.Interaction == "" || r.Interaction != some[0].Interaction }
 	return !slices.ContainsFunc(some, differs) && !slices.ContainsFunc(others, differs)
 }
@@ -190,11 +221,12 @@ func errTwoWays() error {
 // more specific one under their interaction.
 func routesOf(routes []route, segments []string) []route {
 	for i := range routes {
-		if !routes[i].matches(segments) {
+		r := &routes[i]
+		if !r.matches(segments, func(at int) bool { return r.segments[at] == segments[at] }) {
 			continue
 		}
 		n := 1
-		for i+n < len(routes) && routes[i+n].key == routes[i].key {
+		for i+n < len(routes) && routes[i+n].key == r.key {
 			n++
 		}
 		return routes[i : i+n]
@@ -202,14 +234,37 @@ func routesOf(routes []route, segments []string) []route {
 	return nil
 }
 
-func (r *route) matches(segments []string) bool {
+// looselyOf returns the more specific routes than the exact ones, if there are those,
+// that a router prefers which takes a literal for what is only like it. Routes of one
+// shape, such as /Patient/{id} and /patient/{id}, it has to tell apart to serve both.
+func looselyOf(routes []route, segments []string, exact []route) []route {
+	var loosely []route
+	var loose []string
+	for i := range routes {
+		r := &routes[i]
+		if len(exact) > 0 && r.shape >= exact[0].shape {
+			continue
+		}
+		if loose == nil {
+			loose = each(segments, folded)
+		}
+		if r.matches(segments, func(at int) bool { return alike(r.folded[at], loose[at]) }) {
+			loosely = append(loosely, *r)
+		}
+	}
+	return loosely
+}
+
+// matches reports whether the route has the path; literal says it of the literal
+// segment at a place.
+func (r *route) matches(segments []string, literal func(at int) bool) bool {
 	for i, s := range r.segments {
 		switch {
 		case i >= len(segments):
 			return false
 		case isRest(s):
 			return true
-		case !isWildcard(s) && s != segments[i]:
+		case !isWildcard(s) && !literal(i):
 			return false
 		}
 	}

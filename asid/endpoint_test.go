@@ -109,6 +109,44 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 	}
 }
 
+// Behind the gate may be a router to which two paths are one: of ASP.NET or Express,
+// without regard to letter case; of Spring, with any suffix; of Windows; or one that
+// parses the decoded path as a URL.
+func TestAPathThatARouterBehindTakesForAnotherEndpointsIsRefused(t *testing.T) {
+	t.Parallel()
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
+	handler, err := gate.Handler(
+		asid.Endpoint{Path: "/a/{id}", Interaction: gpcRead, Handler: says("read")},
+		asid.Endpoint{Path: "/a/Search", Interaction: gpcSearch, Handler: says("search")},
+		asid.Endpoint{Path: "/a/search", Interaction: gpcRecord, Handler: says("record")},
+		asid.Endpoint{Path: "/a/{rest...}", Interaction: gpcRead, Handler: says("tree")},
+		asid.Endpoint{Path: "/b/search.v1", Interaction: gpcSearch, Handler: says("search")},
+		asid.Endpoint{Path: "/b/search", Interaction: gpcRecord, Handler: says("record")},
+		asid.Endpoint{Path: "/c/{id}", Interaction: gpcRead, Handler: says("read")},
+		asid.Endpoint{Path: "/C/new", Interaction: gpcSearch, Handler: says("search")},
+		asid.Endpoint{Path: "/C/{id}", Interaction: gpcRecord, Handler: says("record")},
+		asid.Endpoint{Path: "/c/same", Interaction: gpcRead, Handler: says("same")},
+	)
+	require.NoError(t, err)
+	for target, want := range map[string]asid.InteractionID{
+		"/a/7": gpcRead, "/a/Search": gpcSearch, "/a/search": gpcRecord, "/a/searches": gpcRead, "/a/search-1": gpcRead, "/a/a/search": gpcRead,
+		"/a/7%3Fx": gpcRead, "/a/x%23search": gpcRead, "/b/search": gpcRecord, "/b/search.v1": gpcSearch, "/c/SAME": gpcRead, "/c/same.x": gpcRead,
+		"/c/7": gpcRead, "/C/7": gpcRecord, "/C/new": gpcSearch, "/c/new": "", "/C/same": "",
+		"/a/SEARCH": "", "/a/sEarch": "", "/a/%C5%BFearch": "", "/a/search.": "", "/a/search%20": "", "/a/search%20.": "", "/a/search.json": "", "/a/Search.a.b": "", "/A/7": "",
+		"/a/search%3Fx": "", "/a/search%23x": "", "/a/search%3F/x": "", "/a/search%253Fx": "", "/a/SEARCH;x": "", "/a/7/..%3Fx": "", "/a/7/%3Fx": "",
+	} {
+		for _, interaction := range []asid.InteractionID{gpcRead, gpcSearch, gpcRecord} {
+			r := asidtest.NewSSPRequest("https://provider.test"+target, consumer, provider.ASID, sspName)
+			r.Header.Set("Ssp-InteractionID", string(interaction))
+			status := http.StatusBadRequest
+			if interaction == want {
+				status = http.StatusOK
+			}
+			assert.Equal(t, status, serve(handler, r).Code, "%s as %s", target, interaction)
+		}
+	}
+}
+
 func TestTheInteractionMayDependOnTheRequest(t *testing.T) {
 	t.Parallel()
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -72,9 +73,10 @@ func anyReading(text string, is func(string) bool) bool {
 }
 
 // otherReadings returns the segments as readers have them that take an encoded slash
-// for one, decode again or drop parameters; none if there is nothing of that.
+// for one, decode again, drop parameters, or parse the decoded path as a URL with a
+// query or a fragment; none if there is nothing of that.
 func otherReadings(segments []string) [][]string {
-	if !slices.ContainsFunc(segments, func(s string) bool { return strings.ContainsAny(s, ";%/") }) {
+	if !slices.ContainsFunc(segments, func(s string) bool { return strings.ContainsAny(s, ";%/?#") }) {
 		return nil
 	}
 	var readings [][]string
@@ -82,8 +84,15 @@ func otherReadings(segments []string) [][]string {
 		if n > 0 {
 			segments = each(segments, decodedAgain)
 		}
-		whole := strings.Split(strings.Join(segments, "/"), "/")
-		readings = append(readings, whole, each(whole, withoutParameters))
+		whole := strings.Join(segments, "/")
+		path := whole
+		if end := strings.IndexAny(whole, "?#"); end >= 0 {
+			path = whole[:end]
+		}
+		for _, reading := range []string{whole, path} {
+			split := strings.Split(reading, "/")
+			readings = append(readings, split, each(split, withoutParameters))
+		}
 	}
 	return readings
 }
@@ -104,9 +113,26 @@ func decodedAgain(text string) string {
 	return text
 }
 
-// withoutParameters returns a segment as servlet containers route by it: they drop
-// what is behind a semicolon before they resolve dot segments.
+// withoutParameters returns a segment as servlet containers route by it, which drop
+// what is behind a semicolon before they resolve dot segments, or as one that ends
+// the path of a URL.
 func withoutParameters(segment string) string {
-	name, _, _ := strings.Cut(segment, ";")
-	return name
+	if end := strings.IndexAny(segment, ";?#"); end >= 0 {
+		return segment[:end]
+	}
+	return segment
+}
+
+// folded returns a segment in one letter case, by the mappings of single characters
+// that case-insensitive routers use.
+func folded(segment string) string {
+	return strings.Map(func(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }, segment)
+}
+
+// alike reports whether some router takes a folded segment for a folded literal: as it
+// is, with what is behind a full stop taken for the format of the answer, or with full
+// stops and blanks at the end, which Windows drops from names.
+func alike(literal, segment string) bool {
+	rest, found := strings.CutPrefix(segment, literal)
+	return found && (rest == "" || rest[0] == '.' || strings.Trim(rest, ". ") == "")
 }

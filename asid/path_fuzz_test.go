@@ -22,7 +22,7 @@ func FuzzGatePaths(f *testing.F) {
 	for _, target := range []string{
 		"/records/1", "/gpc/Patient", "/gpc/Patient/7", "/gpc/Patient/$gpc.getstructuredrecord", "/files/a/b", "/records/a%2Fb", "/records/a;b",
 		"/files/..;/gpc/Patient", "/files/%252e%252e/gpc/Patient/7", "/records/..%5Cgpc%5CPatient", "/gpc/Patient/%24gpc.getstructuredrecord;x",
-		"/files/%c0%ae%c0%ae/gpc/Patient", "/files//../gpc", "/files/a%00/../..", "/gpc/Patient/%2524gpc.getstructuredrecord", "/gpc/Patient%253Bx", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx",
+		"/files/%c0%ae%c0%ae/gpc/Patient", "/files//../gpc", "/files/a%00/../..", "/gpc/Patient/%2524gpc.getstructuredrecord", "/gpc/Patient%253Bx", "/gpc/Patient/$GPC.getStructuredRecord", "/gpc/Patient/$gpc.getstructuredrecord.json", "/gpc/Patient/$gpc.getstructuredrecord%3Fx", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx",
 	} {
 		f.Add(target)
 	}
@@ -64,7 +64,12 @@ func readers() map[string]func(string) string {
 	parameters := regexp.MustCompile(`;[^/]*`)
 	drop := func(p string) string { return parameters.ReplaceAllString(p, "") }
 	return map[string]func(string) string{
-		"decodes":                             decode,
+		"decodes":                      decode,
+		"decodes, without letter case": func(p string) string { return asLiterals(strings.EqualFold)(decode(p)) },
+		"decodes, and drops a suffix": func(p string) string {
+			return asLiterals(func(segment, literal string) bool { return strings.HasPrefix(segment, literal+".") })(decode(p))
+		},
+		"decodes, and parses a URL":           func(p string) string { before, _, _ := strings.Cut(decode(p), "?"); return before },
 		"decodes twice":                       func(p string) string { return decode(decode(p)) },
 		"drops parameters, then decodes":      func(p string) string { return decode(drop(p)) },
 		"decodes, then drops parameters":      func(p string) string { return drop(decode(p)) },
@@ -72,6 +77,22 @@ func readers() map[string]func(string) string {
 		"ends at a NUL":                       func(p string) string { before, _, _ := strings.Cut(decode(p), "\x00"); return before },
 		"takes overlong encodings for a dot":  func(p string) string { return strings.ReplaceAll(decode(p), "\xc0\xae", ".") },
 		"decodes twice, drops the parameters": func(p string) string { return drop(decode(decode(p))) },
+	}
+}
+
+// asLiterals returns a reader that takes the segments that are the same for a literal of
+// an endpoint for that.
+func asLiterals(same func(segment, literal string) bool) func(string) string {
+	return func(p string) string {
+		segments := strings.Split(p, "/")
+		for i, s := range segments {
+			for _, literal := range []string{"files", "records", "pages", "gpc", "Patient", "$gpc.getstructuredrecord"} {
+				if same(s, literal) {
+					segments[i] = literal
+				}
+			}
+		}
+		return strings.Join(segments, "/")
 	}
 }
 
