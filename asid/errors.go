@@ -118,10 +118,11 @@ var (
 	ErrNoOrganization = errors.New("the token names no organisation")
 )
 
-// Causes that have a text of their own.
+// Causes that have a text or a status of their own.
 var (
 	errMissing  = errors.New("it is missing")
 	errSections = errors.New("it has not three sections")
+	errForm     = errors.New("the body is a form")
 )
 
 // Details that errors share.

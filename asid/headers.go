@@ -18,6 +18,7 @@ type headerField struct {
 	canonical string // as net/http does
 	values    []string
 	respelt   bool // it is there under a name that some reader takes for the same
+	trailing  bool // it is announced as a trailer
 	dropped   bool // Connection names it, so a proxy behind takes it away
 }
 
@@ -46,6 +47,18 @@ func findHeaders(header http.Header, fields []headerField) {
 	}
 }
 
+// markTrailers marks the fields that the request announces as trailers: a reader behind
+// may join those with the header (RFC 9110 section 6.5.1 forbids it).
+func markTrailers(trailer http.Header, fields []headerField) {
+	for key := range trailer {
+		for i := range fields {
+			if f := &fields[i]; f.name != "" && ascii.EqualHeader(key, f.name) {
+				f.trailing = true
+			}
+		}
+	}
+}
+
 // markDropped marks the fields that the values of Connection name.
 func markDropped(values []string, fields []headerField) {
 	for _, value := range values {
@@ -64,6 +77,8 @@ func (f *headerField) single() (string, error) {
 	switch {
 	case f.respelt:
 		return "", f.refuse("is there under another spelling", nil)
+	case f.trailing:
+		return "", f.refuse("is to follow the body", nil)
 	case len(f.values) == 0:
 		return "", f.refuse(missing, errMissing)
 	case len(f.values) > 1:
@@ -101,7 +116,7 @@ func (f *headerField) id(testIDs bool) (ID, error) {
 }
 
 func (f *headerField) interaction(required bool) (InteractionID, error) {
-	if len(f.values) == 0 && !f.respelt && !required {
+	if len(f.values) == 0 && !f.respelt && !f.trailing && !required {
 		return "", nil
 	}
 	value, err := f.single()

@@ -41,6 +41,7 @@ func (in *incoming) read(r *http.Request, by *reader) error {
 	}
 	fields := names.fields()
 	findHeaders(r.Header, fields[:])
+	markTrailers(r.Trailer, fields[:])
 	from, to, interaction, trace, token := &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]
 	if in.from, err = from.id(by.testIDs); err != nil {
 		return err

@@ -62,6 +62,9 @@ func classify(err error) (outcome.Case, error) {
 	case RuleASID, RuleInteraction:
 		return outcome.ASIDCheckFailed, e
 	case RuleRequest, "":
+		if e.Err == errForm {
+			return outcome.UnsupportedType, e
+		}
 		return outcome.BadRequest, e
 	}
 	return outcome.InternalError, nil

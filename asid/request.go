@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
@@ -23,10 +24,14 @@ import (
 // Everything else is a [*RequestError], and so is what two readers could take
 // for different requests: a path that is encoded though it need not be, dot
 // segments, doubled or trailing slashes, other letter case, a query that cannot
-// be parsed, and headers or parameters that ask for another method.
+// be parsed, headers or parameters that ask for another method, and a form as the
+// body of a POST, of which a field may ask for one.
 func InteractionOf(r *http.Request) (InteractionID, error) {
 	if err := overridden(r); err != nil {
 		return "", err
+	}
+	if r.Method == http.MethodPost && isForm(r.Header) {
+		return "", &RequestError{Rule: RuleRequest, Detail: "has a form in place of a resource", Err: errForm}
 	}
 	// RawPath is set only if the path was not in its default encoding. Nothing in
 	// the paths above needs any.
@@ -51,6 +56,23 @@ func overridden(r *http.Request) error {
 		return &RequestError{Rule: RuleRequest, Detail: detail}
 	}
 	return nil
+}
+
+// isForm reports whether some reader takes the body for a form: frameworks take the
+// method of a POST from its field _method.
+func isForm(header http.Header) bool {
+	for key, values := range header {
+		if !ascii.EqualHeader(key, "Content-Type") {
+			continue
+		}
+		for _, value := range values {
+			value = strings.ToLower(value)
+			if strings.Contains(value, "x-www-form-urlencoded") || strings.Contains(value, "multipart/") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // collections returns the paths of the pointers, by FHIR version.

@@ -89,6 +89,28 @@ func TestARequestThatCouldBeTakenForAnotherIsNone(t *testing.T) {
 	}
 }
 
+func TestAFormIsNoPointer(t *testing.T) {
+	t.Parallel()
+	for key, contentType := range map[string]string{
+		"Content-Type": "application/x-www-form-urlencoded", "content_type": "Application/X-WWW-Form-URLEncoded; charset=utf-8",
+		"content-type": "multipart/form-data; boundary=x",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/STU3/DocumentReference", strings.NewReader("_method=DELETE&_id=1"))
+		r.Header[key] = []string{"application/fhir+json", contentType}
+		_, err := asid.InteractionOf(r)
+		var refused *asid.RequestError
+		require.ErrorAs(t, err, &refused, contentType)
+		assert.Equal(t, asid.RuleRequest, refused.Rule)
+		w := httptest.NewRecorder()
+		asid.WriteError(w, r, err)
+		assert.Equal(t, http.StatusUnsupportedMediaType, w.Code)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/STU3/DocumentReference", nil)
+	r.Header.Set("Content-Type", "application/fhir+json; charset=utf-8")
+	_, err := asid.InteractionOf(r)
+	assert.NoError(t, err)
+}
+
 func TestARequestThatAsksForAnotherMethodIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"} {

@@ -12,6 +12,7 @@ package asid
 //	token        the bearer token is malformed, or disagrees         400 MISSING_OR_INVALID_HEADER
 //	request      method and path are no interaction, or could be     400 BAD_REQUEST
 //	             taken for another
+//	             the body of a POST is a form                        415 UNSUPPORTED_MEDIA_TYPE
 //	asid         the ASID is unknown                                 403 ASID_CHECK_FAILED
 //	binding      the certificate's names are not the ASID's          403 ACCESS_DENIED
 //	interaction  the ASID is not associated with the interaction     403 ASID_CHECK_FAILED

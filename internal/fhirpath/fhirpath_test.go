@@ -66,7 +66,8 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 		r.Header.Set("Connection", connection)
 		assert.NotEmpty(t, fhirpath.Override(r), connection)
 	}
-	for _, query := range []string{"_method=DELETE", "_METHOD=x", "a=1&%5fmethod=DELETE", "$httpMethod=PATCH", "X-HTTP-Method-Override=x", "a;b", "%zz"} {
+	for _, query := range []string{"_method=DELETE", "_METHOD=x", "a=1&%5fmethod=DELETE", "$httpMethod=PATCH", "X-HTTP-Method-Override=x", "a;b", "%zz",
+		".method=DELETE", "%20_method=DELETE", "++_method=PUT", "%5Bmethod=PUT", "X_HTTP_METHOD_OVERRIDE=x", "X.HTTP.Method=x"} {
 		r := httptest.NewRequest(http.MethodGet, "/?"+query, nil)
 		assert.NotEmpty(t, fhirpath.Override(r), query)
 	}
@@ -75,7 +76,7 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 
 func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=x&_format=json", nil)
+	r := httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=x&_format=json&method=x&type.method=x&__method=x", nil)
 	for name, value := range map[string]string{
 		"Accept": "application/fhir+json", "If-Match": `W/"1"`, "Connection": "keep-alive, close", "X-Forwarded-For": "10.0.0.1",
 		"X-Request-Id": "1", "fromASID": "200000000205", "Upgrade-Insecure-Requests": "1",

@@ -57,12 +57,24 @@ func Override(r *http.Request) string {
 		return "has a malformed query"
 	}
 	for key := range query {
-		switch strings.ToLower(key) {
-		case "_method", "$httpmethod", "x-http-method-override", "x-http-method", "x-method-override":
+		if overridesMethod(key) {
 			return "has the parameter of a method override"
 		}
 	}
 	return ""
+}
+
+// overridesMethod reports whether some framework takes the method from a parameter of
+// that name. PHP drops blanks before a name, and makes an underscore of a full stop, a
+// blank or a bracket in it.
+func overridesMethod(parameter string) bool {
+	parameter = strings.NewReplacer(" ", "_", "[", "_").Replace(strings.TrimLeft(parameter, " "))
+	for _, name := range [...]string{"_method", "$httpMethod", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
+		if ascii.EqualHeader(parameter, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasToken reports whether a list of tokens (RFC 9110 section 5.6.1) has the
