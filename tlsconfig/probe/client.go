@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"net"
 	"slices"
@@ -20,7 +21,9 @@ import (
 // client must refuse, and Verifier judges the client's certificate. Over the good
 // connection the client is asked for a second handshake, too. Each
 // connection is one question, so the client has to call once, and once more for
-// each of Bad: let it retry. Client closes l; it returns when every question was
+// each of Bad: let it retry. A connection that sends no whole hello, such as a port
+// scanner's or a health check's, and one from another address than the first that
+// does, are none of the client's and ask nothing. Client closes l; it returns when every question was
 // asked, or with what was asked until then when ctx ends, which is an error only
 // if no connection came at all.
 func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
@@ -35,19 +38,25 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 			cases = append(cases, presented{subject: "a server certificate " + bad.Why, cert: bad.Certificate, bad: true})
 		}
 	}
-	for i, next := range cases {
-		p.progress("connection %d of %d: %s", i+1, len(cases), next.subject)
+	for i, others := 0, 0; i < len(cases); {
+		p.progress("connection %d of %d: %s (%d of others)", i+1, len(cases), cases[i].subject, others)
 		conn, err := l.Accept()
-		if err != nil {
-			if i == 0 {
-				return nil, errors.Join(ctx.Err(), err)
-			}
-			for _, left := range cases[i:] {
-				c.report.add(clauseTLSMA, left.subject, NotAsked, "let the client call again", "the client did not call a further time")
-			}
-			break
+		switch {
+		case err == nil && c.answer(ctx, conn, &cases[i], i == 0):
+			i++
+			continue
+		case err == nil:
+			others++
+			continue
+		case i == 0 && others == 0:
+			return nil, errors.Join(ctx.Err(), err)
+		case i == 0:
+			c.report.add(clauseProtocol, "versions offered", Undecided, "", "none of %d connections sent a whole hello of TLS", others)
 		}
-		c.answer(ctx, conn, &next, i == 0)
+		for _, left := range cases[i:] {
+			c.report.add(clauseTLSMA, left.subject, NotAsked, "let the client call again", "the client did not call a further time")
+		}
+		break
 	}
 	c.report.arrange()
 	return c.report, nil
@@ -64,13 +73,22 @@ type presented struct {
 type callers struct {
 	*Prober
 	report *Report
+	from   string // the client's address, without the port
 }
 
 // answer makes the server's half of a handshake and waits for a first octet: a
 // client that finds a certificate bad only once the handshake is over has sent
-// nothing by then.
-func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first bool) {
+// nothing by then. It returns false, and reports nothing, if the connection is none
+// of the client's.
+func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first bool) bool {
 	defer conn.Close()
+	from, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		from = conn.RemoteAddr().String() // of a network without ports
+	}
+	if !first && from != c.from {
+		return false
+	}
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = defaultTimeout
@@ -95,14 +113,18 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 			return &p.cert, nil
 		},
 	})
-	err := server.HandshakeContext(ctx)
+	err = server.HandshakeContext(ctx)
+	if !isHello(s.read.Bytes()) {
+		return false
+	}
 	if first {
+		c.from = from
 		c.hello(hello)
 	}
 	switch {
 	case len(p.cert.Certificate) == 0:
 		c.report.add(clauseTLSMA, p.subject, NotAsked, "", "no server certificate was given")
-		return
+		return true
 	case err == nil:
 		_, err = server.Read(make([]byte, 1))
 	}
@@ -123,6 +145,20 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	default:
 		c.report.add(clauseTLSMA, p.subject, Undecided, "", "%v; what it does with bad certificates may have the same reason", err)
 	}
+	return true
+}
+
+// isHello reports whether octets begin with a whole record of the handshake
+// protocol, or with a hello of SSL version 2.
+func isHello(octets []byte) bool {
+	switch {
+	case len(octets) < 5:
+		return false
+	case octets[0]&0x80 != 0:
+		return octets[2] == 1
+	}
+	const handshake = 22
+	return octets[0] == handshake && len(octets) >= 5+int(binary.BigEndian.Uint16(octets[3:5]))
 }
 
 // hello compares what the client offers with the guidance.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,16 +159,113 @@ func TestClientThatDoesNotCall(t *testing.T) {
 
 	listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	ctx, cancel = context.WithCancel(t.Context())
 	go func() {
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err == nil {
-			conn.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
-			conn.Close()
-		}
+		defer cancel()
+		call(listener.Addr().String(), "GET / HTTP/1.1\r\n\r\n")
 	}()
-	report, err := (&probe.Prober{Timeout: 10 * time.Second}).Client(t.Context(), listener)
+	report, err := (&probe.Prober{Timeout: 10 * time.Second}).Client(ctx, listener)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Undecided, report.Verdict(), "%+v", report.Findings)
+}
+
+// call sends text and reads until the other end closes the connection.
+func call(address, text string) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	io.WriteString(conn, text)
+	conn.(*net.TCPConn).CloseWrite()
+	io.Copy(io.Discard, conn)
+}
+
+// A shared listener has its second, fourth and so on connection from another machine.
+type shared struct {
+	net.Listener
+	others net.Listener
+	turn   int
+}
+
+func (s *shared) Accept() (net.Conn, error) {
+	if s.turn++; s.turn%2 != 0 {
+		return s.Listener.Accept()
+	}
+	conn, err := s.others.Accept()
+	return elsewhere{conn}, err
+}
+
+type elsewhere struct{ net.Conn }
+
+func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443} }
+
+// Between the client's calls come a port scanner, a health check of HTTP, half a
+// hello, and another machine's client that verifies nothing: none is counted as the client's.
+func TestConnectionsOfOthersAskNothing(t *testing.T) {
+	t.Parallel()
+	pki := newPKI(t, "")
+	cfg, err := pki.Endpoint(clientName).ClientConfig()
+	require.NoError(t, err)
+	cfg.ServerName = serverName
+	prober := newClientProber(t, pki)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	called := make(chan struct{})
+	go func() {
+		defer close(called)
+		for ctx.Err() == nil {
+			for _, text := range []string{"", "GET /health HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00", "\x80"} {
+				call(address, text)
+			}
+			if conn, err := tls.Dial("tcp", address, cfg); err == nil {
+				io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			}
+		}
+	}()
+	report, err := prober.Client(t.Context(), listener)
+	cancel()
+	<-called
+	require.NoError(t, err)
+	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
+	assert.Empty(t, findings(report, probe.NotAsked))
+}
+
+func TestAnotherMachinesClientIsNotTheClient(t *testing.T) {
+	t.Parallel()
+	pki := newPKI(t, "")
+	cfg, err := pki.Endpoint(clientName).ClientConfig()
+	require.NoError(t, err)
+	cfg.ServerName = serverName
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	others, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { others.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	var calling sync.WaitGroup
+	calls := func(address string, cfg *tls.Config) {
+		for ctx.Err() == nil {
+			if conn, err := tls.Dial("tcp", address, cfg); err == nil {
+				io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			}
+		}
+	}
+	calling.Go(func() { calls(listener.Addr().String(), cfg) })
+	calling.Go(func() { calls(others.Addr().String(), &tls.Config{InsecureSkipVerify: true}) })
+	report, err := newClientProber(t, pki).Client(t.Context(), &shared{Listener: listener, others: others})
+	cancel()
+	others.Close()
+	calling.Wait()
+	require.NoError(t, err)
+	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
+	assert.Empty(t, findings(report, probe.NotAsked))
 }
 
 // A client of SSL version 3 offers no version that crypto/tls has a name for, and is
