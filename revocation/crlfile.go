@@ -4,13 +4,14 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 )
 
@@ -44,8 +45,11 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 
 // readFile reads a file of at most twice as many octets, which PEM may take.
 func readFile(name string, most int64) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
+	file, err := regular.Open(name) // a FIFO would be waited for
+	switch {
+	case errors.Is(err, regular.ErrNotRegular):
+		return nil, fmt.Errorf("%s %w", name, err)
+	case err != nil:
 		return nil, err
 	}
 	defer file.Close()
