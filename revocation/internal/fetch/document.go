@@ -45,6 +45,15 @@ var (
 // server says of its validators: some never change their ETag.
 const unconditional = 24 * time.Hour
 
+// A document that has run out is asked for every few seconds until its server has
+// another, and whole, since "not modified" is no answer to it. One of so many octets that
+// had run out already when it came whole is asked for whole only so often, and in
+// between by its validators, for the server's sake.
+const (
+	long      = 1 << 20
+	longWhole = 2 * time.Minute
+)
+
 // A Document is fetched from one URL, conditionally where the server gave
 // validators.
 type Document struct {
@@ -57,12 +66,14 @@ type Document struct {
 	Deliver func(*Response) error
 
 	// RanOut reports whether the document that was delivered last is of no more
-	// use; "not modified" is no answer then.
+	// use; "not modified" is no answer then, unless that was so of the whole document,
+	// a long one, a moment ago.
 	RanOut func() bool
 
 	mu             sync.Mutex
 	etag, modified string    // of what was delivered last
 	whole          time.Time // of the last request without validators
+	longRanOut     bool      // its answer was long, and had run out when it came
 }
 
 // Do makes one request, or two if the first is answered by "not modified" though
@@ -75,11 +86,14 @@ func (d *Document) Do(ctx context.Context) error {
 	d.mu.Lock()
 	start := d.Now().Round(0)
 	age := start.Sub(d.whole)
+	known := false // that the server had no other a moment ago
 	if d.etag+d.modified != "" {
 		// Caches on the way are to look, too.
-		request.NoCache = age < 0 || age+d.Every > unconditional || d.RanOut()
+		ranOut := d.RanOut()
+		known = ranOut && d.longRanOut && age >= 0 && age < longWhole
+		request.NoCache = age < 0 || age+d.Every > unconditional || ranOut
 	}
-	if !request.NoCache {
+	if !request.NoCache || known {
 		request.ETag, request.LastModified = d.etag, d.modified
 	}
 	d.mu.Unlock()
@@ -91,7 +105,7 @@ func (d *Document) Do(ctx context.Context) error {
 		if request.ETag == "" && request.LastModified == "" {
 			return ErrNotConditional
 		}
-		if !d.RanOut() {
+		if known || !d.RanOut() {
 			return nil
 		}
 		request.ETag, request.LastModified, request.NoCache = "", "", true
@@ -112,6 +126,7 @@ func (d *Document) Do(ctx context.Context) error {
 	d.etag, d.modified = response.ETag, response.LastModified
 	if request.ETag == "" && request.LastModified == "" {
 		d.whole = start
+		d.longRanOut = len(response.Body) >= long && d.RanOut()
 	}
 	d.mu.Unlock()
 	return nil

@@ -5,6 +5,8 @@ package fetch_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +86,42 @@ func TestDocumentThatRanOutIsAskedForWhole(t *testing.T) {
 		assert.Equal(t, fetch.Request{URL: "http://a/", MaxBytes: 10, NoCache: true}, r.page.last())
 		assert.Equal(t, []string{"one", "two"}, r.delivered)
 	})
+}
+
+// Nor is a long list fetched whole every few seconds from a server that has no other.
+func TestLongDocumentThatCameRunOutIsAskedForWholeNowAndThen(t *testing.T) {
+	for length, wholes := range map[int]int{1 << 20: 5, 1<<20 - 1: 40} {
+		t.Run(strconv.Itoa(length), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := newReader()
+				r.document.Request = func() (fetch.Request, error) { return fetch.Request{URL: "http://a/", MaxBytes: 1 << 20}, nil }
+				r.page.body = strings.Repeat("x", length)
+				r.until = time.Now().Add(time.Minute)
+				require.NoError(t, r.document.Do(t.Context())) // current
+				time.Sleep(2 * time.Minute)
+				before := len(r.page.requests)
+				for range 40 { // ten minutes
+					require.NoError(t, r.document.Do(t.Context()))
+					assert.True(t, r.page.last().NoCache)
+					time.Sleep(15 * time.Second)
+				}
+				whole := 0
+				for _, request := range r.page.requests[before:] {
+					if request.ETag == "" {
+						whole++
+					}
+				}
+				assert.Equal(t, wholes, whole)
+				r.page.body, r.page.etag = "two", `"2"`
+				require.NoError(t, r.document.Do(t.Context()))
+				assert.Equal(t, "two", r.delivered[len(r.delivered)-1], "at the next look")
+				r.page.body = "three" // under the ETag of before
+				r.until = time.Now().Add(-time.Second)
+				require.NoError(t, r.document.Do(t.Context()))
+				assert.Equal(t, "three", r.delivered[len(r.delivered)-1])
+			})
+		})
+	}
 }
 
 func TestDocumentThatRunsOutWhileItIsAskedForIsAskedForWholeAtOnce(t *testing.T) {
