@@ -3,6 +3,7 @@
 package revocation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -40,6 +41,7 @@ type sharedEntry struct {
 
 	// Under shared.mu.
 	merging, again bool
+	restored       []known.Member // in place of those that have other octets in the Cache
 }
 
 // cacheHost is the host of all entries.
@@ -72,7 +74,8 @@ func (c *shared) entry(key string, path []*x509.Certificate) *fetch.Watch {
 	return w
 }
 
-// read puts what the Cache has under a key into the set, and merges what it lacks.
+// read puts what the Cache has under a key into the set, and merges what it lacks, or
+// has with other octets than the document that it says it is.
 func (c *shared) read(ctx context.Context, e *sharedEntry) error {
 	members, err := c.cache.Get(ctx, c.cacheKey(e.key))
 	if err != nil {
@@ -83,17 +86,42 @@ func (c *shared) read(ctx context.Context, e *sharedEntry) error {
 		path = *p
 	}
 	theirs := toMembers(members)
+	restored := restore(c.under(e.key), theirs)
 	for i := range theirs {
-		if !slices.ContainsFunc(c.under(e.key), theirs[i].Same) {
+		if !slices.ContainsFunc(slices.Concat(c.under(e.key), restored), theirs[i].Same) {
 			if err := c.take(&theirs[i], e.key, path); err != nil {
 				c.warn("document in the cache does not count", err)
 			}
 		}
 	}
-	if slices.ContainsFunc(c.under(e.key), func(ours known.Member) bool { return !slices.ContainsFunc(theirs, ours.Same) }) {
+	c.mu.Lock()
+	e.restored = restored
+	c.mu.Unlock()
+	if slices.ContainsFunc(slices.Concat(c.under(e.key), restored), func(ours known.Member) bool { return !slices.ContainsFunc(theirs, ours.Same) }) {
 		c.merge(e.key)
 	}
 	return nil
+}
+
+// restore returns what puts documents back that the Cache has with other octets. A
+// merge replaces no member, and Join cannot tell which octets are right: so the document
+// is merged once more as another one, whose Digest follows from the wrong octets, so
+// that each process chooses the same. Those who read it go by its octets alone.
+func restore(ours, theirs []known.Member) (restored []known.Member) {
+	for _, right := range ours {
+		again := right
+		for n := range theirs { // which may have wrong octets for this one, too
+			i := slices.IndexFunc(theirs, again.Same)
+			if i < 0 || bytes.Equal(theirs[i].Bytes, right.Bytes) {
+				break
+			}
+			again.Digest = sha256.Sum256(slices.Concat([]byte{byte(n)}, again.Digest[:], theirs[i].Bytes))
+		}
+		if again.Digest != right.Digest {
+			restored = append(restored, again)
+		}
+	}
+	return restored
 }
 
 // merge merges what is known under a key into the Cache, beside the caller.
@@ -142,7 +170,10 @@ func (c *shared) mergeNow(e *sharedEntry) (err error) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), maxMerge)
 	defer cancel()
-	return c.cache.Merge(ctx, c.cacheKey(e.key), fromMembers(c.under(e.key))...)
+	c.mu.Lock()
+	restored := e.restored
+	c.mu.Unlock()
+	return c.cache.Merge(ctx, c.cacheKey(e.key), fromMembers(slices.Concat(c.under(e.key), restored))...)
 }
 
 // wait waits until no merge is under way, for as long as one may take. Others may

@@ -27,10 +27,11 @@
 // the prefix alone (ACL: ~nrlsecurity:* +hkeys +hexists +hstrlen +hgetall +hset +hdel +pexpire
 // +eval +evalsha), TLS, and no way in from outside.
 //
-// What such a client has written stays. A field in the name of a document with other
-// octets, or with an order that supersedes documents, keeps these out of the entry,
-// although no process accepts it. After such an access delete all keys under the
-// prefix: each living process puts back what it knows at its next look.
+// What such a client has written stays. A field with an order that supersedes documents
+// keeps these out of the entry, although no process accepts it; a document that a field
+// has with other octets is put back as a second field by each process that knows it, at
+// its next look. After such an access delete all keys under the prefix: each living
+// process puts back what it knows.
 package rediscache
 
 import (

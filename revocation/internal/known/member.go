@@ -148,10 +148,11 @@ const forgetAfter = 24 * time.Hour
 
 // Join returns the union of two lists of members, but for those that a member
 // supersedes which began a day before the given time. It is commutative,
-// associative and idempotent. The result is sorted.
+// associative and idempotent, also where two have one Digest but other octets, which is
+// for the source to see. The result is sorted.
 func Join(at time.Time, a, b []Member) []Member {
 	all := slices.Concat(a, b)
-	slices.SortFunc(all, compareMembers)
+	slices.SortFunc(all, func(x, y Member) int { return cmp.Or(compareMembers(x, y), bytes.Compare(x.Bytes, y.Bytes)) })
 	all = slices.CompactFunc(all, func(x, y Member) bool { return compareMembers(x, y) == 0 })
 	orders := make([]Order, len(all))
 	series := make(map[[32]byte][]*Order, 1)

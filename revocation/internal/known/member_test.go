@@ -46,7 +46,7 @@ func randomOrder(r *rand.Rand) known.Order {
 func randomMembers(r *rand.Rand) (members []known.Member) {
 	for range r.IntN(6) {
 		o := randomOrder(r)
-		members = append(members, known.Member{Order: o.String(), Digest: [32]byte{byte(r.IntN(3))}})
+		members = append(members, known.Member{Order: o.String(), Digest: [32]byte{byte(r.IntN(3))}, Bytes: []byte{byte(r.IntN(2))}})
 	}
 	return members
 }
