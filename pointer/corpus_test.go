@@ -5,6 +5,7 @@ package pointer_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -66,12 +67,13 @@ func bar(i pointer.Identifier) string {
 // A corpusStore makes the changes that a guard has decided on, and no others.
 type corpusStore struct {
 	pointers map[string]*pointer.Pointer
+	lookup   string // what comes of a look-up; empty: the pointer
 	fresh    int
 }
 
-func newCorpusStore(t *testing.T, stored []testdata.Stored) *corpusStore {
+func newCorpusStore(t *testing.T, stored []testdata.Stored, lookup string) *corpusStore {
 	t.Helper()
-	s := &corpusStore{pointers: map[string]*pointer.Pointer{}}
+	s := &corpusStore{pointers: map[string]*pointer.Pointer{}, lookup: lookup}
 	for _, had := range stored {
 		p, err := pointer.Parse("application/fhir+json", []byte(had.Body))
 		require.NoError(t, err)
@@ -95,7 +97,20 @@ func (s *corpusStore) Resolve(_ context.Context, q pointer.Query) (*pointer.Poin
 	if found == nil {
 		return nil, pointer.ErrNotFound
 	}
-	return found, nil
+	given := *found
+	switch s.lookup {
+	case "fails":
+		return nil, errors.New("no connection")
+	case "unavailable":
+		return nil, &pointer.ChangeError{Rule: pointer.RuleUnavailable}
+	case "nothing":
+		return nil, nil
+	case "another pointer":
+		given.ID = "corpus-id-9"
+	case "no version":
+		given.Version = ""
+	}
+	return &given, nil
 }
 
 // senderOf is the system that a change is from, as the registry has it.
@@ -150,7 +165,7 @@ func TestCorpusOfChanges(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			store := newCorpusStore(t, c.Change.Stored)
+			store := newCorpusStore(t, c.Change.Stored, c.Change.Lookup)
 			var refusal error
 			guard := &pointer.Guard{Resolver: store, Disclose: true, ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 				refusal = err

