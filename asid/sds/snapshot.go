@@ -38,6 +38,7 @@ type Snapshot struct {
 
 	current atomic.Pointer[snapshot]
 	loading sync.Mutex
+	whole   counts // of what was last taken, also when it is too old; guarded by loading
 	err     atomic.Pointer[error]
 	elapsed func(since time.Time) (wall, running time.Duration) // nil: on the clocks of the process
 }
@@ -72,8 +73,9 @@ func count(systems []asid.System) counts {
 
 // Load reads the directory and uses it from then on. If it fails, what was read
 // before stays, until it is too old. A directory that has lost more than a tenth of
-// its systems since it was read before, or of those that are bound to a certificate,
-// have interactions or have an organisation, is one that was cut off.
+// its systems since it was last taken, however long ago, or of those that are bound to
+// a certificate, have interactions or have an organisation, is one that was cut off.
+// If it really has become so small, a new Snapshot takes it.
 func (s *Snapshot) Load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -97,12 +99,13 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if !all.Since.IsZero() && all.Since.Before(next.began) {
 		next.began = all.Since
 	}
-	if err := next.fill(&all, s.current.Load()); err != nil {
+	if err := next.fill(&all, s.whole); err != nil {
 		return err
 	}
 	if s.left(next) <= 0 {
 		return &Error{Detail: fmt.Sprintf("the directory is of %s and out of date", next.began.UTC().Format(time.RFC3339))}
 	}
+	s.whole = next.counts
 	s.current.Store(next)
 	s.watch(next)
 	if s.Logger != nil {
@@ -111,18 +114,16 @@ func (s *Snapshot) load(ctx context.Context) error {
 	return nil
 }
 
-// fill takes what was read, unless it is less than a whole directory has; before is
-// what is in use, or nil.
-func (n *snapshot) fill(all *Systems, before *snapshot) error {
+// fill takes what was read, unless it is less than a whole directory has; before are
+// the counts of what was last taken.
+func (n *snapshot) fill(all *Systems, before counts) error {
 	n.counts = count(all.Systems)
 	if len(all.Systems) == 0 {
 		return &Error{Detail: "the directory has no system that can be used", Err: ErrPartial}
 	}
-	if before != nil {
-		for at, had := range before.counts {
-			if n.counts[at] < had-had/10 {
-				return &Error{Detail: fmt.Sprintf("the directory has %d %s, and had %d", n.counts[at], countNames[at], had), Err: ErrPartial}
-			}
+	for at, had := range before {
+		if n.counts[at] < had-had/10 {
+			return &Error{Detail: fmt.Sprintf("the directory has %d %s, and had %d", n.counts[at], countNames[at], had), Err: ErrPartial}
 		}
 	}
 	var err error

@@ -242,6 +242,29 @@ func TestSnapshotOfADirectoryThatWasCutOff(t *testing.T) {
 	}
 }
 
+// What was cut off is not taken for the whole because the whole has become too old.
+func TestAnExpiredSnapshotTakesNoDirectoryThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		all := []asid.System{rr8(), rxa()}
+		n := 2
+		source := func(context.Context) (sds.Systems, error) { return sds.Systems{Systems: all[:n]}, nil }
+		s := &sds.Snapshot{MaxAge: time.Hour, Source: source}
+		require.NoError(t, s.Load(t.Context()))
+		time.Sleep(2 * time.Hour)
+		n = 1
+		assert.ErrorIs(t, s.Load(t.Context()), sds.ErrPartial)
+		_, err := s.Lookup(t.Context(), rxaID)
+		assertCannotTell(t, err)
+		n = 2
+		require.NoError(t, s.Load(t.Context()))
+		lookup(t, s, rxaID)
+		n = 1
+		assert.NoError(t, (&sds.Snapshot{MaxAge: time.Second, Source: source}).Load(t.Context()), "a new one takes it")
+		time.Sleep(2 * time.Hour)
+	})
+}
+
 // A directory may hide an attribute alone.
 func TestSnapshotOfADirectoryThatLostAnAttribute(t *testing.T) {
 	t.Parallel()
