@@ -98,12 +98,12 @@ func (f *FHIR) behindSharedSystem(ctx context.Context, w want) (Provider, error)
 		return Provider{}, err
 	}
 	var endpoints []endpoint
-	var asked []string
+	asked := make(map[string]bool)
 	for _, d := range devices {
-		if d.partyKey == "" || slices.Contains(asked, d.partyKey) {
+		if d.partyKey == "" || asked[d.partyKey] {
 			continue
 		}
-		asked = append(asked, d.partyKey)
+		asked[d.partyKey] = true
 		found, err := f.endpoints(ctx, f.wanted(asid.ODSCode{}, w.interaction, d.partyKey), w.interaction, d.partyKey)
 		if err != nil && err != asid.ErrNotFound {
 			return Provider{}, err
@@ -132,35 +132,39 @@ func (f *FHIR) wanted(organization asid.ODSCode, interaction asid.InteractionID,
 }
 
 func (f *FHIR) endpoints(ctx context.Context, question url.Values, interaction asid.InteractionID, partyKey string) ([]endpoint, error) {
-	var endpoints []endpoint
-	err := f.confirmed(ctx, "Endpoint", question, func(resources []resource) (bool, error) {
-		var dropped []string
-		var err error
-		endpoints, dropped, err = readEndpoints(resources, interaction, partyKey)
-		f.dropped.note(f.Logger, "endpoints for "+string(interaction), dropped)
-		return len(endpoints) > 0, err
+	return confirmedAs(ctx, f, "Endpoint", question, "endpoints for "+string(interaction), func(resources []resource) ([]endpoint, []string, error) {
+		return readEndpoints(resources, interaction, partyKey)
 	})
-	return endpoints, err
 }
 
 func (f *FHIR) devices(ctx context.Context, question url.Values, interaction asid.InteractionID, partyKey string) ([]device, error) {
-	var devices []device
-	err := f.confirmed(ctx, "Device", question, func(resources []resource) (bool, error) {
+	return confirmedAs(ctx, f, "Device", question, "systems for "+string(interaction), func(resources []resource) ([]device, []string, error) {
+		return readDevices(resources, interaction, partyKey)
+	})
+}
+
+// confirmedAs returns what read makes of the confirmed answer to a question, and notes
+// under a name what it dropped.
+func confirmedAs[T any](ctx context.Context, f *FHIR, kind string, question url.Values, name string, read func([]resource) ([]T, []string, error)) ([]T, error) {
+	var all []T
+	err := f.confirmed(ctx, kind, question, func(resources []resource) (bool, error) {
 		var dropped []string
 		var err error
-		devices, dropped, err = readDevices(resources, interaction, partyKey)
-		f.dropped.note(f.Logger, "systems for "+string(interaction), dropped)
-		return len(devices) > 0, err
+		all, dropped, err = read(resources)
+		f.dropped.note(f.Logger, name, dropped)
+		return len(all) > 0, err
 	})
-	return devices, err
+	return all, err
 }
 
 // choose returns the endpoint that is meant. What counts is how many pairs of party
 // key and FQDN there are: the service gives one resource for each address.
 func choose(endpoints []endpoint, w want) (endpoint, error) {
 	var distinct []endpoint
+	seen := make(map[[2]string]bool)
 	for _, e := range endpoints {
-		if !slices.ContainsFunc(distinct, func(d endpoint) bool { return d.partyKey == e.partyKey && d.fqdn == e.fqdn }) {
+		if pair := [2]string{e.partyKey, e.fqdn}; !seen[pair] {
+			seen[pair] = true
 			distinct = append(distinct, e)
 		}
 	}
