@@ -23,6 +23,7 @@ type cache[K comparable, V any] struct {
 	logger  *slog.Logger     // nil: none
 	now     func() time.Time // wallClock
 	slots   chan struct{}
+	others  chan struct{} // of the slots, those that are not only for keys that are known
 
 	mu      sync.Mutex // guards what follows and is not held during look
 	entries map[K]*entry[K, V]
@@ -55,7 +56,9 @@ const (
 )
 
 // maxFlights bounds the look-ups that are in flight or wait for a slot. Each ends
-// by its time-out, also when its callers have left.
+// by its time-out, also when its callers have left. A quarter of them, and of the
+// slots, is for keys that are known, so that one that makes up keys delays no peer
+// whose record is due.
 const maxFlights = 10_000
 
 // An entry is what is remembered of one key.
@@ -85,6 +88,7 @@ func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger
 	c := &cache[K, V]{
 		policy: policy, timeout: timeout, look: look, logger: logger, now: wallClock,
 		slots:   make(chan struct{}, policy.MaxQueries),
+		others:  make(chan struct{}, policy.MaxQueries-policy.MaxQueries/4),
 		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
 	}
 	for k := range c.used {
@@ -147,7 +151,9 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 		return f
 	}
 	f := &flight[V]{done: make(chan struct{})}
-	if len(c.flights) >= maxFlights {
+	e := c.entries[key]
+	isKnown := e != nil && e.kind == known
+	if n := len(c.flights); n >= maxFlights || n >= maxFlights-maxFlights/4 && !isKnown {
 		f.err = &Error{Subject: subject(key), Detail: "too many look-ups wait"}
 		close(f.done)
 		return f
@@ -156,19 +162,25 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 		defer cancel()
-		value, asked, err := c.ask(ctx, key)
+		value, asked, err := c.ask(ctx, key, isKnown)
 		c.land(key, f, value, asked, err)
 	}()
 	return f
 }
 
 // ask looks key up once there is a slot for it, and says when the directory was asked.
-func (c *cache[K, V]) ask(ctx context.Context, key K) (value V, asked time.Time, err error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: ctx.Err()}
+func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, asked time.Time, err error) {
+	slots := []chan struct{}{c.others, c.slots}
+	if isKnown {
+		slots = slots[1:]
+	}
+	for _, slot := range slots {
+		select {
+		case slot <- struct{}{}:
+			defer func() { <-slot }()
+		case <-ctx.Done():
+			return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: ctx.Err()}
+		}
 	}
 	defer func() {
 		if r := recover(); r != nil {

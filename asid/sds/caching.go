@@ -28,7 +28,8 @@ type Caching struct {
 	// The least recently used goes first.
 	MaxEntries int
 
-	// MaxQueries bounds the look-ups in flight; zero: 16. Others wait.
+	// MaxQueries bounds the look-ups in flight; zero: 16. Others wait. A quarter of them
+	// is for keys whose records are known.
 	MaxQueries int
 }
 
