@@ -63,7 +63,7 @@ func (s *session) pages(ctx context.Context, base, filter string, attributes []s
 	paging := ldap.NewControlPaging(pageSize)
 	for {
 		request := ldap.NewSearchRequest(base, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, []ldap.Control{paging})
-		result, err := s.conn.Search(request)
+		result, err := s.ask(request)
 		if err != nil {
 			return partial(err)
 		}

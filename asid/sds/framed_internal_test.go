@@ -47,7 +47,9 @@ func TestMessagesOfTheDirectoryAreBounded(t *testing.T) {
 		"a message without a byte": {[]byte{0x30, 0}, 0, nil},
 	} {
 		for _, reader := range []io.Reader{bytes.NewReader(c.sent), iotest.OneByteReader(bytes.NewReader(c.sent))} {
-			got, err := io.ReadAll(&framed{Conn: bytesConn{Reader: reader}, most: 256, timeout: time.Second})
+			f := &framed{Conn: bytesConn{Reader: reader}, most: 256, timeout: time.Second}
+			f.begin()
+			got, err := io.ReadAll(f)
 			assert.Equal(t, string(c.sent[:c.want]), string(got), name)
 			switch c.err {
 			case io.EOF:
@@ -59,6 +61,58 @@ func TestMessagesOfTheDirectoryAreBounded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A directory may send message after message, entries or referrals, each within its
+// bound.
+func TestAnAnswerOfTheDirectoryIsBoundedAsAWhole(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	message := append([]byte{0x30, 0x83, 0x0F, 0xFF, 0xFB}, make([]byte, size-5)...)
+	endless := func() *framed {
+		return &framed{Conn: bytesConn{Reader: &again{message, 0}}, most: size, timeout: time.Second}
+	}
+	read := func(f *framed) int64 {
+		n, err := io.Copy(io.Discard, f)
+		assert.ErrorContains(t, err, "more than 67108864 bytes")
+		return n
+	}
+	one := endless()
+	one.begin()
+	assert.EqualValues(t, maxAnswer, read(one))
+
+	two := endless()
+	two.begin()
+	two.begin()
+	assert.EqualValues(t, 2*maxAnswer, read(two))
+
+	left := endless()
+	left.begin()
+	left.begin()
+	left.end()
+	assert.EqualValues(t, maxAnswer, read(left))
+
+	after := endless() // what the first left is not the second's
+	after.begin()
+	_, err := io.CopyN(io.Discard, after, size)
+	require.NoError(t, err)
+	after.end()
+	after.begin()
+	assert.EqualValues(t, maxAnswer, read(after))
+
+	assert.Zero(t, read(endless()), "there was no question")
+}
+
+// again reads the same bytes again and again.
+type again struct {
+	text []byte
+	at   int
+}
+
+func (a *again) Read(p []byte) (int, error) {
+	n := copy(p, a.text[a.at:])
+	a.at = (a.at + n) % len(a.text)
+	return n, nil
 }
 
 func TestRetryAfterIsReadInBothForms(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -34,6 +35,7 @@ type session struct {
 	link *link
 	raw  net.Conn
 	tls  *tls.Conn
+	wire *framed
 	conn *ldap.Conn
 }
 
@@ -49,7 +51,8 @@ func (l *link) dial(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s := &session{link: l, raw: raw, tls: secure}
-	s.conn = ldap.NewConn(&framed{Conn: secure, most: l.maxBytes, timeout: l.timeout}, true)
+	s.wire = &framed{Conn: secure, most: l.maxBytes, timeout: l.timeout}
+	s.conn = ldap.NewConn(s.wire, true)
 	s.conn.SetTimeout(l.timeout)
 	s.conn.Start()
 	if l.greet != nil {
@@ -98,7 +101,7 @@ func (s *session) search(q search) ([]record, error) {
 	request := ldap.NewSearchRequest(q.base, scope, ldap.NeverDerefAliases, q.most+1,
 		max(int(s.link.timeout/time.Second), 1), false, q.filter, q.attributes, nil)
 	request.EnforceSizeLimit = true
-	result, err := s.conn.Search(request)
+	result, err := s.ask(request)
 	if err != nil {
 		if refusal, ok := errors.AsType[*ldap.Error](err); ok && refusal.ResultCode == ldap.LDAPResultNoSuchObject {
 			// Lost access is answered so, too, but without the entry above.
@@ -116,6 +119,13 @@ func (s *session) search(q search) ([]record, error) {
 		return nil, fmt.Errorf("the directory gave more than %d records: %w", q.most, ErrAmbiguous)
 	}
 	return readEntries(result.Entries)
+}
+
+// ask has the library ask. It collects the whole answer before it returns.
+func (s *session) ask(request *ldap.SearchRequest) (*ldap.SearchResult, error) {
+	s.wire.begin()
+	defer s.wire.end()
+	return s.conn.Search(request)
 }
 
 // partial says of an error whether there would have been more. Of the message of a
@@ -170,14 +180,52 @@ func broken(err error) bool {
 	return true
 }
 
+// maxAnswer bounds what the directory sends in answer to one question, all messages
+// together: a page of 250 systems, each with several hundred interactions, is a
+// quarter of it.
+const maxAnswer = 64 << 20
+
 // A framed connection passes on messages of the directory (RFC 4511 section
-// 4.1.1) up to a size, and no other bytes.
+// 4.1.1) up to a size, as many as the questions allow, and no other bytes.
 type framed struct {
 	net.Conn
 	most    int
 	timeout time.Duration
 	header  []byte // of the present message, not yet passed on
 	left    int    // of the present message after its header
+
+	mu        sync.Mutex // guards what follows
+	questions int        // that are not answered yet
+	allowance int64      // bytes of the answers to them that may still come
+}
+
+// begin allows the answer to one more question.
+func (f *framed) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.questions++
+	f.allow(maxAnswer)
+}
+
+// end is for when a question has been answered. What that did not need is no other's.
+func (f *framed) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.questions--
+	f.allow(0)
+}
+
+// allow allows so much more, but no more than is due to the questions. f.mu is held.
+func (f *framed) allow(more int64) {
+	f.allowance = min(f.allowance+more, int64(max(f.questions, 1))*maxAnswer)
+}
+
+// spend takes a message off what is allowed, and reports whether it was.
+func (f *framed) spend(size int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.allowance -= int64(size)
+	return f.allowance >= 0
 }
 
 func (f *framed) Read(p []byte) (int, error) {
@@ -218,6 +266,9 @@ func (f *framed) next() error {
 	}
 	if b[0] != 0x30 || length == 0 || uint64(length) > uint64(f.most) {
 		return fmt.Errorf("a message of tag %#x and %d bytes, not a SEQUENCE of at most %d", b[0], length, f.most)
+	}
+	if !f.spend(size + length) {
+		return fmt.Errorf("the answers have more than %d bytes", maxAnswer)
 	}
 	f.header, f.left = append(f.header[:0:0], b[:size]...), length
 	return nil
