@@ -34,26 +34,32 @@ type cursor interface {
 	end() int
 }
 
-// fields calls read with each child of the innermost element entered that is not
+// fields calls visit with each child of the innermost element entered that is not
 // ignored, until there are no more.
-func fields(c cursor, l level, read func(field) error) error {
+func fields(c cursor, l level, visit func(field) error) error {
 	for {
 		f, err := c.next(l)
 		if err != nil || f == fieldDone {
 			return err
 		}
-		if err := read(f); err != nil {
+		if err := visit(f); err != nil {
 			return err
 		}
 	}
 }
 
-// enterFields enters the present element and calls read with its children.
-func enterFields(c cursor, l level, read func(field) error) error {
+// readText reads the text of the present element, whose name a refusal has.
+func readText(c cursor, element string, into *string) (err error) {
+	*into, err = c.text()
+	return in(element, err)
+}
+
+// enterFields enters the present element and calls visit with its children.
+func enterFields(c cursor, l level, visit func(field) error) error {
 	if err := c.enter(); err != nil {
 		return err
 	}
-	return fields(c, l, read)
+	return fields(c, l, visit)
 }
 
 // A span is a part of the body, in bytes.

@@ -53,9 +53,8 @@ func (r Reader) documentReference(c cursor, p *DocumentReference) error {
 			err = in("meta", r.readMeta(c, p))
 			p.meta = span{from, c.end()}
 		case fieldStatus:
-			p.Status, err = c.text()
+			err = readText(c, "status", &p.Status)
 			p.status = span{from, c.end()}
-			err = in("status", err)
 		case fieldSubject:
 			var ref referenceTo
 			if ref, err = r.readReference(c); err == nil {
@@ -128,8 +127,7 @@ func (r Reader) readRelation(c cursor) (rel Relation, at span, err error) {
 	err = enterFields(c, relatesToLevel, func(f field) (err error) {
 		switch f {
 		case fieldCode:
-			rel.Code, err = c.text()
-			err = in("code", err)
+			err = readText(c, "code", &rel.Code)
 		case fieldTarget:
 			from := c.begin()
 			lenient := r

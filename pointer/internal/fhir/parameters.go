@@ -36,8 +36,7 @@ func operation(c cursor) error {
 	err := enterFields(c, parameterLevel, func(f field) (err error) {
 		switch f {
 		case fieldName:
-			named, err = c.text()
-			err = in("name", err)
+			err = readText(c, "name", &named)
 		case fieldPart:
 			err = in("part", c.each(func() error { return readPart(c, parts) }))
 		}
@@ -82,15 +81,13 @@ func readPart(c cursor, parts map[string]typed) error {
 	err := enterFields(c, partLevel, func(f field) (err error) {
 		switch f {
 		case fieldName:
-			named, err = c.text()
-			err = in("name", err)
+			err = readText(c, "name", &named)
 		case fieldValueCode, fieldValueString:
 			if v.field != fieldIgnored {
 				return refusedElement(cut(named), "has two values")
 			}
 			v.field = f
-			v.text, err = c.text()
-			err = in("value", err)
+			err = readText(c, "value", &v.text)
 		}
 		return err
 	})

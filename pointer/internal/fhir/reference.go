@@ -18,16 +18,14 @@ type Identifier struct{ System, Value string }
 
 func readIdentifier(c cursor, partial bool) (Identifier, error) {
 	var id Identifier
-	err := enterFields(c, identifierLevel, func(f field) (err error) {
+	err := enterFields(c, identifierLevel, func(f field) error {
 		switch f {
 		case fieldSystem:
-			id.System, err = c.text()
-			err = in("system", err)
+			return readText(c, "system", &id.System)
 		case fieldValue:
-			id.Value, err = c.text()
-			err = in("value", err)
+			return readText(c, "value", &id.Value)
 		}
-		return err
+		return nil
 	})
 	if err == nil && !partial && (id.System == "" || id.Value == "") {
 		err = refused("lacks its system or its value")
@@ -49,8 +47,7 @@ func (r Reader) readReference(c cursor) (referenceTo, error) {
 	err := enterFields(c, referenceLevel, func(f field) (err error) {
 		switch f {
 		case fieldReference:
-			ref.url, err = c.text()
-			err = in("reference", err)
+			return readText(c, "reference", &ref.url)
 		case fieldIdentifier:
 			ref.identifier, err = readIdentifier(c, r.Stored)
 			err = in("identifier", err)
@@ -154,8 +151,8 @@ func (r Reader) pointer(ref referenceTo) (id string, identifier Identifier, err 
 	id = ref.url
 	if i := strings.LastIndexByte(ref.url, '/'); i >= 0 {
 		base := ref.url[:i]
-		at, typed := strings.CutSuffix(base, "/"+fhirpath.DocumentReference)
-		if base != fhirpath.DocumentReference && (!typed || !isAbsolute(at)) {
+		at, found := strings.CutSuffix(base, "/"+fhirpath.DocumentReference)
+		if base != fhirpath.DocumentReference && (!found || !isAbsolute(at)) {
 			return fault("refers to what is no DocumentReference")
 		}
 		id = ref.url[i+1:]

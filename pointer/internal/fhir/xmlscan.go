@@ -263,7 +263,7 @@ func referencesIn(raw []byte) error {
 		if i < 0 {
 			return nil
 		}
-		_, n := reference(raw[i:])
+		_, n := characterReference(raw[i:])
 		if n == 0 {
 			return malformed("has a reference to what is no character")
 		}
@@ -274,10 +274,10 @@ func referencesIn(raw []byte) error {
 // maxReference bounds a reference, in bytes. Zeros may stand before its number.
 const maxReference = 34
 
-// reference returns the character that raw begins with a reference to, and how
+// characterReference returns the character that raw begins with a reference to, and how
 // long the reference is; 0 if it is none. Of entities there are the five of
 // section 4.6.
-func reference(raw []byte) (rune, int) {
+func characterReference(raw []byte) (rune, int) {
 	i := bytes.IndexByte(raw[:min(len(raw), maxReference)], ';')
 	if i < 2 {
 		return 0, 0
@@ -324,7 +324,7 @@ func unescaped(raw []byte) string {
 		if i < 0 {
 			return string(append(out, raw...))
 		}
-		r, n := reference(raw[i:])
+		r, n := characterReference(raw[i:])
 		out = utf8.AppendRune(append(out, raw[:i]...), r)
 		raw = raw[i+n:]
 	}
