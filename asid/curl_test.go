@@ -5,12 +5,9 @@ package asid_test
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
@@ -43,13 +41,7 @@ func TestOneGateForTwoAPIsOverCurl(t *testing.T) {
 
 	folder := t.TempDir()
 	write := func(name, kind string, ders ...[]byte) string {
-		var out bytes.Buffer
-		for _, der := range ders {
-			require.NoError(t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
-		}
-		name = filepath.Join(folder, name)
-		require.NoError(t, os.WriteFile(name, out.Bytes(), 0o600))
-		return name
+		return testca.WritePEM(folder, name, kind, ders...)
 	}
 	// files returns curl's flags for a certificate of that name.
 	files := func(fqdn string) []string {

@@ -3,12 +3,10 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -88,13 +86,7 @@ func (e *estate) leaf(t *testing.T, fqdn string) tls.Certificate {
 
 func (e *estate) write(t *testing.T, name, kind string, ders ...[]byte) string {
 	t.Helper()
-	var out bytes.Buffer
-	for _, der := range ders {
-		require.NoError(t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
-	}
-	path := filepath.Join(e.dir, name)
-	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
-	return path
+	return testca.WritePEM(e.dir, name, kind, ders...)
 }
 
 // pair writes a certificate with its chain and its key.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,29 +18,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-func writePEM(t *testing.T, name, kind string, blocks ...[]byte) string {
-	t.Helper()
-	var out bytes.Buffer
-	for _, der := range blocks {
-		require.NoError(t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
-	}
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
-	return path
-}
-
-// files writes what the flags name.
+// flagsOf writes the files that a run needs and returns the flags that name them.
 func flagsOf(t *testing.T, pki *spinetest.PKI, cert tls.Certificate) []string {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	require.NoError(t, err)
+	dir := t.TempDir()
 	return []string{
-		"-cert", writePEM(t, "cert.pem", "CERTIFICATE", cert.Certificate...), "-key", writePEM(t, "key.pem", "PRIVATE KEY", key),
-		"-roots", writePEM(t, "roots.pem", "CERTIFICATE", pki.Root.Raw), "-subcas", writePEM(t, "subcas.pem", "CERTIFICATE", pki.SubCA.Raw),
+		"-cert", testca.WritePEM(dir, "cert.pem", "CERTIFICATE", cert.Certificate...), "-key", testca.WritePEM(dir, "key.pem", "PRIVATE KEY", key),
+		"-roots", testca.WritePEM(dir, "roots.pem", "CERTIFICATE", pki.Root.Raw), "-subcas", testca.WritePEM(dir, "subcas.pem", "CERTIFICATE", pki.SubCA.Raw),
 		"-fqdn", "provider.nhs.uk",
 	}
 }

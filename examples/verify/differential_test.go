@@ -8,11 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -87,13 +85,7 @@ func (g *generator) leaf(extensions ...pkix.Extension) *x509.Certificate {
 func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
 
 func (g *generator) write(name, kind string, ders ...[]byte) string {
-	var out bytes.Buffer
-	for _, der := range ders {
-		require.NoError(g.t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
-	}
-	file := filepath.Join(g.dir, name)
-	require.NoError(g.t, os.WriteFile(file, out.Bytes(), 0o600))
-	return file
+	return testca.WritePEM(g.dir, name, kind, ders...)
 }
 
 // times gives a list its times: mostly in force, some over, some to come.

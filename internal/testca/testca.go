@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testca makes keys and certificates for tests. A Spine to connect to is
+// Package testca makes keys, certificates and their files for tests. A Spine to connect to is
 // tlsconfig/spinetest; this is for tests that want to say themselves what is in a
 // certificate. What cannot be made panics.
 package testca
@@ -12,7 +12,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
 )
 
 // ECDSA returns a new key on P-256, which takes no time.
@@ -33,6 +36,24 @@ func Sign(template, parent *x509.Certificate, public crypto.PublicKey, by crypto
 		parent = template
 	}
 	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, parent, public, by))))
+}
+
+// PEM returns DER as PEM of one kind, such as CERTIFICATE.
+func PEM(kind string, ders ...[]byte) []byte {
+	var text []byte
+	for _, der := range ders {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
+	}
+	return text
+}
+
+// WritePEM writes it to a file of the folder dir and returns the file's path.
+func WritePEM(dir, name, kind string, ders ...[]byte) string {
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, PEM(kind, ders...), 0o600); err != nil {
+		panic("testca: " + err.Error())
+	}
+	return file
 }
 
 func must[T any](value T, err error) T {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/encryptedkey"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
@@ -88,7 +89,7 @@ func TestFilesOfOpenSSL(t *testing.T) {
 		"the key cut short":                   {chain, pkcs8[:len(pkcs8)-20], said("pass"), "own.key: a PEM object is damaged"},
 		"the certificate cut short":           {chain[:len(chain)-20], pkcs8, said("pass"), "own.pem: a PEM object is damaged"},
 		"the SubCA first":                     {reversed, pkcs8, said("pass"), "wrong order"},
-		"a key that is not the certificate's": {otherChain(t), pkcs8, said("pass"), "own.pem, "},
+		"a key that is not the certificate's": {otherChain(), pkcs8, said("pass"), "own.pem, "},
 	} {
 		dir := t.TempDir()
 		certFile, keyFile := filepath.Join(dir, "own.pem"), filepath.Join(dir, "own.key")
@@ -117,12 +118,8 @@ func TestFilesOfOpenSSL(t *testing.T) {
 }
 
 // otherChain is that of a certificate with another key.
-func otherChain(t *testing.T) (text []byte) {
-	t.Helper()
-	for _, der := range testpki.Spine().ECDSALeaf(name).Certificate {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
-	return text
+func otherChain() []byte {
+	return testca.PEM("CERTIFICATE", testpki.Spine().ECDSALeaf(name).Certificate...)
 }
 
 func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {

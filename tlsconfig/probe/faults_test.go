@@ -5,7 +5,6 @@ package probe_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -151,12 +151,6 @@ func TestEachFaultOfEachProgram(t *testing.T) {
 // as NAME.chain, the key as NAME.key and all of it as NAME.both.
 func writeCertificates(t *testing.T, dir string, pki *spinetest.PKI) {
 	t.Helper()
-	blocks := func(kind string, ders ...[]byte) (text []byte) {
-		for _, der := range ders {
-			text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
-		}
-		return text
-	}
 	write := func(name string, text []byte) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
 	}
@@ -170,12 +164,12 @@ func writeCertificates(t *testing.T, dir string, pki *spinetest.PKI) {
 	} {
 		key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 		require.NoError(t, err)
-		chain, private := blocks("CERTIFICATE", cert.Certificate...), blocks("PRIVATE KEY", key)
+		chain, private := testca.PEM("CERTIFICATE", cert.Certificate...), testca.PEM("PRIVATE KEY", key)
 		write(name+".pem", chain)
-		write(name+".chain", blocks("CERTIFICATE", cert.Certificate[1:]...))
+		write(name+".chain", testca.PEM("CERTIFICATE", cert.Certificate[1:]...))
 		write(name+".key", private)
 		write(name+".both", append(slices.Clone(chain), private...))
 	}
-	write("cas.pem", blocks("CERTIFICATE", pki.SubCA.Raw, pki.Root.Raw))
-	write("root.pem", blocks("CERTIFICATE", pki.Root.Raw))
+	write("cas.pem", testca.PEM("CERTIFICATE", pki.SubCA.Raw, pki.Root.Raw))
+	write("root.pem", testca.PEM("CERTIFICATE", pki.Root.Raw))
 }

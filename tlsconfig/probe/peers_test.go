@@ -4,16 +4,14 @@ package probe_test
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
@@ -99,11 +97,7 @@ func writeFiles(t *testing.T, dir string, pki *spinetest.PKI) {
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	require.NoError(t, err)
 	write := func(name, kind string, blocks ...[]byte) {
-		var text strings.Builder
-		for _, der := range blocks {
-			pem.Encode(&text, &pem.Block{Type: kind, Bytes: der})
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text.String()), 0o600))
+		testca.WritePEM(dir, name, kind, blocks...)
 	}
 	write("cert.pem", "CERTIFICATE", cert.Certificate...)
 	write("subca.pem", "CERTIFICATE", pki.SubCA.Raw)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/front"
@@ -88,13 +89,7 @@ func TestSpinesCertificatesBehindEachProgram(t *testing.T) {
 		b := startBackend(t, pki.Endpoint(serverFQDN, sspFQDN).Verifier, form, "")
 		dir := t.TempDir()
 		write := func(name, kind string, ders ...[]byte) string {
-			var text []byte
-			for _, der := range ders {
-				text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
-			}
-			path := filepath.Join(dir, name)
-			require.NoError(t, os.WriteFile(path, text, 0o600))
-			return path
+			return testca.WritePEM(dir, name, kind, ders...)
 		}
 		addr := p.startWith(t, testpki.Spine(), func(params *terminator.Params) { // which it presents
 			params.Backend, params.FQDNs, params.Pins = b.address, nil, pki.Pins()

@@ -4,18 +4,15 @@
 package exampletest
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
@@ -49,13 +46,8 @@ func (f *Files) WriteCRLs(t testing.TB) {
 
 // Write writes PEM objects of one kind to a file and returns its path.
 func (f *Files) Write(t testing.TB, name, kind string, ders ...[]byte) string {
-	var out bytes.Buffer
-	for _, der := range ders {
-		require.NoError(t, pem.Encode(&out, &pem.Block{Type: kind, Bytes: der}))
-	}
-	path := filepath.Join(f.dir, name)
-	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
-	return path
+	t.Helper()
+	return testca.WritePEM(f.dir, name, kind, ders...)
 }
 
 // A Pair is a certificate with its chain, and its key, in files.

@@ -15,10 +15,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"math/big"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -184,13 +182,7 @@ func (p *PKI) Write(t testing.TB, cert tls.Certificate) Files {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
 	write := func(name, kind string, ders ...[]byte) string {
-		var out []byte
-		for _, der := range ders {
-			out = append(out, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
-		}
-		file := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(file, out, 0o600))
-		return file
+		return testca.WritePEM(dir, name, kind, ders...)
 	}
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	require.NoError(t, err)
