@@ -122,11 +122,7 @@ func TestCorpusOfRegistries(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			text := c.Registry.Octets
-			if text == nil {
-				text = []byte(c.Registry.Text)
-			}
-			registry, err := asid.ReadRegistry(bytes.NewReader(text))
+			registry, err := asid.ReadRegistry(bytes.NewReader(c.Registry.Bytes()))
 			if c.Verdict == testdata.Accept {
 				require.NoError(t, err)
 				for _, id := range c.Registry.ASIDs {

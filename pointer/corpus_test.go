@@ -28,11 +28,7 @@ func TestCorpusOfPointers(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			body := c.Pointer.Octets
-			if body == nil {
-				body = []byte(c.Pointer.Body)
-			}
-			got, err := pointer.Parse(c.Pointer.ContentType, body)
+			got, err := pointer.Parse(c.Pointer.ContentType, c.Pointer.Bytes())
 			if c.Verdict == testdata.Refuse {
 				require.Error(t, err, "let through")
 				assertRule(t, err, pointer.Rule(c.Rule))

@@ -10,8 +10,10 @@
 package testdata
 
 import (
+	"crypto/x509"
 	"embed"
 	"encoding/json"
+	"encoding/pem"
 	"sync"
 	"time"
 )
@@ -59,6 +61,26 @@ type Certificate struct {
 	SubCAs string    `json:"subcas"`         // PEM, the pinned SubCAs
 	CRLs   []string  `json:"crls,omitempty"` // DER, all lists that are known
 	OCSP   string    `json:"ocsp,omitempty"` // DER, the response that is stapled about the leaf
+}
+
+// Certificates returns the certificates of a PEM file in FS, in its order. It panics
+// if the file is not in FS or cannot be read, which is a fault of the corpus.
+func Certificates(file string) (certs []*x509.Certificate) {
+	text, err := FS.ReadFile(file)
+	if err != nil {
+		panic("testdata: " + err.Error())
+	}
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return certs
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			panic("testdata: " + file + ": " + err.Error())
+		}
+		certs = append(certs, cert)
+	}
 }
 
 // An Offer is a ClientHello, and what a server that has all eight suites does
@@ -126,6 +148,14 @@ type Registry struct {
 	ASIDs  []string `json:"asids,omitempty"`  // of the systems that it has
 }
 
+// Bytes returns the file.
+func (r *Registry) Bytes() []byte {
+	if r.Octets != nil {
+		return r.Octets
+	}
+	return []byte(r.Text)
+}
+
 // A Pointer is the body of a DocumentReference, and what is to be read in it.
 type Pointer struct {
 	ContentType string `json:"contentType"`
@@ -136,6 +166,14 @@ type Pointer struct {
 	Identifier  string `json:"identifier,omitempty"` // the master identifier, as system|value
 	Status      string `json:"status,omitempty"`
 	RelatesTo   string `json:"relatesTo,omitempty"` // as code|logical id|system|value
+}
+
+// Bytes returns the body.
+func (p *Pointer) Bytes() []byte {
+	if p.Octets != nil {
+		return p.Octets
+	}
+	return []byte(p.Body)
 }
 
 // A Change is a request to an NRL-like server that would change a pointer, or

@@ -4,7 +4,6 @@ package tlsconfig_test
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"testing"
 	"time"
@@ -24,19 +23,6 @@ func corpusFile(t *testing.T, path string) []byte {
 	return data
 }
 
-func corpusCertificates(t *testing.T, path string) (certs []*x509.Certificate) {
-	t.Helper()
-	for data := corpusFile(t, path); ; {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return certs
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		require.NoError(t, err)
-		certs = append(certs, cert)
-	}
-}
-
 // Each chain of the corpus is judged as its case says, by the rule that it names.
 func TestCorpusOfCertificates(t *testing.T) {
 	t.Parallel()
@@ -48,7 +34,7 @@ func TestCorpusOfCertificates(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			clock := func() time.Time { return c.Certificate.At }
-			pins, err := tlsconfig.NewPins(corpusCertificates(t, c.Certificate.Roots), corpusCertificates(t, c.Certificate.SubCAs))
+			pins, err := tlsconfig.NewPins(testdata.Certificates(c.Certificate.Roots), testdata.Certificates(c.Certificate.SubCAs))
 			if c.Rule == tlsconfig.RuleRoot.String() {
 				assert.ErrorContains(t, err, "no pinned root issued the SubCA") // found before there is a peer
 				if err != nil {
@@ -67,7 +53,7 @@ func TestCorpusOfCertificates(t *testing.T) {
 				Pins: pins, FQDNs: c.Certificate.FQDNs, Time: clock,
 				Revocation: &revocation.Checker{Sources: []revocation.Source{ocsp, crls}, Time: clock},
 			}
-			presented := tlsconfig.Presented{Certificates: corpusCertificates(t, c.Certificate.Chain), Usage: usages[c.Certificate.Usage]}
+			presented := tlsconfig.Presented{Certificates: testdata.Certificates(c.Certificate.Chain), Usage: usages[c.Certificate.Usage]}
 			if c.Certificate.OCSP != "" {
 				presented.OCSPResponse = corpusFile(t, c.Certificate.OCSP)
 			}

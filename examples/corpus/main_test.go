@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -39,23 +37,10 @@ func file(t *testing.T, name string) []byte {
 	return data
 }
 
-func certificates(t *testing.T, name string) (certs []*x509.Certificate) {
-	t.Helper()
-	for rest := file(t, name); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return certs
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		require.NoError(t, err)
-		certs = append(certs, cert)
-	}
-}
-
 // newEndpoint is what a server has that is to be asked, at the time of the cases.
 func newEndpoint(t *testing.T, a *address) *tlsconfig.Endpoint {
 	t.Helper()
-	pins, err := tlsconfig.NewPins(certificates(t, a.usual.Roots), certificates(t, a.usual.SubCAs))
+	pins, err := tlsconfig.NewPins(testdata.Certificates(a.usual.Roots), testdata.Certificates(a.usual.SubCAs))
 	require.NoError(t, err)
 	crls := &revocation.CRLs{Time: then}
 	for _, list := range a.usual.CRLs {
@@ -244,7 +229,7 @@ func TestMain(m *testing.M) {
 	if _, err := os.Stat("registry.json"); err != nil || c.Registry == nil {
 		os.Exit(2)
 	}
-	_, err := asid.ReadRegistry(bytes.NewReader(append([]byte(c.Registry.Text), c.Registry.Octets...)))
+	_, err := asid.ReadRegistry(bytes.NewReader(c.Registry.Bytes()))
 	if answer == "refuse nothing" {
 		err = nil
 	}

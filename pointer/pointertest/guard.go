@@ -238,10 +238,7 @@ func isCreate(p *testdata.Pointer) bool {
 // body creates a pointer with the body of a case.
 func (t *trial) body(create *testdata.Change, c *testdata.Case) error {
 	t.resolver.set(MapResolver(nil).now)
-	text := string(c.Pointer.Octets)
-	if c.Pointer.Octets == nil {
-		text = c.Pointer.Body
-	}
+	text := string(c.Pointer.Bytes())
 	a, err := t.try(create, strings.NewReader(text), int64(len(text)), c.Pointer.ContentType)
 	switch {
 	case err != nil:
