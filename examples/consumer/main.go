@@ -25,7 +25,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,9 +44,7 @@ import (
 func main() { endpoint.Main("consumer", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var end endpoint.Flags
-	flags := flag.NewFlagSet("consumer", flag.ContinueOnError)
-	end.Register(flags, "server", "default: the host that is called")
+	flags, end := endpoint.NewFlags("consumer", "server", "default: the host that is called")
 	record := flags.String("url", "", "the record's `URL`")
 	var patient patientSearch
 	flags.StringVar(&patient.nrl, "nrl", "", "the `URL` of an NRL whose pointers are searched, such as https://nrl.test/STU3")

@@ -22,7 +22,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -41,9 +40,7 @@ import (
 func main() { endpoint.Main("nrl", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var end endpoint.Flags
-	flags := flag.NewFlagSet("nrl", flag.ContinueOnError)
-	end.Register(flags, "client", "default: any, since the registry binds each to its ASID")
+	flags, end := endpoint.NewFlags("nrl", "client", "default: any, since the registry binds each to its ASID")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	registryFile := flags.String("registry", "", "`FILE` of the systems, .json or .yaml")
 	var sds directory.Flags

@@ -21,7 +21,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 
@@ -31,11 +30,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/probe"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { endpoint.MainStatus(run) }
 
 // The exit statuses.
 const (
@@ -46,16 +41,11 @@ const (
 
 type options struct {
 	cert, key, roots, subCAs, fqdn string
-	crls                           files
+	crls                           endpoint.List
 	fetch, listen, json            bool
 	html                           string
 	address                        string
 }
-
-type files []string
-
-func (f *files) String() string     { return strings.Join(*f, " ") }
-func (f *files) Set(s string) error { *f = append(*f, s); return nil }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)

@@ -17,7 +17,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,9 +35,7 @@ import (
 func main() { endpoint.Main("provider", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var end endpoint.Flags
-	flags := flag.NewFlagSet("provider", flag.ContinueOnError)
-	end.Register(flags, "proxy", "required")
+	flags, end := endpoint.NewFlags("provider", "proxy", "required")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	self := flags.String("asid", "", "this provider's own ASID, which Ssp-To must name")
 	var engine endpoint.Engine

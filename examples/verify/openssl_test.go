@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,23 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 )
 
-// opensslConfig describes a Spine's CAs to openssl ca.
+// opensslCA describes one of a Spine's CAs to openssl ca.
+func opensslCA(name string) string {
+	return fmt.Sprintf(`[%[1]s]
+database = %[1]s.txt
+new_certs_dir = .
+serial = %[1]s.srl
+crlnumber = %[1]s.crlnumber
+default_md = sha256
+default_crl_days = 1
+default_days = 365
+policy = any
+certificate = %[1]s.pem
+private_key = %[1]s.key
+`, name)
+}
+
+// opensslConfig describes to openssl what these CAs issue.
 const opensslConfig = `
 [req]
 distinguished_name = none
@@ -23,28 +40,6 @@ prompt = no
 [none]
 [ca]
 default_ca = subca
-[root]
-database = root.txt
-new_certs_dir = .
-serial = root.srl
-crlnumber = root.crlnumber
-default_md = sha256
-default_crl_days = 1
-default_days = 365
-policy = any
-certificate = root.pem
-private_key = root.key
-[subca]
-database = subca.txt
-new_certs_dir = .
-serial = subca.srl
-crlnumber = subca.crlnumber
-default_md = sha256
-default_crl_days = 1
-default_days = 365
-policy = any
-certificate = subca.pem
-private_key = subca.key
 [any]
 organizationName = optional
 organizationalUnitName = optional
@@ -93,7 +88,7 @@ func TestChainsOfOpenSSL(t *testing.T) {
 	write := func(name, content string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	write("ca.cnf", opensslConfig)
+	write("ca.cnf", opensslConfig+opensslCA("root")+opensslCA("subca"))
 	for _, ca := range []string{"root", "subca"} {
 		write(ca+".txt", "")
 		write(ca+".srl", "1000\n")

@@ -27,9 +27,11 @@ type Flags struct {
 	cache         string
 }
 
-// Register adds the flags to fs. Peer says who is at the other end, and
+// NewFlags returns the flag set of a program that is one end of a connection, and
+// what its flags say once it has parsed them. Peer says who is at the other end, and
 // fqdnNote what holds without -fqdn.
-func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
+func NewFlags(program, peer, fqdnNote string) (*flag.FlagSet, *Flags) {
+	fs, f := flag.NewFlagSet(program, flag.ContinueOnError), &Flags{}
 	fs.StringVar(&f.cert, "cert", "", "PEM `FILE` of this end's certificate and its SubCA")
 	fs.StringVar(&f.key, "key", "", "PEM `FILE` of its key")
 	fs.StringVar(&f.roots, "roots", "", "PEM `FILE` of the pinned root CAs")
@@ -38,6 +40,7 @@ func (f *Flags) Register(fs *flag.FlagSet, peer, fqdnNote string) {
 	fs.Var(&f.crls, "crl", "`FILE` of certificate revocation lists, PEM or DER, which is followed; may be repeated")
 	fs.BoolVar(&f.fetch, "fetch", false, "fetch CRLs and OCSP answers from where the certificates say")
 	fs.StringVar(&f.cache, "cache", "", "`DIR` in which fetched CRLs and OCSP answers are cached")
+	return fs, f
 }
 
 // Endpoint reads the files and returns the end that the flags describe. What

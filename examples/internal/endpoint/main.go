@@ -16,13 +16,20 @@ import (
 // Main runs an example with a context that ends at an interrupt or SIGTERM, and
 // exits with 1 if run returns an error.
 func Main(name string, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
+	MainStatus(func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+		if err := run(ctx, args, stdout, stderr); err != nil {
+			fmt.Fprintln(stderr, name+":", err)
+			return 1
+		}
+		return 0
+	})
+}
+
+// MainStatus is Main for an example whose exit status says more than that it failed.
+func MainStatus(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, name+":", err)
-		os.Exit(1)
-	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Parse parses the arguments of an example that takes flags and nothing else.
