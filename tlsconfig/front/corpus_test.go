@@ -3,8 +3,6 @@
 package front_test
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -47,20 +45,6 @@ func TestCorpusOfConnections(t *testing.T) {
 	assert.NotZero(t, asked)
 }
 
-// The certificates of a file of the corpus.
-func corpusCertificates(t *testing.T, path string) (certs []*x509.Certificate) {
-	t.Helper()
-	for data := corpusFile(t, path); ; {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return certs
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		require.NoError(t, err)
-		certs = append(certs, cert)
-	}
-}
-
 func corpusFile(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := testdata.FS.ReadFile(path)
@@ -79,7 +63,7 @@ func TestCorpusOfFronts(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			clock := func() time.Time { return c.Front.At }
-			pins, err := tlsconfig.NewPins(corpusCertificates(t, c.Front.Roots), corpusCertificates(t, c.Front.SubCAs))
+			pins, err := tlsconfig.NewPins(testdata.Certificates(c.Front.Roots), testdata.Certificates(c.Front.SubCAs))
 			require.NoError(t, err)
 			crls := &revocation.CRLs{Time: clock}
 			for _, path := range c.Front.CRLs {
