@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -61,6 +62,11 @@ func (a alert) Error() string { return "alert " + tls.AlertError(a).Error() }
 
 // errClosed is a connection that the peer closed instead of answering.
 var errClosed = errors.New("the peer closed the connection")
+
+// isReset reports whether the peer reset the connection.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 // helloRetry is the random of a ServerHello that asks for another key share
 // (RFC 8446 section 4.1.3).

@@ -25,30 +25,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// judge judges the certificate of a peer, "server" or "client", by the verifier.
-func judge(ctx context.Context, report *Report, verifier *tlsconfig.Verifier, role string, p tlsconfig.Presented) {
-	subject, revoked := "the "+role+"'s certificate", "the "+role+"'s revocation"
-	leaf, skip := p.Certificates[0], false
-	switch verifier.Revocation.(type) {
-	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
-		skip = true
-		report.add(clauseTLSMA, revoked, NotAsked, "", "no CRL or responder was given to ask")
-	}
-	_, err := verifier.Verify(ctx, p)
-	refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
-	until := leaf.NotAfter.UTC().Format("2006-01-02")
-	switch {
-	case err == nil && skip:
-		report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, until %s", leaf.Subject, until)
-	case err == nil:
-		report.add(clauseTLSMA, subject, Conformant, "", "%s, issued by a pinned SubCA, not revoked, until %s", leaf.Subject, until)
-	case ok && refusal.Rule == tlsconfig.RuleRevocation && !isRevoked(err):
-		report.add(clauseTLSMA, revoked, Undecided, "", "%v", err)
-	default:
-		report.add(clauseTLSMA, subject, Departure, "install a certificate of the Spine's authentication SubCA for this FQDN", "%v", err)
-	}
-}
-
 // An outcome is what a whole handshake, and a request over it, came to.
 type outcome struct {
 	err    error  // of the handshake
