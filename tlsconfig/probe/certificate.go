@@ -22,9 +22,7 @@ import (
 // which CAs.
 func (q *questions) certificateRequest(ctx context.Context) {
 	const subject = "request of a client certificate"
-	q.progress(subject)
-	if q.seen == nil {
-		q.report.add(clauseTLSMA, subject, Undecided, "", "no handshake of TLS 1.2 got that far")
+	if !q.handshaken(subject) {
 		return
 	}
 	if !q.seen.requested {
@@ -56,6 +54,16 @@ func (q *questions) certificateRequest(ctx context.Context) {
 	q.report.add(clauseTLSMA, named, Conformant, "", "%s", strings.Join(names, "; "))
 }
 
+// handshaken reports whether a handshake of TLS 1.2 was seen to its end, and says in the
+// report if none was.
+func (q *questions) handshaken(subject string) bool {
+	q.progress("%s", subject)
+	if q.seen == nil {
+		q.report.add(clauseTLSMA, subject, Undecided, "", "no handshake of TLS 1.2 got that far")
+	}
+	return q.seen != nil
+}
+
 // distinguishedName writes a DER name for a reader.
 func distinguishedName(der []byte) string {
 	var sequence pkix.RDNSequence
@@ -70,9 +78,7 @@ func distinguishedName(der []byte) string {
 // chain judges the server's own certificate.
 func (q *questions) chain(ctx context.Context) {
 	const subject = "the server's certificate"
-	q.progress(subject)
-	if q.seen == nil {
-		q.report.add(clauseTLSMA, subject, Undecided, "", "no handshake of TLS 1.2 got that far")
+	if !q.handshaken(subject) {
 		return
 	}
 	chain, err := q.seen.chain()
