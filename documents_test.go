@@ -5,6 +5,7 @@ package nrlsecurity_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,6 +61,54 @@ func TestArchitectureNamesWhereThingsAre(t *testing.T) {
 		}
 	}
 	assert.Greater(t, found, 20)
+}
+
+// A name of Go's in backticks, of this module's packages or the standard library's.
+var namedSymbol = regexp.MustCompile("`(?:go )?([A-Za-z]+(?:\\.[A-Z][A-Za-z]*)*)(?:\\([a-z]*\\))?`")
+
+// TestProductionNamesWhatThePackagesHave holds PRODUCTION.md against the code: each
+// name in backticks that begins with a capital, or a package, is one that a
+// package exports, and each text of the log is one that is logged.
+func TestProductionNamesWhatThePackagesHave(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("PRODUCTION.md")
+	require.NoError(t, err)
+	names, source := map[string]bool{}, new(strings.Builder)
+	for _, folder := range []string{"asid", "asid/asidtest", "asid/sds", "pointer", "pointer/pointertest", "revocation", "tlsconfig", "tlsconfig/encryptedkey",
+		"tlsconfig/front", "tlsconfig/pkcs12", "tlsconfig/spinetest", "tlsconfig/terminator"} {
+		for name := range declared(t, folder, false) {
+			names[name], names[folder[strings.LastIndex(folder, "/")+1:]+"."+name] = true, true
+			if _, member, ok := strings.Cut(name, "."); ok {
+				names[member] = true // as it is called beside its type
+			}
+		}
+		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			source.Write(text)
+		}
+	}
+	// The standard library's, which the compiler holds in the snippets of README.md, and
+	// what is of another program's or an RFC's.
+	others := regexp.MustCompile(`^(http\.\w.*|(Read|ReadHeader|Idle|IdleConn|Write)Timeout|CAfile)$`)
+	found := 0
+	for _, match := range namedSymbol.FindAllStringSubmatch(string(page), -1) {
+		name := match[1]
+		if !regexp.MustCompile(`[A-Z]`).MatchString(name) || others.MatchString(name) || name == "anyExtendedKeyUsage" {
+			continue
+		}
+		if first, rest, _ := strings.Cut(name, "."); (first == "crls" || first == "file") && rest == "Run" {
+			name = map[string]string{"crls": "CRLs", "file": "File"}[first] + ".Run" // a variable of the snippets
+		}
+		assert.True(t, names[name], "PRODUCTION.md has %s", match[0])
+		found++
+	}
+	assert.Greater(t, found, 40)
+	for _, match := range regexp.MustCompile("`([a-z]+(?:,? [a-z]+){1,})`").FindAllStringSubmatch(string(page), -1) {
+		assert.Contains(t, source.String(), match[1], "PRODUCTION.md has %s as a text of the log", match[0])
+	}
 }
 
 // TestPackagesPullInWhatTheREADMESays holds the table of modules against the imports.
