@@ -27,7 +27,8 @@ type Answers struct {
 	// forgotten is the latest thisUpdate of a revocation that was evicted, in
 	// nanoseconds since 1970: a good answer that is not later clears nothing.
 	forgotten atomic.Int64
-	forgot    atomic.Uint64 // changes with it
+	forgot    atomic.Uint64 // changes with each eviction of a revocation
+	evicted   evicted       // who revoked what
 }
 
 // Under returns the answers under a key.

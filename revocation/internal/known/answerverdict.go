@@ -66,7 +66,8 @@ type replies struct {
 func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
 	d := newReplies(s, path, at, trust, &AnswerVerdict{})
 	d.v.Dependencies.add(&s.forgot, s.forgot.Load())
-	all := d.under(AnswerKey(path))
+	key := AnswerKey(path)
+	all := d.under(key)
 	forgotten, lossy := s.forgottenUntil() // of what was evicted before the answers were read, too
 	var revoked, clear []*Reply
 	for _, r := range all {
@@ -81,6 +82,8 @@ func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Dur
 				d.v.Errs = append(d.v.Errs, err)
 			case lossy && !r.ThisUpdate.After(forgotten):
 				d.v.Errs = append(d.v.Errs, answerError(r, der.ErrExpired, "a revocation that is not older was forgotten for want of room"))
+			case lossy && !s.evicted.mayClear(key, r):
+				d.v.Errs = append(d.v.Errs, answerError(r, der.ErrResponder, "another responder's revocation of the certificate was forgotten for want of room"))
 			default:
 				clear = append(clear, r)
 			}

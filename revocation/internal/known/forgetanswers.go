@@ -29,7 +29,9 @@ const (
 	victimsInAdvance = 100     // one in as many keys is chosen to be evicted at once
 )
 
-// boundedReplies drops the oldest that do not revoke.
+// boundedReplies drops the oldest that do not revoke, then the oldest that another one
+// supersedes: one responder's answers, however many, drop no revocation of another's as
+// long as there is a later one that says as much.
 func boundedReplies(replies []*Reply) []*Reply {
 	octets := 0
 	for _, r := range replies {
@@ -39,10 +41,30 @@ func boundedReplies(replies []*Reply) []*Reply {
 		oldest := slices.MinFunc(replies, func(x, y *Reply) int {
 			return cmp.Or(btoi(x.Status == ocsp.Revoked)-btoi(y.Status == ocsp.Revoked), x.ThisUpdate.Compare(y.ThisUpdate), bytes.Compare(x.Digest[:], y.Digest[:]))
 		})
+		if superseded := supersededReplies(replies); len(superseded) > 0 && oldest.Status == ocsp.Revoked {
+			oldest = slices.MinFunc(superseded, func(x, y *Reply) int {
+				return cmp.Or(x.ThisUpdate.Compare(y.ThisUpdate), bytes.Compare(x.Digest[:], y.Digest[:]))
+			})
+		}
 		octets -= len(oldest.Raw)
 		replies = slices.DeleteFunc(replies, func(r *Reply) bool { return r == oldest })
 	}
 	return replies
+}
+
+// supersededReplies returns those that another one supersedes, begun or not: a
+// revocation that has not begun counts already.
+func supersededReplies(replies []*Reply) (superseded []*Reply) {
+	orders := make([]Order, len(replies))
+	for i, r := range replies {
+		orders[i] = r.Order()
+	}
+	for i, r := range replies {
+		if slices.ContainsFunc(orders, func(o Order) bool { return o.Supersedes(&orders[i]) }) {
+			superseded = append(superseded, r)
+		}
+	}
+	return superseded
 }
 
 // An evictable is what is known about one certificate, with what says when it is
@@ -99,7 +121,8 @@ func removedAt(revoked *Reply, replies []*Reply, at time.Time) bool {
 // room necessary. A revocation goes only if nothing else is left. Then good answers
 // that are not later than it clear nothing any more, whatever certificate they are
 // about: one that was revoked is asked about again, and not taken for good because an
-// answer from before its revocation is played back. s.mu is held.
+// answer from before its revocation is played back. Nor does another responder clear it
+// than the one that revoked it. s.mu is held.
 func (s *Answers) evict(but string, horizon time.Time) {
 	if s.evictChosen(but, horizon) {
 		return
@@ -143,6 +166,13 @@ func (s *Answers) evictChosen(but string, horizon time.Time) (done bool) {
 func (s *Answers) forget(e evictable) {
 	if until := e.latest.UnixNano(); e.revoked && (s.forgot.Load() == 0 || until > s.forgotten.Load()) {
 		s.forgotten.Store(until)
+	}
+	if e.revoked {
+		for _, r := range s.buckets.load(e.key) {
+			if r.Status == ocsp.Revoked {
+				s.evicted.add(e.key, r.Key)
+			}
+		}
 		s.forgot.Add(1)
 	}
 	s.buckets.remove(e.key)

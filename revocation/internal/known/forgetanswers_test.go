@@ -4,6 +4,7 @@ package known_test
 
 import (
 	"crypto/x509"
+	"errors"
 	"math/big"
 	"slices"
 	"testing"
@@ -99,6 +100,40 @@ func TestForgottenRevocationIsNotClearedByAnOlderAnswer(t *testing.T) {
 	assert.Equal(t, known.StatusGood, status(1))
 }
 
+// Nor by a later answer of another responder, which could not have removed it; that of
+// the responder that had revoked can.
+func TestForgottenRevocationIsClearedByItsOwnResponderAlone(t *testing.T) {
+	t.Parallel()
+	var set known.Answers
+	set.Bound(2)
+	by := func(serial int64, key, number int, status ocsp.Status, hours int) {
+		r := aged(serial, status, hours)
+		r.Key, r.Digest, r.Signed = numbered(key), numbered(number), numbered(number)
+		set.Put(known.AnswerKey(pathOf(serial)), r, now)
+	}
+	status := func(serial int64) known.Status { return set.Decide(pathOf(serial), now, time.Hour, trusting).Status }
+	by(1, 1, 1, ocsp.Revoked, 9)
+	by(2, 1, 2, ocsp.Revoked, 8)
+	by(2, 2, 3, ocsp.Revoked, 7)
+	by(3, 1, 4, ocsp.Revoked, 6) // evicts the revocation of 1
+	by(4, 1, 5, ocsp.Revoked, 5) // and that of 2
+	require.Equal(t, []int64{3, 4}, serials(&set))
+	set.Bound(10)
+
+	by(1, 2, 6, ocsp.Good, 0)
+	before := set.Decide(pathOf(1), now, time.Hour, trusting)
+	assert.Equal(t, known.StatusUndecided, before.Status)
+	assert.ErrorContains(t, errors.Join(before.Errs...), "another responder's revocation")
+	by(5, 2, 7, ocsp.Good, 0)
+	assert.Equal(t, known.StatusGood, status(5), "which was never revoked")
+	by(1, 1, 8, ocsp.Good, 0)
+	assert.Equal(t, known.StatusGood, status(1))
+	for key := range 3 {
+		by(2, 1+key, 9+key, ocsp.Good, 0)
+		assert.Equal(t, known.StatusUndecided, status(2), "two had revoked it")
+	}
+}
+
 func TestOneStatementIsKeptOnceWhateverCertificatesAreAroundIt(t *testing.T) {
 	t.Parallel()
 	var set known.Answers
@@ -129,6 +164,23 @@ func TestAnswersAboutOneCertificateAreBoundedInOctets(t *testing.T) {
 	assert.Contains(t, left, revoked)
 	assert.Contains(t, left, replies[0])
 	assert.NotContains(t, left, replies[29])
+}
+
+// However many revocations one responder signs, they drop no other one's.
+func TestRevocationsOfOneResponderDropNoneOfAnother(t *testing.T) {
+	t.Parallel()
+	replies := []*known.Reply{replyOf(0, ocsp.Revoked)}
+	replies[0].ThisUpdate = now.AddDate(-1, 0, 0) // the oldest of all
+	for n := range 1010 {
+		r := aged(1, ocsp.Revoked, n)
+		r.Key = numbered(1)
+		replies = append(replies, r)
+	}
+	left := known.BoundedReplies(slices.Clone(replies))
+	require.Len(t, left, 1000)
+	assert.Contains(t, left, replies[0])
+	assert.Contains(t, left, replies[1])
+	assert.NotContains(t, left, replies[1010])
 }
 
 func TestEvictionSparesRevokedCertificates(t *testing.T) {
