@@ -84,6 +84,9 @@ func NewTransport() *http.Transport { return newTransport() }
 // TimeLimit is that of the client that makes the requests.
 func (f *HTTPFetcher) TimeLimit() time.Duration { return f.client().Timeout }
 
+// Remember sets about how many certificates answers are kept.
+func (s *OCSP) Remember(most int) { s.known.Most = most }
+
 // Settle waits for the merges into the Cache.
 func (s *CRLs) Settle() { s.shared.wait() }
 

@@ -86,16 +86,31 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
-// A list that is older than MaxAge is asked for again, and is not what a peer is refused
-// for when a younger one comes.
-func TestListBeyondMaxAgeIsAskedForAgain(t *testing.T) {
+// A document that is older than MaxAge is asked for again, and is not what a peer is
+// refused for when a younger one comes.
+func TestDocumentBeyondMaxAgeIsAskedForAgain(t *testing.T) {
 	const day, url = 24 * time.Hour, "http://crl.example/1.crl"
-	p, server := newCRLPKI(t), &crlServer{}
+	p, o := newCRLPKI(t), newOCSPPKI(t)
+	server, responder := &crlServer{}, &ocspServer{} // which are down
+	var hand handClock
+	crls, responses := &revocation.CRLs{Fetcher: server, Time: hand.now}, &revocation.OCSP{Fetcher: responder, Time: hand.now}
+	list, answer := numbered(between(p.ca.crl(), -30*day, 180*day), 1), stateAt(o, ocsp.Good, ocspNow.Add(-2*day), 7*day)
+	require.NoError(t, crls.Add(list.DER()))
+	require.NoError(t, responses.Add(answer.DER()))
+	listed, answered := p.leaf(t, points(at(urls(url)))), o.path()
+	check := func(source revocation.Source, path []*x509.Certificate, maxAge time.Duration) error {
+		policy := revocation.Policy{Depth: revocation.EndEntity, MaxAge: maxAge}
+		return (&revocation.Checker{Sources: []revocation.Source{source}, Policy: policy, Time: hand.now}).Check(t.Context(), path, nil)
+	}
+	for range 2 { // another Checker has none, and what it is answered is cached
+		require.NoError(t, check(crls, listed, 0))
+		require.NoError(t, check(responses, answered, 0))
+	}
 	server.publish(url, numbered(between(p.ca.crl(), -time.Hour, 180*day), 2))
-	crls := &revocation.CRLs{Fetcher: server, Time: clock}
-	older := numbered(between(p.ca.crl(), -30*day, 180*day), 1)
-	require.NoError(t, crls.Add(older.DER()))
-	checker := &revocation.Checker{Sources: []revocation.Source{crls}, Policy: revocation.Policy{Depth: revocation.EndEntity, MaxAge: day}, Time: clock}
-	require.NoError(t, checker.Check(t.Context(), p.leaf(t, points(at(urls(url)))), nil))
-	server.requireAsked(t, url)
+	responder.setAnswer(answering(stateAt(o, ocsp.Good, ocspNow.Add(-time.Hour), 7*day)))
+	hand.set(time.Minute)
+	require.NoError(t, check(crls, listed, day))
+	require.NoError(t, check(responses, answered, day))
+	require.ErrorIs(t, check(crls, listed, time.Hour), revocation.ErrExpired, "the younger one is older than that")
+	require.ErrorIs(t, check(responses, answered, time.Hour), revocation.ErrExpired)
 }

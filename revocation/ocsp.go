@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -30,12 +31,12 @@ import (
 // certificate, or by a responder that this CA has directly issued a certificate
 // for OCSP signing to; RSA or ECDSA with SHA-256 or better. Its clock may be five
 // minutes ahead; without nextUpdate it counts for Policy.MaxAge, or an hour. At
-// most 100,000 certificates are remembered. To make room, those that are not revoked
-// are forgotten first, the one with the oldest answer before the others. When a
-// revocation is forgotten, because all are revoked, answers that are not later than it
-// clear no certificate any more: the responder has to be asked again. Until a restart no
-// other responder clears that certificate, not even of a hold, for which two mebibytes are
-// taken once.
+// most 100,000 certificates are remembered. To make room, which is logged the first
+// time, those that are not revoked are forgotten first, the one with the oldest answer
+// before the others. When a revocation is forgotten, because all are revoked, answers
+// that are not later than it clear no certificate any more: the responder has to be
+// asked again. Until a restart no other responder clears that certificate, not even of
+// a hold, for which two mebibytes are taken once.
 //
 // The zero value is a source of stapled responses. An OCSP is safe for
 // concurrent use; its fields must not change once it is used.
@@ -73,6 +74,7 @@ type OCSP struct {
 	shared   shared
 	added    addedResponses
 	takePOST sync.Map     // of responders that take no GET
+	evicts   sync.Once    // warns that answers are evicted
 	latest   atomic.Int64 // the latest time asked about, in seconds since 1970
 }
 
@@ -218,6 +220,11 @@ func (s *OCSP) take(r *ocsp.Response, raw []byte, path []*x509.Certificate, only
 		reply := &known.Reply{Answer: a, Raw: raw, Issuer: path[1].Subject.String(), Serial: path[0].SerialNumber, NotAfter: path[0].NotAfter}
 		if s.known.Put(key, reply, s.horizon()) {
 			s.shared.merge(key)
+		}
+		if s.known.Evicts() {
+			s.evicts.Do(func() {
+				s.warn("OCSP answers are evicted to make room, and asked for again", fmt.Errorf("answers about more certificates than are remembered: %w", ErrTooLarge))
+			})
 		}
 	}
 	return a, nil

@@ -17,19 +17,24 @@ const maxAnswered = 100_000
 // Answers is the set of OCSP answers. The zero value is empty. It is safe for
 // concurrent use; readers take no lock.
 type Answers struct {
+	Most int // certificates that answers are kept about; zero: 100,000
+
 	mu         sync.Mutex // held to change what follows
 	buckets    buckets[*Reply]
 	count      int // of the keys
 	responders responders
-	most       int      // keys; zero: maxAnswered
 	victims    []string // keys to be evicted next
 
 	// forgotten is the latest thisUpdate of a revocation that was evicted, in
 	// nanoseconds since 1970: a good answer that is not later clears nothing.
 	forgotten atomic.Int64
+	evicts    atomic.Bool   // whether anything was evicted
 	forgot    atomic.Uint64 // changes with each eviction of a revocation
 	evicted   evicted       // who revoked what
 }
+
+// Evicts reports whether what is known about a certificate was ever evicted to make room.
+func (s *Answers) Evicts() bool { return s.evicts.Load() }
 
 // Under returns the answers under a key.
 func (s *Answers) Under(key string) []*Reply { return s.buckets.load(key) }
@@ -58,7 +63,7 @@ func (s *Answers) Put(key string, r *Reply, horizon time.Time) (changed bool) {
 	if len(before) == 0 {
 		s.count++
 	}
-	if s.count > cmp.Or(s.most, maxAnswered) {
+	if s.count > cmp.Or(s.Most, maxAnswered) {
 		s.evict(key, horizon)
 	}
 	return true

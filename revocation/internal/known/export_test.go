@@ -11,9 +11,6 @@ func BoundedReplies(replies []*Reply) []*Reply { return boundedReplies(replies) 
 // BoundOctets sets how many octets of lists may wait for their signer.
 func (s *Lists) BoundOctets(most int) { s.most = most }
 
-// Bound sets how many certificates answers are kept about.
-func (s *Answers) Bound(most int) { s.most = most }
-
 // Keys returns under how many keys there is something.
 func (s *Answers) Keys() int { return keysIn(&s.buckets.documents) }
 

@@ -177,6 +177,7 @@ func (s *Answers) forget(e evictable) {
 	}
 	s.buckets.remove(e.key)
 	s.count--
+	s.evicts.Store(true)
 }
 
 // forgottenUntil returns the latest thisUpdate of a revocation that was evicted; it is

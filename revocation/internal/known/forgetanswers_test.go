@@ -60,7 +60,7 @@ func TestEvictionIsOfWhatIsLeastMissed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var set known.Answers
-			set.Bound(3)
+			set.Most = 3
 			for _, r := range c.replies {
 				set.Put(known.AnswerKey(pathOf(r.Serial.Int64())), r, now)
 			}
@@ -76,7 +76,7 @@ func TestEvictionIsOfWhatIsLeastMissed(t *testing.T) {
 func TestForgottenRevocationIsNotClearedByAnOlderAnswer(t *testing.T) {
 	t.Parallel()
 	var set known.Answers
-	set.Bound(2)
+	set.Most = 2
 	status := func(serial int64) known.Status { return set.Decide(pathOf(serial), now, time.Hour, trusting).Status }
 	put := func(r *known.Reply) { set.Put(known.AnswerKey(pathOf(r.Serial.Int64())), r, now) }
 	replay := aged(1, ocsp.Good, 6)
@@ -105,7 +105,7 @@ func TestForgottenRevocationIsNotClearedByAnOlderAnswer(t *testing.T) {
 func TestForgottenRevocationIsClearedByItsOwnResponderAlone(t *testing.T) {
 	t.Parallel()
 	var set known.Answers
-	set.Bound(2)
+	set.Most = 2
 	by := func(serial int64, key, number int, status ocsp.Status, hours int) {
 		r := aged(serial, status, hours)
 		r.Key, r.Digest, r.Signed = numbered(key), numbered(number), numbered(number)
@@ -118,7 +118,7 @@ func TestForgottenRevocationIsClearedByItsOwnResponderAlone(t *testing.T) {
 	by(3, 1, 4, ocsp.Revoked, 6) // evicts the revocation of 1
 	by(4, 1, 5, ocsp.Revoked, 5) // and that of 2
 	require.Equal(t, []int64{3, 4}, serials(&set))
-	set.Bound(10)
+	set.Most = 10
 
 	by(1, 2, 6, ocsp.Good, 0)
 	before := set.Decide(pathOf(1), now, time.Hour, trusting)
@@ -243,7 +243,7 @@ func TestUnknownDoesNotForgetTheGoodAnswerThatTookARevocationBack(t *testing.T) 
 func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
 	t.Parallel()
 	var set known.Answers
-	set.Bound(10)
+	set.Most = 10
 	for n := range int64(20) {
 		set.Put(known.AnswerKey(pathOf(n)), replyOf(1, ocsp.Revoked), time.Time{})
 		require.Len(t, set.Under(known.AnswerKey(pathOf(n))), 1)
@@ -256,7 +256,7 @@ func TestRevokedCertificatesAreBoundedToo(t *testing.T) {
 func TestDecisionsMadeDuringEvictionsHeedWhatComesLater(t *testing.T) {
 	t.Parallel()
 	var set known.Answers
-	set.Bound(1)
+	set.Most = 1
 	path := pathOf(1)
 	good := replyOf(1, ocsp.Good)
 	done := make(chan struct{})

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revocation_test
+
+import (
+	"log/slog"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+)
+
+// That answers are evicted because there are more certificates than are remembered,
+// which makes handshakes ask the responder, is logged once.
+func TestEvictionOfAnswersIsLoggedOnce(t *testing.T) {
+	p := newOCSPPKI(t)
+	var log testenv.Log
+	server := &ocspServer{}
+	s := &revocation.OCSP{Fetcher: server, Time: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	s.Remember(3)
+	const says = "OCSP answers are evicted to make room"
+	for serial := range int64(6) {
+		own, template := *p, *p.leaf.cert
+		template.SerialNumber = big.NewInt(1 + serial)
+		own.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+		server.setAnswer(answering(own.good()))
+		_, err := s.Status(t.Context(), own.query())
+		require.NoError(t, err)
+		if serial < 3 {
+			assert.Empty(t, log.String())
+		}
+	}
+	assert.Equal(t, 1, strings.Count(log.String(), says), "%s", log.String())
+	assert.Contains(t, log.String(), "level=WARN")
+}
