@@ -73,9 +73,8 @@ func requestCase(name, server, clause, rule string, r *request) testdata.Case {
 // are not as the guidance wants them. What the proxy says is nginx' $ssl_protocol
 // and $ssl_cipher.
 func (g *generator) connections() {
-	const protocols = "Secure Socket Layer (SSL) and Transport Layer Security (TLS) Protocols"
 	add := func(server, rule, version, suite string, r *request) {
-		clause, what := protocols, version
+		clause, what := clauseProtocols, version
 		if rule == "suite" {
 			clause, what = clauseCiphers, suite
 		}

@@ -16,17 +16,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
 
-// The sections of the guidance, and what goes beside them.
-const (
-	clauseCiphers = "Ciphers"
-	clauseTLSMA   = "Client Certificates (TLSMA)"
-	dirTeam       = clauseTLSMA + ": issued by the DIR team"
-	chainOfTrust  = clauseTLSMA + ": a valid Spine chain of trust"
-	notExpired    = clauseTLSMA + ": not expired or revoked"
-	fqdnOfSSP     = clauseTLSMA + ": the FQDN of the Spine Secure Proxy"
-	usageOfKeys   = "RFC 5280 section 4.2.1"
-)
-
 // A chainCase is a chain with what is special about it. Fields that are not set
 // are those of an ordinary, good peer.
 type chainCase struct {

@@ -9,11 +9,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
 
-const (
-	clauseOwn   = clauseInteraction + ": only pointers of their own"
-	clauseTable = "The NRL's error table"
-	collection  = "/STU3/DocumentReference"
-)
+const collection = "/STU3/DocumentReference"
 
 // A changeCase is a request of the maintainer's, and what the store has.
 type changeCase struct {

@@ -26,7 +26,6 @@ func (c *counter) below(n int) int {
 // offers adds the cases of hellos. What a server chooses is the first suite of
 // the guidance's list that the client offers, whatever the client's order.
 func (g *generator) offers() {
-	const protocols = "Secure Socket Layer (SSL) and Transport Layer Security (TLS) Protocols"
 	add := func(name, clause string, versions []string, suites ...uint16) {
 		offer := &testdata.Offer{Versions: versions, Suites: suites}
 		if slices.Contains(versions, "TLS 1.2") {
@@ -72,14 +71,14 @@ func (g *generator) offers() {
 		add(foreign.name+" before the least of the list", clauseCiphers, tls12, append(slices.Clone(foreign.suites), 0xC014)...)
 	}
 	for _, versions := range [][]string{{"SSLv3"}, {"TLS 1.0"}, {"TLS 1.1"}, {"TLS 1.3"}, {"TLS 1.0", "TLS 1.1"}, {"TLS 1.1", "TLS 1.3"}} {
-		add(fmt.Sprint("versions ", versions, " with all eight suites"), protocols, versions, guidance...)
+		add(fmt.Sprint("versions ", versions, " with all eight suites"), clauseProtocols, versions, guidance...)
 	}
 	for _, version := range []string{"TLS 1.0", "TLS 1.1"} { // the suites of which older versions have
-		add(version+" with the suites of SSL 3 and later", protocols, []string{version}, 0xC014, 0x0039)
+		add(version+" with the suites of SSL 3 and later", clauseProtocols, []string{version}, 0xC014, 0x0039)
 	}
-	add("TLS 1.3 with its suites and all eight", protocols, []string{"TLS 1.3"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
-	add("TLS 1.3 and TLS 1.2", protocols, []string{"TLS 1.3", "TLS 1.2"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
-	add("every version", protocols, []string{"TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0"}, guidance...)
+	add("TLS 1.3 with its suites and all eight", clauseProtocols, []string{"TLS 1.3"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
+	add("TLS 1.3 and TLS 1.2", clauseProtocols, []string{"TLS 1.3", "TLS 1.2"}, append([]uint16{0x1302, 0x1301}, guidance...)...)
+	add("every version", clauseProtocols, []string{"TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0"}, guidance...)
 }
 
 func first(list, offered []uint16) uint16 {

@@ -9,8 +9,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
 
-const clauseCode = clauseInteraction + ": the ODS code found in the pointer"
-
 // A bodyCase changes one thing about a good pointer.
 type bodyCase struct {
 	name, rule string

@@ -9,8 +9,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
 
-const clauseRegistry = clauseInteraction + ": an ASID is unique and associated with interactions"
-
 // registries adds the cases of registry files, as the examples' -registry takes
 // them.
 func (g *generator) registries() {

@@ -2,20 +2,7 @@
 
 package corpus
 
-import (
-	"strings"
-)
-
-const (
-	clauseInteraction = "Interaction Security"
-	clauseASID        = clauseInteraction + ": the interaction ID is associated with the ASID"
-	clauseToken       = "Spine Core: bearer token"
-
-	nrlASID, providerASID, consumerASID = "999999999999", "200000000205", "928942012545"
-	consumerFQDN, maintainerFQDN        = "consumer.corpus.nhs.uk", "maintainer.corpus.nhs.uk"
-	maintainerASID, certificateASID     = "200000000206", "200000000207"
-	nrlInteraction                      = "urn:nhs:names:services:nrl:DocumentReference."
-)
+import "strings"
 
 // A request is one to be changed and sent. Headers are a list, so that one may
 // come twice.
@@ -59,18 +46,6 @@ func (r *request) drop(name string) {
 	r.headers = left
 }
 
-const registry = `{"systems": [
-  {"asid": "928942012545", "ods": ["RXA"], "fqdns": ["consumer.corpus.nhs.uk"],
-   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.read", "urn:nhs:names:services:nrl:DocumentReference.search"]},
-  {"asid": "200000000206", "ods": ["RR8"], "fqdns": ["maintainer.corpus.nhs.uk", "second.corpus.nhs.uk"],
-   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create", "urn:nhs:names:services:nrl:DocumentReference.update", "urn:nhs:names:services:nrl:DocumentReference.delete"]},
-  {"asid": "200000000207", "ods": ["RXA"], "fqdns": ["msg.int.spine2.corpus.nhs.uk"],
-   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.read"]},
-  {"asid": "200000000208", "ods": ["RXA"], "fqdns": ["other.corpus.nhs.uk"],
-   "interactions": ["urn:nhs:names:services:nrl:DocumentReference.create", "urn:nhs:names:services:nrl:DocumentReference.update"]}
-]}
-`
-
 // newRequest returns a good read of the NRL by the consumer.
 func newRequest() *request {
 	return &request{method: "GET", target: "/STU3/DocumentReference/1", fqdn: consumerFQDN, headers: [][2]string{
@@ -83,15 +58,6 @@ func newMaintenance(method, target string) *request {
 	return &request{method: method, target: target, fqdn: maintainerFQDN, headers: [][2]string{
 		{"fromASID", maintainerASID}, {"toASID", nrlASID}, {"Authorization", "Bearer " + maintenanceClaims(maintainerASID, "RR8").token()},
 	}}
-}
-
-// maintenanceClaims are those of an unattended change by a system of an organisation.
-func maintenanceClaims(system, ods string) claims {
-	c := goodClaims()
-	c["scope"], c["requesting_system"], c["sub"] = "patient/DocumentReference.write", "https://fhir.nhs.uk/Id/accredited-system|"+system, "https://fhir.nhs.uk/Id/accredited-system|"+system
-	c["requesting_organization"] = "https://fhir.nhs.uk/Id/ods-organization-code|" + ods
-	delete(c, "requesting_user")
-	return c
 }
 
 // newRetrieval returns a good retrieval that the SSP forwards to the provider.

@@ -30,11 +30,6 @@ type listCase struct {
 	at     time.Time
 }
 
-const (
-	clauseCRL  = notExpired + " (RFC 5280 section 6.3)"
-	clauseOCSP = notExpired + " (RFC 6960)"
-)
-
 func (g *generator) revocation() {
 	s := g.newSpine()
 	for _, kind := range []struct {
