@@ -90,6 +90,8 @@ const (
 	// shortSerial is where the serial starts in an entry with one-octet
 	// lengths.
 	shortSerial = 4
+	// shortDate is how long a UTCTime is with its tag and length.
+	shortDate = 2 + der.UTCTimeLength
 	// shortWindow is how much of the list readShort looks at: more than an
 	// entry with the longest serial and a reason.
 	shortWindow = 72

@@ -169,9 +169,12 @@ func (x *index) when(t *table, row []byte) when {
 	}
 	octets := x.entry(row)
 	date := octets[shortSerial+t.serial:]
-	if size := int(octets[1]) + 2; size == shortSerial+t.serial+2+der.UTCTimeLength && date[0] == 0x17 { // as most are
-		seconds, _ := der.ParseUTCTime(date[2 : 2+der.UTCTimeLength])
+	if after := int(octets[1]) + 2 - shortSerial - t.serial; after == shortDate && date[0] == 0x17 { // as most are
+		seconds, _ := der.ParseUTCTime(date[2:shortDate])
 		return packWhen(seconds, der.ReasonUnspecified)
+	} else if after == shortDate+len(reasonPrefix)+1 && date[0] == 0x17 && string(date[shortDate:after-1]) == reasonPrefix {
+		seconds, _ := der.ParseUTCTime(date[2:shortDate])
+		return packWhen(seconds, der.Reason(date[after-1]))
 	}
 	r := entryReader{v2: true, delta: true}
 	e, _ := r.entry(octets) // it was well formed when the list was read

@@ -19,7 +19,7 @@ import (
 // tells whose rows have all of them, and takes less memory than the serials.
 func TestEntriesOfEveryFormAreReadInPlace(t *testing.T) {
 	t.Parallel()
-	reasonCode := []byte(reasonPrefix[2:] + "\x01")
+	reasonCode := []byte(reasonPrefix[2:] + "\x04")
 	private := func(octets int) []byte { // an extension that is not critical
 		var b cryptobyte.Builder
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -37,13 +37,13 @@ func TestEntriesOfEveryFormAreReadInPlace(t *testing.T) {
 		reason     der.Reason
 	}{
 		{"plain", utc, nil, 0},
-		{"with a reason", utc, reasonCode, der.ReasonKeyCompromise},
+		{"with a reason", utc, reasonCode, der.ReasonSuperseded},
 		{"without extensions among the extensions", utc, []byte{}, 0},
 		{"with GeneralizedTime", generalized, nil, 0},
-		{"with GeneralizedTime and a reason", generalized, reasonCode, der.ReasonKeyCompromise},
-		{"with a length of two octets", utc, append(private(150), reasonCode...), der.ReasonKeyCompromise},
-		{"with a length of three octets", utc, append(private(300), reasonCode...), der.ReasonKeyCompromise},
-		{"with a length of four octets", utc, append(private(70_000), reasonCode...), der.ReasonKeyCompromise},
+		{"with GeneralizedTime and a reason", generalized, reasonCode, der.ReasonSuperseded},
+		{"with a length of two octets", utc, append(private(150), reasonCode...), der.ReasonSuperseded},
+		{"with a length of three octets", utc, append(private(300), reasonCode...), der.ReasonSuperseded},
+		{"with a length of four octets", utc, append(private(70_000), reasonCode...), der.ReasonSuperseded},
 	}
 	serials := append(serialsOf(len(forms), 20), serialsOf(3000, 20)...)
 	var octets []byte
