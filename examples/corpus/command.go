@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 )
@@ -20,8 +21,11 @@ func commandIn(dir string, command []string) asker {
 		if err != nil {
 			return err
 		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 		cmd.Dir, cmd.Stdin = dir, bytes.NewReader(input)
+		cmd.WaitDelay = time.Second // for what it has started itself, which may keep its output open
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &said
 		err = cmd.Run()
@@ -30,7 +34,7 @@ func commandIn(dir string, command []string) asker {
 		switch {
 		case exited && exit.ExitCode() == 1:
 			verdict = testdata.Refuse
-		case exited:
+		case exited && exit.Exited():
 			return errNotAsked
 		case err != nil:
 			return err

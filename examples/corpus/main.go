@@ -17,7 +17,8 @@
 // A command is run once for each case, in a folder with the corpus' files. The case
 // is on its standard input, as in manifest.json; it exits with 0 if it accepts, with 1
 // if it refuses, and with anything else if it cannot tell, for instance because it
-// does not do that kind.
+// does not do that kind. One that a signal ends, as a crash does and this runner after
+// half a minute, has the case wrong.
 //
 // KIND is certificate, offer, request, registry, pointer, change or front. -write writes the
 // files and ends. The exit status is 0 if every case that was asked is as it should

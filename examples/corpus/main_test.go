@@ -222,6 +222,9 @@ func TestMain(m *testing.M) {
 	if answer == "" {
 		os.Exit(m.Run())
 	}
+	if self, err := os.FindProcess(os.Getpid()); answer == "crash" && err == nil {
+		self.Kill()
+	}
 	var c testdata.Case
 	if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {
 		os.Exit(2)
@@ -260,6 +263,10 @@ func TestACommand(t *testing.T) {
 	assert.ErrorIs(t, ask(t.Context(), wanted["suite C030 alone"]), errNotAsked)
 	t.Setenv("CORPUS_COMMAND", "refuse nothing")
 	assert.ErrorContains(t, ask(t.Context(), wanted["registry: an ASID twice"]), "verdict is accept")
+	t.Setenv("CORPUS_COMMAND", "crash")
+	if err := ask(t.Context(), wanted["registry: an ASID twice"]); assert.Error(t, err, "it does not say that it cannot tell") {
+		assert.NotErrorIs(t, err, errNotAsked)
+	}
 	assert.Equal(t, nothingAsked, run(t.Context(), []string{"-command", self, "-kind", "none of them"}, &bytes.Buffer{}, &bytes.Buffer{}))
 }
 
