@@ -48,7 +48,7 @@ func TestReportsAndExitStatuses(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	assert.Equal(t, conformant, run(t.Context(), append(flags, address), &stdout, &stderr), stderr.String())
 	assert.Contains(t, stdout.String(), "server "+address+": conformant")
-	assert.NotContains(t, stdout.String(), "\x1b", "no control sequences where nobody sees a terminal")
+	assert.NotContains(t, stdout.String(), "\x1b", "no control sequences where the output is no terminal")
 
 	stdout.Reset()
 	assert.Equal(t, conformant, run(t.Context(), append(flags, "-json", address), &stdout, &stderr), stderr.String())
