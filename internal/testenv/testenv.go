@@ -18,9 +18,13 @@ import (
 )
 
 // Need returns the path of a program. A test whose program is missing is
-// skipped, or fails where CI is set, and says which Debian package has it.
+// skipped, or fails where CI is set, and says which Debian package has it. With
+// -short, which is for a quick look, no other program is started: the test is skipped.
 func Need(t testing.TB, program, debianPackage string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts " + program)
+	}
 	path, err := exec.LookPath(program)
 	if err != nil {
 		Missing(t, fmt.Sprintf("%s is missing: install the package %s", program, debianPackage))

@@ -3,6 +3,7 @@
 package testenv_test
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -26,11 +27,17 @@ func (r *recorder) Fatal(args ...any) { r.failed = fmt.Sprint(args...) }
 
 func TestNeedReturnsThePathOfAProgram(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("there is none then")
+	}
 	assert.NotEmpty(t, testenv.Need(t, "go", "golang-go"))
 }
 
 // Not parallel: it sets the environment.
 func TestMissingProgramSkipsOnAUsersMachineAndFailsInCI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("none is looked for then")
+	}
 	const want = "no-such-program is missing: install the package no-such-package"
 	t.Setenv("CI", "")
 	user := new(recorder)
@@ -43,6 +50,17 @@ func TestMissingProgramSkipsOnAUsersMachineAndFailsInCI(t *testing.T) {
 	testenv.Need(ci, "no-such-program", "no-such-package")
 	assert.Equal(t, want, ci.failed)
 	assert.Empty(t, ci.skipped)
+}
+
+// Not parallel: it sets a flag.
+func TestNoProgramIsStartedWithShort(t *testing.T) {
+	short := flag.Lookup("test.short").Value
+	before := short.String()
+	require.NoError(t, short.Set("true"))
+	t.Cleanup(func() { require.NoError(t, short.Set(before)) })
+	r := new(recorder)
+	testenv.Need(r, "go", "golang-go")
+	assert.Equal(t, "starts go", r.skipped)
 }
 
 func TestFreeAddressCanBeListenedOn(t *testing.T) {

@@ -59,7 +59,7 @@ type SlapdConfig struct {
 }
 
 // StartSlapd runs slapd until the test ends. A machine without it skips the test,
-// or fails it where CI is set.
+// or fails it where CI is set. With -short the test is skipped.
 func StartSlapd(t testing.TB, config SlapdConfig) *Slapd {
 	t.Helper()
 	program := "slapd"
