@@ -38,7 +38,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T) *scene {
-	files := exampletest.NewFiles(t)
+	files := exampletest.OwnFiles(t)
 	registry, err := asid.NewMemory(
 		asid.System{ASID: asid.MustParseID(consumerASID), ODS: []asid.ODSCode{ods(t, "RGD")}, FQDNs: []string{consumerName},
 			Interactions: []asid.InteractionID{asid.DocumentReferenceContentRead}},

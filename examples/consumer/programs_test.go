@@ -42,7 +42,7 @@ type programs struct {
 // newPrograms builds the examples, which takes some seconds, and starts the NRL with
 // three pointers and the provider with the records that they lead to.
 func newPrograms(t *testing.T) *programs {
-	p := &programs{dir: t.TempDir(), files: exampletest.NewFiles(t)}
+	p := &programs{dir: t.TempDir(), files: exampletest.OwnFiles(t)}
 	// Without symbols the linker needs half the time.
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", p.dir, ".", "../nrl", "../provider").CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -36,7 +36,7 @@ func BenchmarkFront(b *testing.B) {
 // benched returns a front's handlers around one, and a request of the proxy's and its
 // headers.
 func benched(t testing.TB) (serve func(http.Handler) http.Handler, headers http.Header, r *http.Request) {
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
 	headers = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])

@@ -21,7 +21,7 @@ import (
 // rule that its case names.
 func TestCorpusOfConnections(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	leaf := pki.Issue(sspFQDN).Certificate[0]
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	asked := 0

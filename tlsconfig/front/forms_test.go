@@ -15,7 +15,7 @@ import (
 
 func TestFormsOfEveryProxy(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	ssp := pki.Issue(sspFQDN)
 	for form := range written {
 		t.Run(string(form), func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestFormsOfEveryProxy(t *testing.T) {
 // ways is refused.
 func TestAmbiguousCertificatesAreRefused(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	der := pki.Issue(sspFQDN).Certificate[0]
 	servers := make(map[front.Form]*behind)
 	for form := range written {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,13 +35,8 @@ const (
 	suite   = "ECDHE-RSA-AES256-GCM-SHA384"
 )
 
-// newPKI is a Spine until the test ends.
-func newPKI(t testing.TB) *spinetest.PKI {
-	t.Helper()
-	pki := spinetest.NewPKI()
-	t.Cleanup(pki.Close)
-	return pki
-}
+// spine is the process's Spine, of which tests revoke no certificate but their own.
+var spine = sync.OnceValue(spinetest.NewPKI)
 
 func newFront(pki *spinetest.PKI, form front.Form) *front.Front {
 	return &front.Front{
@@ -139,7 +135,7 @@ func headersOf(form front.Form, der []byte) http.Header {
 
 func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	ssp := pki.Issue(sspFQDN)
 	revoked := pki.Issue(sspFQDN)
 	pki.Authority.Revoke(revoked.Leaf, revocation.ReasonKeyCompromise, time.Now())
@@ -199,7 +195,7 @@ func TestBadInputIsRefused(t *testing.T) {
 // beside them or alone, and neither do trailers.
 func TestAClientsOwnHeadersAreTakenAway(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	ssp := pki.Issue(sspFQDN)
 	b := serve(t, newFront(pki, front.HAProxy), "tcp", "127.0.0.1:0")
 	headers := headersOf(front.HAProxy, ssp.Certificate[0])
@@ -226,7 +222,7 @@ func TestAClientsOwnHeadersAreTakenAway(t *testing.T) {
 
 func TestWhoIsTheProxy(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 
 	elsewhere := newFront(pki, front.Nginx)
@@ -281,7 +277,7 @@ func TestWhoIsTheProxy(t *testing.T) {
 
 func TestSuitesThatWereLeftOut(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.Suites = []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES128_GCM_SHA256}
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -295,7 +291,7 @@ func TestSuitesThatWereLeftOut(t *testing.T) {
 
 func TestRoutesThatWereLeftOut(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header = headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
@@ -311,7 +307,7 @@ func TestRoutesThatWereLeftOut(t *testing.T) {
 // secret and other proxies.
 func TestPeerOfAnotherFront(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	strict, lax := newFront(pki, front.Nginx), newFront(pki, front.Nginx)
 	lax.Secret, lax.InsecureNoSecret = "", true
 	var laxErr, strictErr error
@@ -332,7 +328,7 @@ func TestPeerOfAnotherFront(t *testing.T) {
 // A certificate that was accepted is judged again at each request.
 func TestEachRequestIsJudgedNow(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	ssp := pki.Issue(sspFQDN)
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	b.get(t, headersOf(front.Nginx, ssp.Certificate[0]))

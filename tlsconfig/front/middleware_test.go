@@ -28,7 +28,7 @@ import (
 // one record, and closes no connection of the proxy's.
 func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	good, other := pki.Issue(sspFQDN), pki.Issue("other.nhs.uk")
 	lines := pki.Issue(sspFQDN, spinetest.Template(func(c *x509.Certificate) { c.Subject.CommonName = "x\nlevel=INFO" }))
 	for name, test := range map[string]struct {
@@ -75,7 +75,7 @@ func TestMiddlewareAnswersForBadPeers(t *testing.T) {
 // What a client's certificate or a header holds makes no refusal long.
 func TestRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	b := serve(t, newFront(pki, front.Nginx), "tcp", "127.0.0.1:0")
 	ssp := pki.Issue(sspFQDN)
 	long := strings.Repeat("x", 30_000)
@@ -102,7 +102,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // A check that hangs ends with Timeout, or an eighth of it later.
 func TestTimeoutBoundsTheCheck(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	headers := headersOf(front.Nginx, pki.Issue(sspFQDN).Certificate[0])
 	at := time.Now() // the bubble's clock is another
 	synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // spelling, that of a map which was not net/http's included; its neighbours stay.
 func TestHeadersThatAreTakenAway(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	var seen *http.Request
 	h := newFront(pki, front.Nginx).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r }))
 	taken := func(name string) bool {

@@ -23,7 +23,7 @@ import (
 // A secret that is there is wanted, whatever the loud word says.
 func TestInsecureNoSecretWithASecret(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.InsecureNoSecret = true
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -43,7 +43,7 @@ func TestInsecureNoSecretWithASecret(t *testing.T) {
 func TestProxyByMutualTLS(t *testing.T) {
 	t.Parallel()
 	const proxyFQDN, serverFQDN = "proxy.nhs.uk", "records.nhs.uk"
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.Secret, f.InsecureNoSecret = "", true
 	f.ProxyPeers = pki.Endpoint(serverFQDN, proxyFQDN)
@@ -100,7 +100,7 @@ func TestProxyByMutualTLS(t *testing.T) {
 // and secret, as any other does.
 func TestProxyPeersAndAPlainConnection(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.ProxyPeers = pki.Endpoint("records.nhs.uk", "proxy.nhs.uk")
 	b := serve(t, f, "tcp", "127.0.0.1:0")
@@ -115,7 +115,7 @@ func TestProxyPeersAndAPlainConnection(t *testing.T) {
 // A process whose user the kernel does not tell is refused, whatever UIDs has.
 func TestUnixSocketOfAnUnknownUser(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	f := newFront(pki, front.Nginx)
 	f.UIDs, f.Secret, f.Proxies = []int{-1}, "", nil
 	assert.Equal(t, front.RuleProxy, ruleOn(t, f, pki, new(net.UnixConn)))
@@ -144,7 +144,7 @@ func (w wrapper) NetConn() net.Conn { return w.inner }
 // process.
 func TestConnectionThatWrapsNothing(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
 	for name, c := range map[string]net.Conn{

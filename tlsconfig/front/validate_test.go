@@ -19,7 +19,7 @@ import (
 
 func TestFrontsThatAreNotValid(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	for name, change := range map[string]func(*front.Front){
 		"zero":                          func(f *front.Front) { *f = front.Front{} },
 		"no form":                       func(f *front.Front) { f.Form = "" },
@@ -57,7 +57,7 @@ func TestFrontsThatAreNotValid(t *testing.T) {
 
 func TestWhatLoosensAFrontIsLogged(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
+	pki := spine()
 	for name, test := range map[string]struct {
 		change func(*front.Front)
 		logged []string

@@ -45,6 +45,12 @@ type issuer struct {
 	above   *x509.Certificate         // the CA between it and the root; nil: none
 }
 
+// The keys of CAs that no PKI pins are the process's: making one takes long.
+var (
+	namesakeKey = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
+	belowKey    = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
+)
+
 // NewPKI makes a PKI; the caller should Close it.
 func NewPKI() *PKI {
 	p := new(PKI)
@@ -64,14 +70,14 @@ func NewPKI() *PKI {
 		ca.serve(p)
 	}
 	p.namesake = sync.OnceValue(func() issuer {
-		key := newKey(2048)
+		key := namesakeKey()
 		template := authority("Test Authentication")
 		template.SubjectKeyId = p.SubCA.SubjectKeyId
 		// Its leaves name the CRLs of the real one: that is what a forger would do.
 		return issuer{cert: testca.Sign(template, template, &key.PublicKey, key), key: key, service: p.Authority}
 	})
 	p.below = sync.OnceValue(func() issuer {
-		key := newKey(2048)
+		key := belowKey()
 		template := authority("Test Authority Below")
 		template.CRLDistributionPoints = []string{p.Authority.ARLURL()}
 		return issuer{cert: testca.Sign(template, p.SubCA, &key.PublicKey, p.subCA.key), key: key, service: p.Authority, above: p.SubCA}

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -15,6 +16,10 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
+
+// spine is the process's Spine. Tests, which run in parallel, revoke no certificate but
+// their own, have nothing fail and give no server a name: see OwnFiles.
+var spine = sync.OnceValue(spinetest.NewPKI)
 
 // Files is a Spine in memory whose certificates and lists are in files.
 type Files struct {
@@ -28,10 +33,18 @@ type Files struct {
 	leaves atomic.Int64
 }
 
-// NewFiles makes a Spine and its files until the test ends.
-func NewFiles(t testing.TB) *Files {
-	f := &Files{PKI: spinetest.NewPKI(), dir: t.TempDir()}
-	t.Cleanup(f.PKI.Close)
+// NewFiles writes files of the process's Spine, which last until the test ends.
+func NewFiles(t testing.TB) *Files { return filesOf(t, spine()) }
+
+// OwnFiles is NewFiles of a Spine for the test alone, with which it does as it likes.
+func OwnFiles(t testing.TB) *Files {
+	pki := spinetest.NewPKI()
+	t.Cleanup(pki.Close)
+	return filesOf(t, pki)
+}
+
+func filesOf(t testing.TB, pki *spinetest.PKI) *Files {
+	f := &Files{PKI: pki, dir: t.TempDir()}
 	f.Roots = f.Write(t, "roots.pem", "CERTIFICATE", f.PKI.Root.Raw)
 	f.SubCAs = f.Write(t, "subcas.pem", "CERTIFICATE", f.PKI.SubCA.Raw)
 	f.WriteCRLs(t)
