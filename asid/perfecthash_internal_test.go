@@ -66,6 +66,9 @@ func TestATableIsMadeOfAnyASIDs(t *testing.T) {
 // Hashes that begin alike have no displacement: others are asked for.
 func TestAPerfectHashIsMadeOfOtherHashesIfItCannotBeMade(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes large tables")
+	}
 	seed, calls := maphash.MakeSeed(), 0
 	p := newPerfectHash(func() []uint64 {
 		calls++

@@ -205,6 +205,9 @@ func TestAHashAloneMakesNothingKnown(t *testing.T) {
 // Sets of few and of many interactions, and of more than share their bits.
 func TestALargeMemoryKnowsEachSystemAndWhatItMayDo(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes a large registry")
+	}
 	const systems, each = 1_000, 40
 	interaction := func(i int) asid.InteractionID {
 		return asid.InteractionID(fmt.Sprintf("urn:nhs:names:services:test:%d", i))

@@ -171,6 +171,9 @@ func TestDirCacheCleansUpAfterTheDead(t *testing.T) {
 }
 
 func TestDirCacheIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a directory")
+	}
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	cache := DirCache(dir)
@@ -251,6 +254,9 @@ func FuzzCacheFile(f *testing.F) {
 
 // What cannot be joined by a newer document must not come back after a restart.
 func TestAFailedMergeLeavesNoOlderEntry(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes a large file")
+	}
 	dir := filepath.Join(t.TempDir(), "c")
 	cache := DirCache(dir)
 	require.NoError(t, cache.Merge(t.Context(), "a", memberOf("good")))
@@ -277,6 +283,9 @@ func TestDirCacheChild(t *testing.T) {
 }
 
 func TestDirCacheSurvivesAKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts this program anew")
+	}
 	dir := filepath.Join(t.TempDir(), "c")
 	for n := range 10 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestDirCacheChild$")

@@ -77,6 +77,9 @@ func TestWhatIsNoSuiteOfTheGuidanceHasNoName(t *testing.T) {
 // but those would make no handshake.
 func TestAnEndpointIsBuiltOfWhatFIPSModeHas(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts this program anew")
+	}
 	if !fips140.Enabled() { // which is decided when a process starts
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

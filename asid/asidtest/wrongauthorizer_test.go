@@ -17,6 +17,9 @@ import (
 
 func TestEachWrongAuthorizerIsCaught(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("tests a wrong authorizer for each mistake")
+	}
 	good, _ := goodHeaders(t)
 	check := func(s asidtest.Setting) func(http.Handler) http.Handler { return authorizer(s).Middleware }
 	wrongs := common(check)

@@ -16,6 +16,9 @@ import (
 
 func TestEachWrongGateIsCaught(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("tests a wrong gate for each mistake")
+	}
 	_, good := goodHeaders(t)
 	check := func(s asidtest.Setting) func(http.Handler) http.Handler { return gate(s).Middleware }
 	wrongs := common(check)

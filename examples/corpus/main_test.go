@@ -85,6 +85,9 @@ func provider(t *testing.T) *address {
 // Over the library's own servers no case is wrong, and all kinds that can be are asked.
 func TestTheLibrarysServersAreRight(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("puts the corpus to servers of both engines")
+	}
 	var out bytes.Buffer
 	assert.Equal(t, allRight, report(t.Context(), provider(t).ask, nil, true, &out), "%s", &out)
 	for _, name := range []string{"offer 60 of any", "client: on hold", "provider: Ssp-To names another"} {

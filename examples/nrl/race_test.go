@@ -143,6 +143,9 @@ func (c *racer) act(t *testing.T, nhsNumber string) {
 
 func TestManyClientsChangeTheSamePointers(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("has many clients make hundreds of requests")
+	}
 	const clients, rounds = 64, 20
 	files := exampletest.NewFiles(t)
 	port := start(t, files)

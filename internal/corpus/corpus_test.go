@@ -17,6 +17,9 @@ import (
 // What is committed is what the generator makes, octet by octet, and nothing else.
 func TestCorpusIsAsItIsGenerated(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes the corpus anew")
+	}
 	generated := corpus.Generate()
 	for _, name := range corpus.Paths(generated) {
 		data, err := testdata.FS.ReadFile(name)

@@ -12,6 +12,9 @@ import (
 
 // A server of this engine passes the kit that a server of crypto/tls does.
 func TestServiceOfThisEngineIsRight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("has a service meet each case")
+	}
 	needLibrary(t)
 	pki := spinetest.NewPKI()
 	t.Cleanup(pki.Close)

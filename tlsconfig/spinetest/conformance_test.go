@@ -27,6 +27,9 @@ func TestRunServer(t *testing.T) {
 
 func TestRunClient(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("has a client meet each case: TestRunServer is the sample")
+	}
 	pki := newPKI(t)
 	cfg, err := pki.Endpoint(proxy).ClientConfig()
 	require.NoError(t, err)

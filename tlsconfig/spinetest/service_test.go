@@ -22,6 +22,9 @@ func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") 
 
 func TestRunService(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("has a service meet each case: TestRunServer is the sample")
+	}
 	pki := newPKI(t)
 	e := pki.Endpoint(provider, proxy)
 	e.Verifier.Revocation = caching(t, pki)
@@ -127,6 +130,9 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 // The cases are for the PKI's own servers: whatever the URLs say, no other is dialled.
 func TestServiceIsOneOfThePKIs(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("has a service meet each case")
+	}
 	pki := newPKI(t)
 	e := pki.Endpoint(provider, proxy)
 	server := pki.NewServer(e, e.Middleware(http.HandlerFunc(hello)))

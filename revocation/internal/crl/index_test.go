@@ -130,6 +130,9 @@ func requireFound(t *testing.T, r entryReader, octets []byte, serials [][]byte, 
 // delta CRL revoking comes before taking back.
 func TestIndexOfOneSerialManyTimes(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes a long list")
+	}
 	for _, serial := range [][]byte{{0x47}, serialsOf(1, 8)[0], serialsOf(1, 20)[0]} {
 		for _, n := range []int{2, 10, 40, 20_000} {
 			var complete, delta []byte

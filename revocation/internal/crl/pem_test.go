@@ -55,6 +55,9 @@ func TestFilesAreSplit(t *testing.T) {
 // take longer than a test may.
 func TestManyBlocksAreReadOnce(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes a list of many blocks")
+	}
 	const many = 200_000
 	usual := block(pemType, "one")
 	for name, one := range map[string][]byte{

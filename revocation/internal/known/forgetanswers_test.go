@@ -185,6 +185,9 @@ func TestRevocationsOfOneResponderDropNoneOfAnother(t *testing.T) {
 
 func TestEvictionSparesRevokedCertificates(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("puts in more lists than are kept")
+	}
 	const revoked, good = 50_000, 50_100 // a hundred more than there is room for
 	var set known.Answers
 	for n := range int64(revoked + good) {

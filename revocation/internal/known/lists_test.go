@@ -85,6 +85,9 @@ func entries(serial int64, reason revocation.Reason) []revocationtest.Entry {
 
 func TestSeriesThatListNothingGoFirst(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("puts in more lists than are kept")
+	}
 	p := newPKI(t)
 	var set known.Lists
 	const revoking, empty = 500, 510 // ten more than there is room for

@@ -53,6 +53,9 @@ func randomMembers(r *rand.Rand) (members []known.Member) {
 
 func TestJoinIsTheLeastUpperBound(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("joins thousands of random documents")
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	join := func(a, b []known.Member) []known.Member { return known.Join(now, a, b) }
 	for range 20_000 {

@@ -98,6 +98,9 @@ func TestListThatFindsNoRoomIsToldOf(t *testing.T) {
 
 func TestListsWithoutSignerOfOneOriginAreBoundedInNumber(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("puts in more lists than are kept")
+	}
 	p := newPKI(t)
 	var set known.Lists
 	origin := known.PlaceOf("http://crl.example/")
