@@ -31,11 +31,15 @@ func TestWhatIsNoChangeOfOnePointer(t *testing.T) {
 		return func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(text), int64(said) }
 	}
 	for name, r := range map[string]*http.Request{
-		"a delete with an unknown parameter":            request("DELETE", collection+"/"+oldID+"?x=y", "", ""),
-		"a delete with a parameter of a search":         request("DELETE", collection+"/"+oldID+byName, "", ""),
-		"a delete of other resources":                   request("DELETE", "/STU3/Patient"+byName, "", ""),
-		"an update of other resources":                  request("PATCH", "/STU3/Patient"+byName, "application/fhir+json", updates[false]),
-		"a Content-Type without a value":                post(func(r *http.Request) { r.Header["Content-Type"] = nil }),
+		"a delete with an unknown parameter":    request("DELETE", collection+"/"+oldID+"?x=y", "", ""),
+		"a delete with a parameter of a search": request("DELETE", collection+"/"+oldID+byName, "", ""),
+		"a delete of other resources":           request("DELETE", "/STU3/Patient"+byName, "", ""),
+		"an update of other resources":          request("PATCH", "/STU3/Patient"+byName, "application/fhir+json", updates[false]),
+		"a Content-Type without a value":        post(func(r *http.Request) { r.Header["Content-Type"] = nil }),
+		"a Content-Type in another spelling": post(func(r *http.Request) {
+			r.Header["Content_type"] = r.Header["Content-Type"]
+			delete(r.Header, "Content-Type")
+		}),
 		"no body":                                       post(func(r *http.Request) { r.Body, r.ContentLength = nil, 0 }),
 		"an empty body":                                 post(func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 }),
 		"more behind the length":                        post(body(strings.NewReader(create+" "), len(create))),

@@ -171,28 +171,27 @@ func parameters(rawQuery string, names ...string) (params map[string]string, for
 }
 
 func contentTypeOf(r *http.Request) (string, error) {
-	value, n := spelled(r.Header, "Content-Type")
-	if n != 1 {
-		return "", &ChangeError{Rule: RuleMediaType, Detail: "is missing or there twice"}
+	list := r.Header["Content-Type"]
+	if len(list) != 1 || spelled(r.Header, "Content-Type") != 1 {
+		return "", &ChangeError{Rule: RuleMediaType, Detail: "is missing, there twice or in another spelling"}
 	}
-	return value, nil
+	return list[0], nil
 }
 
-// spelled returns a value of the header and how many it has, in every spelling
-// that some reader takes for it.
-func spelled(h http.Header, name string) (value string, n int) {
+// spelled returns how many values the header has, in every spelling that some
+// reader takes for it.
+func spelled(h http.Header, name string) (n int) {
 	for key, list := range h {
-		if len(list) > 0 && ascii.EqualHeader(key, name) {
-			value = list[0]
+		if ascii.EqualHeader(key, name) {
 			n += len(list)
 		}
 	}
-	return value, n
+	return n
 }
 
 // body reads the whole of r's body.
 func (g *Guard) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if _, n := spelled(r.Header, "Content-Encoding"); n > 0 {
+	if spelled(r.Header, "Content-Encoding") > 0 {
 		return nil, &ChangeError{Rule: RuleMediaType, Detail: "has a Content-Encoding"}
 	}
 	most := g.MaxBytes
