@@ -43,7 +43,8 @@ type FHIR struct {
 	RelativeReferences bool
 
 	// SubjectByIdentifier searches by subject:identifier and the NHS number, for R4
-	// servers whose pointers name the patient so, in place of subject and its URL.
+	// servers whose pointers name the patient so, in place of subject and its URL. A
+	// patient with another URL than the PDS's is then refused by [RuleResource].
 	SubjectByIdentifier bool
 
 	// MaxBytes bounds each answer's body, in bytes; zero or less: 1 MiB.
@@ -58,7 +59,8 @@ const defaultMaxPages = 20
 
 // Resolve implements [Resolver]. The version is that of the resource and of the
 // ETag; if there are both and they differ, the answer is refused. A server that
-// answers 503 or 429 gives a [*ChangeError] of [RuleUnavailable].
+// answers 503 or 429 gives a [*ChangeError] of [RuleUnavailable], a patient whom it
+// cannot be asked about one of [RuleResource].
 func (f *FHIR) Resolve(ctx context.Context, q Query) (*Pointer, error) {
 	if f.Client == nil || f.Base == nil {
 		return nil, errors.New("a FHIR resolver needs a Client and a Base")
@@ -118,8 +120,9 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		params.Set("subject", q.Subject)
 	case onPDS:
 		params.Set("subject:identifier", spine.PatientSystem+"|"+nhsNumber)
-	default:
-		return nil, ErrNotFound
+	default: // that there is no such pointer is not known, and a create would go by it
+		return nil, &ChangeError{Rule: RuleResource, Element: "subject",
+			Detail: "is not a patient of the PDS, by whose NHS number alone the store can be searched"}
 	}
 	page := f.Base.JoinPath(fhirpath.DocumentReference)
 	page.RawQuery = params.Encode()

@@ -106,7 +106,15 @@ func TestAnR4ServerIsSearchedByTheNHSNumber(t *testing.T) {
 	asked = nil
 	q.Subject = "https://fhir.example/Patient/1" // of which no NHS number is known
 	_, err = f.Resolve(t.Context(), q)
-	assert.ErrorIs(t, err, pointer.ErrNotFound)
+	assertRule(t, err, pointer.RuleResource) // a pointer that is there would not be found
+	assert.Nil(t, asked)
+
+	// Its masterIdentifier may be there already, so nothing is created.
+	created := strings.Replace(load(t, "create", "stu3", "json").text, patient, q.Subject, 1)
+	w, h := send(t, &pointer.Guard{Resolver: f}, request("POST", collection, "application/fhir+json", created))
+	assert.False(t, h.called)
+	assert.Equal(t, http.StatusBadRequest, w.Code)
+	assert.Contains(t, w.Body.String(), "Resource is invalid : subject")
 	assert.Nil(t, asked)
 }
 

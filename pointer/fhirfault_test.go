@@ -45,7 +45,9 @@ func TestWhatAResolverSends(t *testing.T) {
 	} {
 		s.asked, f.SubjectByIdentifier = nil, c.byIdentifier
 		_, err := f.Resolve(t.Context(), c.q)
-		if c.q.ID != newID {
+		if c.asked == "" && c.byIdentifier {
+			assertRule(t, err, pointer.RuleResource)
+		} else if c.q.ID != newID {
 			assert.ErrorIs(t, err, pointer.ErrNotFound, "%+v", c.q)
 		} else {
 			assert.NoError(t, err)

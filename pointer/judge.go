@@ -129,14 +129,14 @@ func resolved(action Action, q Query, p *Pointer, err error) (*Pointer, error) {
 	fail := func(rule Rule, detail string, err error) (*Pointer, error) {
 		return nil, &ChangeError{Rule: rule, Action: action, Target: q, Detail: detail, Err: err}
 	}
-	unavailable, _ := errors.AsType[*ChangeError](err)
+	told, _ := errors.AsType[*ChangeError](err)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return fail(RuleNotFound, "cannot be found", ErrNotFound)
 	case errors.Is(err, ErrAmbiguous):
 		return fail(RuleAmbiguous, "cannot be told from another", ErrAmbiguous)
-	case unavailable != nil && unavailable.Rule == RuleUnavailable:
-		again := *unavailable
+	case told != nil && (told.Rule == RuleUnavailable || told.Rule == RuleResource):
+		again := *told
 		again.Action = action
 		return nil, &again
 	case err != nil:

@@ -12,7 +12,7 @@ const (
 	// RuleRequest is a method, path, query or header that amounts to no change of
 	// a pointer, or could be taken for more than one: 400 BAD_REQUEST.
 	RuleRequest Rule = "request"
-	// RuleMediaType is a body's Content-Type that is missing, repeated, not one of
+	// RuleMediaType is a body's Content-Type that is missing, repeated, in another spelling, not one of
 	// FHIR's, in another charset than UTF-8 or compressed, or an answer asked for
 	// in a format that is not served: 415 UNSUPPORTED_MEDIA_TYPE.
 	RuleMediaType Rule = "media-type"
@@ -20,8 +20,8 @@ const (
 	// INVALID_REQUEST_MESSAGE.
 	RuleBody Rule = "body"
 	// RuleResource is a body that is well formed, but has an element that is not
-	// what the specification asks for, or that two readers could read differently:
-	// 400 INVALID_RESOURCE.
+	// what the specification asks for, or that two readers could read differently,
+	// or a patient about whom the store cannot be asked: 400 INVALID_RESOURCE.
 	RuleResource Rule = "resource"
 	// RuleInteraction is a system that is not assured for the interaction: 403
 	// ASID_CHECK_FAILED.
