@@ -206,6 +206,20 @@ func TestALookIsDueByTheWallClock(t *testing.T) {
 	})
 }
 
+// Go's monotonic clock stands still while a machine is suspended, so that no age may be
+// taken by it.
+func TestTimesOfLooksHaveNoMonotonicReading(t *testing.T) {
+	a := &fetch.Asker{Now: time.Now, Refresh: time.Hour}
+	w := a.Watch(fetch.Target{Key: "a", Do: func(context.Context) error { return nil }})
+	a.Ask(t.Context(), group(w), never)
+	states := a.States()
+	require.Len(t, states, 1)
+	for _, at := range []time.Time{states[0].LastLook, states[0].NextLook} {
+		require.False(t, at.IsZero())
+		assert.Equal(t, at.Round(0), at)
+	}
+}
+
 // runAhead runs an asker that watches s by a clock 90 days ahead, until setBack is called.
 func runAhead(t *testing.T, s *server) (a *fetch.Asker, w *fetch.Watch, setBack func()) {
 	var ahead atomic.Int64
