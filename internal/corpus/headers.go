@@ -77,6 +77,10 @@ func (g *generator) headerCases(add adder) {
 			r.again("InteractionID", nrlInteraction+"read")
 		}},
 		{"an underscore for a hyphen beside the header", "provider", "header", func(r *request) { r.again("Ssp_From", maintainerASID) }},
+		{"a full stop for a hyphen beside the header", "provider", "header", func(r *request) { r.again("Ssp.From", maintainerASID) }},
+		{"a Connection that names fromASID", "nrl", "header", func(r *request) { r.again("Connection", "keep-alive, FromASID") }},
+		{"a Connection that names the token", "nrl", "token", func(r *request) { r.again("Connection", "authorization") }},
+		{"a Connection that names Ssp-To", "provider", "header", func(r *request) { r.again("Connection", "Ssp-To") }},
 		{"the InteractionID twice in one line", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read, "+nrlInteraction+"read") }},
 		{"the InteractionID twice in one line without a blank", "nrl", "header", func(r *request) { r.set("InteractionID", nrlInteraction+"read,"+nrlInteraction+"read") }},
 		{"another Ssp-InteractionID than retrieval", "provider", "header", func(r *request) { r.set("Ssp-InteractionID", nrlInteraction+"read") }},

@@ -126,7 +126,7 @@ var pointerMutations = []mutation{
 	pointer("resource: one subject by URL and identifier", never(referenceGo, `case byIdentifier != "" && byIdentifier != ref.url:`)),
 	pointer("resource: an absolute subject", never(referenceGo, "case !isAbsolute(ref.url):")),
 	pointer("resource: a target of a relatesTo", never(referenceGo, `if ref.url == "" && ref.identifier == (Identifier{}) {`)),
-	pointer("resource: the target is a DocumentReference", never(referenceGo, `if base != fhirpath.DocumentReference && (!typed || !isAbsolute(at)) {`)),
+	pointer("resource: the target is a DocumentReference", never(referenceGo, `if base != fhirpath.DocumentReference && (!found || !isAbsolute(at)) {`)),
 	pointer("resource: the target is an id", changed(referenceGo, "	if !fhirpath.IsID(id) {\n		return fault(\"refers", "	if false {\n		return fault(\"refers")),
 	pointer("resource: values without white space around them", never("pointer/internal/fhir/cursor.go", "if s != strings.TrimSpace(s) {")),
 	pointer("resource: values that are not empty", never("pointer/internal/fhir/cursor.go", "if s == \"\" {")),

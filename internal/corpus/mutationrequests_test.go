@@ -51,6 +51,7 @@ func claim(rule, line string) mutation { return request("token: "+rule, never(cl
 // requestMutations are those of headers, tokens, interactions and registries.
 var requestMutations = []mutation{
 	request("header: in no other spelling", never(headersGo, "case f.respelt:")),
+	request("header: Connection does not name it", never(headersGo, "case f.dropped:")),
 	request("header: it is there", changed(headersGo, "		return \"\", f.refuse(missing, errMissing)", "		return \"928942012545\", nil")),
 	request("header: it is there once", never(headersGo, "case len(f.values) > 1:")),
 	second("header: it is not empty", "header: the interaction is a URN", isURN, never(headersGo, `case f.values[0] == "":`)),
