@@ -5,6 +5,7 @@ package spinetest_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,15 @@ func TestWhatIsNoFault(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, spinetest.ServerFaults(pki, config, proxy), name)
 	}
+	byName := new(wrong).build(t, pki, true)
+	whole := byName.Clone()
+	byName.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName != provider {
+			return nil, errors.New("there is no such server here")
+		}
+		return whole, nil
+	}
+	assert.NoError(t, spinetest.TestServer(pki, byName, proxy), "a server that answers to its own name alone")
 	e := pki.Endpoint(proxy, provider) // a client that names its server, whatever it dials
 	config, err := e.ClientConfig()
 	require.NoError(t, err)

@@ -4,13 +4,17 @@ package spinetest
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/kit"
+	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -23,7 +27,8 @@ import (
 //   - of the guidance's suites that both ends have, the most preferred is
 //     chosen; no other suite, no version but TLS 1.2 and no HTTP/2 is negotiated;
 //   - no client without a certificate, and none with one of some 40 that are
-//     wrong in one way, whichever server it asks for (server_name);
+//     wrong in one way, whichever server it asks for (server_name): its own by name,
+//     as the good ones do, another or none;
 //   - no client that is revoked or on hold, fresh or resumed, or whose SubCA is,
 //     and none of whose revocation, or whose SubCA's, no source can tell;
 //   - none whose certificate expired since the handshake before, and none whose
@@ -52,14 +57,18 @@ func RunServer(t *testing.T, p *PKI, cfg *tls.Config, peer string) {
 
 type serverTest struct {
 	trial
-	cfg *tls.Config
+	cfg   *tls.Config
+	names func() []string // the server's own, as far as they are known
 }
 
 func newServerTest(p *PKI, cfg *tls.Config, peer string) *serverTest {
-	s := &serverTest{trial{pki: p, peer: peer, heed: heed, bad: badClients()}, cfg}
+	s := &serverTest{trial: trial{pki: p, peer: peer, heed: heed, bad: badClients()}, cfg: cfg}
+	s.names = sync.OnceValue(s.ownNames)
 	s.present = func(cert tls.Certificate) func() (*outcome, error) {
 		client := s.client(cert)
-		client.ServerName = "server.example.org" // the key of the session cache
+		if client.ServerName == "" {
+			client.ServerName = "server.example.org" // the key of the session cache
+		}
 		client.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 		return func() (*outcome, error) { return s.handshake(client) }
 	}
@@ -99,8 +108,17 @@ func tls12Client() *tls.Config {
 	return config
 }
 
-// client returns the config of a client that presents cert come what may.
+// client returns the config of a client that presents cert come what may, and asks
+// for the server by its name: some answer to no other (RFC 6066 section 3).
 func (s *serverTest) client(cert tls.Certificate) *tls.Config {
+	config := clientPresenting(cert)
+	if names := s.names(); len(names) > 0 {
+		config.ServerName = names[0]
+	}
+	return config
+}
+
+func clientPresenting(cert tls.Certificate) *tls.Config {
 	config := tls12Client()
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	return config
@@ -108,32 +126,48 @@ func (s *serverTest) client(cert tls.Certificate) *tls.Config {
 
 func (s *serverTest) handshake(client *tls.Config) (*outcome, error) { return connect(s.cfg, client) }
 
-// serverNames asks for the server by its own names, by another and by none, of which
-// a config for several servers may choose its rules (RFC 6066 section 3).
-func (s *serverTest) serverNames() error {
-	cert := s.pki.Issue(s.peer)
-	o, err := s.handshake(s.client(cert))
-	if err := mustAccept(o, err); err != nil {
-		return err
+// ownNames are those of the certificate that the config has or, to a client that asks
+// for no name, presents. What name a server has is not judged here.
+func (s *serverTest) ownNames() []string {
+	var leaf *x509.Certificate
+	if len(s.cfg.Certificates) > 0 && len(s.cfg.Certificates[0].Certificate) > 0 {
+		leaf, _ = x509.ParseCertificate(s.cfg.Certificates[0].Certificate[0])
+	} else if o, err := s.handshake(clientPresenting(s.pki.Issue(s.peer))); err == nil && o.accepted() {
+		leaf = o.clientSaw.PeerCertificates[0]
 	}
-	own, _ := tlsconfig.FQDNs(o.clientSaw.PeerCertificates[0]) // what name a server has is not judged here
-	other := s.pki.Issue("not-"+s.peer, keyOf(s.peer))
+	if leaf == nil {
+		return nil
+	}
+	names, _ := tlsconfig.FQDNs(leaf)
+	return names
+}
+
+// serverNames asks for the server by its own names, by another and by none, of which
+// a config for several servers may choose its rules.
+func (s *serverTest) serverNames() error {
+	good, other, revoked := s.pki.Issue(s.peer), s.pki.Issue("not-"+s.peer, keyOf(s.peer)), s.pki.Issue(s.peer, freshBatch())
+	s.pki.Authority.Revoke(revoked.Leaf, revocation.ReasonKeyCompromise, time.Time{})
 	var errs []error
-	for _, name := range append([]string{"", "not-the-server.example.org"}, own...) {
-		for what, change := range map[string]func(*tls.Config){
-			"no certificate":                func(c *tls.Config) { c.GetClientCertificate = nil },
-			"a certificate of another FQDN": func(c *tls.Config) { *c = *s.client(other) },
-			"TLS 1.0": func(c *tls.Config) {
+	for _, name := range append([]string{"", "not-the-server.example.org"}, s.names()...) {
+		for _, c := range []struct {
+			what   string
+			cert   tls.Certificate
+			change func(*tls.Config)
+		}{
+			{"no certificate", good, func(c *tls.Config) { c.GetClientCertificate = nil }},
+			{"a certificate of another FQDN", other, func(*tls.Config) {}},
+			{"a certificate that is revoked", revoked, func(*tls.Config) {}},
+			{"TLS 1.0", good, func(c *tls.Config) {
 				c.MinVersion, c.MaxVersion, c.CipherSuites = tls.VersionTLS10, tls.VersionTLS10, nil
-			},
-			"TLS 1.3":                 func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS13, tls.VersionTLS13 },
-			"suites outside the list": func(c *tls.Config) { c.CipherSuites = foreign() },
+			}},
+			{"TLS 1.3", good, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS13, tls.VersionTLS13 }},
+			{"suites outside the list", good, func(c *tls.Config) { c.CipherSuites = foreign() }},
 		} {
-			client := s.client(cert)
-			change(client)
+			client := clientPresenting(c.cert)
 			client.ServerName = name
+			c.change(client)
 			if err := mustRefuse(s.handshake(client)); err != nil {
-				errs = append(errs, fmt.Errorf("asked for %q, with %s: %w", name, what, err))
+				errs = append(errs, fmt.Errorf("asked for %q, with %s: %w", name, c.what, err))
 			}
 		}
 	}

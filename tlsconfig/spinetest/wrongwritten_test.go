@@ -196,8 +196,22 @@ func unverified(c *tls.Config) { c.ClientAuth, c.VerifyConnection = tls.NoClient
 // writtenServers and writtenClients are those of one end.
 var writtenServers = map[string]wrong{
 	"the rules for others than its own name": {config: forName(func(name string) bool { return name == provider }, unverified), want: []string{asksFor}},
-	"the rules for its own name alone":       {config: forName(func(name string) bool { return name != provider }, unverified), want: []string{asksFor, noCert, byCRL}},
-	"another site beside it":                 {config: forName(func(name string) bool { return strings.HasSuffix(name, "example.org") }, unverified), want: []string{asksFor}},
+	"the rules for its own name alone":       {config: forName(func(name string) bool { return name != provider }, unverified), want: []string{asksFor, noCert}},
+	"no revocation for others than its own name": {config: func(c *tls.Config, pki *spinetest.PKI) {
+		e := pki.Endpoint(provider, proxy)
+		e.Verifier.Revocation = tlsconfig.InsecureSkipRevocation{}
+		lax, err := e.ServerConfig()
+		if err != nil {
+			panic(err)
+		}
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if hello.ServerName == provider {
+				return nil, nil
+			}
+			return lax.GetConfigForClient(hello)
+		}
+	}, want: []string{asksFor}},
+	"another site beside it": {config: forName(func(name string) bool { return strings.HasSuffix(name, "example.org") }, unverified), want: []string{asksFor}},
 	"TLS 1.3 by its name": {config: forName(func(name string) bool { return name == provider }, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS13 }),
 		want: []string{asksFor}},
 	"VerifyClientCertIfGiven": {config: func(c *tls.Config, pki *spinetest.PKI) {
