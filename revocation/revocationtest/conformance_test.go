@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"io"
 	"math/big"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -48,6 +50,17 @@ func (l *ledger) status(ctx context.Context, q revocation.Query) (revocation.Ans
 		a.Status, a.Revocation = revocation.Revoked, &revocation.RevokedError{Serial: q.Path[0].SerialNumber}
 	}
 	return a, nil
+}
+
+// SHA-1 names issuers in OCSP, which a process that enforces FIPS 140-3 does not hash
+// with: the sources and this kit work there all the same.
+func TestTheSourcesOfRevocationPassUnderEnforcedFIPS(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTheSourcesOfRevocationPass$", "-test.v")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: TestTheSourcesOfRevocationPass/OCSP,_asked")
 }
 
 func TestTheSourcesOfRevocationPass(t *testing.T) {
