@@ -43,7 +43,11 @@ func (l *List) lookUp(s *Subject) (when, bool) {
 			return found, true
 		}
 	}
-	for name, group := range l.groups {
+	others := l.groups
+	if len(others) > 0 && der.IsPlain(s.Issuer) {
+		others = l.unclear
+	}
+	for name, group := range others {
 		if name == s.Issuer || !der.MayBeEqual(name, s.Issuer) {
 			continue
 		}

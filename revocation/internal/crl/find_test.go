@@ -5,6 +5,8 @@ package crl_test
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"testing"
 
@@ -53,6 +55,29 @@ func TestFindInIndirectLists(t *testing.T) {
 	}
 	_, listed := read(t, p.other.crl(leafSerial)).Find(s)
 	assert.False(t, listed, "a list of another issuer that is not indirect")
+}
+
+// A look-up in an indirect list of many CAs costs no more than in one of a few: the
+// names of all others are compared only if they can be spelt in more than one way.
+func TestFindInAListOfManyIssuers(t *testing.T) {
+	p := newPKI(t)
+	s := p.subject(t)
+	allocations := func(issuers int) float64 {
+		l := read(t, with(inScope(p.other.crl(), revocationtest.Scope{Indirect: true}), func(l *revocationtest.CRL) {
+			l.Entries = []revocationtest.Entry{{Serial: big.NewInt(leafSerial + 1), CertificateIssuer: p.ca.cert.RawSubject}}
+			for i := range issuers {
+				name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("Issuing CA %d", i)}.ToRDNSequence())
+				require.NoError(t, err)
+				l.Entries = append(l.Entries, revocationtest.Entry{Serial: big.NewInt(leafSerial), CertificateIssuer: name})
+			}
+		}))
+		return testing.AllocsPerRun(10, func() {
+			if _, listed := l.Find(s); listed {
+				t.Error("listed by another CA")
+			}
+		})
+	}
+	assert.Equal(t, allocations(1), allocations(1000))
 }
 
 // Points that name neither a place nor an issuer are refused.

@@ -41,6 +41,7 @@ type List struct {
 	fresh      []Point      // of its freshestCRL extension
 	entries    *index       // nil: none are revoked
 	groups     issuerGroups // of an indirect CRL
+	unclear    issuerGroups // those of them whose names are not plain
 
 	algorithm *der.Algorithm
 	digest    []byte // of tbsCertList

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -148,6 +149,8 @@ func (r *reader) content(tbs cryptobyte.String) *der.Error {
 		return &der.Error{Kind: kind, Detail: entries.fault}
 	}
 	r.list.groups = entries.groups
+	r.list.unclear = maps.Clone(entries.groups)
+	maps.DeleteFunc(r.list.unclear, func(name string, _ uint32) bool { return der.IsPlain(name) })
 	return nil
 }
 

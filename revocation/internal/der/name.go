@@ -177,6 +177,24 @@ func MayBeEqual(a, b string) bool {
 	return x.Empty() && y.Empty()
 }
 
+// IsPlain reports whether all values of a name's normal form are text in ASCII. Of two
+// names that differ and may be equal, at least one is not plain.
+func IsPlain(name string) bool {
+	s := cryptobyte.String(name)
+	for !s.Empty() {
+		var n uint8
+		if !s.ReadUint8(&n) {
+			return false
+		}
+		for range n {
+			if _, value, ok := readAttribute(&s); !ok || !plainText(value) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // readAttribute reads what appendAttribute appends.
 func readAttribute(s *cryptobyte.String) (oid, value string, ok bool) {
 	var n uint32

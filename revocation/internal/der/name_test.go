@@ -136,5 +136,12 @@ func TestNamesThatMayBeEqual(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, der.MayBeEqual(c.a, c.b), c.name)
 		assert.Equal(t, c.want, der.MayBeEqual(c.b, c.a), c.name)
+		if c.want {
+			assert.False(t, der.IsPlain(c.a) && der.IsPlain(c.b), c.name)
+		}
 	}
+	assert.True(t, der.IsPlain(plain))
+	assert.True(t, der.IsPlain(normal([]attribute{{3, utf8, "a"}, {6, utf8, "b"}}, []attribute{{3, utf8, "c"}})))
+	assert.False(t, der.IsPlain(normal([]attribute{{3, utf8, "a"}, {6, t61, "b"}}, []attribute{{3, utf8, "c"}})))
+	assert.False(t, der.IsPlain(normal([]attribute{{3, utf8, "a"}}, []attribute{{3, utf8, "\u00e9"}})))
 }
