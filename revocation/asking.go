@@ -62,6 +62,28 @@ type asker interface {
 	ask(ctx context.Context, q Query, how asking) (Answer, error)
 }
 
+// setUp gives a source's asker its clock and how often it looks again; zero or less: each
+// hour.
+func setUp(a *fetch.Asker, now func() time.Time, refresh time.Duration) {
+	a.Now, a.Refresh, a.Pause = now, refresh, pause
+	if refresh <= 0 {
+		a.Refresh = defaultRefresh
+	}
+}
+
+// look begins the looks that are due. The targets stay in use.
+func look(a *fetch.Asker, clock func() time.Time, watches []*fetch.Watch) {
+	if len(watches) == 0 {
+		return
+	}
+	now := clock()
+	for _, w := range watches {
+		if w.Used(); w.Overdue(now) {
+			a.Look(w)
+		}
+	}
+}
+
 // horizon is the time a day before which what is superseded may be forgotten: no
 // later than any time that was asked about, in seconds since 1970.
 func horizon(latest int64, clock func() time.Time) time.Time {

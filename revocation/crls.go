@@ -231,18 +231,7 @@ func (s *CRLs) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 	return s.inquire(ctx, q, how)
 }
 
-// look begins the looks that are due.
-func (s *CRLs) look(watches []*fetch.Watch) {
-	if len(watches) == 0 {
-		return
-	}
-	now := s.now()
-	for _, w := range watches {
-		if w.Used(); w.Overdue(now) {
-			s.asker.Look(w)
-		}
-	}
-}
+func (s *CRLs) look(watches []*fetch.Watch) { look(&s.asker, s.now, watches) }
 
 // Run looks after Files, URLs, the Cache and the distribution points that
 // certificates have named, each within Refresh, until ctx ends, and returns
@@ -267,11 +256,7 @@ func (s *CRLs) horizon() time.Time { return horizon(s.latest.Load(), s.now) }
 
 func (s *CRLs) setUp() {
 	s.once.Do(func() {
-		s.asker.Now, s.asker.Refresh = s.now, s.Refresh
-		if s.asker.Refresh <= 0 {
-			s.asker.Refresh = defaultRefresh
-		}
-		s.asker.Pause = pause
+		setUp(&s.asker, s.now, s.Refresh)
 		s.asker.Failed = func(url string, err error) {
 			s.log(slog.LevelWarn, "no document", slog.String("url", url), slog.Any("error", err))
 		}

@@ -111,11 +111,7 @@ func (s *OCSP) Run(ctx context.Context) error {
 
 func (s *OCSP) setUp() {
 	s.once.Do(func() {
-		s.asker.Now, s.asker.Refresh = s.now, s.Refresh
-		if s.asker.Refresh <= 0 {
-			s.asker.Refresh = defaultRefresh
-		}
-		s.asker.Pause = pause
+		setUp(&s.asker, s.now, s.Refresh)
 		s.asker.Failed = func(url string, err error) { s.warn("no OCSP response", fetchFailure(url, err)) }
 		s.shared.cache, s.shared.kind, s.shared.asker = s.Cache, "ocsp", &s.asker
 		s.shared.under, s.shared.take, s.shared.warn = s.under, s.takeMember, s.warn
@@ -166,17 +162,7 @@ func (s *OCSP) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 	return s.inquire(ctx, q, how, staple)
 }
 
-func (s *OCSP) look(watches []*fetch.Watch) {
-	if len(watches) == 0 {
-		return
-	}
-	now := s.now()
-	for _, w := range watches {
-		if w.Used(); w.Overdue(now) {
-			s.asker.Look(w)
-		}
-	}
-}
+func (s *OCSP) look(watches []*fetch.Watch) { look(&s.asker, s.now, watches) }
 
 // horizon is the time a day before which what is superseded may be forgotten.
 func (s *OCSP) horizon() time.Time { return horizon(s.latest.Load(), s.now) }
