@@ -20,9 +20,9 @@ type frontForm struct {
 }
 
 const (
-	frontHeader = "front-header" // the rule of these headers
-	frontProxy  = "proxy"        // and that of who sends them
-	frontSecret = "a secret of the corpus, and none"
+	frontHeader = "front-header" // the rule of what the proxy's headers say
+	frontProxy  = "proxy"        // the rule of whether they are the proxy's
+	frontSecret = "the published secret of the corpus, not to be used"
 	secretName  = "Ssl-Proxy-Secret"
 )
 
