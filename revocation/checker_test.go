@@ -234,7 +234,7 @@ func TestCheckerDepth(t *testing.T) {
 		require.Equal(t, test.asked, source.asked)
 	}
 
-	t.Run("a revoked CA vouches for nothing", func(t *testing.T) {
+	t.Run("of a revoked CA no certificate is accepted", func(t *testing.T) {
 		source := &says{answer: answered(revocation.Revoked, 0, time.Hour)}
 		c := &revocation.Checker{Sources: []revocation.Source{source}, Time: clock}
 		var revoked *revocation.RevokedError

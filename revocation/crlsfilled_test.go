@@ -83,7 +83,7 @@ func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
 			return inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprint(url, i))})
 		},
 		"in any name": func(i int) revocationtest.CRL {
-			return ocspIssue(t, crlCA(fmt.Sprint("Stranger ", i), 9), testca.RSA("other"), p.root).crl()
+			return ocspIssue(t, crlCA(fmt.Sprint("Other CA ", i), 9), testca.RSA("other"), p.root).crl()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,10 +133,10 @@ func TestBundleThatAnswersIsNoFailure(t *testing.T) {
 	p := newCRLPKI(t)
 	const url = "http://crl.example/all.pem"
 	for name, first := range map[string]revocationtest.CRL{
-		"beside the root's list":         p.root.crl(),
-		"beside one of another scope":    inScope(p.ca.crl(), revocationtest.Scope{PointName: urls("http://crl.example/2.crl")}),
-		"beside one of another CA":       p.other.crl(),
-		"beside one that is not genuine": forgedBy(p, p.ca.crl()),
+		"beside the root's list":      p.root.crl(),
+		"beside one of another scope": inScope(p.ca.crl(), revocationtest.Scope{PointName: urls("http://crl.example/2.crl")}),
+		"beside one of another CA":    p.other.crl(),
+		"beside a forged one":         forgedBy(p, p.ca.crl()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := bodies{url: bundle(first, numbered(p.ca.crl(), 6))}

@@ -72,7 +72,7 @@ func TestRunGoesOnAfterNextUpdateWithoutTraffic(t *testing.T) {
 		synctest.Wait()
 		server.requests()
 		revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
-		require.Empty(t, server.requests(), "the list came before anybody asked")
+		require.Empty(t, server.requests(), "the list was fetched before it was asked about")
 		stop()
 	})
 }

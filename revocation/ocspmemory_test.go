@@ -133,7 +133,7 @@ func TestASignedUnknownEndsWhatAStaleGoodAllows(t *testing.T) {
 		Sources: []revocation.Source{&revocation.OCSP{Fetcher: &ocspServer{answer: answering(m)}}},
 	}
 	staple := stateAt(p, ocsp.Good, ocspNow.Add(-10*time.Hour), 9*time.Hour-time.Minute).DER()
-	assert.Error(t, c.Check(t.Context(), p.path(), staple), "the responder, reached and of the time, does not vouch for it")
+	assert.Error(t, c.Check(t.Context(), p.path(), staple), "the responder, reached and current, does not answer good")
 }
 
 func TestASourceThatHangsDoesNotStarveTheNext(t *testing.T) {

@@ -197,7 +197,7 @@ func TestOCSPOrder(t *testing.T) {
 			require.Equal(t, status, a.Status)
 		}
 	})
-	t.Run("what was believed once is still of its time", func(t *testing.T) {
+	t.Run("what was verified once is still current", func(t *testing.T) {
 		s := &revocation.OCSP{}
 		q := p.query()
 		q.Stapled = good(minute).DER()

@@ -63,7 +63,7 @@ func TestListsInAnyOrder(t *testing.T) {
 		{"a hold on a list that is not the latest stands until then", []revocationtest.CRL{
 			onHold(at(listed, 9, -20*hour, hour)), at(clear, 1, -2*hour, hour),
 		}, held},
-		{"a hold of another scope is taken back once its list has expired", []revocationtest.CRL{
+		{"a hold of another scope is removed once its list has expired", []revocationtest.CRL{
 			inScope(onHold(at(listed, 9, -20*hour, -hour)), usersOnly), at(clear, 1, -2*hour, hour),
 		}, good},
 		{"a permanent revocation of another scope stands", []revocationtest.CRL{

@@ -123,12 +123,12 @@ func TestOCSPResponse(t *testing.T) {
 		{"delegated without any key usage extension", by(responder(func(c *x509.Certificate) { c.ExtKeyUsage = nil }, p.ca, "responder")), 0, revocation.ErrResponder},
 		{"delegated, key not for signatures", by(responder(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, p.ca, "responder")), 0, revocation.ErrResponder},
 		{"delegated to the CA's own key in another name", by(responder(nil, p.ca, "ca")), 0, revocation.ErrSignature},
-		{"the certificate vouches for itself", by(p.leaf), 0, revocation.ErrResponder},
+		{"signed by the certificate that it is about", by(p.leaf), 0, revocation.ErrResponder},
 		{"delegated by the sibling CA", by(responder(nil, sibling, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the root", by(responder(nil, p.root, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the CA's name with another key", by(responder(nil, rolledOver, "responder")), 0, revocation.ErrResponder},
 		{"delegated by the CA's key with another name", by(responder(nil, renamed, "responder")), 0, revocation.ErrResponder},
-		{"delegated by a stranger", by(responder(nil, otherRoot, "responder")), 0, revocation.ErrResponder},
+		{"delegated by another root", by(responder(nil, otherRoot, "responder")), 0, revocation.ErrResponder},
 		{"delegated over a further CA", func(m *message) {
 			between := ocspIssue(t, ocspCA("Between"), testca.RSA("between"), p.ca)
 			by(responder(nil, between, "responder"))(m)
@@ -344,7 +344,7 @@ func TestOCSPResponderStatus(t *testing.T) {
 		})
 	}
 
-	t.Run("a responder that vouches for itself", func(t *testing.T) {
+	t.Run("a responder that answers about itself", func(t *testing.T) {
 		about := p.answer(ocsp.Good)
 		about.Serial = responder.cert.SerialNumber
 		self := responder.by(p.good())
@@ -357,7 +357,7 @@ func TestOCSPResponderStatus(t *testing.T) {
 		require.ErrorContains(t, err, "it answers for a responder")
 		require.Zero(t, a)
 	})
-	t.Run("a responder that the CA vouches for by OCSP", func(t *testing.T) {
+	t.Run("a responder that the CA answers good about by OCSP", func(t *testing.T) {
 		about := p.answer(ocsp.Good)
 		about.Serial = responder.cert.SerialNumber
 		byCA := p.good()

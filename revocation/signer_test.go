@@ -61,8 +61,8 @@ func TestCRLSigner(t *testing.T) {
 		{"a CA's key whose certificate does not say what it is for", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.KeyUsage, c.IsCA, c.BasicConstraintsValid = 0, true, true })}, []list{crlKey.crl(), rootCRL}, good},
 
 		{"a key whose certificate is for a further purpose", []*ocspParty{apart(p.root, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping} })}, []list{crlKey.crl(), rootCRL}, good},
-		{"a new key certified by the old one, vouched for by a CRL of the old one", []*ocspParty{newKey}, []list{newKey.crl(), inScope(caCRL, forCAs)}, good},
-		{"a new key certified by the old one, vouched for by its own CRL only", []*ocspParty{newKey}, []list{newKey.crl()}, good},
+		{"a new key certified by the old one, good by a CRL of the old one", []*ocspParty{newKey}, []list{newKey.crl(), inScope(caCRL, forCAs)}, good},
+		{"a new key certified by the old one, good by its own CRL only", []*ocspParty{newKey}, []list{newKey.crl()}, good},
 		{"a new key certified by the old one, listed on its own CRL", []*ocspParty{newKey}, []list{newKey.crl(50)}, unknown(revocation.ErrSignature)},
 		{"a new key certified by the old one, listed on a CRL of the old one", []*ocspParty{newKey}, []list{newKey.crl(), inScope(p.ca.crl(50), forCAs)}, unknown(revocation.ErrSignature)},
 

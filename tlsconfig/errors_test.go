@@ -41,7 +41,7 @@ func TestErrorsSayWhatWasFoundAndNoMore(t *testing.T) {
 	}
 }
 
-func TestAStrangersCertificateCannotMakeAnErrorLong(t *testing.T) {
+func TestAPeersCertificateCannotMakeAnErrorLong(t *testing.T) {
 	s := newSpine(t)
 	long := strings.Repeat("x", 50_000)
 	for _, edit := range []func(*x509.Certificate){

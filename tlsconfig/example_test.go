@@ -53,7 +53,7 @@ func Example() {
 	go server.ServeTLS(listener, "", "") // the config has the certificate
 	defer server.Close()
 
-	for _, name := range []string{"msg.int.spine2.ncrs.nhs.uk", "somebody.else.nhs.uk"} {
+	for _, name := range []string{"msg.int.spine2.ncrs.nhs.uk", "another.nhs.uk"} {
 		caller := &tlsconfig.Endpoint{
 			Certificate: tlsconfig.StaticCertificate(pki.Issue(name)),
 			Verifier: tlsconfig.Verifier{
@@ -78,7 +78,7 @@ func Example() {
 	}
 	// Output:
 	// msg.int.spine2.ncrs.nhs.uk gets a record, by ECDHE-RSA-AES256-GCM-SHA384
-	// somebody.else.nhs.uk is refused: remote error: tls: bad certificate
+	// another.nhs.uk is refused: remote error: tls: bad certificate
 }
 
 // The Verifier can be used by itself. Its errors name the rule.

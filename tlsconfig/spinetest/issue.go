@@ -102,7 +102,7 @@ func Valid(from, until time.Time) Variation {
 	return Template(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = from, until })
 }
 
-// Expired makes a certificate whose time ended an hour ago.
+// Expired makes a certificate that expired an hour ago.
 func Expired() Variation {
 	return Variation{func(d *draft) {
 		d.template.NotAfter = d.pki.Now().Add(-time.Hour)
@@ -110,7 +110,7 @@ func Expired() Variation {
 	}}
 }
 
-// NotYetValid makes a certificate whose time begins in an hour.
+// NotYetValid makes a certificate that becomes valid in an hour.
 func NotYetValid() Variation {
 	return Variation{func(d *draft) { d.template.NotBefore = d.pki.Now().Add(time.Hour) }}
 }

@@ -40,11 +40,11 @@ func TestFindInIndirectLists(t *testing.T) {
 		{"behind one of the certificate's issuer", []entry{{Serial: other, CertificateIssuer: ca}, {Serial: serial, Reason: revocation.ReasonKeyCompromise}}, true, der.ReasonKeyCompromise},
 		{"behind one of another issuer", []entry{{Serial: other, CertificateIssuer: ca}, {Serial: serial, CertificateIssuer: root}}, false, 0},
 		{"of an issuer that may be the certificate's", []entry{{Serial: serial, CertificateIssuer: teletex}}, true, 0},
-		{"taken back of an issuer that may be the certificate's", []entry{{Serial: serial, CertificateIssuer: teletex, Reason: revocation.ReasonRemoveFromCRL}}, false, 0},
-		{"taken back, and revoked of an issuer that may be the certificate's", []entry{
+		{"removed of an issuer that may be the certificate's", []entry{{Serial: serial, CertificateIssuer: teletex, Reason: revocation.ReasonRemoveFromCRL}}, false, 0},
+		{"removed, and revoked of an issuer that may be the certificate's", []entry{
 			{Serial: serial, CertificateIssuer: ca, Reason: revocation.ReasonRemoveFromCRL}, {Serial: serial, CertificateIssuer: teletex, Reason: revocation.ReasonSuperseded},
 		}, true, der.ReasonSuperseded},
-		{"taken back", []entry{{Serial: serial, CertificateIssuer: ca, Reason: revocation.ReasonRemoveFromCRL}}, true, der.ReasonRemoveFromCRL},
+		{"removed", []entry{{Serial: serial, CertificateIssuer: ca, Reason: revocation.ReasonRemoveFromCRL}}, true, der.ReasonRemoveFromCRL},
 	} {
 		l := read(t, with(inScope(p.other.crl(), revocationtest.Scope{Indirect: true}), func(l *revocationtest.CRL) {
 			l.Entries, l.Number, l.BaseNumber = c.entries, 2, 1

@@ -91,7 +91,7 @@ func TestKeyOfAResponderIsTaintedByAnyOfItsCertificates(t *testing.T) {
 	assert.Equal(t, known.StatusGood, set.Decide(path, now, time.Hour, trusting).Status)
 }
 
-// What a responder says of another responder is taken back only if it may be trusted
+// What a responder says of another responder is removed only if it may be trusted
 // itself.
 func TestTaintedResponderDoesNotClearAnotherResponder(t *testing.T) {
 	t.Parallel()

@@ -131,7 +131,7 @@ func (d *decision) authoritative(subject *crl.Subject, path []*x509.Certificate)
 			continue
 		}
 		if s.speakers = d.maySpeak(l, path); len(s.speakers) == 0 {
-			errs = append(errs, listError(l, der.ErrSignature, "its signer is not vouched for: it has no chain to the root of the certificate"))
+			errs = append(errs, listError(l, der.ErrSignature, "its signer is not verified: it has no chain to the root of the certificate"))
 			continue
 		}
 		s.reasons = reasons
@@ -213,7 +213,7 @@ func (d *decision) status(path []*x509.Certificate) (*Verdict, error) {
 		case !s.clears:
 			errs = append(errs, listError(cleared.list, der.ErrScope, "it has no issuingDistributionPoint, and the certificate does not name its URL"))
 		case why != nil:
-			errs = append(errs, listError(cleared.list, der.ErrSignature, "its signer is not vouched for: "+why.Error()))
+			errs = append(errs, listError(cleared.list, der.ErrSignature, "its signer is not verified: "+why.Error()))
 		default:
 			clear = append(clear, cleared)
 		}

@@ -52,7 +52,7 @@ func TestEvictionIsOfWhatIsLeastMissed(t *testing.T) {
 		"not a revocation, though it is older":       {[]*known.Reply{aged(1, ocsp.Revoked, 9), aged(2, ocsp.Good, 3), aged(3, ocsp.Good, 4)}, 3},
 		"a certificate that expired a day ago":       {[]*known.Reply{expired, aged(2, ocsp.Good, 3), aged(3, ocsp.Revoked, 4)}, 1},
 		"not one that expired later":                 {[]*known.Reply{notLong, aged(2, ocsp.Good, 3), aged(3, ocsp.Revoked, 4)}, 2},
-		"a revocation that was taken back":           {[]*known.Reply{aged(1, ocsp.Revoked, 5), released, aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 1},
+		"a revocation that was removed":              {[]*known.Reply{aged(1, ocsp.Revoked, 5), released, aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 1},
 		"not while the answer has not begun":         {[]*known.Reply{aged(1, ocsp.Revoked, 5), ahead, aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 2},
 		"of revocations the oldest":                  {[]*known.Reply{aged(1, ocsp.Revoked, 5), aged(2, ocsp.Revoked, 9), aged(3, ocsp.Revoked, 8)}, 2},
 		"of revocations the oldest, which came last": {[]*known.Reply{aged(1, ocsp.Revoked, 5), aged(2, ocsp.Revoked, 8), aged(3, ocsp.Revoked, 9)}, 3},
