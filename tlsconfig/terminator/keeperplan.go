@@ -44,7 +44,7 @@ func (k *Keeper) plan(pins *tlsconfig.Pins, known []revocation.List, now time.Ti
 	// those about most stand before those about some.
 	slices.SortStableFunc(p.lists, func(a, b *revocation.List) int { return cmp.Compare(breadth(b), breadth(a)) })
 	p.gaps()
-	p.namesakes()
+	p.namesakes(k.Program)
 	p.judge(k, pins)
 	return p
 }
@@ -165,12 +165,16 @@ func (p *plan) gaps() {
 
 // namesakes says which lists OpenSSL may take for those of another CA of the same name,
 // whose signature they do not bear: it refuses that one's peers then.
-func (p *plan) namesakes() {
+func (p *plan) namesakes(program Program) {
+	advice := "Pin one of the CAs"
+	if withoutCRLs(program) {
+		advice += ", or render it with AllowNoCRLs and leave revocation to the program behind"
+	}
 	for _, l := range p.lists {
 		if slices.ContainsFunc(p.lists, func(other *revocation.List) bool { return l.Signer != other.Signer && l.PassesFor(other) }) {
 			p.complete = false
 			p.wrong(Problem{Kind: Unusable, Issuer: l.Issuer, Scope: l.Scope,
-				Detail: "its authorityKeyIdentifier does not say which of the pinned CAs of this name it is of: OpenSSL takes the latest list for all of them, and refuses the peers of the others. Pin one of the CAs, or render it with AllowNoCRLs and leave revocation to the program behind"})
+				Detail: "its authorityKeyIdentifier does not say which of the pinned CAs of this name it is of: OpenSSL takes the latest list for all of them, and refuses the peers of the others. " + advice})
 		}
 	}
 }

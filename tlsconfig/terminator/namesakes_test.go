@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,5 +63,35 @@ func TestListsOfCAsOfOneName(t *testing.T) {
 		}
 		assert.Equal(t, test.unusable, unusable, name)
 		assert.Equal(t, test.unusable == 0, err == nil, "%s: %v", name, err)
+	}
+}
+
+// What is advised is what Render takes: AllowNoCRLs is for nginx and HAProxy.
+func TestAdviceAboutListsOfCAsOfOneName(t *testing.T) {
+	t.Parallel()
+	pki := testpki.New(pkix.Name{Organization: []string{"nhs"}, CommonName: "sibling"})
+	pins, err := tlsconfig.NewPins([]*x509.Certificate{pki.Root}, []*x509.Certificate{pki.SubCA, pki.Sibling})
+	require.NoError(t, err)
+	crls := &revocation.CRLs{KeepDER: true}
+	require.NoError(t, crls.Add(listBy(pki.Root, "root", nil).DER()))
+	for signer, ca := range map[string]*x509.Certificate{"subca": pki.SubCA, "sibling": pki.Sibling} {
+		list := listBy(ca, signer, nil)
+		list.AuthorityKeyID = []byte{}
+		require.NoError(t, crls.Add(list.DER()))
+	}
+	for program, allowed := range map[terminator.Program]bool{
+		terminator.Nginx: true, terminator.HAProxy: true, terminator.Apache: false, terminator.Stunnel: false, terminator.Envoy: false,
+	} {
+		keeper := &terminator.Keeper{CRLs: crls, Pins: pins, Program: program, File: filepath.Join(t.TempDir(), "crls.json")}
+		require.Error(t, keeper.Once(t.Context()), program)
+		advised := 0
+		for _, problem := range keeper.State().Problems {
+			if problem.Kind == terminator.Unusable {
+				advised++
+				assert.Contains(t, problem.Detail, "Pin one of the CAs", program)
+				assert.Equal(t, allowed, strings.Contains(problem.Detail, "AllowNoCRLs"), "%s: %s", program, problem.Detail)
+			}
+		}
+		assert.Equal(t, 2, advised, program)
 	}
 }

@@ -187,7 +187,7 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 	paths := map[string]string{"Certificate": p.Certificate, "Key": p.Key, "CAs": p.CAs, "CRLs": p.CRLs}
 	if p.AllowNoCRLs {
 		delete(paths, "CRLs")
-		if p.CRLs != "" || program != Nginx && program != HAProxy {
+		if p.CRLs != "" || !withoutCRLs(program) {
 			errs = append(errs, errors.New("AllowNoCRLs is for nginx and HAProxy, and without CRLs"))
 		}
 	}
@@ -231,6 +231,9 @@ func (p *Params) check(program Program) (subCAs []string, err error) {
 
 // leafCRLs reports whether a program can look up leaves alone.
 func leafCRLs(program Program) bool { return program == Apache || program == Envoy }
+
+// withoutCRLs reports whether AllowNoCRLs is for the program.
+func withoutCRLs(program Program) bool { return program == Nginx || program == HAProxy }
 
 // discovery reports whether Envoy takes a file for one of its discovery service: it
 // goes by the end of the name.
