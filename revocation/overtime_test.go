@@ -57,6 +57,12 @@ func TestListsInAnyOrder(t *testing.T) {
 		{"a list that was signed in advance takes no emergency list back", []revocationtest.CRL{
 			at(listed, 3, -20*hour, 100*hour), at(clear, 2, -10*hour, 100*hour),
 		}, revoked},
+		{"a list that is dated a month ahead hides no later number", []revocationtest.CRL{
+			at(clear, 11, 720*hour, 800*hour), at(listed, 12, -hour, hour),
+		}, revoked},
+		{"a list that was dated a month ahead takes no later number back when it begins", []revocationtest.CRL{
+			at(clear, 11, -hour, 80*hour), at(listed, 12, -720*hour, -640*hour),
+		}, revoked},
 		{"a hold on a list that is not the latest ends with it", []revocationtest.CRL{
 			onHold(at(listed, 9, -20*hour, -hour)), at(clear, 1, -2*hour, hour),
 		}, good},
