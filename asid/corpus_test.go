@@ -18,6 +18,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/asid/asidtest"
+	"github.com/nrlsecurity/nrlsecurity/internal/corpustest"
 	"github.com/nrlsecurity/nrlsecurity/testdata"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -55,87 +56,77 @@ func (silentRegistry) Lookup(context.Context, asid.ID) (*asid.System, error) {
 // Each request of the corpus is let pass or answered as its case says.
 func TestCorpusOfRequests(t *testing.T) {
 	t.Parallel()
-	for _, c := range testdata.Cases() {
-		if c.Request == nil {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			var registry asid.Registry = silentRegistry{}
-			if c.Request.Registry != "" {
-				data, err := testdata.FS.ReadFile(c.Request.Registry)
-				require.NoError(t, err)
-				registry, err = asid.ReadRegistry(bytes.NewReader(data))
-				require.NoError(t, err)
-			}
-			self := asid.MustParseID(c.Request.Self)
-			clock := func() time.Time { return c.Request.At }
-			var refusal error
-			refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-				refusal = err
-				asid.WriteError(w, r, err)
-			}
-			passed := false
-			next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true })
-			var handler http.Handler
-			switch c.Request.Server {
-			case "nrl":
-				handler = (&asid.Authorizer{Registry: registry, Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
-			case "provider":
-				handler = (&asid.Gate{Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
-			}
-			request, err := c.Request.NewRequest("")
+	meant := func(c *testdata.Case) bool { return c.Request != nil }
+	corpustest.Each(t, meant, func(t *testing.T, c *testdata.Case) {
+		var registry asid.Registry = silentRegistry{}
+		if c.Request.Registry != "" {
+			data, err := testdata.FS.ReadFile(c.Request.Registry)
 			require.NoError(t, err)
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, request.WithContext(t.Context()))
-			if c.Verdict == testdata.Accept {
-				require.True(t, passed, "%v", refusal)
-				return
-			}
-			require.False(t, passed, "let through")
-			rule := ""
-			if e, ok := errors.AsType[*asid.RequestError](refusal); ok {
-				rule = string(e.Rule)
-			} else if _, ok := errors.AsType[*asid.RegistryError](refusal); ok {
-				rule = "registry"
-			}
-			if word, ok := errors.AsType[interface {
-				error
-				PeerRule() string
-			}](refusal); ok {
-				rule = word.PeerRule()
-			}
-			assert.Equal(t, c.Rule, rule, "%v", refusal)
-			if c.Request.Method != http.MethodHead {
-				assert.NoError(t, c.Request.Answered(answer.Code, answer.Body.Bytes()))
-			}
-		})
-	}
+			registry, err = asid.ReadRegistry(bytes.NewReader(data))
+			require.NoError(t, err)
+		}
+		self := asid.MustParseID(c.Request.Self)
+		clock := func() time.Time { return c.Request.At }
+		var refusal error
+		refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+			refusal = err
+			asid.WriteError(w, r, err)
+		}
+		passed := false
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true })
+		var handler http.Handler
+		switch c.Request.Server {
+		case "nrl":
+			handler = (&asid.Authorizer{Registry: registry, Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
+		case "provider":
+			handler = (&asid.Gate{Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
+		}
+		request, err := c.Request.NewRequest("")
+		require.NoError(t, err)
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request.WithContext(t.Context()))
+		if c.Verdict == testdata.Accept {
+			require.True(t, passed, "%v", refusal)
+			return
+		}
+		require.False(t, passed, "let through")
+		rule := ""
+		if e, ok := errors.AsType[*asid.RequestError](refusal); ok {
+			rule = string(e.Rule)
+		} else if _, ok := errors.AsType[*asid.RegistryError](refusal); ok {
+			rule = "registry"
+		}
+		if word, ok := errors.AsType[interface {
+			error
+			PeerRule() string
+		}](refusal); ok {
+			rule = word.PeerRule()
+		}
+		assert.Equal(t, c.Rule, rule, "%v", refusal)
+		if c.Request.Method != http.MethodHead {
+			assert.NoError(t, c.Request.Answered(answer.Code, answer.Body.Bytes()))
+		}
+	})
 }
 
 // Each registry of the corpus is read, or refused as a whole.
 func TestCorpusOfRegistries(t *testing.T) {
 	t.Parallel()
-	for _, c := range testdata.Cases() {
-		if c.Registry == nil {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			registry, err := asid.ReadRegistry(bytes.NewReader(c.Registry.Bytes()))
-			if c.Verdict == testdata.Accept {
+	meant := func(c *testdata.Case) bool { return c.Registry != nil }
+	corpustest.Each(t, meant, func(t *testing.T, c *testdata.Case) {
+		registry, err := asid.ReadRegistry(bytes.NewReader(c.Registry.Bytes()))
+		if c.Verdict == testdata.Accept {
+			require.NoError(t, err)
+			for _, id := range c.Registry.ASIDs {
+				system, err := registry.Lookup(t.Context(), asid.MustParseID(id))
 				require.NoError(t, err)
-				for _, id := range c.Registry.ASIDs {
-					system, err := registry.Lookup(t.Context(), asid.MustParseID(id))
-					require.NoError(t, err)
-					assert.Equal(t, id, system.ASID.String())
-				}
-				return
+				assert.Equal(t, id, system.ASID.String())
 			}
-			refused, ok := errors.AsType[*asid.RegistryError](err)
-			require.True(t, ok, "let through, or refused without a rule: %v", err)
-			assert.NotEmpty(t, refused.Error())
-			assert.Nil(t, registry)
-		})
-	}
+			return
+		}
+		refused, ok := errors.AsType[*asid.RegistryError](err)
+		require.True(t, ok, "let through, or refused without a rule: %v", err)
+		assert.NotEmpty(t, refused.Error())
+		assert.Nil(t, registry)
+	})
 }
