@@ -87,6 +87,17 @@ func TestFetchAsksConditionally(t *testing.T) {
 	assert.ErrorContains(t, err, "not conditional")
 }
 
+// Of a document that has run out no cache on the way may give its own copy (RFC 9111
+// section 5.2.1.4).
+func TestFetchAsksPastCaches(t *testing.T) {
+	f, url := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Header.Get("Cache-Control")) })
+	for noCache, want := range map[bool]string{false: "", true: "no-cache"} {
+		response, err := f.Fetch(t.Context(), revocation.Request{URL: url, MaxBytes: 10, NoCache: noCache})
+		require.NoError(t, err)
+		assert.Equal(t, want, string(response.Body))
+	}
+}
+
 func TestFetchRefuses(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
