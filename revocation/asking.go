@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 )
 
@@ -138,27 +137,4 @@ func later(latest interface {
 	for old := latest.Load(); at.Unix() > old && !latest.CompareAndSwap(old, at.Unix()); {
 		old = latest.Load()
 	}
-}
-
-// askSource asks a source, in the way that it is to be asked if it knows more
-// than one. A user's, which may not mind its context, is waited for no longer than that.
-func (c *Checker) askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
-	if s, ok := source.(asker); ok {
-		return s.ask(ctx, q, how)
-	}
-	if s, ok := source.(interface{ HonoursContext() bool }); ok && s.HonoursContext() {
-		return source.Status(ctx, q)
-	}
-	type status struct {
-		answer Answer
-		err    error
-	}
-	said, err := bounded.Call(ctx, &c.late, func() (s status) {
-		s.answer, s.err = source.Status(ctx, q)
-		return s
-	})
-	if err != nil {
-		return Answer{}, err
-	}
-	return said.answer, said.err
 }

@@ -203,7 +203,7 @@ func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate)
 		}
 		if c.mayHang(ctx, q, how, i, r.under > 0) {
 			t.waited = true
-			r.begin(ctx, source, q, how, len(c.Sources))
+			r.begin(ctx, len(c.Sources), source, c.askingLater(source, q, how))
 			if s, ok := r.wait(headStart); ok && t.take(&s) {
 				return t.waited, c.decide(ctx, &t, t.verdict)
 			}
@@ -321,4 +321,32 @@ func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, bes
 	}
 	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
 	return revoked == nil && !good
+}
+
+// askSource asks a source, in the way that it is to be asked if it knows more
+// than one. A user's, which may not mind its context, is waited for no longer than that.
+func (c *Checker) askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
+	if s, ok := source.(asker); ok {
+		return s.ask(ctx, q, how)
+	}
+	if s, ok := source.(interface{ HonoursContext() bool }); ok && s.HonoursContext() {
+		return source.Status(ctx, q)
+	}
+	type status struct {
+		answer Answer
+		err    error
+	}
+	said, err := bounded.Call(ctx, &c.late, func() (s status) {
+		s.answer, s.err = source.Status(ctx, q)
+		return s
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	return said.answer, said.err
+}
+
+// askingLater returns askSource with what is asked now, which the loop that calls it changes.
+func (c *Checker) askingLater(source Source, q Query, how asking) func(context.Context) (Answer, error) {
+	return func(ctx context.Context) (Answer, error) { return c.askSource(ctx, source, q, how) }
 }

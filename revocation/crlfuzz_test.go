@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
-	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 

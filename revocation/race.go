@@ -22,7 +22,7 @@ type race struct {
 }
 
 // begin asks a source, of so many.
-func (r *race) begin(ctx context.Context, source Source, q Query, how asking, most int) {
+func (r *race) begin(ctx context.Context, most int, source Source, ask func(context.Context) (Answer, error)) {
 	if r.said == nil {
 		r.said = make(chan Statement, most)
 		r.ctx, r.cancel = context.WithCancel(ctx)
@@ -36,7 +36,7 @@ func (r *race) begin(ctx context.Context, source Source, q Query, how asking, mo
 			}
 			said <- s
 		}()
-		s.Answer, s.Err = how.checker.askSource(ctx, source, q, how)
+		s.Answer, s.Err = ask(ctx)
 	}(r.ctx, r.said)
 }
 

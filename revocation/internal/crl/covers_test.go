@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
-	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
 

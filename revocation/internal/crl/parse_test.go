@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crltest"
+	"github.com/nrlsecurity/nrlsecurity/internal/crltest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/dertest"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crltest has the lists and names that are read by internal/crl in its
+// Package crltest has the lists and names that are read by revocation/internal/crl in its
 // own tests and through package revocation in that one's.
 package crltest
 
