@@ -244,7 +244,6 @@ func (w *world) compare(n *node) {
 		other.close()
 		w.agrees(n, &again)
 	}
-	const settled = refresh + time.Minute
 	if n.env.cache == nil || !n.store.healthy() || time.Since(n.store.calmSince()) < settled || !w.config.byHand &&
 		(time.Since(n.started) < settled || time.Since(n.turn) < 2*settled || time.Since(w.woken) < settled) {
 		return

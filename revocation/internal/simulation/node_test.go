@@ -119,6 +119,7 @@ func (n *node) end() {
 		return
 	}
 	close(n.ended)
+	n.store.left()
 	n.stop()
 	n.wg.Wait()
 	n.process.close()

@@ -73,7 +73,6 @@ func (w *world) properties() {
 // shares checks that the store has what a process has known for longer than the
 // refresh interval, whatever the store lost before.
 func (w *world) shares(n *node) {
-	const settled = refresh + time.Minute
 	if n.process == nil || n.env.cache == nil || !n.store.healthy() || time.Since(n.store.calmSince()) < settled ||
 		time.Since(n.started) < settled || time.Since(n.turn) < 2*settled || time.Since(w.woken) < settled {
 		return

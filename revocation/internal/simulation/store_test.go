@@ -30,6 +30,7 @@ type store struct {
 	hangs   bool
 	fails   bool
 	calm    time.Time // since when it has lost nothing and answered
+	torn    bool      // a process ended that may not have put back all that was lost
 	damage  error     // done by a merge
 }
 
@@ -62,6 +63,25 @@ func (s *store) calmSince() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calm
+}
+
+// settled is how long after a fault of the store each process that has lived on has
+// put back, under every key that it was asked by, what it knows.
+const settled = refresh + time.Minute
+
+// whole reports whether what was lost is back under all of its keys, and not under some
+// only.
+func (s *store) whole() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.torn && time.Since(s.calm) > settled
+}
+
+// left notes that a process ends.
+func (s *store) left() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.torn = s.torn || time.Since(s.calm) <= settled
 }
 
 // lainSince returns since when a document has lain in the store without a break.

@@ -139,8 +139,8 @@ func (w *world) stored(n *node, leaf leafID) {
 	if n.answered(leaf) {
 		return // revoked by an answer: nothing need be asked of the lists
 	}
-	reads := map[string]bool{}                                     // places that it reads for the first time
-	whole := time.Since(n.store.calmSince()) > refresh+time.Minute // else what is lost is back under some keys only
+	reads := map[string]bool{} // places that it reads for the first time
+	whole := n.store.whole()
 	for _, s := range leaf.subjects() {
 		reads[s.place] = whole && n.asked[leaf].Equal(time.Now()) && n.looked[leaf] && !n.has(s, leaf)
 	}
