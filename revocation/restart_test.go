@@ -55,13 +55,16 @@ func TestRevocationStandsAfterARestart(t *testing.T) {
 	} {
 		for cacheName, cache := range map[string]revocation.Cache{"memory": &memoryCache{}, "DirCache": revocation.DirCache(t.TempDir() + "/c")} {
 			t.Run(name+", "+cacheName, func(t *testing.T) {
-				ask := statuses(t, cache, p.leaf(t, points(c.points...)))
-				fromTwo, fromOne := &crlServer{}, &crlServer{}
-				fromTwo.publish(two, c.newer)
-				fromOne.publish(one, c.older)
-				require.Equal(t, revocation.Revoked, ask(fromTwo))
-				require.Equal(t, revocation.Revoked, ask(fromOne), "the older one, restarted")
-				require.Equal(t, revocation.Revoked, ask(nil), "what the one with the older list has merged")
+				synctest.Test(t, func(t *testing.T) { // which ends when all looks and merges have
+					time.Sleep(time.Until(ocspNow))
+					ask := statuses(t, cache, p.leaf(t, points(c.points...)))
+					fromTwo, fromOne := &crlServer{}, &crlServer{}
+					fromTwo.publish(two, c.newer)
+					fromOne.publish(one, c.older)
+					require.Equal(t, revocation.Revoked, ask(fromTwo))
+					require.Equal(t, revocation.Revoked, ask(fromOne), "the older one, restarted")
+					require.Equal(t, revocation.Revoked, ask(nil), "what the one with the older list has merged")
+				})
 			})
 		}
 	}
