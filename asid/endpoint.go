@@ -108,7 +108,7 @@ func newRoute(e *Endpoint) (route, error) {
 			return bad("Interaction", err.Error())
 		}
 	}
-	r := route{Endpoint: *e, segments: segments, folded: each(segments, folded), shape: shapeOf(segments), methods: e.Methods, key: routeKey(segments)}
+	r := route{Endpoint: *e, segments: segments, folded: eachSegment(segments, foldSegment), shape: shapeOf(segments), methods: e.Methods, key: routeKey(segments)}
 	if len(r.methods) == 0 && e.Interaction == DocumentReferenceContentRead {
 		r.methods = []string{http.MethodGet, http.MethodHead}
 	}
@@ -145,7 +145,7 @@ func routeKey(segments []string) string {
 
 // shapeOf returns routeKey's characters of the segments without the literals.
 func shapeOf(segments []string) string {
-	return routeKey(each(segments, func(s string) string {
+	return routeKey(eachSegment(segments, func(s string) string {
 		if isWildcard(s) {
 			return s
 		}
@@ -246,7 +246,7 @@ func looselyOf(routes []route, segments []string, exact []route) []route {
 			continue
 		}
 		if loose == nil {
-			loose = each(segments, folded)
+			loose = eachSegment(segments, foldSegment)
 		}
 		if r.matches(segments, func(at int) bool { return alike(r.folded[at], loose[at]) }) {
 			loosely = append(loosely, *r)

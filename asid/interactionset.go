@@ -151,14 +151,14 @@ func (s *interactionSets) finish() {
 	}
 }
 
-// seed makes hashes that cannot be foreseen outside the process.
-var seed = maphash.MakeSeed()
+// listSeed makes hashes that cannot be foreseen outside the process.
+var listSeed = maphash.MakeSeed()
 
 // hashOf hashes the IDs of a list that are at multiples of step. Equal hashes prove
 // nothing.
 func hashOf(ids []InteractionID, step int) uint64 {
 	var h maphash.Hash
-	h.SetSeed(seed)
+	h.SetSeed(listSeed)
 	for i := 0; i < len(ids); i += step {
 		h.WriteString(string(ids[i]))
 		h.WriteByte(0) // in no interaction ID
@@ -166,9 +166,9 @@ func hashOf(ids []InteractionID, step int) uint64 {
 	return h.Sum64()
 }
 
-// shared are the sets of all Systems that NewSystem made and that are still in
+// systemSets are the sets of all Systems that NewSystem made and that are still in
 // use.
-var shared sharedSets
+var systemSets sharedSets
 
 // sharedSets holds sets weakly: when the last System of a set is gone, so is its
 // entry.

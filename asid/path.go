@@ -82,7 +82,7 @@ func otherReadings(segments []string) [][]string {
 	var readings [][]string
 	for n := range maxDecodings + 1 {
 		if n > 0 {
-			segments = each(segments, decodedAgain)
+			segments = eachSegment(segments, decodedAgain)
 		}
 		whole := strings.Join(segments, "/")
 		path := whole
@@ -91,13 +91,13 @@ func otherReadings(segments []string) [][]string {
 		}
 		for _, reading := range []string{whole, path} {
 			split := strings.Split(reading, "/")
-			readings = append(readings, split, each(split, withoutParameters))
+			readings = append(readings, split, eachSegment(split, withoutParameters))
 		}
 	}
 	return readings
 }
 
-func each(segments []string, change func(string) string) []string {
+func eachSegment(segments []string, change func(string) string) []string {
 	changed := make([]string, len(segments))
 	for i, s := range segments {
 		changed[i] = change(s)
@@ -123,9 +123,9 @@ func withoutParameters(segment string) string {
 	return segment
 }
 
-// folded returns a segment in one letter case, by the mappings of single characters
+// foldSegment returns a segment in one letter case, by the mappings of single characters
 // that case-insensitive routers use.
-func folded(segment string) string {
+func foldSegment(segment string) string {
 	return strings.Map(func(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }, segment)
 }
 

@@ -37,7 +37,7 @@ type System struct {
 // twice.
 func NewSystem(given System) (*System, error) {
 	s := new(System)
-	if err := s.copyFrom(&given, &shared); err != nil {
+	if err := s.copyFrom(&given, &systemSets); err != nil {
 		return nil, err
 	}
 	return s, nil

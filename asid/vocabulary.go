@@ -12,12 +12,12 @@ type vocabulary struct {
 	added  map[InteractionID]uint32 // their numbers, until it is finished
 	seed   maphash.Seed
 	hash   perfectHash
-	places []word // by the hash's place
+	places []indexed // by the hash's place
 }
 
-// A word is the number of an interaction and half of the hash of its text, so that a
+// An indexed is the number of an interaction and half of the hash of its text, so that a
 // text that is not in the vocabulary need hardly ever be compared with another.
-type word struct{ number, half uint32 }
+type indexed struct{ number, half uint32 }
 
 // add returns the number of id, which it gets if it has none.
 func (v *vocabulary) add(id InteractionID) uint32 {
@@ -44,10 +44,10 @@ func (v *vocabulary) finish() {
 		}
 		return hashes
 	})
-	v.places = make([]word, v.hash.places)
+	v.places = make([]indexed, v.hash.places)
 	for n, id := range v.list {
 		hash := v.hashOf(id)
-		v.places[v.hash.place(hash)] = word{uint32(n), uint32(hash)}
+		v.places[v.hash.place(hash)] = indexed{uint32(n), uint32(hash)}
 	}
 }
 

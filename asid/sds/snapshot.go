@@ -38,7 +38,7 @@ type Snapshot struct {
 
 	current atomic.Pointer[snapshot]
 	loading sync.Mutex
-	whole   counts // of what was last taken, also when it is too old; guarded by loading
+	taken   counts // of what was last taken, also when it is too old; guarded by loading
 	err     atomic.Pointer[error]
 	elapsed func(since time.Time) (wall, running time.Duration) // nil: on the clocks of the process
 }
@@ -99,13 +99,13 @@ func (s *Snapshot) load(ctx context.Context) error {
 	if !all.Since.IsZero() && all.Since.Before(next.began) {
 		next.began = all.Since
 	}
-	if err := next.fill(&all, s.whole); err != nil {
+	if err := next.fill(&all, s.taken); err != nil {
 		return err
 	}
 	if s.left(next) <= 0 {
 		return &Error{Detail: fmt.Sprintf("the directory is of %s and out of date", next.began.UTC().Format(time.RFC3339))}
 	}
-	s.whole = next.counts
+	s.taken = next.counts
 	s.current.Store(next)
 	s.watch(next)
 	if s.Logger != nil {
