@@ -84,12 +84,8 @@ func (f *File) Err() error {
 // Run reads the file again and again until ctx ends, and returns ctx.Err(). It
 // returns early only if the file was not loaded and cannot be.
 func (f *File) Run(ctx context.Context) error {
-	if state := f.state.Load(); state == nil || state.systems == nil {
-		if err := f.Load(); err != nil {
-			return err
-		}
-	}
-	return regular.Follow(ctx, f.Interval, f.Load)
+	state := f.state.Load()
+	return regular.Follow(ctx, f.Interval, state != nil && state.systems != nil, f.Load)
 }
 
 var errNotLoaded = &RegistryError{Detail: "the file was not loaded"}

@@ -7,10 +7,9 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json"
-)
 
-// maxRegistry bounds a registry file.
-const maxRegistry = 16 << 20
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
+)
 
 // ReadRegistry reads a registry of up to 16 MiB in JSON:
 //
@@ -36,12 +35,9 @@ func ReadRegistry(r io.Reader) (*Memory, error) {
 }
 
 func readRegistry(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxRegistry+1))
+	text, err := regular.ReadAll(r)
 	if err != nil {
 		return nil, &RegistryError{Detail: "cannot be read", Err: err}
-	}
-	if len(text) > maxRegistry {
-		return nil, &RegistryError{Detail: fmt.Sprintf("has more than %d bytes", maxRegistry)}
 	}
 	return text, nil
 }

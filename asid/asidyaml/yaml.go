@@ -13,20 +13,15 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
-
-// maxRegistry bounds a registry file, as asid does.
-const maxRegistry = 16 << 20
 
 // Read reads a registry of up to 16 MiB, as [Decode] does. The error is a
 // [*asid.RegistryError].
 func Read(r io.Reader) (*asid.Memory, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxRegistry+1))
+	text, err := regular.ReadAll(r)
 	if err != nil {
 		return nil, &asid.RegistryError{Detail: "cannot be read", Err: err}
-	}
-	if len(text) > maxRegistry {
-		return nil, &asid.RegistryError{Detail: fmt.Sprintf("has more than %d bytes", maxRegistry)}
 	}
 	records, err := Decode(text)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -77,9 +75,6 @@ type bindings struct {
 // within the whole directory, which would else stay in memory when it has been replaced.
 type joined struct{ from, with weak.Pointer[asid.System] }
 
-// maxOverlay bounds a file of bindings.
-const maxOverlay = 16 << 20
-
 var errNotLoaded = &Error{Detail: "the bindings were not loaded"}
 
 // Load reads the file now. It returns an [*Error] if the file cannot be used; what
@@ -116,12 +111,9 @@ func (o *Overlay) read() ([]byte, error) {
 		return nil, &Error{Detail: "the bindings cannot be read", Err: err}
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxOverlay+1))
+	text, err := regular.ReadAll(file)
 	if err != nil {
 		return nil, &Error{Detail: "the bindings cannot be read", Err: err}
-	}
-	if len(text) > maxOverlay {
-		return nil, &Error{Detail: fmt.Sprintf("the bindings have more than %d bytes", maxOverlay)}
 	}
 	return text, nil
 }
@@ -154,12 +146,8 @@ func (o *Overlay) Err() error {
 // returns early only if the file was not loaded and cannot be. It does not run the
 // Registry.
 func (o *Overlay) Run(ctx context.Context) error {
-	if state := o.state.Load(); state == nil || state.bindings == nil {
-		if err := o.Load(); err != nil {
-			return err
-		}
-	}
-	return regular.Follow(ctx, o.Interval, o.Load)
+	state := o.state.Load()
+	return regular.Follow(ctx, o.Interval, state != nil && state.bindings != nil, o.Load)
 }
 
 // readBindings reads the text of a file.

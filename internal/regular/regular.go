@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package regular opens the files that users name, and nothing else of that name, and
-// has them read again.
+// Package regular opens the files that users name, and nothing else of that name,
+// bounds what is read of them, and has them read again.
 package regular
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 )
 
@@ -24,6 +26,21 @@ func Open(name string) (*os.File, error) {
 		return nil, ErrNotRegular
 	}
 	return openRegular(name)
+}
+
+// maxBytes bounds a file of systems or of their bindings.
+const maxBytes = 16 << 20
+
+// ReadAll reads r, which has 16 MiB at most.
+func ReadAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("there are more than %d bytes", maxBytes)
+	}
+	return text, nil
 }
 
 // openRegular is Open without the first look, after which the name may be another

@@ -3,6 +3,7 @@
 package regular_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -26,11 +28,35 @@ func TestFollowLoadsUntilItsContextEnds(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Millisecond)
 			defer cancel()
 			n := 0
-			err := regular.Follow(ctx, interval, func() error { n++; return io.EOF })
+			err := regular.Follow(ctx, interval, true, func() error { n++; return io.EOF })
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, loads, n, interval)
 		})
 	}
+}
+
+func TestFollowLoadsWhatWasNotLoadedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		assert.ErrorIs(t, regular.Follow(t.Context(), time.Second, false, func() error { n++; return io.EOF }), io.EOF)
+		assert.Equal(t, 1, n)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Millisecond)
+		defer cancel()
+		assert.ErrorIs(t, regular.Follow(ctx, time.Second, false, func() error { n++; return nil }), context.DeadlineExceeded)
+		assert.Equal(t, 3, n)
+	})
+}
+
+func TestAFileOfMoreThan16MiBIsNotRead(t *testing.T) {
+	t.Parallel()
+	text, err := regular.ReadAll(bytes.NewReader(make([]byte, 16<<20)))
+	require.NoError(t, err)
+	assert.Len(t, text, 16<<20)
+	_, err = regular.ReadAll(bytes.NewReader(make([]byte, 16<<20+1)))
+	assert.ErrorContains(t, err, "more than 16777216 bytes")
+	_, err = regular.ReadAll(iotest.ErrReader(io.ErrUnexpectedEOF))
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 func TestOnlyARegularFileIsOpened(t *testing.T) {
