@@ -175,7 +175,7 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	}
 	for _, other := range otherReadings(segments) {
 		exact := routesOf(routes, other)
-		if another(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {
+		if servesAnother(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {
 			return "", nil, errTwoWays()
 		}
 	}
@@ -196,9 +196,9 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
 }
 
-// another reports whether a reader that finds others for a path serves another
+// servesAnother reports whether a reader that finds others for a path serves another
 // interaction.
-func another(routes, others []route) bool {
+func servesAnother(routes, others []route) bool {
 	return len(others) > 0 && others[0].key != routes[0].key && !oneInteraction(routes, others)
 }
 

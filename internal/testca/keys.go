@@ -41,6 +41,7 @@ var keys sync.Map // keyName to func() *rsa.PrivateKey
 // those of crypto/tls they are named so that no program takes them for its own.
 var stored = pool{rest: storedKeys}
 
+//go:generate go run ./generate
 //go:embed keys.pem
 var storedKeys []byte
 
