@@ -61,7 +61,7 @@ func TestFaultsEndToEnd(t *testing.T) {
 			<-done
 			<-done
 			a.Close()
-			leaked := goleak.Find(ignore) // it waits for half a second; a dial that was given up may take longer to end
+			leaked := goleak.Find(ignore) // it waits for half a second; a cancelled dial may take longer to end
 			for range 60 {
 				if leaked == nil {
 					break
