@@ -24,8 +24,10 @@ type series struct {
 }
 
 // seriesOf groups lists, for a certificate that names some places. Of lists
-// without issuingDistributionPoint, those from URLs that no certificate names
-// together are different series, and those that were added belong to each.
+// without issuingDistributionPoint, those from URLs that this certificate does not
+// name are a series each, though another certificate may name them together: a
+// decision depends on no certificate outside its path. Those that were added belong
+// to each.
 func seriesOf(lists []*List, named []Place) (all []*series) {
 	ids := map[string]*series{}
 	add := func(l *List, id string, clears bool) {

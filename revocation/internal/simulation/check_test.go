@@ -91,7 +91,12 @@ func (w *world) agrees(n *node, c *checked) {
 		sets = append(sets, set)
 	}
 	for _, set := range sets {
-		if w.oracle(set, c.at).allows(c.leaf, got) {
+		o := w.oracle(set, c.at)
+		if o.allows(c.leaf, got) {
+			return
+		}
+		o.apart, o.taints = w.config.unscoped, nil
+		if o.apart && got != good && o.allows(c.leaf, got) {
 			return
 		}
 	}
@@ -120,7 +125,7 @@ func (w *world) timely(n *node, c *checked) {
 		return
 	}
 	allowed := deadline + slack
-	before := w.oracle(c.certain, c.at).path(c.leaf)
+	before := w.beforehand(c)
 	extra := w.headStarts(n)
 	if w.config.deltas && c.first {
 		extra += (mirrors - 1) * time.Second // the first look at a freshestCRL, a second for each host
@@ -130,7 +135,8 @@ func (w *world) timely(n *node, c *checked) {
 		allowed = 0
 	case before != undecided:
 		allowed = time.Second + extra + slack
-	case n.env.fetch != nil && (!w.config.shape.OCSP && !c.soon || *timing) && w.served(c.certain, c, func(h *host) bool { return h.mode != honest || h.stuck }) == good:
+	case n.env.fetch != nil && (!w.config.shape.OCSP && !c.soon || *timing) && w.served(c.certain, c, unwell) == good &&
+		w.served(unique(slices.Concat(c.certain, c.possible)), c, unwell) == good:
 		allowed = 2*time.Second + extra + slack
 	}
 	if c.took > allowed {
@@ -140,11 +146,33 @@ func (w *world) timely(n *node, c *checked) {
 		return
 	}
 	sick := func(h *host) bool {
-		return h.mode != honest || h.stuck || time.Since(h.since) < retry+time.Second+latency
+		return unwell(h) || time.Since(h.since) < retry+time.Second+latency
 	}
 	if w.served(append(slices.Clone(c.after), c.possible...), c, sick) == good && w.allHonest() && !n.justAsked() {
 		w.fail("process %d about %d: %s although its sources have been well for %s", n.id, c.leaf.serial(), outcome(c.err), retry)
 	}
+}
+
+// beforehand is what the process knew before the check, if that does not depend on what
+// it possibly had, and if what came meanwhile does not change it.
+func (w *world) beforehand(c *checked) verdict {
+	before := w.oracle(c.certain, c.at).path(c.leaf)
+	if before == undecided || c.took <= slack && !*timing {
+		return before // what came meanwhile held nothing up
+	}
+	known := slices.Clone(c.certain)
+	for _, k := range c.possible {
+		if slices.Contains(c.certain, k) {
+			continue
+		}
+		known = append(known, k)
+		for _, set := range [][]knownDocument{known, append(slices.Clone(c.certain), k)} {
+			if w.oracle(set, c.at).path(c.leaf) != before {
+				return undecided
+			}
+		}
+	}
+	return before
 }
 
 // headStarts is what the store and the source ahead may take in addition.
@@ -159,9 +187,12 @@ func (w *world) headStarts(n *node) time.Duration {
 	return extra
 }
 
+// unwell reports whether requests to the host may fail or hang.
+func unwell(h *host) bool { return h.mode != honest || h.stuck }
+
 func (w *world) allHonest() bool {
 	for _, h := range w.hosts {
-		if h.mode != honest || h.stuck || time.Since(h.since) < retry+time.Second+latency {
+		if unwell(h) || time.Since(h.since) < retry+time.Second+latency {
 			return false
 		}
 	}

@@ -216,7 +216,12 @@ func (n *node) has(s subject, but leafID) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(n.arrived, func(d *document) bool { return d.kind != answer && d.issuer == s.issuer && covers(d, s, "") })
+	return slices.ContainsFunc(n.arrived, func(d *document) bool {
+		if d.kind == answer { // its responder's certificate names a place, too
+			return d.responder != nil && slices.Contains(d.responder.CRLDistributionPoints, mirrored(s.place)[0])
+		}
+		return d.issuer == s.issuer && covers(d, s, "")
+	})
 }
 
 // leaves returns those that the process was asked about.

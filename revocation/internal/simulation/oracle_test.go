@@ -66,6 +66,11 @@ type oracle struct {
 	known   []knownDocument
 	broken  rule // of a process that is wrong on purpose; zero: none
 
+	// apart: of lists without a scope, those from places that the certificate does not
+	// name supersede none. Only another certificate says which URLs are one place, and a
+	// process need not remember certificates.
+	apart bool
+
 	taints map[string]bool
 }
 
@@ -218,7 +223,8 @@ func (o *oracle) series(s subject, place string, members []*document) finding {
 	}
 	var consulted []*document
 	for _, x := range lists {
-		if !o.any(lists, func(y *document) bool { return o.begun(y) && o.supersedes(y, x) }) {
+		elsewhere := o.apart && x.places == nil && place != "" && place != s.place
+		if elsewhere || !o.any(lists, func(y *document) bool { return o.begun(y) && o.supersedes(y, x) }) {
 			consulted = append(consulted, x)
 		}
 	}

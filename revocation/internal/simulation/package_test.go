@@ -143,8 +143,15 @@ func TestSeedsThatFailed(t *testing.T) {
 		"and before the CA's status is unknown because of such a hold":                 94581,
 		"and where the list that releases it was added":                                108000,
 		"and after a restart": 67027,
-		"a list whose signer is not known makes no room for those of another key": 61591,
-		"a process that ends soon after the store was flushed puts nothing back":  144577,
+		"a list whose signer is not known makes no room for those of another key":      61591,
+		"a list that comes while a check waits takes the answer at hand away":          406212,
+		"a process that does not fetch may have read such a list before":               425214,
+		"the Cache was read a moment before, for the certificate of a responder":       461769,
+		"such a list comes from the Cache":                                             493024,
+		"lists of URLs that the certificate does not name need not replace each other": 518302,
+		"and where they are those of another key":                                      556592,
+		"the CA is revoked while a check waits":                                        566152,
+		"a process that ends soon after the store was flushed puts nothing back":       144577,
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, attempt(t, randomHistory(seed), newProgram, allKept, nil))
