@@ -330,3 +330,30 @@ func TestIndexOfIssuers(t *testing.T) {
 	_, listed := x.find([]byte{7}, 300)
 	assert.False(t, listed)
 }
+
+// The entries of an indirect CRL are of at most 65,536 certificate issuers, the CRL issuer
+// among them. Each counts once, and those that are known are read beyond the bound.
+func TestCertificateIssuersUpToTheBound(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 16
+	r := entryReader{v2: true, indirect: true, groups: issuerGroups{}}
+	for i := range most - 1 {
+		r.groups.add(fmt.Sprint(i))
+	}
+	entries := func(names ...string) (octets []byte) {
+		for i, name := range names {
+			octets = append(octets, encodeOf([]byte{byte(i + 1)}, day, der.ReasonSuperseded, directoryName(name))...)
+		}
+		return octets
+	}
+	x := r.read(entries("last", "last"))
+	require.NotNil(t, x, r.fault)
+	require.Equal(t, most, len(r.groups)) // not Len, which would print them all
+	x = r.read(entries("last"))
+	require.NotNil(t, x, r.fault)
+	_, listed := x.find([]byte{1}, most-1)
+	assert.True(t, listed)
+	assert.Nil(t, r.read(entries("last", "one more")))
+	assert.Equal(t, "it has entries of more certificate issuers than are read", r.fault)
+	assert.Equal(t, most, len(r.groups))
+}
