@@ -3,12 +3,15 @@
 package testca
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	_ "embed"
-	"encoding/pem"
+	"encoding/base64"
+	"math/big"
+	"runtime/debug"
 	"sync"
+	"testing"
 )
 
 // RSA returns the process's key of a name, of 2048 bits.
@@ -16,16 +19,9 @@ func RSA(name string) *rsa.PrivateKey { return RSAOf(name, 2048) }
 
 // RSAOf returns the process's key of a name and a number of bits. It is the key of no
 // other name. Anyone may know its private part, so that it is for tests of this module
-// alone: what spinetest gives to others has keys that are made anew.
+// alone: what spinetest gives to others has keys of NewRSA.
 func RSAOf(name string, bits int) *rsa.PrivateKey {
-	once, _ := keys.LoadOrStore(keyName{name, bits}, sync.OnceValue(func() *rsa.PrivateKey {
-		if bits == 2048 {
-			if key := stored.take(); key != nil {
-				return key
-			}
-		}
-		return must(rsa.GenerateKey(rand.Reader, bits))
-	}))
+	once, _ := keys.LoadOrStore(keyName{name, bits}, sync.OnceValue(func() *rsa.PrivateKey { return storedOrNew(bits) }))
 	return once.(func() *rsa.PrivateKey)()
 }
 
@@ -36,13 +32,38 @@ type keyName struct {
 
 var keys sync.Map // keyName to func() *rsa.PrivateKey
 
+// NewRSA returns a key that was returned to no other caller. It is made anew but in the
+// tests of this module, which take stored ones.
+func NewRSA(bits int) *rsa.PrivateKey {
+	if testsOfThisModule() {
+		return storedOrNew(bits)
+	}
+	return must(rsa.GenerateKey(rand.Reader, bits))
+}
+
+// testsOfThisModule reports whether the program is the tests of a package of this module,
+// which its developers run. The tests of a module that imports it are not.
+var testsOfThisModule = sync.OnceValue(func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && testing.Testing() && info.Main.Path == "github.com/nrlsecurity/nrlsecurity"
+})
+
+func storedOrNew(bits int) *rsa.PrivateKey {
+	if bits == 2048 {
+		if key := stored.take(); key != nil {
+			return key
+		}
+	}
+	return must(rsa.GenerateKey(rand.Reader, bits))
+}
+
 // stored are keys of 2048 bits that were made beforehand, because making one takes a
-// hundred times as long as reading one does, and each test program wants a few. Like
-// those of crypto/tls they are named so that no program takes them for its own.
+// hundred times as long as reading one does, and each test program wants a few. Each is
+// a line: its two primes in Base64.
 var stored = pool{rest: storedKeys}
 
 //go:generate go run ./generate
-//go:embed keys.pem
+//go:embed testingkeys.txt
 var storedKeys []byte
 
 type pool struct {
@@ -53,10 +74,25 @@ type pool struct {
 // take returns a key that has not been taken, nil if none is left.
 func (p *pool) take() *rsa.PrivateKey {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	var block *pem.Block
-	if block, p.rest = pem.Decode(p.rest); block == nil {
+	line, rest, found := bytes.Cut(p.rest, []byte("\n"))
+	p.rest = rest
+	p.mu.Unlock()
+	if !found {
 		return nil
 	}
-	return must(x509.ParsePKCS1PrivateKey(block.Bytes))
+	primes := must(base64.StdEncoding.AppendDecode(nil, line))
+	return fromPrimes(new(big.Int).SetBytes(primes[:len(primes)/2]), new(big.Int).SetBytes(primes[len(primes)/2:]))
+}
+
+// fromPrimes returns the key of two primes with the usual public exponent.
+func fromPrimes(p, q *big.Int) *rsa.PrivateKey {
+	one, exponent := big.NewInt(1), big.NewInt(65537)
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	key := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: int(exponent.Int64())},
+		D:         new(big.Int).ModInverse(exponent, phi),
+		Primes:    []*big.Int{p, q},
+	}
+	key.Precompute()
+	return key
 }

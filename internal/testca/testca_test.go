@@ -3,6 +3,7 @@
 package testca_test
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"testing"
 
@@ -14,14 +15,20 @@ import (
 // Names have keys to themselves, those beyond the stored ones too; a name has one key.
 func TestEachNameHasAKeyOfItsOwn(t *testing.T) {
 	t.Parallel()
-	names := map[string]string{}
-	for i := range 20 {
-		name := fmt.Sprint("name ", i)
-		key := testca.RSA(name)
+	seen := map[string]string{}
+	own := func(name string, key *rsa.PrivateKey) {
 		assert.NoError(t, key.Validate())
 		assert.Equal(t, 2048, key.N.BitLen())
+		assert.Empty(t, seen[key.N.String()], name)
+		seen[key.N.String()] = name
+	}
+	for i := range 66 {
+		name := fmt.Sprint("name ", i)
+		key := testca.RSA(name)
+		own(name, key)
 		assert.Same(t, key, testca.RSA(name))
-		assert.Empty(t, names[key.N.String()], name)
-		names[key.N.String()] = name
+		if i%22 == 0 {
+			own("unnamed", testca.NewRSA(2048))
+		}
 	}
 }

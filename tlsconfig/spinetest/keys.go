@@ -5,7 +5,6 @@ package spinetest
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
@@ -23,7 +22,7 @@ var leafKeys sync.Map
 type leafKey struct {
 	name string
 	bits int // of RSA; zero: ECDSA
-	weak int // public exponent; zero: that of newKey. See keyless
+	weak int // public exponent; zero: the usual one. See keyless
 }
 
 func (k leafKey) get() crypto.Signer {
@@ -35,17 +34,9 @@ func (k leafKey) get() crypto.Signer {
 			public := leafKey{name: k.name, bits: k.bits}.get().Public().(*rsa.PublicKey)
 			return keyless{&rsa.PublicKey{N: public.N, E: k.weak}}
 		}
-		return newKey(k.bits)
+		return testca.NewRSA(k.bits)
 	}))
 	return once.(func() crypto.Signer)()
-}
-
-func newKey(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic("spinetest: " + err.Error())
-	}
-	return key
 }
 
 // A keyless signer needs no private key: with the public exponent 1, a padded

@@ -47,8 +47,8 @@ type issuer struct {
 
 // The keys of CAs that no PKI pins are the process's: making one takes long.
 var (
-	namesakeKey = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-	belowKey    = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
+	namesakeKey = sync.OnceValue(func() *rsa.PrivateKey { return testca.NewRSA(2048) })
+	belowKey    = sync.OnceValue(func() *rsa.PrivateKey { return testca.NewRSA(2048) })
 )
 
 // NewPKI makes a PKI; the caller should Close it.
@@ -56,7 +56,7 @@ func NewPKI() *PKI {
 	p := new(PKI)
 	var wg sync.WaitGroup
 	for _, ca := range []*issuer{&p.root, &p.subCA, &p.other} {
-		wg.Go(func() { ca.key = newKey(2048) })
+		wg.Go(func() { ca.key = testca.NewRSA(2048) })
 	}
 	wg.Wait()
 
