@@ -64,7 +64,7 @@ func TestASuppliersOwnModule(t *testing.T) {
 	write("right/provider_test.go", test)
 	write("right/testify_test.go", read("testdata/supplier/testify_test.go"))
 	mistakes := maps.Clone(supplierMistakes)
-	if os.Getenv("CI") == "" { // each is a package to build, and the kits wait for what a wrong one does not notice
+	if os.Getenv("CI") == "" { // each is a package to build
 		maps.DeleteFunc(mistakes, func(name string, _ [2]string) bool { return name != "gate" && name != "peers" && name != "fqdn" })
 	}
 	// The tests of the wrong ones are linked together, which takes most of the time.
@@ -74,22 +74,29 @@ func TestASuppliersOwnModule(t *testing.T) {
 		write("wrong/"+name+"_test.go", strings.NewReplacer(
 			"package supplier", "package wrong",
 			"import (", "import (\n	"+name+` "supplier.example/`+name+`"`,
-			"(t *testing.T) {", "_"+name+"(t *testing.T) {\n	t.Parallel()",
+			"(t *testing.T) {", "_"+name+"(t *testing.T) {",
 			" Handler(", " "+name+".Handler(", " Endpoint(", " "+name+".Endpoint(",
 		).Replace(test))
 	}
-	run := func(pattern string, flags ...string) (string, error) {
-		command := exec.CommandContext(t.Context(), program, append(append([]string{"test", "-vet=off"}, flags...), pattern)...)
+	run := func(program string, args ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), program, args...)
 		command.Dir = dir
 		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
 		out, err := command.CombinedOutput()
 		return string(out), err
 	}
-	out, err := run("./right")
+	out, err := run(program, "test", "-vet=off", "./right")
 	require.NoError(t, err, out)
-	out, err = run("./wrong", "-parallel", "8")
-	require.Error(t, err, "the tests of the wrong ones fail")
+	wrong := filepath.Join(dir, "wrong.test")
+	out, err = run(program, "test", "-vet=off", "-c", "-o", wrong, "./wrong")
+	require.NoError(t, err, out)
 	for name := range mistakes {
-		assert.Regexp(t, `(?m)^\s*--- FAIL: Test(Handler|Server)_`+name+` `, out)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The first failure ends it, since the kits wait for what a wrong one does not notice.
+			out, err := run(wrong, "-test.failfast", "-test.run", "_"+name+"$")
+			require.Error(t, err, "the tests of the wrong one fail")
+			assert.Regexp(t, `(?m)^\s*--- FAIL: Test(Handler|Server)_`+name+` `, out)
+		})
 	}
 }

@@ -54,7 +54,7 @@ func asThePageSays(t *testing.T, files *exampletest.Files) (proxy, behind string
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "registry.json"), []byte(registry), 0o600))
 	terminator := filepath.Join(dir, "terminator")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", terminator, "../terminator").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", terminator, "../terminator").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
 	proxy, behind = testenv.FreeAddress(t), testenv.FreeAddress(t)

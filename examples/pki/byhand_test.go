@@ -47,7 +47,7 @@ func TestByHand(t *testing.T) {
 	}
 	testenv.Need(t, "sh", "dash")
 	dir, programs := t.TempDir(), t.TempDir()
-	build := []string{"build", "-o", programs}
+	build := []string{"build", "-ldflags", "-s -w", "-o", programs}
 	for _, name := range []string{"pki", "provider", "consumer", "probe", "nrl"} {
 		build = append(build, "../"+name)
 	}

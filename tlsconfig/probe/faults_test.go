@@ -129,6 +129,7 @@ func TestEachFaultOfEachProgram(t *testing.T) {
 			program.serve(t, path, jobs)
 			for i, f := range asked {
 				t.Run(f.name, func(t *testing.T) {
+					t.Parallel()
 					want := slices.Clone(f.want)
 					if f.settings.clients == "" {
 						want = append(want, unpinned...)

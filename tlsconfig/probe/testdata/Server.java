@@ -58,6 +58,7 @@ class Server {
     static void serve(SSLServerSocket listener, boolean sessions) {
         while (true) {
             try (var conn = (SSLSocket) listener.accept()) {
+                conn.setTcpNoDelay(true);
                 conn.startHandshake();
                 if (!sessions) {
                     conn.getSession().invalidate();

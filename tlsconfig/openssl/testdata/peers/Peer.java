@@ -58,6 +58,7 @@ class Peer {
     static void serve(SSLServerSocket listener) {
         while (true) {
             try (Socket conn = listener.accept()) {
+                conn.setTcpNoDelay(true);
                 conn.getInputStream().read(new byte[4096]);
                 conn.getOutputStream().write("HTTP/1.0 200 OK\r\n\r\nserved".getBytes());
             } catch (IOException e) {
@@ -69,6 +70,7 @@ class Peer {
     static String get(int port, String suite, String cert, String key, String ca, String name) throws Exception {
         try (var conn = (SSLSocket) context(cert, key, ca).getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port)) {
             conn.setSoTimeout(10000);
+            conn.setTcpNoDelay(true);
             conn.setEnabledProtocols(new String[] {"TLSv1.2"});
             conn.setEnabledCipherSuites(new String[] {suite});
             SSLParameters p = conn.getSSLParameters();
