@@ -224,7 +224,11 @@ func TestAReloadNeverShowsHalfAFile(t *testing.T) {
 			}
 		})
 	}
-	for i := range 200 {
+	reloads := 200
+	if testing.Short() {
+		reloads = 40
+	}
+	for i := range reloads {
 		replace(t, f.Name, texts[i%2])
 		assert.NoError(t, f.Load())
 	}

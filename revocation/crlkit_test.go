@@ -31,13 +31,20 @@ type crlPKI struct {
 }
 
 func newCRLPKI(t testing.TB) *crlPKI {
-	root := ocspIssue(t, crlCA("Root", 1), testca.RSA("root"), nil)
+	t.Helper()
+	p := issuedCRLPKI()
+	return &crlPKI{root: p.root.copied(), ca: p.ca.copied(), other: p.other.copied()}
+}
+
+// issuedCRLPKI is the process's, of which each test has copies.
+var issuedCRLPKI = sync.OnceValue(func() *crlPKI {
+	root := issueParty(crlCA("Root", 1), testca.RSA("root"), nil)
 	return &crlPKI{
 		root:  root,
-		ca:    ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("ca"), root),
-		other: ocspIssue(t, crlCA("CRL Issuer", 3), testca.RSA("other"), root),
+		ca:    issueParty(crlCA("Sub CA", 2), testca.RSA("ca"), root),
+		other: issueParty(crlCA("CRL Issuer", 3), testca.RSA("other"), root),
 	}
-}
+})
 
 func crlCA(name string, serial int64) *x509.Certificate {
 	template := ocspCA(name)

@@ -33,9 +33,19 @@ type ocspParty struct {
 	key  crypto.Signer
 }
 
+// copied returns a party whose certificate a test may change.
+func (p *ocspParty) copied() *ocspParty {
+	cert := *p.cert
+	return &ocspParty{cert: &cert, key: p.key}
+}
+
 // ocspIssue makes a certificate that parent signs, or a self-signed one.
 func ocspIssue(t testing.TB, template *x509.Certificate, key crypto.Signer, parent *ocspParty) *ocspParty {
 	t.Helper()
+	return issueParty(template, key, parent)
+}
+
+func issueParty(template *x509.Certificate, key crypto.Signer, parent *ocspParty) *ocspParty {
 	tmpl := *template
 	if tmpl.NotBefore.IsZero() {
 		tmpl.NotBefore, tmpl.NotAfter = ocspNow.AddDate(-1, 0, 0), ocspNow.AddDate(1, 0, 0)
@@ -73,17 +83,24 @@ type ocspPKI struct {
 }
 
 func newOCSPPKI(t testing.TB) *ocspPKI {
-	root := ocspIssue(t, ocspCA("Root"), testca.RSA("root"), nil)
-	ca := ocspIssue(t, ocspCA("SubCA"), testca.RSA("ca"), root)
+	t.Helper()
+	p := issuedOCSPPKI()
+	return &ocspPKI{root: p.root.copied(), ca: p.ca.copied(), leaf: p.leaf.copied(), responder: p.responder.copied()}
+}
+
+// issuedOCSPPKI is the process's, of which each test has copies.
+var issuedOCSPPKI = sync.OnceValue(func() *ocspPKI {
+	root := issueParty(ocspCA("Root"), testca.RSA("root"), nil)
+	ca := issueParty(ocspCA("SubCA"), testca.RSA("ca"), root)
 	return &ocspPKI{
 		root: root, ca: ca,
-		leaf: ocspIssue(t, &x509.Certificate{
+		leaf: issueParty(&x509.Certificate{
 			Subject: pkix.Name{CommonName: "leaf.example"}, SerialNumber: big.NewInt(0xabcdef),
 			OCSPServer: []string{"http://ocsp.example/"},
 		}, testca.RSA("leaf"), ca),
-		responder: ocspIssue(t, ocspResponderTemplate(), testca.RSA("responder"), ca),
+		responder: issueParty(ocspResponderTemplate(), testca.RSA("responder"), ca),
 	}
-}
+})
 
 func (p *ocspPKI) path() []*x509.Certificate {
 	return []*x509.Certificate{p.leaf.cert, p.ca.cert, p.root.cert}

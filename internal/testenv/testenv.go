@@ -6,11 +6,13 @@ package testenv
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -36,6 +38,15 @@ func Need(t testing.TB, program, debianPackage string) string {
 // that have it begin soonest, since no test runs it for long.
 func Java(source string, args ...string) []string {
 	return append([]string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", source}, args...)
+}
+
+// Overlap lets parallel tests overlap, four at least at a time, in packages that wait for
+// other programs and for time more than they compute. TestMain calls it first; -parallel on
+// the command line counts for more.
+func Overlap() {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+		panic("testenv: " + err.Error())
+	}
 }
 
 // Missing skips a test that cannot run here, for the given reason. Where CI is

@@ -17,13 +17,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	testenv.Overlap()
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	provider = "nrl-rr8.supplier.thirdparty.nhs.uk"

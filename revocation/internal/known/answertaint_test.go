@@ -157,7 +157,11 @@ func TestForgettingAnswersChangesNoDecision(t *testing.T) {
 	trusts := []known.Trust{trusting, distrusting(responders[0]), distrusting(responders[1]), distrusting(responders...)}
 	reasons := []der.Reason{der.ReasonCertificateHold, der.ReasonSuperseded, der.ReasonKeyCompromise}
 	path, key := pathOf(1), known.AnswerKey(pathOf(1))
-	for range 20_000 {
+	histories := 20_000
+	if testing.Short() {
+		histories = 2000
+	}
+	for range histories {
 		var all, less known.Answers
 		for n := range 1 + r.IntN(7) {
 			by := r.IntN(2)
