@@ -127,47 +127,56 @@ func BenchmarkLoadPEM(b *testing.B) {
 	}
 }
 
-// BenchmarkLookUp looks up serials, half of them listed, in an index that has
+// BenchmarkLookUp looks up serials that are listed and others, in an index that has
 // been searched all over before, against a Go map of the serials.
 func BenchmarkLookUp(b *testing.B) {
 	for _, size := range benchSizes {
 		l := makeLargeList(size)
-		queries := make([][]byte, 1<<18)
-		room := make([]byte, len(queries)*size.width)
-		for i := range queries {
-			serial := room[i*size.width:][:size.width:size.width]
-			copy(serial, l.serials[mathrand.IntN(len(l.serials))])
-			if i%2 == 0 {
-				binary.LittleEndian.PutUint32(serial[size.width-4:], mathrand.Uint32())
-			}
-			queries[i] = serial
-		}
+		lists := map[string]*List{}
 		for name, parse := range forms {
 			list, err := parse(l.der, "benchmark")
 			must(err)
-			b.Run(size.String()+"/"+name, func(b *testing.B) {
-				for _, query := range queries { // parts are ordered when they are first searched
-					list.entries.find(query, 0)
+			for _, serial := range l.serials { // parts are ordered when they are first searched
+				list.entries.find(serial, 0)
+			}
+			lists[name] = list
+		}
+		m := make(map[string]int32, len(l.serials))
+		for i, serial := range l.serials {
+			m[string(serial)] = int32(i)
+		}
+		for _, asked := range []struct {
+			name    string
+			another int // every so many is not listed; zero: none
+		}{{"half", 2}, {"listed", 0}, {"others", 1}} {
+			queries := make([][]byte, 1<<18)
+			room := make([]byte, len(queries)*size.width)
+			for i := range queries {
+				serial := room[i*size.width:][:size.width:size.width]
+				copy(serial, l.serials[mathrand.IntN(len(l.serials))])
+				if asked.another != 0 && i%asked.another == 0 {
+					binary.LittleEndian.PutUint32(serial[size.width-4:], mathrand.Uint32())
 				}
-				b.ReportAllocs()
+				queries[i] = serial
+			}
+			for name, list := range lists {
+				b.Run(size.String()+"/"+asked.name+"/"+name, func(b *testing.B) {
+					b.ReportAllocs()
+					i := 0
+					for b.Loop() {
+						list.entries.find(queries[i&(1<<18-1)], 0)
+						i++
+					}
+				})
+			}
+			b.Run(size.String()+"/"+asked.name+"/map", func(b *testing.B) {
 				i := 0
 				for b.Loop() {
-					list.entries.find(queries[i&(1<<18-1)], 0)
+					_ = m[string(queries[i&(1<<18-1)])]
 					i++
 				}
 			})
 		}
-		b.Run(size.String()+"/map", func(b *testing.B) {
-			m := make(map[string]int32, len(l.serials))
-			for i, serial := range l.serials {
-				m[string(serial)] = int32(i)
-			}
-			i := 0
-			for b.Loop() {
-				_ = m[string(queries[i&(1<<18-1)])]
-				i++
-			}
-		})
 	}
 }
 
