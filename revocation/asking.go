@@ -5,19 +5,9 @@ package revocation
 import (
 	"context"
 	"crypto/x509"
-	"slices"
 	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
-)
-
-const (
-	// defaultRefresh is the default of CRLs.Refresh and OCSP.Refresh.
-	defaultRefresh = time.Hour
-
-	// firstLook is how long a caller whose answer is known waits for the
-	// first look at what may know better.
-	firstLook = time.Second
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
 // asking says how a source is asked by a Checker.
@@ -61,80 +51,134 @@ type asker interface {
 	ask(ctx context.Context, q Query, how asking) (Answer, error)
 }
 
-// setUp gives a source's asker its clock and how often it looks again; zero or less: each
-// hour.
-func setUp(a *fetch.Asker, now func() time.Time, refresh time.Duration) {
-	a.Now, a.Refresh, a.Pause = now, refresh, pause
-	if refresh <= 0 {
-		a.Refresh = defaultRefresh
+// check asks the sources about one certificate. All that is known without fetching is asked
+// before any good answer counts, whatever the order of the sources: what one of
+// them knows to be revoked is revoked. waited says that an answer was not known
+// from before.
+func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) (waited bool, err error) {
+	how := asking{chain: chain, checker: c, maxAge: c.Policy.MaxAge}
+	if c.Policy.Unknown == Allow {
+		how.maxStale = c.Policy.MaxStale
 	}
+	t := findings{checker: c, q: q}
+	var r race
+	defer r.end()
+	for i, source := range c.Sources {
+		how.brief = false
+		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
+			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
+			if revoked != nil {
+				return t.waited, c.refuse(ctx, &t, revoked)
+			}
+			how.brief = good
+		}
+		if c.mayHang(ctx, q, how, i, r.under > 0) {
+			t.waited = true
+			r.begin(ctx, len(c.Sources), source, c.askingLater(source, q, how))
+			if s, ok := r.wait(headStart); ok && t.take(&s) {
+				return t.waited, c.decide(ctx, &t, t.verdict)
+			}
+			continue
+		}
+		s := Statement{Source: source, Err: ErrNoSource}
+		if source != nil {
+			s.Answer, s.Err = c.askSource(ctx, source, q, how)
+		}
+		if t.take(&s) {
+			return t.waited, c.decide(ctx, &t, t.verdict)
+		}
+	}
+	for r.under > 0 {
+		if s, ok := r.wait(0); ok && t.take(&s) {
+			return t.waited, c.decide(ctx, &t, t.verdict)
+		}
+	}
+	return t.waited, c.conclude(ctx, &t)
 }
 
-// look begins the looks that are due. The targets stay in use.
-func look(a *fetch.Asker, clock func() time.Time, watches []*fetch.Watch) {
-	if len(watches) == 0 {
+// show shows what was stapled to the sources that have not been asked about the
+// leaf, because another refused it or its CA: what it revokes is known from now on,
+// whatever becomes of the other's reason.
+func (c *Checker) show(ctx context.Context, q Query) {
+	if len(q.Stapled) == 0 {
 		return
 	}
-	now := clock()
-	for _, w := range watches {
-		if w.Used(); w.Overdue(now) {
-			a.Look(w)
+	ctx, cancel := context.WithCancel(ctx)
+	cancel() // nothing is waited for
+	for _, source := range c.Sources {
+		if s, ok := source.(asker); ok {
+			_, _ = s.ask(ctx, q, asking{noFetch: true})
 		}
 	}
 }
 
-// horizon is the time a day before which what is superseded may be forgotten: no
-// later than any time that was asked about, in seconds since 1970.
-func horizon(latest int64, clock func() time.Time) time.Time {
-	if latest == 0 {
-		return time.Time{}
-	}
-	at, now := time.Unix(latest, 0), clock()
-	if now.Before(at) {
-		return now
-	}
-	return at
-}
-
-// patience returns how long to wait for groups, zero for as long as the caller
-// does; wait is false if not at all. stale says that an answer which expired at a
-// time will do.
-func patience(a *fetch.Asker, groups [][]*fetch.Watch, how asking, stale bool, expired time.Time) (most time.Duration, wait bool) {
-	switch {
-	case how.brief:
-		return firstLook, len(untroubled(a, never(a, groups))) > 0
-	case stale:
-		// A look that was begun since the answer ran out, and has failed or is under
-		// way for a second, is enough.
-		return firstLook, slices.ContainsFunc(slices.Concat(groups...), func(w *fetch.Watch) bool { return !a.Failing(w, expired) })
-	}
-	return 0, true
-}
-
-// never returns the groups with a target that no look has ended at, or been under
-// way at for a second.
-func never(a *fetch.Asker, groups [][]*fetch.Watch) (never [][]*fetch.Watch) {
-	for _, group := range groups {
-		if slices.ContainsFunc(group, func(w *fetch.Watch) bool { return !a.Asked(w) }) {
-			never = append(never, group)
+// revokedBelow asks what is known, without fetching, about the certificates of a
+// chain below one.
+func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) (Query, *Statement) {
+	for i--; i >= 0; i-- {
+		q := Query{Path: chain[i:], At: at}
+		if revoked, _ := c.known(ctx, q, asking{maxAge: c.Policy.MaxAge}, c.Sources); revoked != nil {
+			return q, revoked
 		}
 	}
-	return never
+	return Query{}, nil
 }
 
-// untroubled returns the groups none of whose hosts failed or hung a moment ago.
-func untroubled(a *fetch.Asker, groups [][]*fetch.Watch) [][]*fetch.Watch {
-	return slices.DeleteFunc(groups, func(group []*fetch.Watch) bool {
-		return slices.ContainsFunc(group, func(w *fetch.Watch) bool { return a.Troubled(w.Host) })
+// known asks sources what they know without fetching: it returns what one of them
+// knows to be revoked, and whether one answers good.
+func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
+	how.noFetch = true
+	for _, source := range sources {
+		s, ok := source.(asker)
+		if !ok {
+			continue
+		}
+		a, err := s.ask(ctx, q, how)
+		switch value, _ := weigh(&c.Policy, q.At, &a, err); value {
+		case outcomeRevoked:
+			return &Statement{Source: source, Answer: a, Err: err}, false
+		case outcomeGood:
+			good = true
+		}
+	}
+	return nil, good
+}
+
+// mayHang reports whether a source is to be begun with a head start, and not
+// waited for alone: others come after it, or are under way, and it knows no good
+// answer without fetching. The sources of users are waited for as long as the context.
+func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
+	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
+		return false
+	}
+	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
+	return revoked == nil && !good
+}
+
+// askSource asks a source, in the way that it is to be asked if it knows more
+// than one. A user's, which may not mind its context, is waited for no longer than that.
+func (c *Checker) askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
+	if s, ok := source.(asker); ok {
+		return s.ask(ctx, q, how)
+	}
+	if s, ok := source.(interface{ HonoursContext() bool }); ok && s.HonoursContext() {
+		return source.Status(ctx, q)
+	}
+	type status struct {
+		answer Answer
+		err    error
+	}
+	said, err := bounded.Call(ctx, &c.late, func() (s status) {
+		s.answer, s.err = source.Status(ctx, q)
+		return s
 	})
+	if err != nil {
+		return Answer{}, err
+	}
+	return said.answer, said.err
 }
 
-// later raises the latest time that was asked about.
-func later(latest interface {
-	Load() int64
-	CompareAndSwap(old, new int64) bool
-}, at time.Time) {
-	for old := latest.Load(); at.Unix() > old && !latest.CompareAndSwap(old, at.Unix()); {
-		old = latest.Load()
-	}
+// askingLater returns askSource with what is asked now, which the loop that calls it changes.
+func (c *Checker) askingLater(source Source, q Query, how asking) func(context.Context) (Answer, error) {
+	return func(ctx context.Context) (Answer, error) { return c.askSource(ctx, source, q, how) }
 }

@@ -108,22 +108,6 @@ func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled 
 // sources that do not mind theirs neither. Package tlsconfig then calls it directly.
 func (c *Checker) HonoursContext() bool { return true }
 
-// show shows what was stapled to the sources that have not been asked about the
-// leaf, because another refused it or its CA: what it revokes is known from now on,
-// whatever becomes of the other's reason.
-func (c *Checker) show(ctx context.Context, q Query) {
-	if len(q.Stapled) == 0 {
-		return
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	cancel() // nothing is waited for
-	for _, source := range c.Sources {
-		if s, ok := source.(asker); ok {
-			_, _ = s.ask(ctx, q, asking{noFetch: true})
-		}
-	}
-}
-
 // below returns why a chain is refused about one of whose certificates nothing is known:
 // one below certificate i that a source knows to be revoked comes first, since no answer
 // about the others changes that.
@@ -132,18 +116,6 @@ func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, a
 		return c.refuse(ctx, &findings{q: q}, revoked)
 	}
 	return unknown
-}
-
-// revokedBelow asks what is known, without fetching, about the certificates of a
-// chain below one.
-func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) (Query, *Statement) {
-	for i--; i >= 0; i-- {
-		q := Query{Path: chain[i:], At: at}
-		if revoked, _ := c.known(ctx, q, asking{maxAge: c.Policy.MaxAge}, c.Sources); revoked != nil {
-			return q, revoked
-		}
-	}
-	return Query{}, nil
 }
 
 // refuseMisuse finds what no source needs to be asked about.
@@ -180,51 +152,6 @@ type findings struct {
 	errs       []error
 }
 
-// check asks the sources about one certificate. All that is known without fetching is asked
-// before any good answer counts, whatever the order of the sources: what one of
-// them knows to be revoked is revoked. waited says that an answer was not known
-// from before.
-func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) (waited bool, err error) {
-	how := asking{chain: chain, checker: c, maxAge: c.Policy.MaxAge}
-	if c.Policy.Unknown == Allow {
-		how.maxStale = c.Policy.MaxStale
-	}
-	t := findings{checker: c, q: q}
-	var r race
-	defer r.end()
-	for i, source := range c.Sources {
-		how.brief = false
-		if source != nil && c.Policy.Agreement == FirstAnswer && i+1 < len(c.Sources) {
-			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
-			if revoked != nil {
-				return t.waited, c.refuse(ctx, &t, revoked)
-			}
-			how.brief = good
-		}
-		if c.mayHang(ctx, q, how, i, r.under > 0) {
-			t.waited = true
-			r.begin(ctx, len(c.Sources), source, c.askingLater(source, q, how))
-			if s, ok := r.wait(headStart); ok && t.take(&s) {
-				return t.waited, c.decide(ctx, &t, t.verdict)
-			}
-			continue
-		}
-		s := Statement{Source: source, Err: ErrNoSource}
-		if source != nil {
-			s.Answer, s.Err = c.askSource(ctx, source, q, how)
-		}
-		if t.take(&s) {
-			return t.waited, c.decide(ctx, &t, t.verdict)
-		}
-	}
-	for r.under > 0 {
-		if s, ok := r.wait(0); ok && t.take(&s) {
-			return t.waited, c.decide(ctx, &t, t.verdict)
-		}
-	}
-	return t.waited, c.conclude(ctx, &t)
-}
-
 // take weighs what a source says, and reports whether that decides.
 func (t *findings) take(s *Statement) (decided bool) {
 	c := t.checker
@@ -251,26 +178,6 @@ func (t *findings) take(s *Statement) (decided bool) {
 		t.errs = append(t.errs, err)
 	}
 	return false
-}
-
-// known asks sources what they know without fetching: it returns what one of them
-// knows to be revoked, and whether one answers good.
-func (c *Checker) known(ctx context.Context, q Query, how asking, sources []Source) (revoked *Statement, good bool) {
-	how.noFetch = true
-	for _, source := range sources {
-		s, ok := source.(asker)
-		if !ok {
-			continue
-		}
-		a, err := s.ask(ctx, q, how)
-		switch value, _ := weigh(&c.Policy, q.At, &a, err); value {
-		case outcomeRevoked:
-			return &Statement{Source: source, Answer: a, Err: err}, false
-		case outcomeGood:
-			good = true
-		}
-	}
-	return nil, good
 }
 
 // refuse refuses a certificate that a source knows to be revoked.
@@ -310,43 +217,4 @@ func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 		c.Record(ctx, Decision{Cert: q.Path[0], At: q.At, Statements: t.statements, Stale: stale != nil, Err: err})
 	}
 	return err
-}
-
-// mayHang reports whether a source is to be begun with a head start, and not
-// waited for alone: others come after it, or are under way, and it knows no good
-// answer without fetching. The sources of users are waited for as long as the context.
-func (c *Checker) mayHang(ctx context.Context, q Query, how asking, one int, beside bool) bool {
-	if _, ours := c.Sources[one].(asker); !ours || how.brief || c.Policy.Agreement != FirstAnswer || one+1 == len(c.Sources) && !beside {
-		return false
-	}
-	revoked, good := c.known(ctx, q, how, c.Sources[one:one+1])
-	return revoked == nil && !good
-}
-
-// askSource asks a source, in the way that it is to be asked if it knows more
-// than one. A user's, which may not mind its context, is waited for no longer than that.
-func (c *Checker) askSource(ctx context.Context, source Source, q Query, how asking) (Answer, error) {
-	if s, ok := source.(asker); ok {
-		return s.ask(ctx, q, how)
-	}
-	if s, ok := source.(interface{ HonoursContext() bool }); ok && s.HonoursContext() {
-		return source.Status(ctx, q)
-	}
-	type status struct {
-		answer Answer
-		err    error
-	}
-	said, err := bounded.Call(ctx, &c.late, func() (s status) {
-		s.answer, s.err = source.Status(ctx, q)
-		return s
-	})
-	if err != nil {
-		return Answer{}, err
-	}
-	return said.answer, said.err
-}
-
-// askingLater returns askSource with what is asked now, which the loop that calls it changes.
-func (c *Checker) askingLater(source Source, q Query, how asking) func(context.Context) (Answer, error) {
-	return func(ctx context.Context) (Answer, error) { return c.askSource(ctx, source, q, how) }
 }

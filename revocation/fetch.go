@@ -309,3 +309,7 @@ func portOf(u *url.URL) string {
 	}
 	return "80"
 }
+
+// forwardedFor begins the Forwarded header of a request that goes elsewhere than
+// to the host of its URL.
+const forwardedFor = `host="`

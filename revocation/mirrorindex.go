@@ -3,15 +3,14 @@
 package revocation
 
 import (
-	"context"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 )
 
@@ -41,21 +40,6 @@ type mirrored struct {
 // maxIndexAge bounds how long an index is used: CAs and Hosts may change their minds.
 const maxIndexAge = time.Minute
 
-// index returns the index that holds now.
-func (m *Mirror) index(now time.Time) *mirrorIndex {
-	if x := m.latest.Load(); x != nil && x.holds(m.CRLs, now) {
-		return x
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if x := m.latest.Load(); x != nil && x.holds(m.CRLs, now) {
-		return x
-	}
-	x := m.newIndex(now)
-	m.latest.Store(x)
-	return x
-}
-
 func (x *mirrorIndex) holds(s *CRLs, now time.Time) bool {
 	select {
 	case <-x.changed:
@@ -63,76 +47,6 @@ func (x *mirrorIndex) holds(s *CRLs, now time.Time) bool {
 	default:
 		return x.urls == s.published.Load() && !now.Before(x.from) && now.Before(x.to)
 	}
-}
-
-// newIndex makes an index of what is known now.
-func (m *Mirror) newIndex(now time.Time) *mirrorIndex {
-	s := m.CRLs
-	s.setUp()
-	x := &mirrorIndex{
-		changed: s.Changed(), urls: s.published.Load(), // before what is known is read
-		from: now, to: now.Add(maxIndexAge), refresh: s.asker.Refresh,
-		hosts: map[string]bool{}, points: map[string]*mirrored{}, paths: map[string][]*mirrored{},
-	}
-	ctx := context.Background()
-	x.prefixes, _ = m.prefixes(ctx) // Validate says what is wrong with them
-	for _, key := range x.prefixes {
-		host, _, _ := strings.Cut(key, "/")
-		x.hosts[host] = true
-	}
-	published := map[*mirrored][]*List{}
-	point := func(uri string) *mirrored {
-		key := mirrorKey(uri)
-		if u, err := url.Parse(uri); key == "" || err != nil || u.User != nil || m.allowed(ctx, hostOf(u)) != nil {
-			return nil
-		}
-		if x.points[key] == nil {
-			host, path, _ := strings.Cut(key, "/")
-			p := &mirrored{}
-			x.hosts[host], x.points[key], x.paths[path] = true, p, append(x.paths[path], p)
-		}
-		return x.points[key]
-	}
-	shelf := newShelf(s.Lists(m.CAs()...))
-	for _, uri := range s.URLs {
-		if p := point(uri); p != nil {
-			published[p] = append(published[p], shelf.at(uri, nil)...)
-		}
-	}
-	var deltas []*fetch.Watch
-	for _, w := range s.asker.Watches() {
-		u, ok := w.Of.(*crlURL)
-		if !ok {
-			continue
-		}
-		if u.delta {
-			deltas = append(deltas, w)
-		} else if p := point(u.url); p != nil {
-			p.watches = append(p.watches, w)
-			published[p] = append(published[p], shelf.at(u.url, u)...)
-		}
-	}
-	for uri, lists := range shelf.named {
-		if x.below(mirrorKey(uri)) {
-			if p := point(uri); p != nil {
-				published[p] = append(published[p], lists...)
-			}
-		}
-	}
-	for _, w := range deltas {
-		u := w.Of.(*crlURL)
-		if x.points[mirrorKey(u.url)] != nil {
-			continue // who asks for a complete list must not get another
-		}
-		if p := point(u.url); p != nil {
-			p.watches = append(p.watches, w)
-			published[p] = append(published[p], shelf.at(u.url, u)...)
-		}
-	}
-	for p, lists := range published {
-		x.choose(p, lists, now)
-	}
-	return x
 }
 
 // below reports whether a key is below one of Prefixes.
@@ -228,4 +142,21 @@ func (x *mirrorIndex) expires(p *mirrored, now time.Time) time.Time {
 		return p.list.NextUpdate
 	}
 	return next
+}
+
+// maxMirrorURL bounds the URLs under which lists are served.
+const maxMirrorURL = 8 << 10
+
+// mirrorKey returns what a distribution point is found by: host and path, with the
+// query if there is one, in the form in which URIs are compared. "" if the URL has
+// no such.
+func mirrorKey(uri string) string {
+	if len(uri) > maxMirrorURL {
+		return ""
+	}
+	scheme, key, _ := strings.Cut(der.NormalURI(uri), "://")
+	if scheme != "http" && scheme != "https" {
+		return ""
+	}
+	return key
 }
