@@ -41,7 +41,10 @@
 //   - A key that was revoked for its compromise clears nothing, neither by CRLs nor, if
 //     [OCSP.ResponderStatus] is a [CRLs], by OCSP, whichever of its certificates was
 //     revoked. By OCSP it removes no revocation either, not even one of its own, which
-//     stands until a later, current answer of another key clears the certificate.
+//     stands until a later, current answer of another key clears the certificate. A
+//     CRL of such a key still takes the place of an earlier one of the same key; a
+//     certificate that is listed there no longer is accepted only if a current list
+//     of another key clears it.
 //   - Of one OCSP responder's answers about a certificate the latest takes the place of
 //     the others. It removes no revocation if it says unknown, or if its producedAt lies
 //     before its thisUpdate: what is said in advance does not know of it.
