@@ -16,7 +16,8 @@ import (
 )
 
 // statuses returns a function that asks a new CRLs, as after a restart or in another
-// process, which then reads what the Cache has and merges what it knows.
+// process, which then reads what the Cache has and merges what it knows. It is for a bubble
+// of synctest.
 func statuses(t *testing.T, cache revocation.Cache, path []*x509.Certificate) func(f revocation.Fetcher) revocation.Status {
 	return func(f revocation.Fetcher) revocation.Status {
 		t.Helper()
@@ -24,6 +25,7 @@ func statuses(t *testing.T, cache revocation.Cache, path []*x509.Certificate) fu
 		for range 2 { // the second answer may be a cached one
 			a, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
 			require.NoError(t, err)
+			synctest.Wait() // one point's answer may come before the Cache has been read for the other
 			crls.Settle()
 			if a.Status == revocation.Revoked {
 				return a.Status
