@@ -42,10 +42,6 @@ type index struct {
 }
 
 const (
-	// maxSerialLength is longer than the 20 octets of RFC 5280 section
-	// 4.1.2.2: some authorities add a sign octet to 20 random ones.
-	maxSerialLength = 32
-
 	groupLength = 4
 	whenLength  = 5
 	placeLength = 4 // of a row that says where its entry is
@@ -84,30 +80,6 @@ type part struct {
 	tags   []byte   // of the rows
 	shift  uint8    // how far a hash less the bits of the part is shifted to give its bucket
 	once   sync.Once
-}
-
-// when packs a revocation date and a reason into 40 bits: 36 of seconds since
-// 1950, which last until the year 4127, and 4 of reason.
-type when uint64
-
-const maxRevocationSeconds = 1<<36 - 1
-
-func packWhen(seconds uint64, reason der.Reason) when {
-	return when(seconds<<4 | uint64(reason))
-}
-
-func (w when) seconds() uint64    { return uint64(w >> 4) }
-func (w when) reason() der.Reason { return der.Reason(w & 15) }
-
-func (w when) put(b []byte) {
-	_ = b[4]
-	binary.LittleEndian.PutUint32(b, uint32(w))
-	b[4] = byte(w >> 32)
-}
-
-func readWhen(b []byte) when {
-	_ = b[4]
-	return when(binary.LittleEndian.Uint32(b)) | when(b[4])<<32
 }
 
 // hash spreads the serial of n octets at the start of b, which must be readable

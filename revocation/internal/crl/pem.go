@@ -10,12 +10,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
-const (
-	pemStart = "-----BEGIN "
-	pemEnd   = "-----END "
-	pemType  = "X509 CRL"
-)
-
 // Split returns the DER of each CRL in a file: one list in DER, or PEM blocks of
 // the type X509 CRL, one or several, with any text before, between and behind
 // them, such as openssl crl -text writes. A UTF-8 byte order mark is passed over.

@@ -11,6 +11,10 @@ import (
 )
 
 const (
+	pemStart = "-----BEGIN "
+	pemEnd   = "-----END "
+	pemType  = "X509 CRL"
+
 	pemLine    = 64              // characters of a line by RFC 7468 section 2
 	pemContent = pemLine / 4 * 3 // octets that they encode
 

@@ -65,11 +65,6 @@ func readScope(content cryptobyte.String) (s scope, fault string) {
 	return s, ""
 }
 
-// ScopeKey returns what identifies the scope of the list beside its issuer, the
-// same for scopes whose names are equal; "" for a list without
-// issuingDistributionPoint.
-func (l *List) ScopeKey() string { return l.scopeKey }
-
 // key is ScopeKey, of a list of an issuer.
 func (s *scope) key(issuer string) string {
 	if !s.present {
@@ -86,66 +81,4 @@ func (s *scope) key(issuer string) string {
 		key += fmt.Sprintf(" %d %s", len(name), name)
 	}
 	return key
-}
-
-// Scoped reports whether the list has an issuingDistributionPoint.
-func (l *List) Scoped() bool { return l.scope.present }
-
-// Indirect reports whether the list may speak of other issuers' certificates.
-func (l *List) Indirect() bool { return l.scope.indirect }
-
-// SomeReasons reports whether the list is for some reasons only.
-func (l *List) SomeReasons() bool { return l.scope.someReasons }
-
-// Only reports which kind of certificates alone the list is about, if any.
-func (l *List) Only() (users, cas, attributes bool) {
-	return l.scope.userCerts, l.scope.caCerts, l.scope.attributeCerts
-}
-
-// Overlaps reports whether both lists, of one issuer, may be about one certificate.
-func (l *List) Overlaps(other *List) bool {
-	a, b := &l.scope, &other.scope
-	if a.userCerts && (b.caCerts || b.attributeCerts) || a.caCerts && (b.userCerts || b.attributeCerts) ||
-		a.attributeCerts && (b.userCerts || b.caCerts) || a.someReasons && b.someReasons && a.reasons&b.reasons == 0 {
-		return false
-	}
-	return !a.name.present || !b.name.present || der.Share(a.name.names(l.issuer), b.name.names(other.issuer))
-}
-
-// PointURLs returns the URIs among the names of the list's distribution point.
-func (l *List) PointURLs() (urls []string) {
-	for _, name := range l.scope.name.names(l.issuer) {
-		if name.Tag == der.TagURI {
-			urls = append(urls, name.Value)
-		}
-	}
-	return urls
-}
-
-// PointKeys returns what identifies the names of the list's distribution point,
-// as Point.Keys does; nil if it names none.
-func (l *List) PointKeys() (keys []string) {
-	for _, name := range l.scope.name.names(l.issuer) {
-		keys = append(keys, name.Key())
-	}
-	return keys
-}
-
-// ScopeText describes the scope for an operator.
-func (l *List) ScopeText() string {
-	s := &l.scope
-	if !s.present {
-		return "all certificates of the issuer"
-	}
-	text := describe(s.name.names(l.issuer))
-	for _, only := range []struct {
-		set  bool
-		text string
-	}{{s.userCerts, "onlyContainsUserCerts"}, {s.caCerts, "onlyContainsCACerts"}, {s.attributeCerts, "onlyContainsAttributeCerts"},
-		{s.someReasons, "onlySomeReasons"}, {s.indirect, "indirectCRL"}} {
-		if only.set {
-			text += " " + only.text
-		}
-	}
-	return text
 }

@@ -9,20 +9,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"slices"
-	"sync"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
 // maxKeys bounds how many keys a list remembers to have been tried with.
 const maxKeys = 64
-
-// verifiedKeys remembers which keys were tried on a list's signature. The list
-// and the key are all that the outcome depends on, so it never changes.
-type verifiedKeys struct {
-	mu    sync.Mutex
-	tried map[[32]byte]bool // by SHA-256 of the SubjectPublicKeyInfo
-}
 
 // VerifiedBy reports whether the list's signature verifies with the
 // certificate's key.

@@ -9,27 +9,18 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 const (
-	// retryAfter is how long after the start of an attempt the next one may
-	// begin, whatever became of it.
-	retryAfter = 15 * time.Second
-
 	// headStart is how long one of several URLs has to itself.
 	headStart = time.Second
 
 	// maxOutstanding bounds the attempts of one target that have not returned,
 	// because what a target calls may not look at its context.
 	maxOutstanding = 2
-
-	// minWait bounds how soon a target that is about to run out is asked again.
-	minWait = 5 * time.Second
 
 	// runTimeout bounds an attempt of Run: a large CRL takes minutes. A Fetcher
 	// may have a shorter time of its own.
@@ -52,29 +43,6 @@ const (
 	// certificates that a pinned CA signed, so this is a matter of memory.
 	maxWatches = 100_000
 )
-
-// A Target is something to ask for, again and again.
-type Target struct {
-	Key  string // what it is known by
-	URL  string // for State
-	Host string // bounds how many of one host are asked at once
-
-	Every time.Duration // between two looks at most; zero: Asker.Refresh
-
-	// Forget says that the target need not be looked after any more when what it
-	// brought has run out and no caller has asked for it since.
-	Forget bool
-
-	// Of is what the caller knows of the target, to be found by Known.
-	Of any
-
-	// Do makes one attempt. It hands on what came before it returns.
-	Do func(ctx context.Context) error
-
-	// Until returns when what the attempts have brought runs out, the zero time if
-	// it does not; nil: it never does.
-	Until func() time.Time
-}
 
 // An Asker makes attempts. Its fields must not change once it is used. It is safe
 // for concurrent use.
@@ -100,34 +68,6 @@ type Asker struct {
 type host struct {
 	failed  time.Time // when an attempt last failed; zero: the last one did not
 	flights []*flight
-}
-
-// A Watch is a Target that is looked after.
-type Watch struct {
-	Target
-	used  atomic.Bool  // since the last look of Run
-	dueAt atomic.Int64 // nanoseconds since 1970; when the next look is due
-
-	// Under Asker.mu.
-	flights   []*flight
-	lastStart time.Time     // of an attempt
-	wait      time.Duration // from lastStart until the next may begin
-	lastLook  time.Time     // start of the last attempt that succeeded
-	lastEnded time.Time     // start of the last attempt that ended, or hangs
-	lastErr   error         // of the last attempt; nil: it succeeded
-	failures  int           // since the last attempt that succeeded
-	index     int           // in the schedule; -1: not in it
-	queued    bool          // by Run
-	byRun     bool          // the last attempt was one of Run's
-}
-
-// A flight is one attempt.
-type flight struct {
-	start   time.Time // by Asker.Now
-	began   time.Time // by Go's monotonic clock, for those who wait
-	done    bool
-	err     error
-	waiting []chan<- struct{}
 }
 
 // Watch looks after a target from now on, and returns the one of the same key if
@@ -158,14 +98,6 @@ func (a *Asker) Known(key string) *Watch {
 	return a.watches[key]
 }
 
-// Overdue reports whether a look is due, or the clock has gone back behind the
-// last one.
-func (w *Watch) Overdue(now time.Time) bool {
-	due := w.dueAt.Load()
-	n := now.UnixNano()
-	return n >= due || due-n > int64(max(w.Every, retryAfter))
-}
-
 // Watches returns everything that is looked after.
 func (a *Asker) Watches() (watches []*Watch) {
 	a.mu.Lock()
@@ -175,9 +107,6 @@ func (a *Asker) Watches() (watches []*Watch) {
 	}
 	return watches
 }
-
-// Due returns when the next look is due.
-func (w *Watch) Due() time.Time { return time.Unix(0, w.dueAt.Load()) }
 
 // Asked reports whether an attempt has ever ended or been under way for a head
 // start.
@@ -258,13 +187,6 @@ func (a *Asker) Look(w *Watch) {
 	a.start(context.Background(), callTimeout, w)
 }
 
-// Used notes that a decision used a target.
-func (w *Watch) Used() {
-	if !w.used.Load() {
-		w.used.Store(true)
-	}
-}
-
 // start returns the attempt that is under way, or a new one; nil if the last one
 // was begun a moment ago. ctx or the timeout ends a new one. a.mu is held.
 func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *flight {
@@ -339,30 +261,6 @@ func (a *Asker) early(w *Watch, now time.Time) bool {
 	}
 	until := w.Until()
 	return !until.After(w.lastStart) || !now.After(until)
-}
-
-// next returns when to look again after a look that succeeded: a tenth of the
-// interval is for the fetching, and what runs out before is asked for in the
-// second half of what is left of it.
-func (w *Watch) next(start time.Time) time.Time {
-	wait := jitter(w.Every - w.Every/10)
-	if w.Until == nil {
-		return start.Add(wait)
-	}
-	if until := w.Until(); !until.IsZero() {
-		left := until.Sub(start)
-		if left <= 0 {
-			left = max(lookAgain, w.Every/8) // who needs it now, asks now
-		}
-		wait = min(wait, max(jitter(left*8/10), minWait))
-	}
-	return start.Add(wait)
-}
-
-// jitter returns a time somewhat shorter, so that a fleet that started together
-// does not ask together.
-func jitter(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Float64()*0.2*float64(d))
 }
 
 // A State is how a target stands.

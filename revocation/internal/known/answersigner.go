@@ -14,6 +14,37 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 )
 
+// A Trust says who may speak by OCSP.
+type Trust struct {
+	// Responder says of the certificate of a delegated responder of the CA path[1]
+	// whether its answers may clear (nil), and if not, whether its key is known not to
+	// be trusted. ask is false if only what is known of it counts, as where the
+	// certificate waives that it is asked about.
+	Responder func(path []*x509.Certificate, cert *x509.Certificate, ask bool) (err error, tainted bool)
+
+	// CA says whether the key of the CA path[1] is known not to be trusted; nil:
+	// nothing is known of any.
+	CA func(path []*x509.Certificate) *KeyStatus
+}
+
+// A replies is the decision about one certificate under way.
+type replies struct {
+	set   *Answers
+	path  []*x509.Certificate
+	at    time.Time
+	v     *AnswerVerdict
+	judge *judges // of those who answer about what path[1] has issued
+}
+
+func (d *replies) under(key string) []*Reply {
+	return d.set.buckets.read(key, &d.v.Dependencies)
+}
+
+// begun reports whether an answer counts already.
+func (d *replies) begun(r *Reply) bool {
+	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
+}
+
 // A judges says who may clear, of those who answer about the certificates of one CA,
 // path[1].
 type judges struct {

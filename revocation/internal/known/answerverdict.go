@@ -13,54 +13,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
 )
 
-// An AnswerVerdict is what the set says about one certificate.
-type AnswerVerdict struct {
-	Status       Status
-	Reply        *Reply // that revokes, or clears
-	Expires      time.Time
-	Stale        bool // undecided, and Reply cleared until Expires
-	Errs         []error
-	Dependencies Dependencies
-	Window       Window
-}
-
-// A Trust says who may speak by OCSP.
-type Trust struct {
-	// Responder says of the certificate of a delegated responder of the CA path[1]
-	// whether its answers may clear (nil), and if not, whether its key is known not to
-	// be trusted. ask is false if only what is known of it counts, as where the
-	// certificate waives that it is asked about.
-	Responder func(path []*x509.Certificate, cert *x509.Certificate, ask bool) (err error, tainted bool)
-
-	// CA says whether the key of the CA path[1] is known not to be trusted; nil:
-	// nothing is known of any.
-	CA func(path []*x509.Certificate) *KeyStatus
-}
-
-// An AnswerError says why one answer does not count.
-type AnswerError struct {
-	Source string
-	Err    error
-}
-
-func (e *AnswerError) Error() string { return e.Source + ": " + e.Err.Error() }
-
-// Unwrap returns the reason.
-func (e *AnswerError) Unwrap() error { return e.Err }
-
-func answerError(r *Reply, kind error, detail string) error {
-	return &AnswerError{r.Source, &der.Error{Kind: kind, Detail: detail}}
-}
-
-// A replies is the decision about one certificate under way.
-type replies struct {
-	set   *Answers
-	path  []*x509.Certificate
-	at    time.Time
-	v     *AnswerVerdict
-	judge *judges // of those who answer about what path[1] has issued
-}
-
 // Decide says of path[0] what the set says at a time. Without nextUpdate an
 // answer counts for maxAge.
 func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
@@ -144,15 +96,6 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 		d.v.Stale, d.v.Reply = true, latest(clear)
 		d.v.Expires = expires(d.v.Reply, maxAge)
 	}
-}
-
-func (d *replies) under(key string) []*Reply {
-	return d.set.buckets.read(key, &d.v.Dependencies)
-}
-
-// begun reports whether an answer counts already.
-func (d *replies) begun(r *Reply) bool {
-	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
 }
 
 // removed reports whether a later answer of the same responder removes a revocation: a

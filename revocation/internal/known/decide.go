@@ -14,16 +14,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
-// A Status is what a decision says of a certificate.
-type Status int
-
-// The states of a certificate.
-const (
-	StatusUndecided Status = iota
-	StatusGood
-	StatusRevoked
-)
-
 // A Verdict is what the set says of one certificate.
 type Verdict struct {
 	Status Status
@@ -65,20 +55,6 @@ func listError(l *List, kind error, detail string) error {
 	return &ListError{l.Source(), &der.Error{Kind: kind, Detail: detail}}
 }
 
-// A decision is one under way.
-type decision struct {
-	set          *Lists
-	issuers      []*x509.Certificate
-	at           time.Time
-	dependencies Dependencies
-	window       Window
-	examined     []*x509.Certificate // that are being asked about, one for the sake of the other
-	taint        map[Key]bool
-	subjects     []*crl.Subject // all that were read
-	asked        []*crl.Subject // whose status was asked about
-	behind       bool
-}
-
 // Decide says of path[0] what the set says at a time (RFC 5280 section 6.3.3).
 // The path has been verified; issuers are further certificates that may have
 // signed CRLs. Lists whose signer was not known are tried with these first. The
@@ -90,27 +66,6 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 		return nil, err
 	}
 	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Dependencies: d.dependencies, Window: d.window}, nil
-}
-
-// decision begins a decision by trying the lists whose signer was not known.
-func (s *Lists) decision(path, issuers []*x509.Certificate, at, horizon time.Time) (d *decision, verified []*List) {
-	d = &decision{set: s, issuers: issuers, at: at, taint: map[Key]bool{}}
-	d.dependencies.add(&s.offered, s.offered.Load())
-	return d, s.Try(slices.Concat(path, issuers), horizon)
-}
-
-// subject reads a certificate once.
-func (d *decision) subject(cert *x509.Certificate) (*crl.Subject, error) {
-	for _, s := range d.subjects {
-		if s.Cert.Equal(cert) {
-			return s, nil
-		}
-	}
-	s, err := crl.NewSubject(cert)
-	if err == nil {
-		d.subjects = append(d.subjects, s)
-	}
-	return s, err
 }
 
 // about returns the series that are about a certificate and may speak for the
@@ -273,13 +228,6 @@ func (d *decision) standing(statements []statement, clear []*clearance, path []*
 		x, y := a.list.Digest(), b.list.Digest()
 		return cmp.Or(btoi(a.hold())-btoi(b.hold()), btoi(distrusts(b.entry))-btoi(distrusts(a.entry)), b.list.ThisUpdate().Compare(a.list.ThisUpdate()), bytes.Compare(x[:], y[:]))
 	}), true
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // conclude answers for a certificate that no list lists.

@@ -63,10 +63,3 @@ func (s *responders) load() map[Key][]*x509.Certificate {
 	}
 	return nil
 }
-
-// certificatesOf returns the certificates that a key is known to have answered with, for
-// a decision, which depends on them.
-func (s *Answers) certificatesOf(key Key, dependencies *Dependencies) []*x509.Certificate {
-	dependencies.add(&s.responders.generation, s.responders.generation.Load()) // before they are read
-	return s.responders.load()[key]
-}

@@ -11,38 +11,7 @@ import (
 const (
 	maxAtOnce    = 32 // looks of Run under way
 	maxOfOneHost = 4  // one that hangs must not hold up the others
-
-	// lookAgain is how often the wall clock is read at least: a timer does not
-	// see that the clock was set or the machine asleep.
-	lookAgain = time.Minute
 )
-
-// A schedule is a heap of targets by when they are due.
-type schedule []*Watch
-
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].dueAt.Load() < s[j].dueAt.Load() }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].index, s[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (s *schedule) Push(x any) {
-	w := x.(*Watch)
-	w.index = len(*s)
-	*s = append(*s, w)
-}
-
-// Pop implements heap.Interface.
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	w := (*s)[last]
-	(*s)[last] = nil
-	*s = (*s)[:last]
-	w.index = -1
-	return w
-}
 
 // schedule sets when a target is due. a.mu is held.
 func (a *Asker) schedule(w *Watch, at time.Time) {
