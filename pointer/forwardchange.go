@@ -72,9 +72,9 @@ func (f *Forward) attempt(r *http.Request, d *Decision, body []byte) (*storeAnsw
 	}
 }
 
-// mayBeStale reports whether the answer may be that of a test which failed: some
-// servers have no status of its own for it.
+// mayBeStale reports whether the answer may be that of a test which failed, for which
+// some servers have no status of its own, or of a pointer to supersede that was deleted.
 func (a *storeAnswer) mayBeStale(f *Forward, d *Decision) bool {
-	return d.Change.Action == Update && f.Update == UpdateJSONPatch &&
+	return d.Change.Action == Supersede && a.gone() || d.Change.Action == Update && f.Update == UpdateJSONPatch &&
 		(a.status == http.StatusBadRequest || a.status == http.StatusUnprocessableEntity)
 }

@@ -120,7 +120,11 @@ func TestWhatForwardSends(t *testing.T) {
 func TestWhatForwardIsAnswered(t *testing.T) {
 	t.Parallel()
 	get := func() *http.Request { return request("GET", collection+"/x", "", "") }
+	search := func() *http.Request { return request("GET", collection+queryString("subject", patient), "", "") }
 	remove := func() *http.Request { return request("DELETE", collection+"/"+oldID, "", "") }
+	create := func(name string) *http.Request {
+		return request("POST", collection, "application/fhir+json", load(t, name, "stu3", "json").text)
+	}
 	const unknown = "so that it is not known whether it made the change"
 	for name, c := range map[string]struct {
 		r      *http.Request
@@ -129,24 +133,29 @@ func TestWhatForwardIsAnswered(t *testing.T) {
 		want   int
 		log    string // what the log says; with an exclamation mark, what it does not
 	}{
-		"a read that is not answered":           {get(), nil, 0, 502, "!" + unknown},
-		"a HEAD that is not answered":           {request("HEAD", collection+"/x", "", ""), nil, 0, 502, "!" + unknown},
-		"a change that is not answered":         {remove(), nil, 0, 502, unknown},
-		"a read broken off":                     {get(), broken("{}"), 0, 502, "broke its answer off"},
-		"a change broken off":                   {remove(), broken("{}"), 0, 502, unknown},
-		"compressed":                            {get(), says(200, "{}", "Content-Encoding", "gzip"), 0, 502, "compressed"},
-		"exactly as large as may be":            {get(), says(200, `{"a":1}`), 7, 200, ""},
-		"a byte larger":                         {get(), says(200, `{"a":12}`), 7, 502, "larger"},
-		"larger than another may be":            {get(), says(200, `{"a":"`+strings.Repeat("x", 1<<20)+`"}`), 0, 200, ""},
-		"300":                                   {get(), says(300, ""), 0, 502, "Multiple Choices"},
-		"304":                                   {get(), says(304, ""), 0, 304, ""},
-		"404":                                   {get(), says(404, ""), 0, 404, ""},
-		"410":                                   {get(), says(410, ""), 0, 404, ""},
-		"407":                                   {get(), says(407, ""), 0, 502, ""},
-		"500":                                   {get(), says(500, ""), 0, 502, ""},
-		"499":                                   {get(), says(499, ""), 0, 499, ""},
-		"a change that finds nothing":           {remove(), says(404, ""), 0, 404, "pointer " + oldID},
-		"a create that finds nothing to create": {request("POST", collection, "application/fhir+json", load(t, "create", "stu3", "json").text), says(404, ""), 0, 404, ""},
+		"a read that is not answered":          {get(), nil, 0, 502, "!" + unknown},
+		"a HEAD that is not answered":          {request("HEAD", collection+"/x", "", ""), nil, 0, 502, "!" + unknown},
+		"a change that is not answered":        {remove(), nil, 0, 502, unknown},
+		"a read broken off":                    {get(), broken("{}"), 0, 502, "broke its answer off"},
+		"a change broken off":                  {remove(), broken("{}"), 0, 502, unknown},
+		"compressed":                           {get(), says(200, "{}", "Content-Encoding", "gzip"), 0, 502, "compressed"},
+		"exactly as large as may be":           {get(), says(200, `{"a":1}`), 7, 200, ""},
+		"a byte larger":                        {get(), says(200, `{"a":12}`), 7, 502, "larger"},
+		"larger than another may be":           {get(), says(200, `{"a":"`+strings.Repeat("x", 1<<20)+`"}`), 0, 200, ""},
+		"300":                                  {get(), says(300, ""), 0, 502, "Multiple Choices"},
+		"304":                                  {get(), says(304, ""), 0, 304, ""},
+		"404":                                  {get(), says(404, ""), 0, 404, ""},
+		"410":                                  {get(), says(410, ""), 0, 404, ""},
+		"407":                                  {get(), says(407, ""), 0, 502, ""},
+		"500":                                  {get(), says(500, ""), 0, 502, ""},
+		"499":                                  {get(), says(499, ""), 0, 499, ""},
+		"a change that finds nothing":          {remove(), says(404, ""), 0, 404, "pointer " + oldID},
+		"a create that finds no collection":    {create("create"), says(404, ""), 0, 502, "status 404"},
+		"a create whose collection is gone":    {create("create"), says(410, ""), 0, 502, "status 410"},
+		"a supersede that finds no collection": {create("supersede-identifier"), says(404, ""), 0, 502, "status 404"},
+		"a search that finds no collection":    {search(), says(404, ""), 0, 502, "status 404"},
+		"a search that a gateway answers":      {search(), says(404, `{"message":"no route"}`), 0, 502, "status 404"},
+		"a search for an unknown NHS number":   {search(), says(404, refusalOf("error", spineCodes, "NO_RECORD_FOUND", "x")), 0, 404, "!status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,6 +220,7 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 		"a read with both":                                {patch(), moving(t), put, []string{"3 etag 3"}, []int{200}, 200, []string{"GET", "PUT 3"}},
 		"a read without any":                              {patch(), stored(t), put, []string{"none", "none", "none"}, nil, 409, []string{"GET", "GET", "GET"}},
 		"a supersede of the same pointer":                 {request("POST", collection, "application/fhir+json", supersede), moving(t), nil, nil, []int{412, 201}, 201, []string{"POST ", "POST "}},
+		"a supersede whose store finds nothing":           {request("POST", collection, "application/fhir+json", supersede), moving(t), nil, nil, []int{404, 201}, 201, []string{"POST ", "POST "}},
 		"a supersede of what is now another pointer":      {request("POST", collection, "application/fhir+json", supersede), moving(t, oldID, "other"), nil, nil, []int{412}, 409, []string{"POST "}},
 		"a delete of what is now another pointer": {request("DELETE", collection+queryString("subject", patient, "identifier", oldIdentifier.System+"|"+oldIdentifier.Value), "", ""),
 			moving(t, oldID, "other"), nil, nil, []int{412, 204}, 204, []string{"DELETE 3", "DELETE 4"}},

@@ -126,15 +126,22 @@ func (f *Forward) send(out *http.Request) (*storeAnswer, error) {
 	return a, nil
 }
 
+// gone reports whether there is nothing at the URL that was asked.
+func (a *storeAnswer) gone() bool {
+	return a.status == http.StatusNotFound || a.status == http.StatusGone
+}
+
 // refusal is what the client is answered in place of an answer that is about the
 // server and this Forward.
 func (a *storeAnswer) refusal(action Action, q Query) error {
 	switch {
-	case a.status == http.StatusNotFound || a.status == http.StatusGone:
+	case a.gone() && q.ID != "" && action != Supersede:
 		return &ChangeError{Rule: RuleNotFound, Action: action, Target: q, Detail: "is not there any more", Err: ErrNotFound}
 	case a.status == http.StatusNotModified:
 		return nil
-	case a.status >= 300 && a.status < 400, a.status >= 500,
+	case a.gone() && action == 0 && bytes.Contains(a.body, []byte("OperationOutcome")):
+		return nil // the NRL's answer to a search for an NHS number that it does not know
+	case a.gone(), a.status >= 300 && a.status < 400, a.status >= 500, // the collection is at Backend, whatever the client asked for
 		a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired:
 		return &ChangeError{Rule: RuleStore, Action: action, Target: q, Detail: "answered with status " + strings.TrimSpace(strconv.Itoa(a.status)+" "+http.StatusText(a.status))}
 	default:
