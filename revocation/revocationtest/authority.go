@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,12 +58,6 @@ type Authority struct {
 type signer struct {
 	cert *x509.Certificate
 	key  crypto.Signer
-}
-
-type revoked struct {
-	cert   *x509.Certificate
-	reason revocation.Reason
-	at     time.Time
 }
 
 // NewAuthority starts an Authority for the CA; the caller should Close it. The
@@ -199,4 +195,103 @@ func (a *Authority) lifetime() time.Duration {
 		return a.Lifetime
 	}
 	return lifetime
+}
+
+// change publishes what is about to change, so that mirrors can lag behind, changes
+// it, and publishes the result. Complete: complete lists are made anew although there
+// are deltas. A nil certificate is none in particular.
+func (a *Authority) change(cert *x509.Certificate, complete bool, change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.publishAll(cert)
+	change()
+	if a.changes++; complete {
+		a.issues++
+	}
+	a.publishAll(cert)
+}
+
+// publishAll publishes the lists that anything was asked of before, and those that
+// can list the certificate, if there are mirrors.
+func (a *Authority) publishAll(cert *x509.Certificate) {
+	if len(a.servers) == 1 {
+		return
+	}
+	paths := map[string]bool{}
+	for e := range a.lists {
+		paths[completePath(e.path)] = true
+	}
+	for _, m := range a.servers {
+		for _, point := range pointsOf(cert) {
+			if path, ok := strings.CutPrefix(point, m.URL); ok && listPaths.MatchString(path) {
+				paths[completePath(path)] = true
+			}
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		for _, m := range a.servers {
+			a.publish(edition{path, m.fault}, a.now())
+			if a.Deltas && path != arlPath {
+				a.publish(edition{deltaOf(path), m.fault}, a.now())
+			}
+		}
+	}
+}
+
+// publish returns the list that is published at a time which is not before any
+// other of its publications. The caller holds the lock.
+func (a *Authority) publish(e edition, at time.Time) publication {
+	p := publication{made: at, changes: a.changes, issues: a.issues, revoked: a.revoked}
+	var base publication
+	if isDelta(e.path) {
+		base = a.publish(edition{completePath(e.path), e.fault}, at)
+		p.base = base.number
+	}
+	past := a.lists[e]
+	if len(past) > 0 {
+		last := past[len(past)-1]
+		stays := a.Deltas && !isDelta(e.path) && e.path != arlPath // whatever changes
+		same := last.issues == p.issues && last.base == p.base && (stays || last.changes == p.changes)
+		if same && !at.Before(last.made) && at.Before(last.made.Add(a.lifetime()/2)) {
+			return last
+		}
+	}
+	a.number++
+	p.number = a.number
+	p.der = a.crl(completePath(e.path), p, base, e.fault).DER()
+	if len(a.servers) == 1 {
+		past = nil
+	}
+	a.lists[e] = append(past, p)
+	return p
+}
+
+// crl describes the list that p is to be.
+func (a *Authority) crl(path string, p, base publication, fault Fault) CRL {
+	signer := a.signers[len(a.signers)-1]
+	url, authorities := a.URL+path, path == arlPath
+	crl := CRL{
+		Issuer: signer.cert, Key: signer.key, Number: p.number, BaseNumber: p.base, ThisUpdate: fault.thisUpdate(p.made, a.lifetime()),
+		Scope:   &Scope{PointName: PointName{URLs: []string{url}}, OnlyUserCerts: !authorities, OnlyCACerts: authorities},
+		Entries: entriesOf(p.revoked, url, authorities),
+	}
+	crl.NextUpdate = crl.ThisUpdate.Add(a.lifetime())
+	switch {
+	case p.base != 0:
+		crl.Entries = difference(entriesOf(base.revoked, url, authorities), crl.Entries)
+	case a.Deltas && !authorities:
+		crl.FreshestCRL = []DistributionPoint{{PointName: PointName{URLs: []string{a.URL + deltaOf(path)}}}}
+	}
+	switch fault {
+	case WrongSignature:
+		crl.BrokenSignature = true
+	case Unsigned:
+		crl.NoSignature = true
+	case WrongIssuer:
+		other := stranger()
+		crl.Issuer, crl.Key = other.cert, other.key
+	case WrongScope:
+		crl.Scope.URLs = []string{a.URL + "/another.crl"}
+	}
+	return crl
 }
