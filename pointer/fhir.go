@@ -19,9 +19,11 @@ import (
 // it reads pointers by id and searches them by subject and identifier. What a
 // search finds counts only if its masterIdentifier is the one meant: FHIR's
 // parameter identifier means the plain identifiers too, and a server may leave
-// out parameters that it does not know. An answer with fewer resources than its
-// total, of which one that is listed twice counts once, is refused, as is one that
-// has the pointer meant in two states. Every look-up asks caches to be passed over.
+// out parameters that it does not know. The search fails if that pointer's patient
+// is named in a way that cannot be compared; Patient/[id] is below Base. An answer
+// with fewer resources than its total, of which one that is listed twice counts
+// once, is refused, as is one that has the pointer meant in two states. Every
+// look-up asks caches to be passed over.
 // It is safe for concurrent use; its fields are not to be changed once it is in use.
 //
 // What is stored is read tolerantly, except for the custodian. The NRL itself
@@ -88,7 +90,7 @@ func (f *FHIR) read(ctx context.Context, q Query, none absent) (*Pointer, error)
 	if err != nil {
 		return nil, err
 	}
-	p := pointerOf(d)
+	p := f.pointer(d)
 	if a.version != "" && p.Version != "" && a.version != p.Version {
 		return nil, errors.New("the answer has one version in its ETag and another in meta.versionId")
 	}
@@ -188,14 +190,32 @@ func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := pointerOf(d)
+	p := f.pointer(d)
 	if !q.Matches(p) {
+		if p.MasterIdentifier == q.Identifier && f.incomparable(d.Subject) {
+			return nil, errors.New("the answer to a search has a pointer whose patient cannot be compared with the one asked for")
+		}
 		return nil, nil
 	}
 	if p.ID == "" {
 		return nil, errors.New("the answer to a search has a pointer without an id")
 	}
 	return p, nil
+}
+
+// pointer is what was read, with the URL of a patient of the server's own.
+func (f *FHIR) pointer(d *fhir.DocumentReference) *Pointer {
+	p := pointerOf(d)
+	if id, own := strings.CutPrefix(d.Subject, "Patient/"); own && fhirpath.IsID(id) {
+		p.Subject = f.Base.JoinPath(d.Subject).String()
+	}
+	return p
+}
+
+// incomparable reports whether a stored subject may be the patient whom a search names in
+// another way: relative to a base that is not Base, or not by the NHS number.
+func (f *FHIR) incomparable(subject string) bool {
+	return subject != "" && (!strings.Contains(subject, "://") || f.SubjectByIdentifier && !strings.HasPrefix(subject, spine.PatientURL))
 }
 
 // next is the URL of the next page, or nil. It must be below Base: the request

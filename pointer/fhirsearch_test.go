@@ -154,6 +154,28 @@ type nrlFunc func(*http.Request) *http.Response
 
 func (f nrlFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
+// A server writes a patient of its own as a relative reference, and one that is known by
+// an NHS number by whatever URL it likes. A create goes by what the search finds of them.
+func TestAPatientInAnotherSpellingIsNotAnotherPatient(t *testing.T) {
+	t.Parallel()
+	as := func(subject string) document {
+		return load(t, "supersede-both", "stu3", "json").with(t, "subject", `"subject":{"reference":"`+subject+`"}`, "")
+	}
+	const own = "Patient/1"
+	f := searched(t, as(own), http.NotFound)
+	q := pointer.Query{Subject: f.Base.JoinPath(own).String(), Identifier: newIdentifier}
+	p, err := f.Resolve(t.Context(), q)
+	require.NoError(t, err)
+	assert.Equal(t, q.Subject, p.Subject)
+
+	assertCannotTell(t, f) // the patient's URL on the PDS
+	f = searched(t, as("https://fhir.example/Patient/1"), http.NotFound)
+	_, err = f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+	assert.ErrorIs(t, err, pointer.ErrNotFound, "a server that does not know the parameter")
+	f.SubjectByIdentifier = true
+	assertCannotTell(t, f)
+}
+
 // A request for the next page has the credentials of the one before.
 func TestNoRequestGoesToANextPageElsewhere(t *testing.T) {
 	t.Parallel()
