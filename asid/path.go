@@ -33,9 +33,18 @@ func split(u *url.URL) ([]string, bool) {
 	return segments, true
 }
 
+// compatible are the characters that Unicode's NFKC, which some readers apply to a
+// path, makes a full stop, slash, backslash, percent, question or number sign or
+// semicolon of. Those that stand for the end of a numbering or an abbreviation, and
+// the ellipsis, have no dot segment in them.
+const compatible = "\uFF0E\u2024\u2025\uFE30\uFE52" + "\uFF0F\u2100\u2101\u2105\u2106" + "\uFF3C\uFE68" + "\uFF05\uFE6A" +
+	"\uFF1F\u2047\u2048\u2049\uFE16\uFE56" + "\uFF03\uFE5F" + "\uFF1B\u037E\uFE14\uFE54"
+
 // unclear reports whether a router could clean a piece of a path up or end it early.
 func unclear(piece string) bool {
-	if strings.ContainsFunc(piece, func(c rune) bool { return c < ' ' || c == 0x7F || c == '\\' }) {
+	if strings.ContainsFunc(piece, func(c rune) bool {
+		return c < ' ' || c == 0x7F || c == '\\' || c > 0x7F && strings.ContainsRune(compatible, c)
+	}) {
 		return true
 	}
 	for part := range strings.SplitSeq(piece, "/") {
@@ -124,9 +133,15 @@ func withoutParameters(segment string) string {
 }
 
 // foldSegment returns a segment in one letter case, by the mappings of single characters
-// that case-insensitive routers use.
+// that case-insensitive routers use, and with full-width characters as the ASCII ones that
+// NFKC makes of them.
 func foldSegment(segment string) string {
-	return strings.Map(func(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }, segment)
+	return strings.Map(func(c rune) rune {
+		if '\uFF01' <= c && c <= '\uFF5E' {
+			c -= '\uFF01' - '!'
+		}
+		return unicode.ToLower(unicode.ToUpper(c))
+	}, segment)
 }
 
 // alike reports whether some router takes a folded segment for a folded literal: as it
