@@ -44,8 +44,9 @@ type Endpoint struct {
 // a%2Fb, is part of the value. Handlers that have subtrees must not route by them in
 // another way.
 //
-// Bodies are not read. A framework behind must not take the method from a field of a
-// form, such as _method.
+// A form as the body of a POST is refused with 415, but for the path of a search by
+// POST, which ends in _search: frameworks take the method from a field of a form, such
+// as _method. Bodies are not read, so that a framework behind must not do so there.
 //
 // The error is a [*ConfigError].
 func (g *Gate) Handler(endpoints ...Endpoint) (http.Handler, error) {
@@ -184,6 +185,9 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 		route := &ofPath[i]
 		if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {
 			continue
+		}
+		if r.Method == http.MethodPost && segments[len(segments)-1] != "_search" && isForm(r.Header) {
+			return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a form in place of a resource", Err: errForm}
 		}
 		interaction := route.Interaction
 		if route.InteractionOf != nil {

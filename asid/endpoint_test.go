@@ -150,6 +150,32 @@ func TestAPathThatARouterBehindTakesForAnotherEndpointsIsRefused(t *testing.T) {
 	}
 }
 
+// A framework behind takes the method of a POST from a field of a form. FHIR has forms
+// for searches alone (R4, RESTful API, search).
+func TestAFormIsPostedToASearchAlone(t *testing.T) {
+	t.Parallel()
+	handler, err := (&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Handler(
+		asid.Endpoint{Path: "/gpc/Patient/{id}", Interaction: gpcSearch, Handler: says("one")},
+		asid.Endpoint{Path: "/gpc/Patient/_search", Interaction: gpcSearch, Handler: says("search")},
+	)
+	require.NoError(t, err)
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		method, path, contentType string
+		want                      int
+	}{
+		{"POST", "1", form, http.StatusUnsupportedMediaType}, {"POST", "1", "Multipart/Form-Data; boundary=x", http.StatusUnsupportedMediaType},
+		{"POST", "1", "application/fhir+json", http.StatusOK}, {"POST", "_search", form, http.StatusOK}, {"PUT", "1", form, http.StatusOK},
+		{"POST", "%5Fsearch", form, http.StatusOK}, {"POST", "a%2F_search", form, http.StatusUnsupportedMediaType},
+	} {
+		r := asidtest.NewSSPRequest("https://provider.test/gpc/Patient/"+c.path, consumer, provider.ASID, sspName)
+		r.Method = c.method
+		r.Header.Set("Ssp-InteractionID", string(gpcSearch))
+		r.Header.Set("Content-Type", c.contentType)
+		assert.Equal(t, c.want, serve(handler, r).Code, "%v", c)
+	}
+}
+
 func TestTheInteractionMayDependOnTheRequest(t *testing.T) {
 	t.Parallel()
 	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
