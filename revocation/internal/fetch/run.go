@@ -59,6 +59,7 @@ func (a *Asker) Run(ctx context.Context) error {
 // A runner is one Run.
 type runner struct {
 	asker   *Asker
+	clock   time.Time // when it last began looks; zero: never
 	all     int
 	hosts   map[string]int
 	ready   []*Watch            // that are due, and whose host has room
@@ -72,6 +73,10 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.Now()
+	if now.Before(r.clock) || r.clock.IsZero() {
+		a.due.setBack(now)
+	}
+	r.clock = now
 	for len(a.due) > 0 && a.due[0].Overdue(now) {
 		w := heap.Pop(&a.due).(*Watch)
 		if w.idle(now) {

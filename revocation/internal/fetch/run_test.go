@@ -259,6 +259,39 @@ func TestAClockThatIsSetBackMakesALookDue(t *testing.T) {
 	})
 }
 
+// Of what was due long after, one is asked for by a caller and is the first that is due
+// from then on: it does not hide the others.
+func TestAClockThatIsSetBackMakesEveryLookDue(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s, other := serverThat(answers), serverThat(answers)
+		a, w, setBack := runAhead(t, s)
+		watch(a, "b", other)
+		time.Sleep(90 * time.Second)
+		setBack()
+		a.Look(w)
+		before := time.Now()
+		time.Sleep(time.Minute + time.Second)
+		assert.GreaterOrEqual(t, other.last(), before)
+	})
+}
+
+func TestAClockThatWasSetBackBeforeRunBeganMakesEveryLookDue(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s, other := serverThat(answers), serverThat(answers)
+		a, ahead := newAsker(), 90*24*time.Hour
+		a.Now = func() time.Time { return time.Now().Add(ahead) }
+		w, v := watch(a, "a", s), watch(a, "b", other)
+		a.Ask(t.Context(), [][]*fetch.Watch{{w}, {v}}, never)
+		time.Sleep(time.Minute)
+		ahead = 0
+		a.Look(w)
+		before := time.Now()
+		run(t, a)
+		time.Sleep(time.Second)
+		assert.GreaterOrEqual(t, other.last(), before)
+	})
+}
+
 // An attempt that fails after a newer one succeeded says nothing.
 func TestAnOlderFailureDoesNotCount(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

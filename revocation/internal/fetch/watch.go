@@ -3,6 +3,7 @@
 package fetch
 
 import (
+	"container/heap"
 	"context"
 	"math/rand/v2"
 	"sync/atomic"
@@ -142,4 +143,15 @@ func (s *schedule) Pop() any {
 	*s = (*s)[:last]
 	w.index = -1
 	return w
+}
+
+// setBack has everything looked at now that is overdue by a clock that may have gone
+// back: the first that is due says nothing of the others then.
+func (s schedule) setBack(now time.Time) {
+	for _, w := range s {
+		if w.Overdue(now) {
+			w.dueAt.Store(min(w.dueAt.Load(), now.UnixNano()))
+		}
+	}
+	heap.Init(&s)
 }
