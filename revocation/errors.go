@@ -6,31 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 )
-
-// A RevokedError says that a source holds the certificate for revoked.
-type RevokedError struct {
-	Cert   *x509.Certificate
-	Serial *big.Int
-	Reason Reason
-	Time   time.Time // revocationDate
-	Source string    // URL of the CRL or responder, "stapled" or "added"
-}
-
-func (e *RevokedError) Error() string {
-	return fmt.Sprintf("certificate %x was revoked at %s (%s) according to %s",
-		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, where(e.Source))
-}
-
-// Revoked returns Cert. It tells a revoked certificate from one whose status is
-// unknown to packages that do not import this one.
-func (e *RevokedError) Revoked() *x509.Certificate { return e.Cert }
 
 // An UnknownError says that no source answered good about the certificate. Unwrap
 // gives each source's reason.

@@ -5,6 +5,8 @@ package revocation
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
+	"math/big"
 	"time"
 )
 
@@ -52,6 +54,24 @@ type Answer struct {
 	Source string // URL of the CRL or responder, "stapled" or "added"
 	Cached bool   // known from before: nothing was fetched for this answer
 }
+
+// A RevokedError says that a source holds the certificate for revoked.
+type RevokedError struct {
+	Cert   *x509.Certificate
+	Serial *big.Int
+	Reason Reason
+	Time   time.Time // revocationDate
+	Source string    // URL of the CRL or responder, "stapled" or "added"
+}
+
+func (e *RevokedError) Error() string {
+	return fmt.Sprintf("certificate %x was revoked at %s (%s) according to %s",
+		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, where(e.Source))
+}
+
+// Revoked returns Cert. It tells a revoked certificate from one whose status is
+// unknown to packages that do not import this one.
+func (e *RevokedError) Revoked() *x509.Certificate { return e.Cert }
 
 // Status is a certificate's state according to a source.
 type Status int
