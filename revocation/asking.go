@@ -10,53 +10,12 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
-// asking says how a source is asked by a Checker.
-type asking struct {
-	// noFetch: nothing is waited for but the first reading of files and the Cache.
-	// An answer that is not revoked then counts only if it is good.
-	noFetch bool
-
-	// brief: another source has an answer, so that only first looks are waited
-	// for.
-	brief bool
-
-	// maxStale is how long after its end a good answer counts: then a look that is
-	// under way need not be waited for beyond its head start.
-	maxStale time.Duration
-
-	// maxAge is Policy.MaxAge.
-	maxAge time.Duration
-
-	// chain is all of the chain, for whose certificates below the one in question
-	// documents are asked for at the same time.
-	chain []*x509.Certificate
-
-	// checker is whose sources are asked, before anything is waited for, whether
-	// one of those certificates is known to be revoked; nil: none.
-	checker *Checker
-}
-
-// refused reports whether a certificate of the chain below the one in question is
-// known to be revoked, so that nothing need be waited for.
-func (how *asking) refused(ctx context.Context, q *Query) bool {
-	if how.checker == nil {
-		return false
-	}
-	_, revoked := how.checker.revokedBelow(ctx, how.chain, len(how.chain)-len(q.Path), q.At)
-	return revoked != nil
-}
-
-// An asker is a source that can be asked in more ways than Status.
-type asker interface {
-	ask(ctx context.Context, q Query, how asking) (Answer, error)
-}
-
 // check asks the sources about one certificate. All that is known without fetching is asked
 // before any good answer counts, whatever the order of the sources: what one of
 // them knows to be revoked is revoked. waited says that an answer was not known
 // from before.
 func (c *Checker) check(ctx context.Context, q Query, chain []*x509.Certificate) (waited bool, err error) {
-	how := asking{chain: chain, checker: c, maxAge: c.Policy.MaxAge}
+	how := asking{chain: chain, rest: c, maxAge: c.Policy.MaxAge}
 	if c.Policy.Unknown == Allow {
 		how.maxStale = c.Policy.MaxStale
 	}
@@ -122,6 +81,12 @@ func (c *Checker) revokedBelow(ctx context.Context, chain []*x509.Certificate, i
 		}
 	}
 	return Query{}, nil
+}
+
+// anyRevokedBelow implements restOfChain.
+func (c *Checker) anyRevokedBelow(ctx context.Context, chain []*x509.Certificate, i int, at time.Time) bool {
+	_, revoked := c.revokedBelow(ctx, chain, i, at)
+	return revoked != nil
 }
 
 // known asks sources what they know without fetching: it returns what one of them

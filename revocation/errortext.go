@@ -16,8 +16,8 @@ const maxQuoted = 200
 // where writes the URL, file or word that a document is from. Certificates name
 // whatever they like; what could be taken for the text around it is quoted.
 func where(source string) string {
-	plain := func(r rune) bool { return r > ' ' && r < 0x7f && r != '"' }
-	if len(source) <= maxQuoted && !strings.ContainsFunc(source, func(r rune) bool { return !plain(r) }) {
+	ordinary := func(r rune) bool { return r > ' ' && r < 0x7f && r != '"' }
+	if len(source) <= maxQuoted && !strings.ContainsFunc(source, func(r rune) bool { return !ordinary(r) }) {
 		return source
 	}
 	return quote(source)

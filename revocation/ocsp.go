@@ -251,7 +251,7 @@ func (s *OCSP) trust(ctx context.Context, at time.Time, how asking) func(path []
 		switch {
 		case knows:
 			how := how
-			how.noFetch, how.chain, how.checker = how.noFetch || !ask, nil, nil
+			how.noFetch, how.chain, how.rest = how.noFetch || !ask, nil, nil
 			a, err = source.ask(ctx, own, how)
 		case ask:
 			a, err = s.ResponderStatus.Status(ctx, own)

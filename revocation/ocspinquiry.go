@@ -115,7 +115,7 @@ func (i *ocspInquiry) maxAge() time.Duration {
 	if i.how.maxAge > 0 {
 		return i.how.maxAge
 	}
-	return maxAge
+	return defaultMaxAge
 }
 
 func (i *ocspInquiry) decide(ctx context.Context) {

@@ -152,7 +152,7 @@ func (u *ocspURL) deliverWith(response *fetch.Response, nonce []byte) error {
 	u.mu.Lock()
 	u.until = a.NextUpdate
 	if u.until.IsZero() {
-		u.until = a.ThisUpdate.Add(maxAge)
+		u.until = a.ThisUpdate.Add(defaultMaxAge)
 	}
 	if a.Responder != nil && a.Responder.NotAfter.Before(u.until) {
 		u.until = a.Responder.NotAfter

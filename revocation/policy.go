@@ -13,10 +13,10 @@ import (
 // is refused. There is no tolerance after nextUpdate; that is Policy.MaxStale.
 const clockTolerance = 5 * time.Minute
 
-// maxAge is how long an answer without nextUpdate counts, from its thisUpdate.
+// defaultMaxAge is how long an answer without nextUpdate counts, from its thisUpdate.
 // RFC 6960 section 4.2.2.1 lets a responder leave nextUpdate out to say that
 // newer information can be had at any time, so its answers are of the moment.
-const maxAge = time.Hour
+const defaultMaxAge = time.Hour
 
 // A Policy says what counts as good enough. The zero value asks about the
 // whole chain, takes the first answer, and refuses what no source answers good
@@ -110,7 +110,7 @@ func (p *Policy) validate() error {
 func (p *Policy) expiry(thisUpdate, nextUpdate time.Time) time.Time {
 	most := p.MaxAge
 	if most == 0 && nextUpdate.IsZero() {
-		most = maxAge
+		most = defaultMaxAge
 	}
 	if end := thisUpdate.Add(most); nextUpdate.IsZero() || most > 0 && end.Before(nextUpdate) {
 		return end
