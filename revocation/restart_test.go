@@ -25,7 +25,7 @@ func statuses(t *testing.T, cache revocation.Cache, path []*x509.Certificate) fu
 		for range 2 { // the second answer may be a cached one
 			a, err := crls.Status(t.Context(), revocation.Query{Path: path, At: ocspNow})
 			require.NoError(t, err)
-			synctest.Wait() // one point's answer may come before the Cache has been read for the other
+			synctest.Wait() // what has come counts a moment before it is merged
 			crls.Settle()
 			if a.Status == revocation.Revoked {
 				return a.Status
