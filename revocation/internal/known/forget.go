@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// forgetAfter is how long ago a document must have begun before what it
+// supersedes may be forgotten: no process decides about a time further back.
+const forgetAfter = 24 * time.Hour
+
 // maxSeries bounds the series under one key.
 const maxSeries = 1000
 

@@ -20,10 +20,6 @@ type Member struct {
 // Same reports whether two members are the same document of the same place.
 func (m Member) Same(other Member) bool { return m.Order == other.Order && m.Digest == other.Digest }
 
-// forgetAfter is how long ago a document must have begun before what it
-// supersedes may be forgotten: no process decides about a time further back.
-const forgetAfter = 24 * time.Hour
-
 // Join returns the union of two lists of members, but for those that a member
 // supersedes which began a day before the given time. It is commutative,
 // associative and idempotent, also where two have one Digest but other octets, which is
