@@ -27,8 +27,8 @@ type Trust struct {
 	CA func(path []*x509.Certificate) *KeyStatus
 }
 
-// A replies is the decision about one certificate under way.
-type replies struct {
+// An answerDecision is the decision about one certificate under way.
+type answerDecision struct {
 	set   *Answers
 	path  []*x509.Certificate
 	at    time.Time
@@ -36,23 +36,23 @@ type replies struct {
 	judge *judges // of those who answer about what path[1] has issued
 }
 
-func (d *replies) under(key string) []*Reply {
+func (d *answerDecision) under(key string) []*Reply {
 	return d.set.buckets.read(key, &d.v.Dependencies)
 }
 
 // begun reports whether an answer counts already.
-func (d *replies) begun(r *Reply) bool {
+func (d *answerDecision) begun(r *Reply) bool {
 	return !d.v.Window.before(d.at, r.ThisUpdate.Add(-ClockTolerance)) && !d.v.Window.before(d.at, r.ProducedAt.Add(-ClockTolerance))
 }
 
 // A judges says who may clear, of those who answer about the certificates of one CA,
 // path[1].
 type judges struct {
-	replies *replies
-	trust   Trust
-	judged  map[*x509.Certificate]judgement // by the responder's certificate; nil: the CA itself
-	asking  []*x509.Certificate             // about whom it is being found out
-	above   *judges                         // of those who answer about the CA
+	decision *answerDecision
+	trust    Trust
+	judged   map[*x509.Certificate]judgement // by the responder's certificate; nil: the CA itself
+	asking   []*x509.Certificate             // about whom it is being found out
+	above    *judges                         // of those who answer about the CA
 }
 
 // A judgement is on who signed an answer.
@@ -61,9 +61,9 @@ type judgement struct {
 	tainted bool  // its key is known not to be trusted
 }
 
-func newReplies(set *Answers, path []*x509.Certificate, at time.Time, trust Trust, v *AnswerVerdict) *replies {
-	d := &replies{set: set, path: path, at: at, v: v}
-	d.judge = &judges{replies: d, trust: trust, judged: map[*x509.Certificate]judgement{}}
+func newAnswerDecision(set *Answers, path []*x509.Certificate, at time.Time, trust Trust, v *AnswerVerdict) *answerDecision {
+	d := &answerDecision{set: set, path: path, at: at, v: v}
+	d.judge = &judges{decision: d, trust: trust, judged: map[*x509.Certificate]judgement{}}
 	return d
 }
 
@@ -91,11 +91,11 @@ func (j *judges) of(r *Reply) judgement {
 // certificate of its key says that the key is not to be trusted.
 func (j *judges) responder(r *Reply) judgement {
 	judged := j.certificate(r.Key, r.Responder, !r.NoCheck)
-	for _, other := range j.replies.set.certificatesOf(r.Key, &j.replies.v.Dependencies) {
+	for _, other := range j.decision.set.certificatesOf(r.Key, &j.decision.v.Dependencies) {
 		if judged.tainted {
 			break
 		}
-		if other == r.Responder || !bytes.Equal(other.RawIssuer, j.replies.path[1].RawSubject) {
+		if other == r.Responder || !bytes.Equal(other.RawIssuer, j.decision.path[1].RawSubject) {
 			continue
 		}
 		if about := j.certificate(r.Key, other, false); about.tainted {
@@ -108,10 +108,10 @@ func (j *judges) responder(r *Reply) judgement {
 // certificate judges by one certificate of a delegated responder: by what the set says
 // of it, where the CA may have answered, and by what is asked about responders.
 func (j *judges) certificate(key Key, cert *x509.Certificate, ask bool) judgement {
-	if about := j.replies.revokedSigner(key, cert.SerialNumber, func(der.Reason) bool { return true }); about.err != nil {
+	if about := j.decision.revokedSigner(key, cert.SerialNumber, func(der.Reason) bool { return true }); about.err != nil {
 		return about
 	}
-	err, tainted := j.trust.Responder(j.replies.path, cert, ask)
+	err, tainted := j.trust.Responder(j.decision.path, cert, ask)
 	return judgement{err, tainted}
 }
 
@@ -119,12 +119,12 @@ func (j *judges) certificate(key Key, cert *x509.Certificate, ask bool) judgemen
 // has answered or by a CRL. Revoked for another reason, the certificate of the path is a
 // matter of Policy.Depth, and another one of the key says nothing about it.
 func (j *judges) ca(key Key) judgement {
-	d := j.replies
+	d := j.decision
 	if len(d.path) > 2 {
 		if j.above == nil {
-			j.above = newReplies(d.set, d.path[1:], d.at, j.trust, d.v).judge
+			j.above = newAnswerDecision(d.set, d.path[1:], d.at, j.trust, d.v).judge
 		}
-		if about := j.above.replies.revokedSigner(key, d.path[1].SerialNumber, Distrusts); about.err != nil {
+		if about := j.above.decision.revokedSigner(key, d.path[1].SerialNumber, Distrusts); about.err != nil {
 			return about
 		}
 	}
@@ -142,7 +142,7 @@ func (j *judges) ca(key Key) judgement {
 
 // revokedSigner looks for an answer, signed with another key than the one in question,
 // that revokes a certificate of it, which path[1] has issued, for one of some reasons.
-func (d *replies) revokedSigner(key Key, serial *big.Int, reason func(der.Reason) bool) (j judgement) {
+func (d *answerDecision) revokedSigner(key Key, serial *big.Int, reason func(der.Reason) bool) (j judgement) {
 	all := d.under(answerKey(d.path[1], serial))
 	for _, about := range all {
 		if about.Status == ocsp.Revoked && about.Key != key && reason(about.Reason) && !d.removed(about, all) {

@@ -16,7 +16,7 @@ import (
 // Decide says of path[0] what the set says at a time. Without nextUpdate an
 // answer counts for maxAge.
 func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Duration, trust Trust) *AnswerVerdict {
-	d := newReplies(s, path, at, trust, &AnswerVerdict{})
+	d := newAnswerDecision(s, path, at, trust, &AnswerVerdict{})
 	d.v.Dependencies.add(&s.forgot, s.forgot.Load())
 	key := AnswerKey(path)
 	all := d.under(key)
@@ -62,7 +62,7 @@ func expires(r *Reply, maxAge time.Duration) time.Time {
 	return r.NextUpdate
 }
 
-func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duration) {
+func (d *answerDecision) conclude(revoked, clear, current []*Reply, maxAge time.Duration) {
 	revoked = slices.DeleteFunc(revoked, func(r *Reply) bool {
 		return slices.ContainsFunc(current, func(c *Reply) bool {
 			if !c.ThisUpdate.After(r.ThisUpdate) {
@@ -101,14 +101,14 @@ func (d *replies) conclude(revoked, clear, current []*Reply, maxAge time.Duratio
 // removed reports whether a later answer of the same responder removes a revocation: a
 // good one, or one that revokes in its place. A key that is not to be trusted removes
 // nothing, not even what it has said itself.
-func (d *replies) removed(revoked *Reply, all []*Reply) bool {
+func (d *answerDecision) removed(revoked *Reply, all []*Reply) bool {
 	return slices.ContainsFunc(all, func(r *Reply) bool {
 		return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
 	}) && !d.judge.of(revoked).tainted
 }
 
 // clears returns nil if a good answer counts but for its end.
-func (d *replies) clears(good *Reply, all []*Reply) error {
+func (d *answerDecision) clears(good *Reply, all []*Reply) error {
 	if !d.begun(good) {
 		return answerError(good, der.ErrNotYetValid, "thisUpdate is "+good.ThisUpdate.UTC().Format(time.RFC3339)+
 			", producedAt "+good.ProducedAt.UTC().Format(time.RFC3339))
