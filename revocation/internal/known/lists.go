@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 )
 
 // Lists is the set of CRLs. The zero value is empty. It is safe for concurrent
@@ -129,6 +131,21 @@ func (s *Lists) insert(l *List, signer *x509.Certificate, horizon time.Time) Cha
 		s.tell()
 	}
 	return change
+}
+
+// compare compares a list that is new with those that are not.
+func (c *Change) compare(l *List, lists []*List) {
+	c.New = true
+	mine := l.Orders()[0]
+	for _, other := range lists {
+		o := other.Orders()[0]
+		if o.Series != mine.Series || o.Kind != mine.Kind || o.Place != mine.Place {
+			continue
+		}
+		c.Supersedes = c.Supersedes || mine.Supersedes(&o)
+		c.Superseded = c.Superseded || o.Supersedes(&mine)
+		c.Against = c.Against || l.ThisUpdate().Compare(other.ThisUpdate())*crl.CompareNumbers(l.Number(), other.Number()) < 0
+	}
 }
 
 // Changed returns a channel that is closed when a list is added that was not known.
