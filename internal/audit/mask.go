@@ -36,48 +36,82 @@ func MaskNHSNumbers(s string) string {
 	if digits < nhsNumberDigits {
 		return s
 	}
-	s = mask(s, 0)
-	for n := 1; n <= maxEncodings && strings.IndexByte(s, '%') >= 0; n++ {
-		s = mask(s, n)
+	s = newReading(s).mask(s)
+	for n := 1; n <= maxEncodings; n++ {
+		r := newReading(s)
+		for range n {
+			if !r.decode() {
+				return s // it reads as before
+			}
+		}
+		s = r.mask(s)
 	}
 	return s
 }
 
-// mask replaces NHS numbers in s when it is decoded n times, in one pass: the path of
-// a request may be a megabyte of them.
-func mask(s string, n int) string {
+// A reading is a text as it stands, or decoded.
+type reading struct {
+	octets []byte
+	ends   []int // of each octet: where what stands for it ends in the text
+}
+
+func newReading(s string) *reading {
+	r := &reading{octets: []byte(s), ends: make([]int, len(s))}
+	for i := range r.ends {
+		r.ends[i] = i + 1
+	}
+	return r
+}
+
+// decode decodes the text once more, and reports whether any of it was encoded. The
+// digits behind a percent sign may have been encoded themselves.
+func (r *reading) decode() (any bool) {
+	to := 0
+	for i := 0; i < len(r.octets); i, to = i+1, to+1 {
+		c := r.octets[i]
+		if c == '%' && i+2 < len(r.octets) && ascii.Hex(r.octets[i+1]) && ascii.Hex(r.octets[i+2]) {
+			c = hex(r.octets[i+1])<<4 | hex(r.octets[i+2])
+			i += 2
+			any = true
+		}
+		r.octets[to], r.ends[to] = c, r.ends[i]
+	}
+	r.octets, r.ends = r.octets[:to], r.ends[:to]
+	return any
+}
+
+// start returns where what stands for an octet begins in the text.
+func (r *reading) start(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return r.ends[i-1]
+}
+
+// mask replaces the NHS numbers of the reading in s, which is the text, in one pass: the
+// path of a request may be a megabyte of them.
+func (r *reading) mask(s string) string {
 	var masked strings.Builder
-	var digits [nhsNumberDigits]byte
 	taken := 0 // of s, into masked
-	for start := 0; start < len(s); {
-		if length := groups(s[start:], n); length > 0 {
-			masked.WriteString(s[taken:start])
-			masked.WriteString(maskedNumber)
-			start += length
-			taken = start
+	replace := func(from, to int) {
+		masked.WriteString(s[taken:r.start(from)])
+		masked.WriteString(maskedNumber)
+		taken = r.ends[to-1]
+	}
+	for i := 0; i < len(r.octets); {
+		if length := groups(r.octets[i:]); length > 0 {
+			replace(i, i+length)
+			i += length
 			continue
 		}
-		end, count := start, 0
-		for end < len(s) {
-			c, length := octet(s[end:], n)
-			if !ascii.Digit(c) {
-				break
-			}
-			if count < nhsNumberDigits {
-				digits[count] = c
-			}
-			count++
-			end += length
+		end := i
+		for end < len(r.octets) && ascii.Digit(r.octets[end]) {
+			end++
 		}
-		if count == nhsNumberDigits && spine.IsNHSNumber(string(digits[:])) {
-			masked.WriteString(s[taken:start])
-			masked.WriteString(maskedNumber)
-			taken = end
+		if end-i == nhsNumberDigits && spine.IsNHSNumber(string(r.octets[i:end])) {
+			replace(i, end)
 		}
-		if start = end; start < len(s) {
-			_, length := octet(s[start:], n)
-			start += length
-		}
+		i = max(end, i+1)
 	}
 	if taken == 0 {
 		return s
@@ -86,67 +120,46 @@ func mask(s string, n int) string {
 	return masked.String()
 }
 
-// groups returns the length of the NHS number in three groups that s, decoded n times,
-// begins with, or zero.
-func groups(s string, n int) int {
+// groups returns the length of the NHS number in three groups that the octets begin
+// with, or zero.
+func groups(octets []byte) int {
 	var digits [nhsNumberDigits]byte
 	at := 0
 	for i := range digits {
 		if i == 3 || i == 6 {
-			length := separator(s[at:], n)
+			length := separator(octets[at:])
 			if length == 0 {
 				return 0
 			}
 			at += length
 		}
-		c, length := octet(s[at:], n)
-		if !ascii.Digit(c) {
+		if at == len(octets) || !ascii.Digit(octets[at]) {
 			return 0
 		}
-		digits[i] = c
-		at += length
+		digits[i] = octets[at]
+		at++
 	}
-	if c, _ := octet(s[at:], n); ascii.Digit(c) || !spine.IsNHSNumber(string(digits[:])) {
+	if at < len(octets) && ascii.Digit(octets[at]) || !spine.IsNHSNumber(string(digits[:])) {
 		return 0
 	}
 	return at
 }
 
 // separator returns the length of what is between two groups of digits at the
-// beginning of s, decoded n times, or zero.
-func separator(s string, n int) int {
-	c, length := octet(s, n)
-	switch c {
+// beginning of the octets, or zero.
+func separator(octets []byte) int {
+	if len(octets) == 0 {
+		return 0
+	}
+	switch octets[0] {
 	case ' ', '+', '-', '.', '_':
-		return length
+		return 1
 	case noBreakSpace[0]:
-		if next, more := octet(s[length:], n); next == noBreakSpace[1] {
-			return length + more
+		if len(octets) > 1 && octets[1] == noBreakSpace[1] {
+			return 2
 		}
 	}
 	return 0
-}
-
-// octet returns the first octet of s when it is decoded n times, and the length of
-// what stands for it; zero at the end.
-func octet(s string, n int) (byte, int) {
-	if s == "" {
-		return 0, 0
-	}
-	if s[0] != '%' || n == 0 {
-		return s[0], 1
-	}
-	i := 1
-	for range n - 1 {
-		if !strings.HasPrefix(s[i:], "25") { // an encoded percent sign
-			break
-		}
-		i += 2
-	}
-	if i+2 <= len(s) && ascii.Hex(s[i]) && ascii.Hex(s[i+1]) {
-		return hex(s[i])<<4 | hex(s[i+1]), i + 2
-	}
-	return '%', i
 }
 
 // hex returns the value of a hexadecimal digit.
