@@ -137,9 +137,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 	k.began = k.now()
 	for ctx.Err() == nil {
 		changed := k.CRLs.Changed()
-		k.ask()
 		pins := k.pinned()
-		k.step(ctx, pins, k.known(pins))
+		known, all := k.gather(pins)
+		k.ready = k.ready || all
+		k.step(ctx, pins, known)
 		k.wait(ctx, changed)
 	}
 	return ctx.Err()
@@ -160,13 +161,8 @@ func (k *Keeper) Once(ctx context.Context) error {
 	var pins *tlsconfig.Pins
 	var known []revocation.List
 	for {
-		// What has come may name further points, and be under further keys of the Cache. It is
-		// all there if every look had ended before these are asked for, and has afterwards.
-		ended := k.asked()
-		k.ask()
 		pins = k.pinned()
-		known = k.known(pins)
-		if k.ready = ended && k.asked(); k.ready || ctx.Err() != nil {
+		if known, k.ready = k.gather(pins); k.ready || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -269,9 +265,17 @@ func (k *Keeper) known(pins *tlsconfig.Pins) []revocation.List {
 	return k.CRLs.Lists(slices.Concat(pins.SubCAs(), pins.Roots())...)
 }
 
-// asked reports whether every look has ended once.
-func (k *Keeper) asked() bool {
-	return !slices.ContainsFunc(k.CRLs.Looks(), func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
+// gather has the distribution points looked after and returns the lists that are known.
+// all says that nothing is missing: every look had ended once before the lists were read,
+// and what these name, further points and further keys of the Cache, is looked after
+// already.
+func (k *Keeper) gather(pins *tlsconfig.Pins) (known []revocation.List, all bool) {
+	k.ask()
+	before := k.CRLs.Looks()
+	known = k.known(pins)
+	k.ask()
+	ended := !slices.ContainsFunc(before, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
+	return known, ended && len(k.CRLs.Looks()) == len(before)
 }
 
 // issuerOf returns the CA that issued a certificate, nil if none of them did.

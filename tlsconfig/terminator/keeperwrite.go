@@ -37,7 +37,6 @@ const (
 // step makes the file what it must be by the lists that are known of the pinned CAs,
 // tells the program, and makes the state.
 func (k *Keeper) step(ctx context.Context, pins *tlsconfig.Pins, known []revocation.List) {
-	k.ready = k.ready || k.asked()
 	path, err := k.acquire()
 	if err == nil {
 		err = k.read(path)
