@@ -25,6 +25,8 @@ func TestProcessBehindALaggingMirrorLearnsFromAnother(t *testing.T) {
 	require.NoError(t, f.check(behind))
 	ahead := f.process(cache(), mirror(f.list(2, true)))
 	eventually(t, "the one ahead refuses", func() bool { return f.refuses(ahead) }) // it has read the older list
+	// It merges beside its checks, and the one behind reads Redis once at its next look.
+	eventually(t, "Redis has it", func() bool { return f.refuses(f.process(cache(), nil)) })
 	f.nextLook()
 	eventually(t, "the one ahead refuses", func() bool { return f.refuses(ahead) })
 	eventually(t, "the one behind refuses", func() bool { return f.refuses(behind) })
