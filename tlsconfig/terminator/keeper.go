@@ -172,14 +172,14 @@ func (k *Keeper) Once(ctx context.Context) error {
 	}
 	k.step(ctx, pins, known)
 	state := k.State()
-	if state.Complete {
+	if state.Complete && k.ready {
 		return nil
 	}
 	var errs []error
 	for _, p := range state.Problems {
 		errs = append(errs, p)
 	}
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(append(errs, ctx.Err())...) // which has ended if not every point was asked
 }
 
 // begin waits until no other Run or Once is under way.
@@ -203,11 +203,12 @@ func (k *Keeper) end() {
 	<-k.turn
 }
 
-// State returns what the file holds and what is wrong. It is the zero value until
-// Run or Once has looked for the first time.
+// State returns what the file holds and what is wrong, as Run or Once last found it, but
+// for the lists that have expired since. It is the zero value until one of them has
+// looked for the first time.
 func (k *Keeper) State() KeeperState {
 	if s := k.state.Load(); s != nil {
-		return *s
+		return s.at(k.now())
 	}
 	return KeeperState{}
 }

@@ -63,7 +63,7 @@ func lockFile(path string) (*fileLock, error) {
 
 // open opens the lock, which is no link to another file.
 func (l *fileLock) open(flag int) (*os.File, error) {
-	name := "." + l.base + ".keeper"
+	name := l.name()
 	file, err := l.root.OpenFile(name, flag|noFollow|nonBlock, 0o600)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,26 @@ func (l *fileLock) close() {
 	_ = l.root.Close()
 }
 
-func (l *fileLock) temporary() string { return "." + l.base + ".keeper-" }
+// name is the lock's in its folder, and temporary what the names of files begin with
+// that are not in their place yet.
+func (l *fileLock) name() string      { return "." + l.base + ".keeper" }
+func (l *fileLock) temporary() string { return l.name() + "-" }
+
+// stands reports whether the folder is still the one of its path, and the lock still
+// in it: neither another folder under the same name nor another lock is locked by this.
+func (l *fileLock) stands() bool {
+	same := func(is fs.FileInfo, err error, entry fs.FileInfo, lerr error) bool {
+		return err == nil && lerr == nil && os.SameFile(is, entry)
+	}
+	folder, err := l.root.Stat(".")
+	entry, lerr := os.Stat(filepath.Dir(l.path))
+	if !same(folder, err, entry, lerr) {
+		return false
+	}
+	file, err := l.file.Stat()
+	entry, lerr = l.root.Lstat(l.name())
+	return same(file, err, entry, lerr)
+}
 
 // sweep removes what a Keeper that was killed has left.
 func (l *fileLock) sweep() {

@@ -277,7 +277,7 @@ func (p *plan) times(l *revocation.List) {
 	left, life := l.NextUpdate.Sub(p.now), l.NextUpdate.Sub(l.ThisUpdate)
 	if left < 0 {
 		p.complete = false
-		p.wrong(Problem{Kind: Expired, Issuer: l.Issuer, Scope: l.Scope, Detail: "its nextUpdate was " + stamp(l.NextUpdate) + ": its certificates are refused until a newer one can be had"})
+		p.wrong(expired(&l.ListState))
 		return
 	}
 	p.at(l.NextUpdate.Add(time.Second)) // OpenSSL's clock has seconds

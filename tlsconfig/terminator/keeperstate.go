@@ -28,7 +28,23 @@ type KeeperState struct {
 	Complete bool
 	Problems []Problem
 
+	made time.Time
 	next time.Time // when it comes out otherwise of itself; zero: never
+}
+
+// at returns the state at a later time, when some of the lists may have expired.
+func (s KeeperState) at(now time.Time) KeeperState {
+	for _, l := range s.Lists {
+		if !l.NextUpdate.Before(s.made) && l.NextUpdate.Before(now) {
+			s.Complete = false
+			s.Problems = append(slices.Clip(s.Problems), expired(&l.ListState))
+		}
+	}
+	return s
+}
+
+func expired(l *revocation.ListState) Problem {
+	return Problem{Kind: Expired, Issuer: l.Issuer, Scope: l.Scope, Detail: "its nextUpdate was " + stamp(l.NextUpdate) + ": its certificates are refused until a newer one can be had"}
 }
 
 // A KeptList is one list in the file.

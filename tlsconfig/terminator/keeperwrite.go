@@ -56,12 +56,13 @@ func (k *Keeper) step(ctx context.Context, pins *tlsconfig.Pins, known []revocat
 }
 
 // acquire takes the lock, unless it is held, and returns the file's path with
-// symbolic links resolved. These may lead elsewhere than before.
+// symbolic links resolved. These may lead elsewhere than before, and the path to
+// another folder.
 func (k *Keeper) acquire() (path string, err error) {
 	if path, err = resolve(k.File); err != nil {
 		return "", err
 	}
-	if k.lock != nil && k.lock.path == path {
+	if k.lock != nil && k.lock.path == path && k.lock.stands() {
 		return path, nil
 	}
 	k.release()
@@ -85,7 +86,7 @@ func (k *Keeper) release() {
 
 // conclude makes the state of a step.
 func (k *Keeper) conclude(p *plan, unwritten error) {
-	s := &KeeperState{File: k.File, Size: k.contents.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, next: p.next}
+	s := &KeeperState{File: k.File, Size: k.contents.size(), Written: k.written, Told: k.pending.told, Problems: p.problems, made: p.now, next: p.next}
 	inFile := setOf(k.contents.digests)
 	for _, l := range p.lists {
 		if inFile[l.Digest()] {

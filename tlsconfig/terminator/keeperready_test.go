@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terminator_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
+	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
+)
+
+// A folder that another takes the place of, under the same path, is the one that the
+// program reads from then on, and the Keeper writes to.
+func TestAFolderThatIsReplacedIsFollowed(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	for name, away := range map[string]func(folder string) error{
+		"moved away": func(folder string) error { return os.Rename(folder, folder+".old") },
+		"removed":    os.RemoveAll,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := newEstate(t, rootList(), subCAList(7))
+				folder := filepath.Join(filepath.Dir(e.file), "crls")
+				require.NoError(t, os.Mkdir(folder, 0o755))
+				e.file = filepath.Join(folder, "crls.pem")
+				e.keeper.File = e.file
+				e.run(t)
+				after(10 * time.Second)
+				want := e.read(t)
+				require.NoError(t, away(folder))
+				after(2 * time.Minute)
+				assert.False(t, e.keeper.State().Complete, "there is no folder")
+				require.NoError(t, os.Mkdir(folder, 0o755))
+				after(2 * time.Minute)
+				assert.Equal(t, want, e.read(t))
+				assert.True(t, e.keeper.State().Complete)
+			})
+		})
+	}
+}
+
+// A lock that was removed, as what tidies up folders may, is one that another Keeper
+// could take beside this one.
+func TestALockThatWasRemovedIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList(7))
+		e.run(t)
+		after(10 * time.Second)
+		require.NoError(t, os.Remove(filepath.Join(filepath.Dir(e.file), ".crls.pem.keeper")))
+		after(2 * time.Minute)
+		second := newEstate(t, rootList(), subCAList(7, 8))
+		second.keeper.File = e.file
+		second.run(t)
+		after(2 * time.Minute)
+		assert.Equal(t, 1, second.records("another Keeper writes this file"), second.log.String())
+	})
+}
+
+// What State says is so when it is asked: lists run out also while no Keeper runs.
+func TestAStateIsNotCompleteOnceItsListsHaveRunOut(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), between(subCAList(7), -time.Hour, 20*time.Hour, 1))
+		require.NoError(t, e.once(t))
+		require.True(t, e.keeper.State().Complete)
+		after(19 * time.Hour)
+		assert.True(t, e.keeper.State().Complete)
+		assert.Empty(t, problems(e.keeper.State()))
+		after(2 * time.Hour)
+		state := e.keeper.State()
+		assert.False(t, state.Complete)
+		require.Equal(t, []terminator.ProblemKind{terminator.Expired}, problems(state))
+		assert.Equal(t, e.pki.SubCA.Subject.String(), state.Problems[0].Issuer)
+		assert.Len(t, e.contents(t), 2, "the file stays")
+	})
+}
+
+// hanging is a source from which nothing comes.
+type hanging struct{}
+
+func (hanging) Fetch(ctx context.Context, _ revocation.Request) (*revocation.Response, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A file of yesterday is not called current by a Once that ended before the points were asked.
+func TestOnceThatCouldNotAskIsAnError(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList())
+		require.NoError(t, os.WriteFile(e.file, inPEM(rootList(), subCAList()), 0o600))
+		e.crls.Fetcher = hanging{}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = e.crls.Run(ctx)
+		}()
+		require.ErrorIs(t, e.keeper.Once(ctx), context.DeadlineExceeded)
+		<-done
+	})
+}
