@@ -62,7 +62,8 @@
 //
 // In an outage the file stays as it is, and State and the log tell of each list that runs
 // out 30, 7 and 1 days before, or when a quarter, an eighth and a sixteenth of its life are
-// left, if that is later. Then its certificates are refused.
+// left, if that is later. Then its certificates are refused, also if the Keeper was
+// stopped: a list without nextUpdate, by which a program would go for ever, is not written.
 //
 // A revocation reaches new connections when the CA has published it, at the latest
 // CRLs.Refresh later, and then

@@ -74,7 +74,7 @@ func usable(l *revocation.List) string {
 
 // choose takes from the lists of one issuer, key and scope the one for the file.
 func (p *plan) choose(lists []revocation.List, inFile func(*revocation.List) bool) {
-	var chosen, ahead *revocation.List
+	var chosen, ahead, endless *revocation.List
 	var why string
 	for i := range lists {
 		l := &lists[i]
@@ -83,6 +83,12 @@ func (p *plan) choose(lists []revocation.List, inFile func(*revocation.List) boo
 		}
 		if why = usable(l); why != "" {
 			break // so are all of the scope
+		}
+		if l.NextUpdate.IsZero() {
+			if endless == nil {
+				endless = l
+			}
+			continue
 		}
 		if l.ThisUpdate.After(p.now) {
 			p.at(l.ThisUpdate)
@@ -95,7 +101,7 @@ func (p *plan) choose(lists []revocation.List, inFile func(*revocation.List) boo
 	}
 	// What the file has is not removed, also if the clock was set back.
 	for i := range lists {
-		if l := &lists[i]; why == "" && !l.Delta && inFile(l) && (chosen == nil || l.Supersedes(chosen)) {
+		if l := &lists[i]; why == "" && !l.Delta && !l.NextUpdate.IsZero() && inFile(l) && (chosen == nil || l.Supersedes(chosen)) {
 			chosen = l
 		}
 	}
@@ -107,7 +113,12 @@ func (p *plan) choose(lists []revocation.List, inFile func(*revocation.List) boo
 		p.wrong(Problem{Kind: Unusable, Issuer: first.Issuer, Scope: first.Scope,
 			Detail: why + ", which no proxy reads: the program behind, with tlsconfig/front, has to decide about these certificates"})
 		return
-	case ahead != nil && ahead != chosen:
+	}
+	if endless != nil && !endless.Superseded {
+		p.wrong(Problem{Kind: Unusable, Issuer: endless.Issuer, Scope: endless.Scope,
+			Detail: "the list of " + stamp(endless.ThisUpdate) + " has no nextUpdate, so a program would go by it for ever"})
+	}
+	if ahead != nil && ahead != chosen {
 		p.wrong(Problem{Kind: NotBegun, Issuer: ahead.Issuer, Scope: ahead.Scope, Detail: "a list waits for its thisUpdate, " + stamp(ahead.ThisUpdate) + ", until which the program would refuse everyone by it"})
 	}
 	if chosen == nil {
@@ -270,9 +281,6 @@ func (p *plan) times(l *revocation.List) {
 		p.complete = false
 		p.at(l.ThisUpdate)
 		p.wrong(Problem{Kind: NotBegun, Issuer: l.Issuer, Scope: l.Scope, Detail: "the file has it though its thisUpdate is " + stamp(l.ThisUpdate) + ", until which its certificates are refused, and it is not taken back"})
-	}
-	if l.NextUpdate.IsZero() {
-		return
 	}
 	left, life := l.NextUpdate.Sub(p.now), l.NextUpdate.Sub(l.ThisUpdate)
 	if left < 0 {

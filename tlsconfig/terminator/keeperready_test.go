@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
+	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/internal/testpki"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/terminator"
 )
@@ -115,4 +116,24 @@ func TestOnceThatCouldNotAskIsAnError(t *testing.T) {
 		require.ErrorIs(t, e.keeper.Once(ctx), context.DeadlineExceeded)
 		<-done
 	})
+}
+
+// A list without nextUpdate never runs out for a program, also when no newer one
+// comes any more. It is not written, and one that is current stays.
+func TestAListWithoutNextUpdateIsNotWritten(t *testing.T) {
+	t.Parallel()
+	endless := func(l *revocationtest.CRL) { l.NoNextUpdate = true }
+	e := newEstate(t, rootList(), with(subCAList(7), endless))
+	require.ErrorContains(t, e.once(t), "nextUpdate")
+	_, err := os.Stat(e.file)
+	require.ErrorIs(t, err, os.ErrNotExist)
+
+	e = newEstate(t, rootList(), subCAList(7))
+	require.NoError(t, e.once(t))
+	before := e.read(t)
+	e.publish(subCAURL, with(newer(subCAList(7, 8)), endless))
+	require.NoError(t, e.crls.Add(with(newer(subCAList(7, 8)), endless).DER()))
+	_ = e.once(t)
+	assert.Equal(t, before, e.read(t))
+	assert.ElementsMatch(t, []terminator.ProblemKind{terminator.Unusable, terminator.Gap}, problems(e.keeper.State()))
 }

@@ -61,7 +61,8 @@ const (
 	// Missing: there is no list that a CA's certificates, or one of Certificates, can
 	// be looked up in.
 	Missing ProblemKind = "missing"
-	// Unusable: a list is of a form that the program does not understand.
+	// Unusable: a list is of a form that the program does not understand, or would go by
+	// for ever.
 	Unusable ProblemKind = "unusable"
 	// NotBegun: a list's thisUpdate lies ahead. It is written then.
 	NotBegun ProblemKind = "not begun"
