@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // An Endpoint is a path of a provider's, or a tree of paths, with the interaction
@@ -34,10 +33,10 @@ type Endpoint struct {
 // {name}, and that to {name...}, from left to right; a method that the preferred
 // endpoint of a path does not take is refused. A path is refused with 400 if
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
-// to another: empty segments and dot segments, with parameters as in "..;x" and
-// percent-encoded ones too, up to three times; trailing slashes, backslashes and
-// controls, and characters of which Unicode's NFKC makes such syntax, as of a full-width
-// slash; what is not UTF-8; and a path that a reader which decodes it further,
+// to another: empty segments and dot segments, with parameters as in "..;x" or blanks
+// behind them and percent-encoded ones too, up to three times; trailing slashes,
+// backslashes and controls, and characters of which Unicode's NFKC makes such syntax, as
+// of a full-width slash; what is not UTF-8; and a path that a reader which decodes it further,
 // drops parameters, ends it at an encoded question or number sign, has no regard to
 // letter case, or drops from a segment what follows a full stop takes for that of an
 // endpoint of another interaction. Otherwise an encoded slash within a segment, as in
@@ -87,7 +86,7 @@ func newRoute(e *Endpoint) (route, error) {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		switch {
-		case !absolute || unclear(s) || strings.ContainsAny(s, "%;") || !utf8.ValidString(s):
+		case !absolute || unclear(s) || strings.ContainsAny(s, "%;"):
 			return bad("Path", "has a segment that no request could have")
 		case isWildcard(s) && (wildcardName(s) == "" || strings.ContainsAny(wildcardName(s), "{}")):
 			return bad("Path", "has a wildcard without a name")

@@ -24,8 +24,7 @@ func split(u *url.URL) ([]string, bool) {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		decoded, err := url.PathUnescape(s)
-		// Some readers take an overlong encoding for the character, such as a dot.
-		if err != nil || !utf8.ValidString(decoded) || anyReading(decoded, unclear) {
+		if err != nil || anyReading(decoded, unclear) {
 			return nil, false
 		}
 		segments[i] = decoded
@@ -33,22 +32,64 @@ func split(u *url.URL) ([]string, bool) {
 	return segments, true
 }
 
-// compatible are the characters that Unicode's NFKC, which some readers apply to a
-// path, makes a full stop, slash, backslash, percent, question or number sign or
-// semicolon of. Those that stand for the end of a numbering or an abbreviation, and
-// the ellipsis, have no dot segment in them.
-const compatible = "\uFF0E\u2024\u2025\uFE30\uFE52" + "\uFF0F\u2100\u2101\u2105\u2106" + "\uFF3C\uFE68" + "\uFF05\uFE6A" +
-	"\uFF1F\u2047\u2048\u2049\uFE16\uFE56" + "\uFF03\uFE5F" + "\uFF1B\u037E\uFE14\uFE54"
+// syntax are the characters that end a segment or a path, or mean more than themselves.
+const syntax = `./\%?#;`
+
+// compatible returns what Unicode's NFKC, which some readers apply to a path, makes of a
+// full-width character, and of others of which it makes syntax; "" for all other
+// characters. Those that stand for the end of a numbering or an abbreviation, and the
+// ellipsis, have no dot segment in them.
+func compatible(c rune) string {
+	if '\uFF01' <= c && c <= '\uFF5E' {
+		return string(c - '\uFF01' + '!')
+	}
+	switch c {
+	case '\u2024', '\uFE52':
+		return "."
+	case '\u2025', '\uFE30':
+		return ".."
+	case '\u2100', '\u2101', '\u2105', '\u2106':
+		return "/" // between two letters
+	case '\uFE68':
+		return `\`
+	case '\uFE6A':
+		return "%"
+	case '\u2047', '\u2048', '\u2049', '\uFE16', '\uFE56':
+		return "?"
+	case '\uFE5F':
+		return "#"
+	case '\u037E', '\uFE14', '\uFE54':
+		return ";"
+	}
+	return ""
+}
+
+// normalised returns a text as readers have it that apply NFKC.
+func normalised(text string) string {
+	if !strings.ContainsFunc(text, func(c rune) bool { return compatible(c) != "" }) {
+		return text
+	}
+	var b strings.Builder
+	for _, c := range text {
+		if plain := compatible(c); plain != "" {
+			b.WriteString(plain)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
 
 // unclear reports whether a router could clean a piece of a path up or end it early.
 func unclear(piece string) bool {
-	if strings.ContainsFunc(piece, func(c rune) bool {
-		return c < ' ' || c == 0x7F || c == '\\' || c > 0x7F && strings.ContainsRune(compatible, c)
+	// Some readers take an overlong encoding for the character, such as a dot.
+	if !utf8.ValidString(piece) || strings.ContainsFunc(piece, func(c rune) bool {
+		return c < ' ' || c == 0x7F || c == '\\' || strings.ContainsAny(compatible(c), syntax)
 	}) {
 		return true
 	}
 	for part := range strings.SplitSeq(piece, "/") {
-		if withoutParameters(part) == "" {
+		if nameIn(part) == "" {
 			return true
 		}
 	}
@@ -59,26 +100,33 @@ func unclear(piece string) bool {
 // parameters or without, and whichever slash is before them.
 func climbs(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
-		if name := withoutParameters(segment); name == "." || name == ".." {
+		if name := nameIn(segment); name == "." || name == ".." {
 			return true
 		}
 	}
 	return false
 }
 
-// anyReading reports whether is says so of the text, as it stands or decoded again.
+// anyReading reports whether is says so of the text as it stands, normalised, or decoded
+// again after either.
 func anyReading(text string, is func(string) bool) bool {
-	for range maxDecodings {
-		if is(text) {
-			return true
+	readings := []string{text}
+	for range maxDecodings + 1 {
+		var again []string
+		for _, reading := range readings {
+			plain := normalised(reading)
+			if is(reading) || plain != reading && is(plain) {
+				return true
+			}
+			for _, r := range []string{reading, plain} {
+				if decoded := decodedAgain(r); decoded != r && !slices.Contains(again, decoded) {
+					again = append(again, decoded)
+				}
+			}
 		}
-		again := decodedAgain(text)
-		if again == text {
-			return false
-		}
-		text = again
+		readings = again
 	}
-	return is(text)
+	return false
 }
 
 // otherReadings returns the segments as readers have them that take an encoded slash
@@ -114,12 +162,21 @@ func eachSegment(segments []string, change func(string) string) []string {
 	return changed
 }
 
-// decodedAgain returns what a text is percent-encoded for, or the text.
+// decodedAgain returns what a text is percent-encoded for to a reader that leaves a
+// percent sign which begins no encoding as it is.
 func decodedAgain(text string) string {
-	if again, err := url.PathUnescape(text); err == nil {
-		return again
+	if strings.IndexByte(text, '%') < 0 {
+		return text
 	}
-	return text
+	var b strings.Builder
+	for i := range len(text) {
+		b.WriteByte(text[i])
+		if text[i] == '%' && !pchars(text[i:min(i+3, len(text))], "") {
+			b.WriteString("25")
+		}
+	}
+	again, _ := url.PathUnescape(b.String()) // all that it refuses is escaped now
+	return again
 }
 
 // withoutParameters returns a segment as servlet containers route by it, which drop
@@ -132,16 +189,15 @@ func withoutParameters(segment string) string {
 	return segment
 }
 
+// nameIn returns a segment as file systems have it, without parameters and without blanks
+// at its end, which Windows drops.
+func nameIn(segment string) string { return strings.TrimRight(withoutParameters(segment), " ") }
+
 // foldSegment returns a segment in one letter case, by the mappings of single characters
 // that case-insensitive routers use, and with full-width characters as the ASCII ones that
 // NFKC makes of them.
 func foldSegment(segment string) string {
-	return strings.Map(func(c rune) rune {
-		if '\uFF01' <= c && c <= '\uFF5E' {
-			c -= '\uFF01' - '!'
-		}
-		return unicode.ToLower(unicode.ToUpper(c))
-	}, segment)
+	return strings.Map(func(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }, normalised(segment))
 }
 
 // alike reports whether some router takes a folded segment for a folded literal: as it

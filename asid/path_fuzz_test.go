@@ -23,6 +23,7 @@ func FuzzGatePaths(f *testing.F) {
 		"/records/1", "/gpc/Patient", "/gpc/Patient/7", "/gpc/Patient/$gpc.getstructuredrecord", "/files/a/b", "/records/a%2Fb", "/records/a;b",
 		"/files/..;/gpc/Patient", "/files/%252e%252e/gpc/Patient/7", "/records/..%5Cgpc%5CPatient", "/gpc/Patient/%24gpc.getstructuredrecord;x",
 		"/files/%c0%ae%c0%ae/gpc/Patient", "/files//../gpc", "/files/a%00/../..", "/gpc/Patient/%2524gpc.getstructuredrecord", "/gpc/Patient%253Bx", "/gpc/Patient/$GPC.getStructuredRecord", "/gpc/Patient/$gpc.getstructuredrecord.json", "/gpc/Patient/$gpc.getstructuredrecord%3Fx", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx",
+		"/records/%25zz%252F..%252F..%252Fgpc%252FPatient", "/files/%EF%BC%8E%EF%BC%8E/gpc/Patient", "/gpc/Patient/%EF%BC%84gpc.getstructuredrecord", "/files/..%20/..%20/gpc/Patient", "/gpc/Patient/%20",
 	} {
 		f.Add(target)
 	}
@@ -61,6 +62,10 @@ func readers() map[string]func(string) string {
 		}
 		return p
 	}
+	encoded := regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	lenient := func(p string) string { return encoded.ReplaceAllStringFunc(p, decode) }
+	wide := strings.NewReplacer("\uFF0E", ".", "\u2025", "..", "\uFF0F", "/", "\uFF05", "%", "\uFF04", "$", "\uFF12", "2", "\uFF25", "E")
+	blanks := regexp.MustCompile(` +(/|$)`)
 	parameters := regexp.MustCompile(`;[^/]*`)
 	drop := func(p string) string { return parameters.ReplaceAllString(p, "") }
 	return map[string]func(string) string{
@@ -71,6 +76,10 @@ func readers() map[string]func(string) string {
 		},
 		"decodes, and parses a URL":           func(p string) string { before, _, _ := strings.Cut(decode(p), "?"); return before },
 		"decodes twice":                       func(p string) string { return decode(decode(p)) },
+		"decodes what is encoded, twice":      func(p string) string { return lenient(lenient(p)) },
+		"decodes, and applies NFKC":           func(p string) string { return wide.Replace(decode(p)) },
+		"decodes, applies NFKC and decodes":   func(p string) string { return lenient(wide.Replace(decode(p))) },
+		"decodes, and drops blanks at ends":   func(p string) string { return blanks.ReplaceAllString(decode(p), "$1") },
 		"drops parameters, then decodes":      func(p string) string { return decode(drop(p)) },
 		"decodes, then drops parameters":      func(p string) string { return drop(decode(p)) },
 		"knows backslashes":                   func(p string) string { return strings.ReplaceAll(decode(p), `\`, "/") },

@@ -101,8 +101,8 @@ func closeIdle(base http.RoundTripper) {
 // Through the SSP the request's URL follows the SSP's own, as Encoding says, and
 // Host is the SSP's. A URL of the scheme ssp, as the NRL's successor has them in
 // its pointers, goes to the SSP as it is, if it names the SSP's host. Of a URL that
-// stands there unencoded dot segments are refused: a proxy could take them for
-// another provider's URL.
+// stands there unencoded dot segments are refused, in each reading of them that
+// [Gate.Handler] knows: a proxy could take them for another provider's URL.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	trail, r := newTrail(t.Audit, t.Logger, t.Time, r)
 	in := &incoming{from: t.From}

@@ -5,6 +5,7 @@ package asid_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,7 +44,10 @@ func TestHowAURLStandsBehindTheSSPs(t *testing.T) {
 		"dot segments, parameters":  {gpc, 0, "https://p1.nhs.uk/a/..;x/b", ""},
 		"dot segments, twice":       {gpc, 0, "https://p1.nhs.uk/%252e%252e/b", ""},
 		"dot segments, backslashes": {gpc, 0, "https://p1.nhs.uk/a%5C..%5Cb", ""},
+		"dot segments, blanks":      {gpc, 0, "https://p1.nhs.uk/a/..%20/b", ""},
+		"dot segments, half twice":  {gpc, 0, "https://p1.nhs.uk/%25zz/%252e%252e/b", ""},
 		"dots within segments":      {gpc, 0, "https://p1.nhs.uk/..a/.b/...", "https://ssp.nhs.uk/https://p1.nhs.uk/..a/.b/..."},
+		"full-width text":           {gpc, 0, "https://p1.nhs.uk/%EF%BC%A1%EF%BC%8E%EF%BC%91/a%EF%BC%8Fb%EF%BC%9F", "https://ssp.nhs.uk/https://p1.nhs.uk/%EF%BC%A1%EF%BC%8E%EF%BC%91/a%EF%BC%8Fb%EF%BC%9F"},
 		"the successor's, climbing": {"", 0, "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk/%2E./admin", ""},
 		"an IDNA host":              {"", 0, "https://p1.xn--hs-zja.uk/a", "https://ssp.nhs.uk/https%3A%2F%2Fp1.xn--hs-zja.uk%2Fa"},
 		"a host in another script":  {"", 0, "https://p1.ñhs.uk/a", ""},
@@ -72,6 +76,29 @@ func TestHowAURLStandsBehindTheSSPs(t *testing.T) {
 			assert.Equal(t, c.want, "https://ssp.nhs.uk"+sent.URL.RequestURI())
 			assert.Equal(t, "ssp.nhs.uk", sent.URL.Host)
 		})
+	}
+}
+
+var beyondASCII = regexp.MustCompile(`[^\x00-\x7F]`)
+
+// Some readers apply Unicode's NFKC to a path that they have decoded, and some decode
+// what it makes.
+func TestDotSegmentsThatNFKCMakesAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/\uFF0E\uFF0E/b", "/.\u2024/b", "/\u2025/b", "/\uFE30/b", "/\uFE52./b", "/a\uFF0F..\uFF0Fb", "/a\uFF3C..\uFE68b", "/..\uFF1Bx/b", "/..\u037Ex",
+		"/..\uFE14x", "/..\uFE54x", "/..\uFF1Fx", "/..\u2047", "/..\u2048", "/..\uFE16", "/..\uFE56", "/..\uFF03", "/..\uFE5F",
+		"/\uFF052e\uFE6A2e/b", "/%25\uFF12\uFF25./b", "/\uFF05252e./b", "/\uFF05zz/\uFF052e.", "/%25EF%25BC%258E./b",
+	} {
+		var sent *http.Request
+		plain, wrapped := through(&sent), through(&sent)
+		plain.Encoding = asid.EncodingPlain
+		path = beyondASCII.ReplaceAllStringFunc(path, url.PathEscape)
+		_, err := plain.RoundTrip(newRequest(t, http.MethodGet, "https://p1.nhs.uk"+path))
+		assert.Equal(t, asid.RuleRequest, requestError(t, err).Rule, "%q", path)
+		_, err = wrapped.RoundTrip(newRequest(t, http.MethodGet, "ssp://ssp.nhs.uk/https%3A%2F%2Fp1.nhs.uk"+path))
+		assert.Equal(t, asid.RuleRequest, requestError(t, err).Rule, "%q", path)
+		assert.Nil(t, sent, "%q", path)
 	}
 }
 
