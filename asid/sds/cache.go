@@ -23,7 +23,7 @@ type cache[K comparable, V any] struct {
 	logger  *slog.Logger     // nil: none
 	now     func() time.Time // wallClock
 	slots   chan struct{}
-	others  chan struct{} // of the slots, those that are not only for keys that are known
+	others  chan struct{} // of the slots, those that are not only for known and lapsed keys
 
 	mu      sync.Mutex // guards what follows and is not held during look
 	entries map[K]*entry[K, V]
@@ -44,22 +44,28 @@ func whole[K comparable, V any](look func(context.Context, K) (V, error)) lookup
 	}
 }
 
-// A kind is what is known of a key. A failure beside a known record leaves the
-// entry known.
+// A kind is what is known of a key. A failure beside a record that may still be used
+// leaves the entry known.
 type kind int
 
 const (
-	known kind = iota
-	unknown
-	failed
+	known   kind = iota
+	lapsed       // it was known; the record is too old, and the last look-up failed
+	unknown      // the directory said so
+	failed       // nothing is known
 	kinds
 )
 
 // maxFlights bounds the look-ups that are in flight or wait for a slot. Each ends
 // by its time-out, also when its callers have left. A quarter of them, and of the
-// slots, is for keys that are known, so that one that makes up keys delays no peer
-// whose record is due.
+// slots, is for keys that are known or were when they were last told of, so that one
+// that makes up keys delays no peer whose record is due.
 const maxFlights = 10_000
+
+// forKnown returns how many of so many slots are for such keys: a quarter, and one at
+// least, but not the only one. That goes to such a key next: of the others one at most
+// is before it.
+func forKnown(slots int) int { return min(max(slots/4, 1), slots-1) }
 
 // An entry is what is remembered of one key.
 type entry[K comparable, V any] struct {
@@ -88,7 +94,7 @@ func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger
 	c := &cache[K, V]{
 		policy: policy, timeout: timeout, look: look, logger: logger, now: wallClock,
 		slots:   make(chan struct{}, policy.MaxQueries),
-		others:  make(chan struct{}, policy.MaxQueries-policy.MaxQueries/4),
+		others:  make(chan struct{}, policy.MaxQueries-forKnown(policy.MaxQueries)),
 		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
 	}
 	for k := range c.used {
@@ -152,7 +158,7 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 	}
 	f := &flight[V]{done: make(chan struct{})}
 	e := c.entries[key]
-	isKnown := e != nil && e.kind == known
+	isKnown := e != nil && (e.kind == known || e.kind == lapsed)
 	if n := len(c.flights); n >= maxFlights || n >= maxFlights-maxFlights/4 && !isKnown {
 		f.err = &Error{Subject: subject(key), Detail: "too many look-ups wait"}
 		close(f.done)
@@ -222,10 +228,14 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 	default:
 		e.failure, e.failing = err, now
 		// An unknown key is forgotten with its age, a record with its staleness.
-		if e.kind == unknown || e.kind == known && !within(now.Sub(e.asked), c.policy.MaxAge+c.policy.MaxStale) {
-			var none V
-			e.value, e.err = none, nil
+		switch {
+		case e.kind == unknown:
+			e.err = nil
 			c.move(e, failed)
+		case e.kind == known && !within(now.Sub(e.asked), c.policy.MaxAge+c.policy.MaxStale):
+			var none V
+			e.value = none
+			c.move(e, lapsed)
 		}
 	}
 	f.value, f.asked, f.err = value, asked, err

@@ -23,13 +23,14 @@ type Caching struct {
 	// directory cannot tell; zero: not at all. Each use is logged.
 	MaxStale time.Duration
 
-	// MaxEntries bounds the records, the unknown keys and the failures, each by
-	// itself, so that a flood of unknown keys displaces no record; zero: 100,000.
-	// The least recently used goes first.
+	// MaxEntries bounds the records, the keys whose record became too old, the unknown
+	// keys and the failures, each by itself, so that a flood of unknown keys displaces no
+	// record; zero: 100,000. The least recently used goes first.
 	MaxEntries int
 
-	// MaxQueries bounds the look-ups in flight; zero: 16. Others wait. A quarter of them
-	// is for keys whose records are known.
+	// MaxQueries bounds the look-ups in flight; zero: 16. Others wait. A quarter of them,
+	// one at least, is for keys that the directory had when it last told of them. Where
+	// there is only one, such a key is next, after one look-up of another at most.
 	MaxQueries int
 }
 
