@@ -100,12 +100,13 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 		r.all++
 		w.queued = false
 		done := make(chan struct{}, 1)
-		f := a.start(ctx, runTimeout, w)
-		if f == nil || f.done {
-			a.schedule(w, w.lastStart.Add(w.wait))
-			done <- struct{}{}
-		} else {
+		if f := a.start(ctx, runTimeout, w); f != nil {
 			f.waiting = append(f.waiting, done)
+		} else {
+			done <- struct{}{}
+		}
+		if w.index < 0 { // none was begun, and the end of one under way need not say when to look again
+			a.schedule(w, w.again(now))
 		}
 		go func() {
 			select {
@@ -121,6 +122,19 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 		wait = min(wait, max(time.Duration(a.due[0].dueAt.Load()-now.UnixNano()), time.Millisecond))
 	}
 	return wait
+}
+
+// again returns when to look at a target at which no look could be begun. A caller's may
+// have succeeded since it was due.
+func (w *Watch) again(now time.Time) time.Time {
+	if !w.Overdue(now) {
+		return w.Due()
+	}
+	next, latest := w.lastStart.Add(w.wait), now.Add(retryAfter)
+	if !next.After(now) || next.After(latest) { // the clock may have gone back
+		return latest
+	}
+	return next
 }
 
 // idle reports whether no caller has asked for a target since the last look though

@@ -172,6 +172,30 @@ func TestRunIsNotHeldUpByWhatHangs(t *testing.T) {
 	})
 }
 
+// A caller's look succeeds while Run has one at the same target wait for room, and an
+// older one has not ended: its end says nothing of when to look again.
+func TestRunGoesOnLookingAtWhatACallerLookedAtMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, release := newAsker(), make(chan struct{})
+		defer close(release)
+		for _, name := range names(4) { // all the room that a host has
+			a.Watch(fetch.Target{Key: name, Host: "a", Do: hangs})
+		}
+		s := serverThat(ignores(release))
+		w := a.Watch(fetch.Target{Key: "a", Host: "a", Do: s.do})
+		a.Look(w)
+		time.Sleep(6 * time.Minute)
+		run(t, a)
+		time.Sleep(10 * time.Second)
+		s.now(answers)
+		a.Look(w)
+		for range 10 {
+			time.Sleep(time.Hour)
+			assert.LessOrEqual(t, time.Since(s.last()), time.Hour)
+		}
+	})
+}
+
 func TestRunEndsWithItsContextAndSoDoesWhatItBegan(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := newAsker()

@@ -152,6 +152,7 @@ func TestSeedsThatFailed(t *testing.T) {
 		"and where they are those of another key":                                      556592,
 		"the CA is revoked while a check waits":                                        566152,
 		"a clock that is set back makes every look due, behind one that is not too":    264268,
+		"a look of Run that waited for room while a check's own succeeded is lost":     389546,
 		"a process that ends soon after the store was flushed puts nothing back":       144577,
 	} {
 		t.Run(name, func(t *testing.T) {
