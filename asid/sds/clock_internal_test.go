@@ -184,5 +184,6 @@ func TestARecordThatIsGoneIsUnknown(t *testing.T) {
 	value, _, err = c.find(t)
 	assert.ErrorIs(t, err, away)
 	assert.Zero(t, value)
-	assert.Equal(t, []int{0, 0, 1}, []int{c.used[known].Len(), c.used[unknown].Len(), c.used[failed].Len()})
+	assert.Zero(t, c.entries["key"].value, "nothing of it is kept")
+	assert.Equal(t, []int{0, 1, 0, 0}, []int{c.used[known].Len(), c.used[lapsed].Len(), c.used[unknown].Len(), c.used[failed].Len()})
 }
