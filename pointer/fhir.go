@@ -19,8 +19,9 @@ import (
 // it reads pointers by id and searches them by subject and identifier. What a
 // search finds counts only if its masterIdentifier is the one meant: FHIR's
 // parameter identifier means the plain identifiers too, and a server may leave
-// out parameters that it does not know. The search fails if that pointer's patient
-// is named in a way that cannot be compared; Patient/[id] is below Base. An answer
+// out parameters that it does not know. A patient whom the server names by the NHS
+// number and by Patient/[id], which is below Base, is found by either; the search fails
+// if that pointer's patient is named in a way that cannot be compared. An answer
 // with fewer resources than its total, of which one that is listed twice counts
 // once, is refused, as is one that has the pointer meant in two states. Every
 // look-up asks caches to be passed over.
@@ -47,6 +48,8 @@ type FHIR struct {
 	// SubjectByIdentifier searches by subject:identifier and the NHS number, for R4
 	// servers whose pointers name the patient so, in place of subject and its URL. A
 	// patient with another URL than the PDS's is then refused by [RuleResource].
+	// Pointers that a server has no search of this kind for are not found: those of one
+	// server all name their patients in the one way or in the other.
 	SubjectByIdentifier bool
 
 	// MaxBytes bounds each answer's body, in bytes; zero or less: 1 MiB.
@@ -116,11 +119,11 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 		}
 	}
 	params := url.Values{"identifier": {q.Identifier.System + "|" + q.Identifier.Value}}
-	nhsNumber, onPDS := strings.CutPrefix(q.Subject, spine.PatientURL)
+	nhsNumber, known := strings.CutPrefix(q.Subject, spine.PatientURL)
 	switch {
 	case !f.SubjectByIdentifier:
 		params.Set("subject", q.Subject)
-	case onPDS:
+	case known:
 		params.Set("subject:identifier", spine.PatientSystem+"|"+nhsNumber)
 	default: // that there is no such pointer is not known, and a create would go by it
 		return nil, &ChangeError{Rule: RuleResource, Element: "subject",
@@ -192,7 +195,7 @@ func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
 	}
 	p := f.pointer(d)
 	if !q.Matches(p) {
-		if p.MasterIdentifier == q.Identifier && f.incomparable(d.Subject) {
+		if p.MasterIdentifier == q.Identifier && f.incomparable(d, q.Subject) {
 			return nil, errors.New("the answer to a search has a pointer whose patient cannot be compared with the one asked for")
 		}
 		return nil, nil
@@ -203,19 +206,14 @@ func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
 	return p, nil
 }
 
-// pointer is what was read, with the URL of a patient of the server's own.
+// pointer is what was read, with the URLs of a patient of the server's own.
 func (f *FHIR) pointer(d *fhir.DocumentReference) *Pointer {
 	p := pointerOf(d)
-	if id, own := strings.CutPrefix(d.Subject, "Patient/"); own && fhirpath.IsID(id) {
-		p.Subject = f.Base.JoinPath(d.Subject).String()
+	p.Subject = f.absolute(d.Subject)
+	if !onPDS(d.Record) { // else it names two patients, and the reference decides
+		p.record = f.absolute(d.Record)
 	}
 	return p
-}
-
-// incomparable reports whether a stored subject may be the patient whom a search names in
-// another way: relative to a base that is not Base, or not by the NHS number.
-func (f *FHIR) incomparable(subject string) bool {
-	return subject != "" && (!strings.Contains(subject, "://") || f.SubjectByIdentifier && !strings.HasPrefix(subject, spine.PatientURL))
 }
 
 // next is the URL of the next page, or nil. It must be below Base: the request

@@ -14,6 +14,8 @@ type Pointer struct {
 	Subject          string       // the patient's URL; an NHS number given as identifier becomes its URL on the PDS
 	MasterIdentifier Identifier   // zero if there is none
 	RelatesTo        []Relation
+
+	record string // the patient's URL on the store itself, if it has that beside an NHS number
 }
 
 // The values of Status that the rules know.
@@ -46,14 +48,15 @@ type Query struct {
 func (q Query) IsZero() bool { return q == Query{} }
 
 // Matches reports whether p is a pointer that q means. A query without an id and
-// without a whole pair of subject and identifier means none.
+// without a whole pair of subject and identifier means none. Two URLs are the same
+// patient's if they differ in spelling alone (RFC 3986 section 6.2.2), or by a version.
 func (q Query) Matches(p *Pointer) bool {
 	if p == nil || q.ID == "" && (q.Subject == "" || q.Identifier.IsZero()) {
 		return false
 	}
 	return (q.ID == "" || q.ID == p.ID) &&
-		(q.Subject == "" || q.Subject == p.Subject) &&
-		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier)
+		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier) &&
+		(q.Subject == "" || p.isOf(q.Subject))
 }
 
 // searchSyntax are the characters that FHIR gives a meaning in the value of a

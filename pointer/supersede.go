@@ -37,7 +37,7 @@ func (g *Guard) judgeSupersede(ctx context.Context, caller *asid.Caller, c Chang
 	if err != nil {
 		return nil, err
 	}
-	if stored.Subject != c.New.Subject {
+	if !stored.isOf(c.New.Subject) {
 		return fault("leads to a pointer of another patient")
 	}
 	if id := relation.Target.Identifier; !id.IsZero() && id != stored.MasterIdentifier {

@@ -35,11 +35,11 @@ const oldPointer = "custodian, _ := asid.ParseODSCode(\"RR8\")\n\t\treturn &Poin
 // The rules that others are second to.
 var (
 	found        = changed(judgeGo, "		return fail(RuleNotFound, \"cannot be found\", ErrNotFound)", "		"+oldPointer)
-	otherPatient = never(supersedeGo, "if stored.Subject != c.New.Subject {")
+	otherPatient = never(supersedeGo, "if !stored.isOf(c.New.Subject) {")
 	declared     = changed(scanGo, "				return 0, refused(\"has a document type, a CDATA section or another declaration\")", "				s.at += bytes.IndexByte(rest, '>') + 1\n\t\t\t\tcontinue")
 	prefixed     = never(xmlGo, "if !language && bytes.IndexByte(a.name, ':') >= 0 {")
 	known        = returns(xmlGo, "func (c *xmlCursor) bare(allowed string) error {", "nil")
-	noSubject    = changed(referenceGo, "		return \"\", invalid(element, \"names no patient\")", "		return \"\", nil")
+	noSubject    = changed(referenceGo, "		return fault(\"names no patient\")", "		return \"\", \"\", nil")
 )
 
 // createOnly makes a create of whatever is new, with or without a relatesTo.
@@ -123,8 +123,9 @@ var pointerMutations = []mutation{
 	pointer("resource: one custodian by URL and identifier", changed(referenceGo, "case byIdentifier.IsZero() || byIdentifier == byURL:", "case true:")),
 	pointerSecond("resource: the subject's identifier is an NHS number", "resource: a subject that is named", noSubject, changed(referenceGo, "} else if id != (Identifier{}) && !r.Stored {", "} else if false {")),
 	pointer("resource: a subject that is named", noSubject),
-	pointer("resource: one subject by URL and identifier", never(referenceGo, `case byIdentifier != "" && byIdentifier != ref.url:`)),
-	pointer("resource: an absolute subject", never(referenceGo, "case !isAbsolute(ref.url):")),
+	pointer("resource: one subject by URL and identifier", changed(referenceGo, "		return fault(\"names two patients, one by reference and one by identifier\")", "		subject = ref.url")),
+	pointer("resource: an absolute subject", never(referenceGo, "case !isAbsolute(subject):")),
+	pointer("resource: a subject in one spelling", never(referenceGo, "case NormalURL(subject) != subject:")),
 	pointer("resource: a target of a relatesTo", never(referenceGo, `if ref.url == "" && ref.identifier == (Identifier{}) {`)),
 	pointer("resource: the target is a DocumentReference", never(referenceGo, `if base != fhirpath.DocumentReference && (!found || !isAbsolute(at)) {`)),
 	pointer("resource: the target is an id", changed(referenceGo, "	if !fhirpath.IsID(id) {\n		return fault(\"refers", "	if false {\n		return fault(\"refers")),

@@ -96,34 +96,42 @@ func (ref referenceTo) organisation(relative bool) (asid.ODSCode, error) {
 }
 
 // patient returns the URL of a subject: that of the reference (STU3), or the one
-// that the NHS number in the identifier has on the PDS (R4). Whether the number's
-// check digit is right is for the store to say, as it is for one in a URL: the NRL
-// has an answer of its own for that, INVALID_NHS_NUMBER.
-func (r Reader) patient(ref referenceTo) (string, error) {
+// that the NHS number in the identifier has on the PDS (R4). What is stored may have
+// both, and then record is the other one. Whether the number's check digit is right is
+// for the store to say, as it is for one in a URL: the NRL has an answer of its own for
+// that, INVALID_NHS_NUMBER.
+func (r Reader) patient(ref referenceTo) (subject, record string, err error) {
 	const element = "subject"
+	fault := func(detail string) (string, string, error) { return "", "", invalid(element, detail) }
 	byIdentifier := ""
 	if id := ref.identifier; id.System == spine.PatientSystem && ascii.Digits(id.Value) {
 		byIdentifier = spine.PatientURL + id.Value
 	} else if id != (Identifier{}) && !r.Stored {
-		return "", invalid(element, "has an identifier that is no NHS number of "+spine.PatientSystem)
+		return fault("has an identifier that is no NHS number of " + spine.PatientSystem)
 	}
 	switch {
-	case r.Stored && ref.url == "":
-		return byIdentifier, nil
-	case r.Stored && byIdentifier != "" && !isAbsolute(ref.url): // Patient/123 is the store's own record of that patient
-		return byIdentifier, nil
+	case ref.url == byIdentifier, ref.url == "":
+		subject = byIdentifier
+	case byIdentifier == "":
+		subject = ref.url
+	case !r.Stored:
+		return fault("names two patients, one by reference and one by identifier")
+	case strings.HasPrefix(ref.url, spine.PatientURL): // the reference decides (the NRL's subject.reference)
+		subject, record = ref.url, byIdentifier
+	default: // the store's own record of that patient
+		subject, record = byIdentifier, ref.url
+	}
+	switch {
 	case r.Stored:
-		return ref.url, nil
-	case ref.url == "" && byIdentifier == "":
-		return "", invalid(element, "names no patient")
-	case ref.url == "":
-		return byIdentifier, nil
-	case byIdentifier != "" && byIdentifier != ref.url:
-		return "", invalid(element, "names two patients, one by reference and one by identifier")
-	case !isAbsolute(ref.url):
-		return "", invalid(element, "is not an absolute reference")
+		return subject, record, nil
+	case subject == "":
+		return fault("names no patient")
+	case !isAbsolute(subject):
+		return fault("is not an absolute reference")
+	case NormalURL(subject) != subject:
+		return fault("is a URL that servers may take for another one's: it has a version, a slash at its end, the port 443 or capitals in its host")
 	default:
-		return ref.url, nil
+		return subject, "", nil
 	}
 }
 
@@ -177,4 +185,28 @@ func isAbsolute(s string) bool {
 		}
 	}
 	return !strings.Contains(rest, "//") && !strings.Contains(rest, "/.")
+}
+
+// NormalURL returns the one spelling of the URLs that servers may take for the same
+// resource's: without a version, a slash at the end and the scheme's own port, and with a
+// host in small letters and without a dot at the end (RFC 3986 sections 6.2.2 and 6.2.3).
+// What is no https or http URL is returned as it is.
+func NormalURL(url string) string {
+	scheme, port := "https://", ":443"
+	rest, found := strings.CutPrefix(url, scheme)
+	if !found {
+		scheme, port = "http://", ":80"
+		if rest, found = strings.CutPrefix(url, scheme); !found {
+			return url
+		}
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	resource, _, _ := strings.Cut(path, "/_history/")
+	resource = strings.TrimSuffix(resource, "/")
+	name := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), port), ":")
+	name = strings.TrimSuffix(name, ".")
+	if name == host && resource == path && path != "" { // as nearly all
+		return url
+	}
+	return scheme + name + "/" + resource
 }

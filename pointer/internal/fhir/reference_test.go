@@ -87,6 +87,13 @@ func TestWhoseRecordASubjectIs(t *testing.T) {
 		{`"reference":"` + onPDS + `9000000009","identifier":{"value":"1"}`, refused, onPDS + "9000000009"},
 
 		{`"reference":"https://a-b.example.uk:8443/x_y~z/1"`, "https://a-b.example.uk:8443/x_y~z/1", "https://a-b.example.uk:8443/x_y~z/1"},
+		{`"reference":"` + onPDS + `9000000009/"`, refused, onPDS + "9000000009/"},
+		{`"reference":"` + onPDS + `9000000009/_history/1"`, refused, onPDS + "9000000009/_history/1"},
+		{`"reference":"https://PDS.example/Patient/1"`, refused, "https://PDS.example/Patient/1"},
+		{`"reference":"https://pds.example:443/Patient/1"`, refused, "https://pds.example:443/Patient/1"},
+		{`"reference":"https://pds.example:/Patient/1"`, refused, "https://pds.example:/Patient/1"},
+		{`"reference":"https://pds.example./Patient/1"`, refused, "https://pds.example./Patient/1"},
+		{`"reference":"https://pds.example"`, refused, "https://pds.example"},
 		{`"reference":"http://pds.example/Patient/1"`, refused, "http://pds.example/Patient/1"},
 		{`"reference":"https:///Patient/1"`, refused, "https:///Patient/1"},
 		{`"reference":"https://:443/Patient/1"`, refused, "https://:443/Patient/1"},
@@ -109,6 +116,36 @@ func TestWhoseRecordASubjectIs(t *testing.T) {
 				assert.Equal(t, want, p.Subject, "%s, stored: %v", c.subject, stored)
 			}
 		}
+	}
+}
+
+// A store may name the patient in two ways, and either may be asked for.
+func TestASubjectThatIsStoredMayHaveTwoNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ reference, subject, record string }{
+		{"Patient/1", onPDS + "9000000009", "Patient/1"},
+		{"https://fhir.example/Patient/1", onPDS + "9000000009", "https://fhir.example/Patient/1"},
+		{onPDS + "9000000009", onPDS + "9000000009", ""},
+		{onPDS + "9000000017", onPDS + "9000000017", onPDS + "9000000009"},
+	} {
+		p, kind := read(t, fhir.Reader{Stored: true}, `"subject":{"reference":"`+c.reference+`",`+nhsNumber+`9000000009"}}`)
+		assert.Zero(t, kind)
+		assert.Equal(t, c.subject, p.Subject, c.reference)
+		assert.Equal(t, c.record, p.Record, c.reference)
+	}
+}
+
+func TestURLsHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"https://a.example/Patient/1", "https://A.example/Patient/1", "https://a.example:443/Patient/1", "https://a.example:/Patient/1", "https://a.example./Patient/1",
+		"https://A.Example.:443/Patient/1/", "https://a.example/Patient/1/_history/2",
+	} {
+		assert.Equal(t, "https://a.example/Patient/1", fhir.NormalURL(url), url)
+	}
+	assert.Equal(t, "http://a.example/Patient/1", fhir.NormalURL("http://A.example:80/Patient/1/"))
+	for _, url := range []string{"https://a.example:8443/Patient/1", "https://a.example/patient/1", "http://a.example:443/Patient/1", "Patient/1", "urn:uuid:A", ""} {
+		assert.Equal(t, url, fhir.NormalURL(url), "another one")
 	}
 }
 
