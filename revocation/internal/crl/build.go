@@ -163,7 +163,7 @@ func (p *part) order(x *index, t *table) {
 	bucketBits := bits.Len32(uint32(count / 4))
 	p.shift = uint8(64 - bucketBits)
 	starts := make([]uint32, 1<<bucketBits+1)
-	rows, tags := bytes.Clone(p.rows), make([]byte, count)
+	rows, tags := bytes.Clone(p.rows), make([]byte, count+tagsAtOnce)
 	hashes := make([]uint64, count)
 	for i := range hashes {
 		hashes[i] = x.rowHash(t, rows[i*width:(i+1)*width])

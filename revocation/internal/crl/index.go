@@ -22,8 +22,8 @@ import (
 // first searched: most parts of most CRLs never are, and a quarter of the work of
 // loading one is saved. Each row has a tag of eight more bits of its hash, and only
 // rows whose tag is right are compared. So a look-up reads a directory and a few
-// tags, which are small enough to stay in the cache, and hardly any row if the
-// serial is not listed; an entry takes its key, 5 octets of date and reason, and
+// tags at once, which are small enough to stay in the cache, and hardly any row if
+// the serial is not listed; an entry takes its key, 5 octets of date and reason, and
 // about two of directory and tag.
 //
 // The rows of a list whose DER stays in memory say only where in it their entry is: a
@@ -140,18 +140,42 @@ func (x *index) when(t *table, row []byte) when {
 		return readWhen(row[t.serial+x.group:])
 	}
 	octets := x.entry(row)
-	date := octets[shortSerial+t.serial:]
-	if after := int(octets[1]) + 2 - shortSerial - t.serial; after == shortDate && date[0] == 0x17 { // as most are
-		seconds, _ := der.ParseUTCTime(date[2:shortDate])
-		return packWhen(seconds, der.ReasonUnspecified)
-	} else if after == shortDate+len(reasonPrefix)+1 && date[0] == 0x17 && string(date[shortDate:after-1]) == reasonPrefix {
-		seconds, _ := der.ParseUTCTime(date[2:shortDate])
-		return packWhen(seconds, der.Reason(date[after-1]))
+	if w, ok := shortWhen(octets, t.serial); ok {
+		return w
 	}
 	r := entryReader{v2: true, delta: true}
 	e, _ := r.entry(octets) // it was well formed when the list was read
 	return e.when
 }
+
+// shortWhen returns the date and reason of a short entry, which was well formed when the
+// list was read and has a serial of n octets. It is not ok if the entry is not short or near
+// the end of the list. There is no branch on whether the entry has a reason: the processor
+// would often predict it wrongly, and find out only when the entry has come from memory.
+// A GeneralizedTime is two octets longer, and what it ends with is not a reason's first octets.
+func shortWhen(octets []byte, n int) (w when, ok bool) {
+	if len(octets) < shortWindow {
+		return 0, false
+	}
+	window := (*[shortWindow]byte)(octets)
+	date := window[shortSerial+n:][:32]
+	extensions := date[shortDate:]
+	differ := binary.LittleEndian.Uint64(extensions) ^ reasonHead | binary.LittleEndian.Uint64(extensions[len(reasonPrefix)-8:]) ^ reasonTail
+	reason := uint64(extensions[len(reasonPrefix)])
+	size := uint64(window[1]) + 2 - shortSerial - uint64(n) - shortDate
+	beyond := size - uint64(len(reasonPrefix)+1)
+	if size == 0 {
+		differ, reason, beyond = 0, 0, 0
+	}
+	high, low, _ := der.UTCPairs(binary.LittleEndian.Uint64(date[2:]), binary.LittleEndian.Uint64(date[10:]))
+	seconds, _ := der.UTCSeconds(high, low)
+	return when(seconds<<4 | reason), differ|beyond == 0
+}
+
+var (
+	reasonHead = binary.LittleEndian.Uint64([]byte(reasonPrefix))
+	reasonTail = binary.LittleEndian.Uint64([]byte(reasonPrefix[len(reasonPrefix)-8:]))
+)
 
 // find returns the entry of a serial, given by the content octets of its
 // INTEGER, of a certificate issuer's group (zero if the CRL has only one). If the
@@ -194,20 +218,31 @@ func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bo
 		}
 		return x.when(t, rows[i*width:]), true
 	}
-	for i, tag := range p.tags[start:end] {
-		if tag != byte(hash) {
-			continue
+	for ; start < end; start += tagsAtOnce {
+		for tagged := taggedAs(byte(hash), p.tags[start:], end-start); tagged != 0; tagged &= tagged - 1 {
+			row := p.rows[(start+bits.TrailingZeros64(tagged)/8)*width:]
+			if string(x.key(t, row)) != string(key) {
+				continue
+			}
+			if found = x.when(t, row); found.reason() != der.ReasonRemoveFromCRL {
+				return found, true
+			}
+			listed = true
 		}
-		row := p.rows[(start+i)*width:]
-		if string(x.key(t, row)) != string(key) {
-			continue
-		}
-		if found = x.when(t, row); found.reason() != der.ReasonRemoveFromCRL {
-			return found, true
-		}
-		listed = true
 	}
 	return found, listed
+}
+
+// tagsAtOnce is how many tags are compared at once. As many octets follow the last one.
+const tagsAtOnce = 8
+
+// taggedAs compares the first tags, of at most so many rows, with a tag. Of what it returns,
+// the top bit of the first octet is set if the first one is equal, and so on. One behind
+// an equal one may be taken for equal too.
+func taggedAs(tag byte, tags []byte, rows int) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	differ := binary.LittleEndian.Uint64(tags) ^ ones*uint64(tag)
+	return (differ - ones) &^ differ & tops & (1<<(8*uint(rows)) - 1)
 }
 
 // each tells every entry, until it is told not to go on. The serial must be neither

@@ -39,6 +39,7 @@ func TestEntriesOfEveryFormAreReadInPlace(t *testing.T) {
 		{"plain", utc, nil, 0},
 		{"with a reason", utc, reasonCode, der.ReasonSuperseded},
 		{"without extensions among the extensions", utc, []byte{}, 0},
+		{"with an extension as long as a reason", utc, private(4), 0},
 		{"with GeneralizedTime", generalized, nil, 0},
 		{"with GeneralizedTime and a reason", generalized, reasonCode, der.ReasonSuperseded},
 		{"with a length of two octets", utc, append(private(150), reasonCode...), der.ReasonSuperseded},
