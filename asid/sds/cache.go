@@ -175,17 +175,21 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 }
 
 // ask looks key up once there is a slot for it, and says when the directory was asked.
+// It waits for half of its time at most: a look-up that is broken off may take the
+// connection along that it shares with others.
 func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, asked time.Time, err error) {
 	slots := []chan struct{}{c.others, c.slots}
 	if isKnown {
 		slots = slots[1:]
 	}
+	waiting, stop := context.WithTimeout(ctx, c.timeout/2)
+	defer stop()
 	for _, slot := range slots {
 		select {
 		case slot <- struct{}{}:
 			defer func() { <-slot }()
-		case <-ctx.Done():
-			return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: ctx.Err()}
+		case <-waiting.Done():
+			return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: waiting.Err()}
 		}
 	}
 	defer func() {

@@ -42,8 +42,9 @@ type FHIR struct {
 	// Client sends the requests; nil: http.DefaultClient. Redirects are not followed.
 	Client *http.Client
 
-	// Timeout bounds one look-up, which may need several requests; zero: 8 s. A
-	// directory that hangs keeps the service's callers waiting for over 20 s.
+	// Timeout bounds one look-up, which may need several requests, and half of it the
+	// wait for its turn; zero: 8 s. A directory that hangs keeps the service's callers
+	// waiting for over 20 s.
 	Timeout time.Duration
 
 	// MaxBytes bounds an answer; zero: 4 MiB.

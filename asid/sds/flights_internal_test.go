@@ -148,3 +148,28 @@ func TestAFailureLeavesAKnownKeyItsPlace(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A look-up that began shortly before its time ends would take the connection that it
+// shares with others along.
+func TestALookUpThatWaitedHasHalfOfItsTimeLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shortest := time.Hour
+		c := newCache(Caching{MaxQueries: 1}, 10*time.Second, nil, whole(func(ctx context.Context, _ string) (int, error) {
+			deadline, _ := ctx.Deadline()
+			shortest = min(shortest, time.Until(deadline)) // there is one look-up at a time
+			time.Sleep(900 * time.Millisecond)
+			return 1, nil
+		}))
+		leaveAfterAsking(t, c, 100)
+		time.Sleep(5*time.Second + time.Millisecond)
+		synctest.Wait()
+		c.mu.Lock()
+		assert.Equal(t, 1, len(c.flights), "the others have left the queue")
+		c.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 5500*time.Millisecond, shortest)
+		assert.Empty(t, c.flights)
+	})
+}

@@ -54,7 +54,8 @@ type LDAP struct {
 	// pointers that the system changes.
 	Clients bool
 
-	// Timeout bounds one look-up, connecting included; zero: 5 s.
+	// Timeout bounds one look-up, connecting included, and half of it the wait for its
+	// turn; zero: 5 s.
 	Timeout time.Duration
 
 	// MaxBytes bounds one message of the directory, in bytes; zero: 1 MiB. A record
