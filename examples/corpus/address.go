@@ -112,9 +112,9 @@ func (a *address) askCertificate(ctx context.Context, c *testdata.Case) error {
 }
 
 // refusesCertificate reports whether the answer is about the client's certificate. With
-// 400, in HTML, nginx and Apache tell of one; in FHIR's formats it is about the request,
-// which a server looks at once it has accepted the certificate. 495 and 496 are nginx'
-// own statuses of them.
+// 400, in HTML, nginx and Apache tell of one; in another format, such as JSON, it is about the
+// request, which a server looks at once it has accepted the certificate. 495 and 496 are
+// nginx' own statuses of them.
 func (a *answer) refusesCertificate() bool {
 	switch a.status {
 	case http.StatusForbidden, 495, 496:

@@ -3,19 +3,18 @@
 package spinetest
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/kit"
+	"github.com/nrlsecurity/nrlsecurity/internal/nginx"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
 
@@ -25,8 +24,8 @@ import (
 // one for each listener and each route: one without the
 // check of peers is found only if it is named. For each URL
 //
-//   - the peer is answered, whatever with, but for 401, 403, 495 and 496, and the page with
-//     status 400 by which nginx refuses a certificate;
+//   - the peer is answered, whatever with, but for 401, 403, 495 and 496, and the page, in
+//     HTML, with status 400 by which nginx refuses a certificate;
 //   - a client without a certificate, with one of some 40 that are wrong in one way
 //     or revoked, or of another version than TLS 1.2, is refused in the handshake or
 //     by one of these; HTTP/2 is not negotiated;
@@ -146,17 +145,12 @@ func fetch(c *http.Client, u string) error {
 	switch response.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, 495, 496:
 		return refusalError(response.StatusCode)
-	case http.StatusBadRequest:
-		if slices.ContainsFunc(nginxRefusals, func(text string) bool { return bytes.Contains(body, []byte(text)) }) {
-			return refusalError(response.StatusCode)
-		}
+	}
+	if nginx.RefusesCertificate(response.StatusCode, response.Header.Get("Content-Type"), body) {
+		return refusalError(response.StatusCode)
 	}
 	return nil
 }
-
-// nginxRefusals are on the pages by which nginx itself refuses a client: its status is 495
-// or 496 within, and 400 to the client.
-var nginxRefusals = []string{"400 The SSL certificate error", "400 No required SSL certificate was sent"}
 
 // unserved turns an error of fetch round.
 func unserved(err error) error {

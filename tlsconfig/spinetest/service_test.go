@@ -90,7 +90,12 @@ func TestEachWrongServiceIsCaught(t *testing.T) {
 		"requests are not judged":         {serve(config(func(*tls.Config) {}), http.HandlerFunc(hello)), []string{outlives, expires}},
 		"only requests to one route are":  {serve(config(func(*tls.Config) {}), routes(records, http.HandlerFunc(hello))), []string{outlives, expires}},
 		"nothing is judged":               {serve(config(open), http.HandlerFunc(hello)), []string{anonymous, revoked, outlives, expires}},
-		"a listener of plain HTTP":        {strings.Replace(withoutTLS.URL, "http:", "https:", 1), []string{good, plain, outlives}},
+		"fault is found with each request, in JSON": {serve(config(open), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"error": "unlike 400 The SSL certificate error"}`)
+		})), []string{anonymous, revoked}},
+		"a listener of plain HTTP": {strings.Replace(withoutTLS.URL, "http:", "https:", 1), []string{good, plain, outlives}},
 		"no client is served": {serve(config(func(*tls.Config) {}), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 		})), []string{good, outlives}},
