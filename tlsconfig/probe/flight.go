@@ -58,10 +58,28 @@ type alert uint8
 // 5246 section 7.2.2).
 const noRenegotiation = 100
 
+// protocolVersion is the alert that refuses a version (RFC 5246 section 7.2.2).
+const protocolVersion = 70
+
 func (a alert) Error() string { return "alert " + tls.AlertError(a).Error() }
 
-// errClosed is a connection that the peer closed instead of answering.
-var errClosed = errors.New("the peer closed the connection")
+// errClosed is a connection that the peer closed instead of answering, and errCut one
+// that ended in the middle of a record.
+var (
+	errClosed = errors.New("the peer closed the connection")
+	errCut    = errors.New("the peer closed the connection in the middle of a record")
+)
+
+// An unfinished flight is one that ends after the ServerHello, be it with an alert. It is
+// no refusal of the hello, so the error does not unwrap to one.
+type unfinished struct {
+	flight *flight
+	why    error
+}
+
+func (u *unfinished) Error() string {
+	return fmt.Sprintf("the server chose %s and suite %s, and then: %v", tls.VersionName(u.flight.version), suiteName(u.flight.suite), u.why)
+}
 
 // isReset reports whether the peer reset the connection.
 func isReset(err error) bool {
@@ -76,54 +94,73 @@ var helloRetry = []byte{
 }
 
 // readFlight reads a server's answer to a hello, up to ServerHelloDone, or the
-// ServerHello alone where TLS 1.3 encrypts what follows.
+// ServerHello alone where TLS 1.3 encrypts what follows. The error is an
+// *unfinished if the flight ends after the ServerHello.
 func readFlight(r io.Reader) (*flight, error) {
 	f := new(flight)
-	in := bufio.NewReader(io.LimitReader(r, maxFlight))
+	limited := &io.LimitedReader{R: r, N: maxFlight}
+	err := f.read(bufio.NewReader(limited))
+	switch {
+	case err == nil:
+		return f, nil
+	case limited.N == 0:
+		return nil, fmt.Errorf("the server's first flight is of more than %d octets", maxFlight)
+	case f.version != 0:
+		return nil, &unfinished{f, err}
+	}
+	return nil, err
+}
+
+func (f *flight) read(in io.Reader) error {
 	var pending []byte
 	for {
 		var header [5]byte
 		if _, err := io.ReadFull(in, header[:]); err != nil {
-			return nil, closedOr(err)
+			return closedOr(err)
 		}
 		length := int(binary.BigEndian.Uint16(header[3:]))
 		if header[1] != 3 || length == 0 || length > maxRecord {
-			return nil, fmt.Errorf("the server does not speak TLS: its answer begins with %x", header)
+			return fmt.Errorf("the server does not speak TLS: its answer begins with %x", header)
 		}
 		body := make([]byte, length)
-		if _, err := io.ReadFull(in, body); err != nil {
-			return nil, closedOr(err)
+		if _, err := io.ReadFull(in, body); err == io.EOF {
+			return errCut
+		} else if err != nil {
+			return closedOr(err)
 		}
 		switch header[0] {
 		case recordAlert:
 			if length != 2 {
-				return nil, errors.New("the server sent a malformed alert")
+				return errors.New("the server sent a malformed alert")
 			}
 			if body[0] == 2 || body[1] == 0 { // fatal, or close_notify
-				return nil, alert(body[1])
+				return alert(body[1])
 			}
 		case recordHandshake:
 			pending = append(pending, body...)
 			done, rest, err := f.messages(pending)
 			if done || err != nil {
-				return f, err
+				return err
 			}
 			pending = rest
 		case recordChangeCipherSpec:
 			if f.version == 0 {
-				return nil, errors.New("the server sent ChangeCipherSpec before its hello")
+				return errors.New("the server sent ChangeCipherSpec before its hello")
 			}
 			f.resumed = true
-			return f, nil
+			return nil
 		default:
-			return nil, fmt.Errorf("the server sent a record of type %d in its first flight", header[0])
+			return fmt.Errorf("the server sent a record of type %d in its first flight", header[0])
 		}
 	}
 }
 
 func closedOr(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return errClosed
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errCut
 	}
 	return err
 }

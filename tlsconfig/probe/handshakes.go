@@ -22,14 +22,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/nginx"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
 // An outcome is what a whole handshake, and a request over it, came to.
 type outcome struct {
 	err    error  // of the handshake
+	asked  bool   // the server's first flight came whole, and asks for a certificate
 	status int    // of the answer; 0: none came, or none of HTTP/1
 	format string // the answer's Content-Type; empty: not known
+	page   bool   // the answer is the page by which nginx refuses a certificate
 	spoke  bool   // an answer came, whatever it says
 	state  tls.ConnectionState
 	first  bytes.Buffer // what the server sent, from its hello on
@@ -40,20 +43,22 @@ type outcome struct {
 
 // refuses reports whether the client got nothing, no handshake or an answer by
 // which proxies refuse a certificate, and whether that can be told: a handler may
-// answer the good client with the same status. A proxy's own answer is then of
-// another format than that of the server behind it.
+// answer the good client with the same status, which is not known if there was none
+// (good is nil). A proxy's own answer is of another format than that of the server behind it.
 func (o *outcome) refuses(good *outcome) (refused, told bool) {
-	if o.err != nil {
-		return true, true
-	}
-	if o.status == 0 {
+	answered := good != nil && good.status != 0
+	switch {
+	case o.err != nil:
+		// What ends a handshake before a certificate is asked for has another reason.
+		return true, isRemote(o.err) && o.asked
+	case o.status == 0:
 		// A server that refuses ends the connection. One that is silent until the time is
 		// out, or answers in another protocol, may do so to clients that it accepts.
-		return true, !o.spoke && isRemote(o.after) && (good == nil || good.status != 0)
+		return true, !o.spoke && isRemote(o.after) && answered
 	}
 	switch o.status {
-	case http.StatusBadRequest, http.StatusForbidden, 495, 496: // nginx answers with the first and the last two
-		return true, good == nil || good.status != o.status || good.format != "" && o.format != "" && good.format != o.format
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, 495, 496:
+		return true, o.page || answered && (good.status != o.status || good.format != "" && o.format != "" && good.format != o.format)
 	}
 	return false, true
 }
@@ -85,6 +90,8 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 	config.ClientSessionCache = sessions
 	client := tls.Client(recorder{conn, &o.first}, config)
 	if o.err = client.HandshakeContext(ctx); o.err != nil {
+		f, err := readFlight(bytes.NewReader(o.first.Bytes()))
+		o.asked = err == nil && f.requested
 		return o
 	}
 	o.state = client.ConnectionState()
@@ -101,30 +108,35 @@ func (q *questions) handshake(ctx context.Context, cert *tls.Certificate, sessio
 		o.after = errors.New("the answer is not one of HTTP/1")
 		return o
 	}
-	o.format = format(client)
+	o.format, o.page = answer(client, o.status)
 	return o
 }
 
-// format returns the Content-Type of an answer of which the status was read, without
-// its parameters, or nothing if the header cannot be read.
-func format(r io.Reader) string {
-	answer := textproto.NewReader(bufio.NewReader(io.LimitReader(r, maxHeader)))
-	if _, err := answer.ReadLine(); err != nil {
-		return ""
+// answer reads an answer of which the status was read, and returns its Content-Type,
+// without the parameters, or nothing if the header cannot be read. page: it is the page by
+// which nginx refuses a certificate.
+func answer(r io.Reader, status int) (format string, page bool) {
+	lines := textproto.NewReader(bufio.NewReader(io.LimitReader(r, maxAnswer)))
+	if _, err := lines.ReadLine(); err != nil {
+		return "", false
 	}
-	header, err := answer.ReadMIMEHeader()
+	header, err := lines.ReadMIMEHeader()
 	if err != nil {
-		return ""
+		return "", false
 	}
-	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if err != nil {
-		return ""
+	contentType := header.Get("Content-Type")
+	if format, _, err = mime.ParseMediaType(contentType); err != nil {
+		return "", false
 	}
-	return mediaType
+	if status != http.StatusBadRequest {
+		return format, false
+	}
+	body, _ := io.ReadAll(lines.R) // of a page that is cut short, too
+	return format, nginx.RefusesCertificate(status, contentType, body)
 }
 
-// maxHeader bounds what is read of an answer.
-const maxHeader = 64 << 10
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 10
 
 // config returns that of a client, with a certificate or, if it is nil, without one.
 func (q *questions) config(cert *tls.Certificate) *tls.Config {
@@ -186,9 +198,7 @@ func (q *questions) clients(ctx context.Context) {
 func (q *questions) judgeClient(subject, remedy string, o, good *outcome) {
 	refused, told := o.refuses(good)
 	switch {
-	case o.err != nil && !isRemote(o.err):
-		q.report.add(clauseTLSMA, subject, Undecided, "", "%v", o)
-	case !told && o.status == 0:
+	case !told && (o.status == 0 || good == nil || good.status == 0):
 		q.report.add(clauseTLSMA, subject, Undecided, "", "%v, which does not tell whether it was refused", o)
 	case !told:
 		q.report.add(clauseTLSMA, subject, Undecided, "", "%v, and so is the good client's", o)

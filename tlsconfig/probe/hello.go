@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -30,10 +31,14 @@ type hello struct {
 
 var (
 	usualGroups     = []uint16{uint16(tls.X25519), uint16(tls.CurveP256), uint16(tls.CurveP384), uint16(tls.CurveP521)}
+	groups13        = append(slices.Clone(usualGroups), 0x001E, 0x0100, 0x0101, 0x0102, uint16(tls.X25519MLKEM768), 0x11EB) // X448, ffdhe2048 to ffdhe4096, SecP256r1MLKEM768
 	usualSignatures = []uint16{
 		uint16(tls.PSSWithSHA256), uint16(tls.PSSWithSHA384), uint16(tls.PSSWithSHA512),
 		uint16(tls.PKCS1WithSHA256), uint16(tls.PKCS1WithSHA384), uint16(tls.PKCS1WithSHA512),
-		uint16(tls.ECDSAWithP256AndSHA256), uint16(tls.ECDSAWithP384AndSHA384), uint16(tls.PKCS1WithSHA1), uint16(tls.ECDSAWithSHA1),
+		uint16(tls.ECDSAWithP256AndSHA256), uint16(tls.ECDSAWithP384AndSHA384), uint16(tls.ECDSAWithP521AndSHA512),
+		uint16(tls.Ed25519), 0x0808, 0x0809, 0x080A, 0x080B, // Ed448, and PSS with keys for nothing else
+		0x0402, 0x0502, 0x0602, // DSA
+		uint16(tls.PKCS1WithSHA1), uint16(tls.ECDSAWithSHA1), 0x0202,
 	}
 )
 

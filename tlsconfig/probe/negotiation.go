@@ -14,10 +14,43 @@ import (
 
 const remedyVersion = "allow TLS 1.2 and no other version"
 
+// helloOf returns a hello of one version alone.
+func helloOf(version uint16) hello {
+	if version == tls.VersionTLS13 {
+		return hello{version: version, supported: []uint16{version}, suites: suites13, groups: groups13}
+	}
+	return hello{version: version, suites: append(suiteIDs(tlsconfig.Suites()), commonSuites...)}
+}
+
+// beginning finds a hello that the server answers, to know later whether it still
+// answers at all.
+func (q *questions) beginning(ctx context.Context) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		if _, err := q.ask(ctx, helloOf(version)); err == nil {
+			return
+		}
+	}
+}
+
+// askVersion asks for a version alone. A server that refuses the usual suites may take
+// others, unless its alert is about the version.
+func (q *questions) askVersion(ctx context.Context, version uint16) (*flight, error) {
+	f, err := q.ask(ctx, helloOf(version))
+	if version >= tls.VersionTLS12 || err == nil || !refused(err) || errors.Is(err, alert(protocolVersion)) {
+		return f, err
+	}
+	for suites := range slices.Chunk(foreign, maxOffer) {
+		if f, err = q.ask(ctx, hello{version: version, suites: suites}); err == nil || !refused(err) {
+			break
+		}
+	}
+	return f, err
+}
+
 // versions asks for each version alone.
 func (q *questions) versions(ctx context.Context) {
 	q.progress("SSLv2")
-	switch err := q.askSSLv2(ctx); {
+	switch err := q.unlessSilenced(ctx, q.askSSLv2(ctx)); {
 	case err == nil:
 		q.report.add(clauseProtocol, "SSLv2", Departure, remedyVersion, "the server answers a hello of SSL version 2")
 	case refused(err) || errors.Is(err, errNotSSLv2):
@@ -34,11 +67,7 @@ func (q *questions) versions(ctx context.Context) {
 		{"TLS 1.2", tls.VersionTLS12, true}, {"TLS 1.3", tls.VersionTLS13, false},
 	} {
 		q.progress("%s", v.name)
-		h := hello{version: v.version, suites: append(suiteIDs(tlsconfig.Suites()), commonSuites...)}
-		if v.version == tls.VersionTLS13 {
-			h.supported, h.suites = []uint16{tls.VersionTLS13}, []uint16{tls.TLS_AES_256_GCM_SHA384, tls.TLS_AES_128_GCM_SHA256, tls.TLS_CHACHA20_POLY1305_SHA256}
-		}
-		f, err := q.ask(ctx, h)
+		f, err := q.askVersion(ctx, v.version)
 		switch {
 		case err == nil && f.version == v.version && v.want:
 			q.seen = f
@@ -86,39 +115,50 @@ func (q *questions) undecided(clause string) bool {
 	return slices.ContainsFunc(q.report.Findings, func(f Finding) bool { return f.Clause == clause && f.Severity == Undecided })
 }
 
-// foreignSuites offers everything but the guidance's, and leaves out what was
-// chosen until nothing is.
+// foreignSuites offers everything but the guidance's, some at a time, and leaves out
+// what was chosen until nothing is.
 func (q *questions) foreignSuites(ctx context.Context) {
-	const subject = "suites outside the list"
+	const subject, remedy = "suites outside the list", "offer the eight suites of the guidance and no other"
 	q.progress(subject)
-	offer := slices.Clone(foreign)
 	var found []string
-	for len(offer) > 0 {
-		f, err := q.ask(ctx, hello{version: tls.VersionTLS12, suites: offer})
-		if refused(err) {
-			break
-		}
+	for offer := range slices.Chunk(foreign, maxOffer) {
+		more, err := q.chosenOf(ctx, slices.Clone(offer))
+		found = append(found, more...)
 		if err != nil {
 			q.report.add(clauseCiphers, subject, Undecided, "", "%v", err)
 			break
 		}
-		i := slices.Index(offer, f.suite)
-		if i < 0 {
-			if f.version == tls.VersionTLS12 {
-				q.report.add(clauseCiphers, subject, Departure, "offer the eight suites of the guidance and no other",
-					"the server chooses suite %s, which was not offered", suiteName(f.suite))
-			}
-			break
-		}
-		found = append(found, suiteName(f.suite))
-		offer = slices.Delete(offer, i, i+1)
 	}
 	switch {
 	case len(found) > 0:
-		q.report.add(clauseCiphers, subject, Departure, "offer the eight suites of the guidance and no other", "negotiated: %s", strings.Join(found, ", "))
+		q.report.add(clauseCiphers, subject, Departure, remedy, "negotiated: %s", strings.Join(found, ", "))
 	case !slices.ContainsFunc(q.report.Findings, func(f Finding) bool { return f.Subject == subject }):
 		q.report.add(clauseCiphers, subject, Conformant, "", "none of %d that were offered is negotiated", len(foreign))
 	}
+}
+
+// chosenOf returns the names of the suites that the server chooses from an offer, until
+// it refuses what is left.
+func (q *questions) chosenOf(ctx context.Context, offer []uint16) (names []string, err error) {
+	for len(offer) > 0 {
+		f, err := q.ask(ctx, hello{version: tls.VersionTLS12, suites: offer})
+		switch {
+		case err != nil && refused(err):
+			return names, nil
+		case err != nil:
+			return names, err
+		}
+		i := slices.Index(offer, f.suite)
+		switch {
+		case i >= 0:
+			names, offer = append(names, suiteName(f.suite)), slices.Delete(offer, i, i+1)
+		case f.version == tls.VersionTLS12:
+			return append(names, suiteName(f.suite)+", which was not offered"), nil
+		default: // no client would go on
+			return names, nil
+		}
+	}
+	return names, nil
 }
 
 // order offers the suites that the server takes from both ends, and leaves out

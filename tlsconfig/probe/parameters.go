@@ -65,6 +65,9 @@ func (q *questions) parameters(ctx context.Context) {
 	q.progress(hash)
 	sha1 := []uint16{uint16(tls.PKCS1WithSHA1)}
 	f, err := q.ask(ctx, hello{version: tls.VersionTLS12, suites: suiteIDs(q.taken), signatures: sha1})
+	if u, ok := errors.AsType[*unfinished](err); ok && u.flight.keyExchange == nil && refused(u.why) {
+		err = u.why // that no signature can be made, some servers notice late
+	}
 	switch {
 	case err == nil && f.keyExchange != nil:
 		q.report.add(clauseCiphers, hash, Advice, "sign with SHA-256 or better", "the server signs with SHA-1 for a client that knows nothing else")
@@ -112,6 +115,10 @@ func (q *questions) protocols(ctx context.Context) {
 	if err == nil && f.protocol == "h2" {
 		q.report.add(clauseCiphers, subject, Departure, "negotiate HTTP/1.1 only, or HTTP/2 with the GCM suites only",
 			"negotiated with %s, which HTTP/2 forbids: such clients fail", suiteName(f.suite))
+		return
+	}
+	if err != nil && !refused(err) {
+		q.report.add(clauseCiphers, subject, Undecided, "", "%v", err)
 		return
 	}
 	q.report.add(clauseCiphers, subject, Conformant, "", "negotiated with GCM suites only")

@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -17,8 +18,9 @@ type questions struct {
 	address, name string
 	report        *Report
 
-	taken []tlsconfig.Suite // of the guidance, in its order
-	seen  *flight           // a flight of TLS 1.2
+	answered *hello            // the first that the server answered; nil: none yet
+	taken    []tlsconfig.Suite // of the guidance, in its order
+	seen     *flight           // a flight of TLS 1.2
 }
 
 func (q *questions) dial(ctx context.Context) (net.Conn, error) {
@@ -51,10 +53,29 @@ func (q *questions) dial(ctx context.Context) (net.Conn, error) {
 func (q *questions) ask(ctx context.Context, h hello) (*flight, error) {
 	h.serverName = q.name
 	f, err := q.send(ctx, h.record())
-	if err == nil && f.resumed && h.session == nil {
+	switch {
+	case err != nil:
+		return nil, q.unlessSilenced(ctx, err)
+	case f.resumed && h.session == nil:
 		return nil, errors.New("the server goes on with a session that was not offered")
+	case q.answered == nil:
+		q.answered = &h
 	}
-	return f, err
+	return f, nil
+}
+
+// unlessSilenced returns the error of a hello, or another one that is no refusal: a
+// connection that is closed without an alert is the server's refusal only while what was
+// answered before is answered still. A server or firewall that has had enough connections
+// closes those of every hello.
+func (q *questions) unlessSilenced(ctx context.Context, err error) error {
+	if _, isAlert := errors.AsType[alert](err); isAlert || !refused(err) || q.answered == nil {
+		return err
+	}
+	if _, again := q.send(ctx, q.answered.record()); again != nil {
+		return fmt.Errorf("%v, and no longer answers what it answered before: %v", err, again)
+	}
+	return err
 }
 
 func (q *questions) send(ctx context.Context, record []byte) (*flight, error) {

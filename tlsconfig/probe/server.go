@@ -29,7 +29,7 @@ func (p *Prober) Server(ctx context.Context, address string) (*Report, error) {
 	}
 	conn.Close()
 	for _, ask := range []func(context.Context){
-		q.versions, q.suites, q.foreignSuites, q.order, q.parameters, q.protocols, q.certificateRequest, q.chain, q.clients, q.resumption, q.renegotiation,
+		q.beginning, q.versions, q.suites, q.foreignSuites, q.order, q.parameters, q.protocols, q.certificateRequest, q.chain, q.clients, q.resumption, q.renegotiation,
 	} {
 		ask(ctx)
 		if err := ctx.Err(); err != nil {

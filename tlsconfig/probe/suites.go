@@ -3,51 +3,50 @@
 package probe
 
 import (
+	"crypto/tls"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// foreignNames are suites that servers are known to take and the guidance does
-// not list (IANA, TLS Cipher Suites).
-var foreignNames = map[uint16]string{
-	// No encryption, no authentication, or broken.
-	0x0001: "TLS_RSA_WITH_NULL_MD5", 0x0002: "TLS_RSA_WITH_NULL_SHA", 0x003B: "TLS_RSA_WITH_NULL_SHA256", 0xC010: "TLS_ECDHE_RSA_WITH_NULL_SHA",
-	0x0003: "TLS_RSA_EXPORT_WITH_RC4_40_MD5", 0x0006: "TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5", 0x0008: "TLS_RSA_EXPORT_WITH_DES40_CBC_SHA", 0x0014: "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA",
-	0x0004: "TLS_RSA_WITH_RC4_128_MD5", 0x0005: "TLS_RSA_WITH_RC4_128_SHA", 0xC011: "TLS_ECDHE_RSA_WITH_RC4_128_SHA", 0xC007: "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
-	0x0007: "TLS_RSA_WITH_IDEA_CBC_SHA", 0x0009: "TLS_RSA_WITH_DES_CBC_SHA", 0x0015: "TLS_DHE_RSA_WITH_DES_CBC_SHA",
-	0x000A: "TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x0016: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", 0xC012: "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", 0xC008: "TLS_ECDHE_ECDSA_WITH_3DES_EDE_CBC_SHA",
-	0x0018: "TLS_DH_anon_WITH_RC4_128_MD5", 0x001B: "TLS_DH_anon_WITH_3DES_EDE_CBC_SHA", 0x0034: "TLS_DH_anon_WITH_AES_128_CBC_SHA", 0x003A: "TLS_DH_anon_WITH_AES_256_CBC_SHA",
-	0x006C: "TLS_DH_anon_WITH_AES_128_CBC_SHA256", 0x006D: "TLS_DH_anon_WITH_AES_256_CBC_SHA256", 0x00A6: "TLS_DH_anon_WITH_AES_128_GCM_SHA256", 0x00A7: "TLS_DH_anon_WITH_AES_256_GCM_SHA384",
-	0xC018: "TLS_ECDH_anon_WITH_AES_128_CBC_SHA", 0xC019: "TLS_ECDH_anon_WITH_AES_256_CBC_SHA",
-	// RSA key exchange: no forward secrecy.
-	0x002F: "TLS_RSA_WITH_AES_128_CBC_SHA", 0x0035: "TLS_RSA_WITH_AES_256_CBC_SHA", 0x003C: "TLS_RSA_WITH_AES_128_CBC_SHA256", 0x003D: "TLS_RSA_WITH_AES_256_CBC_SHA256",
-	0x009C: "TLS_RSA_WITH_AES_128_GCM_SHA256", 0x009D: "TLS_RSA_WITH_AES_256_GCM_SHA384", 0xC09C: "TLS_RSA_WITH_AES_128_CCM", 0xC09D: "TLS_RSA_WITH_AES_256_CCM",
-	0xC0A0: "TLS_RSA_WITH_AES_128_CCM_8", 0xC0A1: "TLS_RSA_WITH_AES_256_CCM_8", 0x0041: "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA", 0x0084: "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA",
-	0x00BA: "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256", 0x00C0: "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256", 0x0096: "TLS_RSA_WITH_SEED_CBC_SHA",
-	0xC050: "TLS_RSA_WITH_ARIA_128_GCM_SHA256", 0xC051: "TLS_RSA_WITH_ARIA_256_GCM_SHA384",
-	// Near the guidance's own, and not among them.
-	0xC013: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", 0xC027: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 0x0033: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", 0x0067: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
-	0xCCA8: "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 0xCCAA: "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 0xC09E: "TLS_DHE_RSA_WITH_AES_128_CCM", 0xC09F: "TLS_DHE_RSA_WITH_AES_256_CCM",
-	0xC0A2: "TLS_DHE_RSA_WITH_AES_128_CCM_8", 0xC0A3: "TLS_DHE_RSA_WITH_AES_256_CCM_8", 0x0045: "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA", 0x0088: "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA",
-	0x00BE: "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA256", 0x00C4: "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA256", 0xC076: "TLS_ECDHE_RSA_WITH_CAMELLIA_128_CBC_SHA256", 0xC077: "TLS_ECDHE_RSA_WITH_CAMELLIA_256_CBC_SHA384",
-	0x009A: "TLS_DHE_RSA_WITH_SEED_CBC_SHA", 0xC052: "TLS_DHE_RSA_WITH_ARIA_128_GCM_SHA256", 0xC053: "TLS_DHE_RSA_WITH_ARIA_256_GCM_SHA384",
-	0xC060: "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256", 0xC061: "TLS_ECDHE_RSA_WITH_ARIA_256_GCM_SHA384",
-	// Other keys than RSA.
-	0xC009: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", 0xC00A: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", 0xC023: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 0xC024: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384",
-	0xC02B: "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 0xC02C: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 0xCCA9: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-	0x0013: "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA", 0x0032: "TLS_DHE_DSS_WITH_AES_128_CBC_SHA", 0x0038: "TLS_DHE_DSS_WITH_AES_256_CBC_SHA", 0x0040: "TLS_DHE_DSS_WITH_AES_128_CBC_SHA256",
-	0x006A: "TLS_DHE_DSS_WITH_AES_256_CBC_SHA256", 0x00A2: "TLS_DHE_DSS_WITH_AES_128_GCM_SHA256", 0x00A3: "TLS_DHE_DSS_WITH_AES_256_GCM_SHA384",
+// foreignNames are the suites of suites.txt.
+var foreignNames = suitesOf(suitesText)
+
+//go:embed suites.txt
+var suitesText string
+
+// suitesOf reads lines of a code and a name; those that begin with # are for the reader.
+func suitesOf(text string) map[uint16]string {
+	names := map[uint16]string{}
+	for line := range strings.Lines(text) {
+		var code uint16
+		var name string
+		if _, err := fmt.Sscanf(line, "0x%X %s", &code, &name); err == nil {
+			names[code] = name
+		}
+	}
+	return names
 }
 
 // foreign are the codes of foreignNames in their order.
 var foreign = slices.Sorted(maps.Keys(foreignNames))
 
+// maxOffer is how many of them are offered at once: some servers answer no hello of many
+// suites, and some firewalls none in which one is that they know.
+const maxOffer = 32
+
 // commonSuites are what old versions of TLS are asked with beside the guidance's:
 // a server that has only these at TLS 1.0 speaks TLS 1.0 all the same.
 var commonSuites = []uint16{0xC013, 0x0033, 0x0035, 0x002F, 0xC012, 0x0016, 0x000A, 0x0005, 0x0004, 0xC009, 0xC00A}
+
+// suites13 are those of TLS 1.3 (RFC 8446 appendix B.4).
+var suites13 = []uint16{tls.TLS_AES_256_GCM_SHA384, tls.TLS_AES_128_GCM_SHA256, tls.TLS_CHACHA20_POLY1305_SHA256, aes128CCM, aes128CCM8}
+
+const aes128CCM, aes128CCM8 = 0x1304, 0x1305
 
 // suiteName returns the OpenSSL name of a suite of the guidance, the registered
 // one of another, and the code of one that is not known.
@@ -59,12 +58,10 @@ func suiteName(id uint16) string {
 		return name
 	}
 	switch id {
-	case 0x1301:
-		return "TLS_AES_128_GCM_SHA256"
-	case 0x1302:
-		return "TLS_AES_256_GCM_SHA384"
-	case 0x1303:
-		return "TLS_CHACHA20_POLY1305_SHA256"
+	case aes128CCM:
+		return "TLS_AES_128_CCM_SHA256"
+	case aes128CCM8:
+		return "TLS_AES_128_CCM_8_SHA256"
 	}
-	return fmt.Sprintf("0x%04X", id)
+	return tls.CipherSuiteName(id) // those of TLS 1.3, or the code
 }
