@@ -79,7 +79,17 @@ func TestCorpusOfRequests(t *testing.T) {
 		case "nrl":
 			handler = (&asid.Authorizer{Registry: registry, Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
 		case "provider":
-			handler = (&asid.Gate{Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}).Middleware(next)
+			gate := &asid.Gate{Self: self, Peers: corpusPeer{c.Request}, Time: clock, ErrorHandler: refuse}
+			handler = gate.Middleware(next)
+			if len(c.Request.Endpoints) > 0 {
+				var endpoints []asid.Endpoint
+				for _, e := range c.Request.Endpoints {
+					endpoints = append(endpoints, asid.Endpoint{Path: e.Path, Interaction: asid.InteractionID(e.Interaction), Methods: e.Methods, Handler: next})
+				}
+				var err error
+				handler, err = gate.Handler(endpoints...)
+				require.NoError(t, err)
+			}
 		}
 		request, err := c.Request.NewRequest("")
 		require.NoError(t, err)

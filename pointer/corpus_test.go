@@ -77,6 +77,14 @@ func newCorpusStore(t *testing.T, stored []testdata.Stored, lookup string) *corp
 }
 
 func (s *corpusStore) Resolve(_ context.Context, q pointer.Query) (*pointer.Pointer, error) {
+	switch {
+	case s.lookup == "fails":
+		return nil, errors.New("no connection")
+	case s.lookup == "unavailable":
+		return nil, &pointer.ChangeError{Rule: pointer.RuleUnavailable}
+	case s.lookup == "unsearchable" && q.ID == "":
+		return nil, &pointer.ChangeError{Rule: pointer.RuleResource, Element: "subject"}
+	}
 	var found *pointer.Pointer
 	for _, p := range s.pointers {
 		if q.Matches(p) && found != nil {
@@ -91,10 +99,6 @@ func (s *corpusStore) Resolve(_ context.Context, q pointer.Query) (*pointer.Poin
 	}
 	given := *found
 	switch s.lookup {
-	case "fails":
-		return nil, errors.New("no connection")
-	case "unavailable":
-		return nil, &pointer.ChangeError{Rule: pointer.RuleUnavailable}
 	case "nothing":
 		return nil, nil
 	case "another pointer":

@@ -120,10 +120,28 @@ type Request struct {
 	Version string `json:"version,omitempty"`
 	Suite   string `json:"suite,omitempty"`
 
+	// Trailers follow the body, which is empty unless the case is of a change, and the
+	// header announces them (RFC 9110 section 6.6.2). Protocol is HTTP/2.0, or empty:
+	// HTTP/1.1, where the body then is chunked.
+	Trailers [][2]string `json:"trailers,omitempty"`
+	Protocol string      `json:"protocol,omitempty"`
+
+	// Endpoints are those of a provider; empty: it serves records, whatever the path.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+
 	Status  int    `json:"status,omitempty"`  // of the answer that refuses
 	Issue   string `json:"issue,omitempty"`   // its issue code
 	Code    string `json:"code,omitempty"`    // its coding code
 	Display string `json:"display,omitempty"` // its coding's display
+}
+
+// An Endpoint is a path of a provider's, or a tree of paths, and the interaction that
+// is to be named for it. A segment {name} stands for any one, and {name...} in the last
+// place for one or more; a literal segment is preferred to both.
+type Endpoint struct {
+	Path        string   `json:"path"`
+	Interaction string   `json:"interaction"`
+	Methods     []string `json:"methods,omitempty"` // empty: GET and HEAD for the retrieval of a record, else all
 }
 
 // A Front is a request as it comes from a proxy that ends TLS: what its headers say
@@ -184,8 +202,9 @@ type Change struct {
 	Stored []Stored `json:"stored,omitempty"`
 
 	// Lookup is what comes of looking up a stored pointer, if it is not that pointer
-	// or that there is none: "fails", "unavailable" (for a time), "nothing" (neither a
-	// pointer nor a failure), "another pointer" or "no version" (of the pointer).
+	// or that there is none: "fails", "unavailable" (for a time), "unsearchable" (no
+	// pointer of that patient can be found but by id), "nothing" (neither a pointer nor a
+	// failure), "another pointer" or "no version" (of the pointer).
 	Lookup string `json:"lookup,omitempty"`
 
 	// After is the status of each stored pointer once the request is answered; one

@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,6 +30,25 @@ func (r *Request) NewRequest(body string) (*http.Request, error) {
 	if body != "" {
 		request.Body, request.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	}
+	if r.Protocol != "" {
+		var ok bool
+		request.Proto = r.Protocol
+		if request.ProtoMajor, request.ProtoMinor, ok = http.ParseHTTPVersion(r.Protocol); !ok {
+			return nil, fmt.Errorf("%q is no version of HTTP", r.Protocol)
+		}
+	}
+	if len(r.Trailers) > 0 {
+		request.ContentLength, request.Trailer = -1, http.Header{}
+		if request.ProtoMajor == 1 {
+			request.TransferEncoding = []string{"chunked"}
+		}
+		end := &trailed{strings.NewReader(body), request.Trailer, http.Header{}}
+		for _, h := range r.Trailers {
+			request.Trailer[http.CanonicalHeaderKey(h[0])] = nil // it is announced
+			end.values.Add(h[0], h[1])
+		}
+		request.Body = end
+	}
 	for _, h := range r.Headers {
 		request.Header.Add(h[0], h[1])
 	}
@@ -37,6 +57,24 @@ func (r *Request) NewRequest(body string) (*http.Request, error) {
 	}
 	return request, nil
 }
+
+// A trailed body is followed by trailers, which net/http fills in where it ends.
+type trailed struct {
+	body            io.Reader
+	trailer, values http.Header
+}
+
+// Read implements [io.Reader].
+func (t *trailed) Read(p []byte) (int, error) {
+	n, err := t.body.Read(p)
+	if err == io.EOF {
+		maps.Copy(t.trailer, t.values)
+	}
+	return n, err
+}
+
+// Close implements [io.Closer].
+func (*trailed) Close() error { return nil }
 
 // An outcome is what the table says of an OperationOutcome.
 type outcome struct {

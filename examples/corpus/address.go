@@ -173,7 +173,7 @@ func (a *address) askOffer(ctx context.Context, o *testdata.Offer) error {
 
 func (a *address) askRequest(ctx context.Context, c *testdata.Case) error {
 	r := c.Request
-	if r.Server != a.server || r.Version != "" || r.Registry == "" {
+	if r.Server != a.server || r.Version != "" || r.Registry == "" || r.Protocol != "" || len(r.Endpoints) > 0 {
 		return errNotAsked
 	}
 	got, err := a.sendAs(ctx, r, "")
@@ -237,10 +237,20 @@ func (a *address) send(ctx context.Context, certificate tls.Certificate, r *test
 	if !accepts {
 		out.WriteString("Accept: application/fhir+json\r\n")
 	}
-	if body != "" || r.Method == http.MethodPost || r.Method == http.MethodPatch {
+	switch {
+	case len(r.Trailers) > 0:
+		out.WriteString("Transfer-Encoding: chunked\r\n")
+		for _, h := range r.Trailers {
+			fmt.Fprintf(&out, "Trailer: %s\r\n", h[0])
+		}
+	case body != "" || r.Method == http.MethodPost || r.Method == http.MethodPatch:
 		fmt.Fprintf(&out, "Content-Length: %d\r\n", len(body))
 	}
-	out.WriteString("Connection: close\r\n\r\n" + body)
+	out.WriteString("Connection: close\r\n\r\n")
+	if len(r.Trailers) > 0 {
+		body = chunked(body, r.Trailers)
+	}
+	out.WriteString(body)
 	if _, err := conn.Write(out.Bytes()); err != nil {
 		return answer{}, err
 	}
@@ -251,4 +261,17 @@ func (a *address) send(ctx context.Context, certificate tls.Certificate, r *test
 	defer response.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return answer{response.StatusCode, response.Header.Get("Location"), response.Header.Get("Content-Type"), said}, err
+}
+
+// chunked is a body in HTTP/1.1's chunks, with what follows it (RFC 9112 section 7.1).
+func chunked(body string, trailers [][2]string) string {
+	var out strings.Builder
+	if body != "" {
+		fmt.Fprintf(&out, "%x\r\n%s\r\n", len(body), body)
+	}
+	out.WriteString("0\r\n")
+	for _, h := range trailers {
+		fmt.Fprintf(&out, "%s: %s\r\n", h[0], h[1])
+	}
+	return out.String() + "\r\n"
 }

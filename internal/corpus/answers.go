@@ -58,6 +58,7 @@ const registryFile = "registry.json"
 func requestCase(name, server, clause, rule string, r *request) testdata.Case {
 	c := testdata.Case{Name: name, Clause: clause, Verdict: testdata.Accept, Rule: rule, Request: &testdata.Request{
 		Server: server, Method: r.method, Target: r.target, Headers: r.headers, FQDN: r.fqdn, Registry: registryFile, At: now, Self: nrlASID,
+		Trailers: r.trailers, Protocol: r.protocol, Endpoints: r.endpoints,
 	}}
 	if server == "provider" {
 		c.Request.Self = providerASID

@@ -40,6 +40,12 @@ func (g *generator) createCases(add changeAdder) {
 		}
 		create("an id of the sender's", "", "", f, func(r *resource, _ int) { r.before("masterIdentifier", prim("id", oldID)) })
 	}
+	for _, c := range []struct{ lookup, rule, element string }{{"fails", "resolver", ""}, {"unavailable", "unavailable", ""}, {"unsearchable", "resource", "subject"}} {
+		add(func(n int, _ storer) changeCase {
+			return changeCase{name: "create: the look-up gives: " + c.lookup, clause: clauseTable, rule: c.rule, element: c.element,
+				lookup: c.lookup, body: forms[0].document(storedIdentifier(n, "new"))}
+		})
+	}
 	for _, f := range forms[:2] {
 		create("a masterIdentifier with a comma", "resource", "masterIdentifier", f, func(r *resource, n int) {
 			r.replace("masterIdentifier", el("masterIdentifier", ident(uriSystem, storedIdentifier(n, "a,b"))...))

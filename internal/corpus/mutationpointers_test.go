@@ -74,6 +74,8 @@ var pointerMutations = []mutation{
 	pointer("resolver: the pointer that was asked for", never(judgeGo, "case !q.Matches(p) || !fhirpath.IsID(p.ID):")),
 	pointer("resolver: a pointer with a version", never(judgeGo, "case !fhirpath.IsID(p.Version):")),
 	{rule: "unavailable: a look-up that fails for a time", tests: "pointer", chooses: true, out: never(judgeGo, "case told != nil && (told.Rule == RuleUnavailable || told.Rule == RuleResource):")},
+	{rule: "resource: a patient for whom there is no search", tests: "pointer", chooses: true, out: changed(judgeGo, " || told.Rule == RuleResource)", ")")},
+	pointer("resolver: a look-up before a create that fails", changed(judgeGo, "	default:\n		return err\n", "	default:\n		return nil\n")),
 	pointer("ambiguous: one stored pointer", changed(judgeGo, "		return fail(RuleAmbiguous, \"cannot be told from another\", ErrAmbiguous)", "		"+oldPointer)),
 	pointerSecond("relates-to: none of a create", "relates-to: what makes a supersede", createOnly, never(judgeGo, "if len(c.New.RelatesTo) > 0 {")),
 	pointer("relates-to: one", never(supersedeGo, "if len(c.New.RelatesTo) != 1 {")),

@@ -12,6 +12,7 @@ const (
 	accessGo   = "asid/authorize.go"
 	claimsGo   = "asid/tokencheck.go"
 	tokenGo    = "asid/tokenread.go"
+	endpointGo = "asid/endpoint.go"
 	registryGo = "asid/read.go"
 	systemGo   = "asid/system.go"
 	senderGo   = "asid/sender.go"
@@ -51,6 +52,8 @@ func claim(rule, line string) mutation { return request("token: "+rule, never(cl
 // requestMutations are those of headers, tokens, interactions and registries.
 var requestMutations = []mutation{
 	request("header: in no other spelling", never(headersGo, "case f.respelt:")),
+	request("header: in no trailer", never(headersGo, "case f.trailing:")),
+	request("header: no InteractionID in a trailer alone", changed(headersGo, "!f.respelt && !f.trailing && !required", "!f.respelt && !required")),
 	request("header: Connection does not name it", never(headersGo, "case f.dropped:")),
 	request("header: it is there", changed(headersGo, "		return \"\", f.refuse(missing, errMissing)", "		return \"928942012545\", nil")),
 	request("header: it is there once", never(headersGo, "case len(f.values) > 1:")),
@@ -65,6 +68,12 @@ var requestMutations = []mutation{
 	request("header: the interaction of the request", claimed),
 	request("header: the SSP's interaction is retrieval", never("asid/gate.go", "if in.interaction != want {")),
 	request("request: a retrieval is a GET or HEAD", never("asid/gate.go", "if want == DocumentReferenceContentRead && r.Method != http.MethodGet && r.Method != http.MethodHead {")),
+	request("request: one of the endpoints", changed(endpointGo, `		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}`, "		ofPath = routes[:1]\n\t\tofPath[0].methods = nil")),
+	request("request: a method of the endpoint", never(endpointGo, "if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {")),
+	request("request: a path of one reading", never("asid/path.go", "if err != nil || anyReading(decoded, unclear) {")),
+	request("request: no other endpoint without regard to letter case or a suffix", never(endpointGo, "if !oneInteraction(ofPath, looselyOf(routes, segments, ofPath)) {")),
+	request("request: no other endpoint in another reading", never(endpointGo, "if servesAnother(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {")),
+	request("request: no form to an endpoint", never(endpointGo, `if r.Method == http.MethodPost && segments[len(segments)-1] != "_search" && isForm(r.Header) {`)),
 	request("asid: the sender is registered", changed(senderGo, "	case errors.Is(err, ErrNotFound):\n", "	case errors.Is(err, ErrNotFound):\n		"+anySystem+"\n")),
 	request("binding: the certificate is the sender's", never(accessGo, "if !sys.owns(&c.Names) {")),
 	request("interaction: the sender is assured for it", never(accessGo, "if c.Observed == \"\" || !sys.assured(c.Observed) && !(patch && sys.assured(DocumentReferencePatch)) {")),

@@ -2,7 +2,11 @@
 
 package corpus
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nrlsecurity/nrlsecurity/testdata"
+)
 
 // A request is one to be changed and sent. Headers are a list, so that one may
 // come twice.
@@ -10,6 +14,9 @@ type request struct {
 	method, target string
 	headers        [][2]string
 	fqdn           string // of the client's certificate
+	trailers       [][2]string
+	protocol       string // empty: HTTP/1.1
+	endpoints      []testdata.Endpoint
 }
 
 // set takes the place of a header's value, or adds it.

@@ -18,6 +18,8 @@ func (g *generator) requests() {
 	add("nrl", "the registry cannot be asked", clauseASID, "registry", outage)
 	g.cases[len(g.cases)-1].Request.Registry = ""
 	g.headerCases(add)
+	g.trailerCases(add)
 	g.interactionCases(add)
 	g.tokenCases(add)
+	g.endpointCases(add)
 }

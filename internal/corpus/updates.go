@@ -139,6 +139,11 @@ func (g *generator) deleteCases(add changeAdder) {
 	remove("of everything", "request", ownODS, isCurrent, "", nil)
 	remove("a parameter that it does not have", "request", ownODS, isCurrent, "/"+oldID+"?_cascade=delete", nil)
 	remove("a body", "body", ownODS, isCurrent, "/"+oldID, func(c *changeCase, _ int) { c.text, c.contentType = "{}", "application/fhir+json" })
+	remove("the look-up gives: unsearchable", "resource", ownODS, isCurrent, "", func(c *changeCase, n int) {
+		byIdentifier(c, n)
+		c.element, c.lookup = "subject", "unsearchable"
+	})
+	remove("by logical id, from a store that cannot be searched", "", ownODS, isCurrent, "/"+oldID, func(c *changeCase, _ int) { c.lookup = "unsearchable" })
 	for _, lookup := range [][2]string{{"fails", "resolver"}, {"unavailable", "unavailable"}, {"nothing", "resolver"}, {"another pointer", "resolver"}, {"no version", "resolver"}} {
 		remove("the look-up gives: "+lookup[0], lookup[1], ownODS, isCurrent, "/"+oldID, func(c *changeCase, _ int) { c.lookup = lookup[0] })
 	}
