@@ -100,6 +100,7 @@ func TestEachRuleRefusesByItsOwnRowOfTheErrorTable(t *testing.T) {
 		"fromASID with a blank":       {set("fromASID", " "+twelve), header, "fromASID"},
 		"fromASID in raw lower case":  {add("fromasid", twelve), header, "another spelling"},
 		"fromASID in raw mixed case":  {add("fromASID", twelve), header, "another spelling"},
+		"InteractionID in raw case":   {func(r *http.Request) { r.Header.Del("InteractionID"); r.Header["interactionID"] = []string{"x"} }, header, "InteractionID HTTP Header is there under another"},
 		"fromASID of the connection":  {set("Connection", "close", "keep-alive, fromASID"), header, "fromASID HTTP Header is one that Connection"},
 		"a token of the connection":   {set("Connection", "close,\tauthorization"), header, "Authorization HTTP Header is one that Connection"},
 		"InteractionID dropped":       {add("connection", "interactionid"), header, "InteractionID HTTP Header is one that Connection"},
@@ -243,6 +244,7 @@ func TestAnAuthorizerThatIsNotCompleteRefusesEverything(t *testing.T) {
 		"no peers":      {Registry: registry(t), Self: nrl},
 		"no protocol":   {Registry: registry(t), Self: nrl, Peers: asidtest.Peers{}, Protocol: 2},
 		"no such check": {Registry: registry(t), Self: nrl, Peers: asidtest.Peers{}, Tokens: 4},
+		"none below it": {Registry: registry(t), Self: nrl, Peers: asidtest.Peers{}, Tokens: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, refused := judge(t, a, create())

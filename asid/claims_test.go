@@ -77,6 +77,8 @@ func TestTheTokenMustAgreeWithTheRequest(t *testing.T) {
 		"a moment before it expires":       {now.Add(5*time.Minute - 1), 0, ""},
 		"when it expires":                  {now.Add(5 * time.Minute), -1, "exp"},
 		"when it expires, and clocks vary": {now.Add(5 * time.Minute), time.Second, ""},
+		"more than clocks may vary":        {now.Add(-1001 * time.Millisecond), time.Second, "iat"},
+		"as much as clocks may vary":       {now.Add(-time.Minute), time.Minute, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := *a

@@ -101,7 +101,11 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 		"plain base64":                 strings.ReplaceAll(jwt(unsigned, `{"sub":"???>>>"}`), "_", "/"),
 		"bits beyond the last byte":    header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{}`))[:2] + "1.",
 		"a line break":                 header + "\n." + payload + ".",
+		"a line break in the payload":  header + "." + payload[:4] + "\r" + payload[4:] + ".",
+		"a line break before it":       header + ".\n" + payload + ".",
+		"a return before it":           header + ".\r" + payload + ".",
 		"a blank":                      header + " ." + payload + ".",
+		"no base64 behind the JSON":    header + "." + base64.RawURLEncoding.EncodeToString([]byte(`{} `)) + "!.",
 		"more than 8 KiB":              jwt(unsigned, `{"sub":"`+strings.Repeat("x", 8<<10)+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {

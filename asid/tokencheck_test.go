@@ -238,6 +238,42 @@ func TestTokensOfGPConnectAreTakenForItsInteractionsOnly(t *testing.T) {
 	assert.Equal(t, "organization/*.read", token.Scope)
 }
 
+func TestAScopeOfOtherAPIsIsOneOfReadingOrWriting(t *testing.T) {
+	t.Parallel()
+	refused := func(scope string) error {
+		return gateAnswers(t, asid.Gate{Tokens: asid.TokenClaims}, gpcInteraction, gpConnect().with(claims{"requested_scope": scope}).token(t))
+	}
+	for _, scope := range []string{
+		"organization/*.read", "organization/*.write", "patient/*.read", "user/*.*", "patient/Patient.read", "user/Appointment.write", "patient/abz.read",
+	} {
+		assert.NoError(t, refused(scope), scope)
+	}
+	for _, scope := range []string{
+		"organization*.read", "organization/*read", "system/*.read", "/*.read", "Patient/*.read", "patient/*.delete", "patient/*.", "patient/.read", "patient/**.read",
+		"patient/*.read patient/*.write", "patient/a/b.read", "patient/a.b.read", "patient/1.read", "patient/Pati\u00E9nt.read", "patient/\u0161.read", "patient/{.read", " patient/*.read",
+	} {
+		assert.Equal(t, "scope", requestError(t, refused(scope)).Claim, scope)
+	}
+}
+
+// What is to be recorded is well formed, also where nothing is compared with a registry.
+func TestIdentifiersOfATokenAreWellFormed(t *testing.T) {
+	t.Parallel()
+	gate := asid.Gate{Tokens: asid.TokenClaims}
+	for claim, values := range map[string][]string{
+		"requesting_system":       {"https://fhir.nhs.uk/Id/accredited-system|", "https://fhir.nhs.uk/Id/accredited-system|92894201254", "https://fhir.nhs.uk/Id/accredited-system|92894201254\n"},
+		"requesting_organization": {"https://fhir.nhs.uk/Id/ods-organization-code|", "https://fhir.nhs.uk/Id/ods-organization-code|AMS01\n", "https://fhir.nhs.uk/Id/ods-organization-code|AMS-01"},
+	} {
+		for _, value := range values {
+			err := gateAnswers(t, gate, asid.DocumentReferenceContentRead, retrieving().with(claims{claim: value}).token(t))
+			assert.Equal(t, claim, requestError(t, err).Claim, "%q", value)
+		}
+	}
+	practitioner := claims{"resourceType": "Practitioner", "id": "10019", "identifier": []any{claims{"system": "https://fhir.nhs.uk/Id/sds-role-profile-id", "value": "2\n2"}}}
+	err := gateAnswers(t, gate, gpcInteraction, gpConnect().with(claims{"requesting_practitioner": practitioner}).token(t))
+	assert.Equal(t, "requesting_practitioner", requestError(t, err).Claim)
+}
+
 // A reader such as encoding/json takes an element's name in any letter case.
 func TestAMisspeltElementOfAResourceIsRefused(t *testing.T) {
 	t.Parallel()
