@@ -4,6 +4,7 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"time"
 
@@ -133,7 +134,7 @@ func (c *Checker) askSource(ctx context.Context, source Source, q Query, how ask
 		answer Answer
 		err    error
 	}
-	said, err := bounded.Call(ctx, &c.late, func() (s status) {
+	said, err := bounded.Call(ctx, &c.late, bounded.Of{Callee: source, Subject: sha256.Sum256(q.Path[0].Raw)}, func() (s status) {
 		s.answer, s.err = source.Status(ctx, q)
 		return s
 	})

@@ -5,6 +5,7 @@ package revocation_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,39 @@ func TestASourceThatIgnoresItsContextIsNotWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Once so many calls of a source that never returns go on that it is not called any
+// more, the sources beside it still are.
+func TestASourceThatNeverReturnsLeavesRoomForOthers(t *testing.T) {
+	p := newOCSPPKI(t)
+	synctest.Test(t, func(t *testing.T) {
+		hangs := &never{until: make(chan struct{})}
+		c := &revocation.Checker{Sources: []revocation.Source{hangs, &says{answer: answered(revocation.Good, -time.Hour, time.Hour)}},
+			Policy: revocation.Policy{Depth: revocation.EndEntity}, Time: clock}
+		check := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			return c.Check(ctx, p.path(), nil)
+		}
+		for range bounded.MaxLate + 1 {
+			require.NoError(t, check())
+		}
+		require.Less(t, hangs.called.Load(), int64(bounded.MaxLate))
+		close(hangs.until)
+	})
+}
+
+// never is a source that returns once it is told to.
+type never struct {
+	called atomic.Int64
+	until  chan struct{}
+}
+
+func (n *never) Status(context.Context, revocation.Query) (revocation.Answer, error) {
+	n.called.Add(1)
+	<-n.until
+	return revocation.Answer{}, errors.New("it was told to return")
 }
 
 // TestCheckerContext: a context that ends while a source is waiting.

@@ -12,9 +12,10 @@ import (
 
 // A Source answers whether one certificate is revoked. It must be safe for
 // concurrent use. Status should return when ctx ends: a Checker waits for it no more than
-// 0.1 s longer, and asks no other than this package's sources while 1,000 such calls go on
-// after that. One that has a method HonoursContext() bool which returns true is called
-// without the goroutine that this takes, which is quicker.
+// 0.1 s longer. No more than 1,000 calls that were left then are to go on at once; one
+// source may have half of what the others leave, about one certificate a third, and is not
+// asked when it has. One that has a method HonoursContext() bool which returns true is
+// called without the goroutine that this takes, which is quicker.
 //
 // An error means that the source has no answer about the certificate; it never
 // means that the certificate is good, and the Answer beside it counts for

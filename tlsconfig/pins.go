@@ -24,6 +24,7 @@ import (
 // while they are in use. The zero value pins nothing, and every peer is refused.
 type Pins struct {
 	current atomic.Pointer[pinSet]
+	late    bounded.Late // calls of users' functions, by all that judge by these pins
 }
 
 // A pinSet is one immutable set of pins, and what has been found out by it.
@@ -33,7 +34,6 @@ type pinSet struct {
 	verdicts      verdicts
 	warm          recent[warmKey, warmVerdict]
 	deadlines     deadlines
-	late          bounded.Late // calls of revocation checkers
 }
 
 // NewPins pins the given certificates. Every one must be a CA's, with a key of

@@ -18,8 +18,11 @@ import (
 //
 // Check should return when ctx ends: from then on the peer is refused, whatever Check
 // says. It is called in a goroutine of its own, which is waited for 0.1 s longer, for its
-// error, and then left alone. While 1,000 of those calls have not returned, no other is
-// made, and peers are refused. A checker that has a method HonoursContext() bool which
+// error, and then left alone. No more than 1,000 calls that were left are to go on at once
+// for all that judge by the same Pins: one checker may have half of what the others leave,
+// about one leaf a third, and then refuses peers without a call, so that a checker
+// which hangs refuses no other endpoint's peers, and a peer about which it hangs no other
+// peer. A checker that has a method HonoursContext() bool which
 // returns true is called without that goroutine, which is quicker. One that has a
 // method Validate() error is asked by it when an Endpoint is built.
 type RevocationChecker interface {

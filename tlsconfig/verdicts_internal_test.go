@@ -43,7 +43,7 @@ func (checksNothing) Check(context.Context, []*x509.Certificate, []byte) error {
 func TestNoValidPathIsARefusal(t *testing.T) {
 	v := &Verifier{AllowAnyFQDN: true, Revocation: checksNothing{}}
 	leaf := &x509.Certificate{}
-	_, err := v.settle(t.Context(), &pinSet{}, &verdict{}, nil, leaf, Presented{Usage: x509.ExtKeyUsageClientAuth}, time.Now())
+	_, err := v.settle(t.Context(), &verdict{}, nil, leaf, Presented{Usage: x509.ExtKeyUsageClientAuth}, time.Now())
 	refusal, ok := err.(*PeerError)
 	require.True(t, ok, "%v", err)
 	require.NotNil(t, refusal)

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"reflect"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
@@ -87,7 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, p Presented) ([]*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	return v.settle(ctx, pins, found, nil, leaf, p, now)
+	return v.settle(ctx, found, nil, leaf, p, now)
 }
 
 // verifyAgain is Verify for the requests that follow on a client's handshake: it
@@ -111,13 +112,13 @@ func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) erro
 		for _, path := range judged.paths {
 			found.chains = append(found.chains, path.chain(leaf))
 		}
-		if _, err := v.settle(ctx, pins, found.verdict, found.chains, leaf, p, now); err != nil {
+		if _, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now); err != nil {
 			return err // not cached: a client that is refused must not push out those that are not
 		}
 		pins.warm.keep(&key, found)
 		return nil
 	}
-	_, err := v.settle(ctx, pins, found.verdict, found.chains, leaf, p, now)
+	_, err := v.settle(ctx, found.verdict, found.chains, leaf, p, now)
 	return err
 }
 
@@ -125,7 +126,7 @@ func (v *Verifier) verifyAgain(ctx context.Context, leaf *x509.Certificate) erro
 // names and revocation. Of several paths that are valid now it asks about each
 // until one is answered good, but a leaf that is revoked is revoked on all.
 // chains has the chain of each path; nil: they are made here.
-func (v *Verifier) settle(ctx context.Context, pins *pinSet, found *verdict, chains [][]*x509.Certificate, leaf *x509.Certificate, p Presented, now time.Time) ([]*x509.Certificate, error) {
+func (v *Verifier) settle(ctx context.Context, found *verdict, chains [][]*x509.Certificate, leaf *x509.Certificate, p Presented, now time.Time) ([]*x509.Certificate, error) {
 	if err := v.checkFQDN(leaf, found.names, &p); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (v *Verifier) settle(ctx context.Context, pins *pinSet, found *verdict, cha
 		} else {
 			chain = path.chain(leaf)
 		}
-		err := v.checkRevocation(ctx, pins, chain, p.OCSPResponse)
+		err := v.checkRevocation(ctx, chain, p.OCSPResponse)
 		if err == nil {
 			return chain, nil
 		}
@@ -167,13 +168,13 @@ func (v *Verifier) settle(ctx context.Context, pins *pinSet, found *verdict, cha
 
 // checkRevocation asks Revocation for no longer than ctx; what is accepted after that
 // is refused.
-func (v *Verifier) checkRevocation(ctx context.Context, pins *pinSet, chain []*x509.Certificate, stapled []byte) error {
+func (v *Verifier) checkRevocation(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
 	var err error
 	if prompt, ok := v.Revocation.(interface{ HonoursContext() bool }); ok && prompt.HonoursContext() {
 		err = v.Revocation.Check(ctx, chain, stapled)
 	} else {
 		var refusal error
-		refusal, err = bounded.Call(ctx, &pins.late, func() error { return v.Revocation.Check(ctx, chain, stapled) })
+		refusal, err = bounded.Call(ctx, &v.Pins.late, v.asked(chain[0]), func() error { return v.Revocation.Check(ctx, chain, stapled) })
 		if err == nil {
 			err = refusal
 		}
@@ -182,6 +183,16 @@ func (v *Verifier) checkRevocation(ctx context.Context, pins *pinSet, chain []*x
 		err = ctx.Err()
 	}
 	return err
+}
+
+// asked says which calls of Revocation hang together: those of one checker about one
+// leaf. A checker that cannot be compared, such as a function, is this Verifier's alone.
+func (v *Verifier) asked(leaf *x509.Certificate) bounded.Of {
+	of := bounded.Of{Callee: v.Revocation, Subject: sha256.Sum256(leaf.Raw)}
+	if !reflect.ValueOf(v.Revocation).Comparable() {
+		of.Callee = v
+	}
+	return of
 }
 
 func (v *Verifier) now() time.Time {

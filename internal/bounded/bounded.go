@@ -12,21 +12,12 @@ import (
 	"time"
 )
 
-// MaxLate is how many calls of one Late may go on although their context has ended
-// before no more are begun.
-const MaxLate = 1000
-
 // Grace is how long after the end of its context a function is still waited for: if it
 // minds that end, it says what it waited for in vain.
 const Grace = 100 * time.Millisecond
 
 // ErrEnded says that a function ended its goroutine instead of returning.
 var ErrEnded = errors.New("the call ended its goroutine")
-
-// A Late counts calls that are waited for no more and have not returned. The zero
-// value counts none. It is safe for concurrent use and must not be copied after the
-// first use.
-type Late struct{ calls atomic.Int64 }
 
 const (
 	awaited = int32(iota)
@@ -36,13 +27,14 @@ const (
 
 // Call returns what f returns, or the error of ctx if it has ended for Grace; f then goes
 // on, and what it returns is dropped. What f returns within Grace is returned without an
-// error. f must not touch what its caller changes afterwards. If MaxLate calls go on like that,
-// f is not called, which is an error. A panic of f that is waited for is the caller's,
-// one that is not is recovered.
-func Call[T any](ctx context.Context, late *Late, f func() T) (T, error) {
+// error. f must not touch what its caller changes afterwards. If late has no room for
+// another call of, f is not called, which is an error. A panic of f that is waited for is
+// the caller's, one that is not is recovered.
+func Call[T any](ctx context.Context, late *Late, of Of, f func() T) (T, error) {
 	var none T
-	if late.calls.Load() >= MaxLate {
-		return none, fmt.Errorf("%d calls before it have not returned although their contexts have ended", MaxLate)
+	of = of.comparable()
+	if n, room := late.room(of); !room {
+		return none, fmt.Errorf("%d calls before it have not returned although their contexts have ended", n)
 	}
 	results := make(chan result[T], 1)
 	var state atomic.Int32
@@ -51,7 +43,7 @@ func Call[T any](ctx context.Context, late *Late, f func() T) (T, error) {
 		defer func() {
 			r.panicked = recover()
 			if !state.CompareAndSwap(awaited, returned) {
-				late.calls.Add(-1)
+				late.add(of, -1)
 			}
 			results <- r
 		}()
@@ -70,8 +62,9 @@ func Call[T any](ctx context.Context, late *Late, f func() T) (T, error) {
 		return r.get()
 	case <-timer.C:
 	}
-	if state.CompareAndSwap(awaited, left) {
-		late.calls.Add(1)
+	late.add(of, 1) // before the call can take it back
+	if !state.CompareAndSwap(awaited, left) {
+		late.add(of, -1)
 	}
 	return none, ctx.Err()
 }

@@ -4,6 +4,7 @@ package bounded_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -17,19 +18,19 @@ import (
 func TestCallReturnsWhatTheFunctionDoes(t *testing.T) {
 	t.Parallel()
 	var late bounded.Late
-	got, err := bounded.Call(t.Context(), &late, func() int { return 7 })
+	got, err := bounded.Call(t.Context(), &late, bounded.Of{}, func() int { return 7 })
 	require.NoError(t, err)
 	assert.Equal(t, 7, got)
 
 	assert.PanicsWithValue(t, "out of order", func() {
-		_, _ = bounded.Call(t.Context(), &late, func() int { panic("out of order") })
+		_, _ = bounded.Call(t.Context(), &late, bounded.Of{}, func() int { panic("out of order") })
 	})
-	_, err = bounded.Call(t.Context(), &late, func() int { runtime.Goexit(); return 7 })
+	_, err = bounded.Call(t.Context(), &late, bounded.Of{}, func() int { runtime.Goexit(); return 7 })
 	assert.ErrorIs(t, err, bounded.ErrEnded)
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	got, err = bounded.Call(ended, &late, func() int { return 7 })
+	got, err = bounded.Call(ended, &late, bounded.Of{}, func() int { return 7 })
 	require.NoError(t, err, "what is known without waiting")
 	assert.Equal(t, 7, got)
 }
@@ -41,20 +42,20 @@ func TestCallIsWaitedForUntilItsContextEnds(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		got, err := bounded.Call(ctx, &late, func() int { time.Sleep(6 * time.Second); return 7 })
+		got, err := bounded.Call(ctx, &late, bounded.Of{}, func() int { time.Sleep(6 * time.Second); return 7 })
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Zero(t, got)
 		assert.Equal(t, time.Second+bounded.Grace, time.Since(start)) // the bubble's time
 
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		got, err = bounded.Call(ctx, &late, func() int { <-ctx.Done(); return 7 })
+		got, err = bounded.Call(ctx, &late, bounded.Of{}, func() int { <-ctx.Done(); return 7 })
 		assert.NoError(t, err, "it minds its context, and has something to say")
 		assert.Equal(t, 7, got)
 
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = bounded.Call(ctx, &late, func() int { time.Sleep(6 * time.Second); panic("after its caller has gone") })
+		_, err = bounded.Call(ctx, &late, bounded.Of{}, func() int { time.Sleep(6 * time.Second); panic("after its caller has gone") })
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(time.Minute)
 	})
@@ -68,7 +69,7 @@ func TestCallsThatDoNotReturnAreBounded(t *testing.T) {
 		call := func(f func() int) error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := bounded.Call(ctx, &late, f)
+			_, err := bounded.Call(ctx, &late, bounded.Of{}, f)
 			return err
 		}
 		for range bounded.MaxLate {
@@ -79,5 +80,49 @@ func TestCallsThatDoNotReturnAreBounded(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		assert.NoError(t, call(func() int { return 0 }))
+	})
+}
+
+// A callee that never returns, and one subject that it never returns for, leave room.
+func TestCallsThatDoNotReturnLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var late bounded.Late
+		release := make(chan struct{})
+		hangs := func(callee, subject any) bool {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, err := bounded.Call(ctx, &late, bounded.Of{Callee: callee, Subject: subject}, func() int { <-release; return 0 })
+			assert.Error(t, err)
+			return errors.Is(err, context.Canceled) // and not that there was no room
+		}
+		fill := func(callee, subject any) (begun int) {
+			for hangs(callee, subject) {
+				begun++
+			}
+			return begun
+		}
+		answers := func(callee, subject any) error {
+			_, err := bounded.Call(t.Context(), &late, bounded.Of{Callee: callee, Subject: subject}, func() int { return 0 })
+			return err
+		}
+		assert.Equal(t, 334, fill("deaf", "leaf"))
+		assert.NoError(t, answers("deaf", "another leaf"))
+		all := 334
+		for subject := range bounded.MaxLate {
+			all += fill("deaf", subject)
+		}
+		assert.Equal(t, bounded.MaxLate/2, all)
+		assert.ErrorContains(t, answers("deaf", "yet another leaf"), "have not returned")
+		assert.NoError(t, answers("sound", "leaf"))
+		assert.NoError(t, answers(func() {}, "leaf"), "of a callee that cannot be compared")
+		for callee := range bounded.MaxLate {
+			all += fill(callee, nil)
+		}
+		assert.Equal(t, bounded.MaxLate, all)
+		assert.ErrorContains(t, answers("sound", "leaf"), "have not returned")
+		close(release)
+		synctest.Wait()
+		assert.NoError(t, answers("deaf", "leaf"), "once they have returned")
 	})
 }
