@@ -125,7 +125,7 @@ func BenchmarkLoad(b *testing.B) {
 // BenchmarkCRLsWarm asks about a certificate that has been asked about before,
 // with a CRL that was added and with one that was fetched.
 func BenchmarkCRLsWarm(b *testing.B) {
-	p := newCRLPKI(b)
+	p := issueCRLPKI(rsaKey)
 	const url = "http://crl.example/1.crl"
 	path := p.leaf(b, points(at(urls(url))))
 	server := &crlServer{}
@@ -155,7 +155,7 @@ func BenchmarkCRLsWarm(b *testing.B) {
 
 // BenchmarkCheckWarmCRLs checks a chain of a leaf and a CA by CRLs.
 func BenchmarkCheckWarmCRLs(b *testing.B) {
-	p := newCRLPKI(b)
+	p := issueCRLPKI(rsaKey)
 	path := p.leaf(b)
 	checker := &revocation.Checker{Sources: []revocation.Source{crlsOf(b, p.ca.crl(), p.root.crl())}, Time: clock}
 	b.ReportAllocs()

@@ -58,7 +58,7 @@ func TestCRLInPEM(t *testing.T) {
 }
 
 func TestCRLSignatureAlgorithms(t *testing.T) {
-	p := newCRLPKI(t)
+	p := issueCRLPKI(rsaKey)
 	ecdsaKey := testca.ECDSA()
 	ecdsaCA := ocspIssue(t, crlCA("Sub CA", 2), ecdsaKey, p.root)
 	for _, c := range []struct {
@@ -156,7 +156,7 @@ func TestCRLTampered(t *testing.T) {
 func TestADamagedPEMBlockIsNotPassedOver(t *testing.T) {
 	p := newCRLPKI(t)
 	block := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: p.ca.crl().DER()})
-	broken := bytes.Replace(bytes.Clone(block), []byte("MII"), []byte("M!!"), 1)
+	broken := bytes.Replace(bytes.Clone(block), []byte("MI"), []byte("M!"), 1)
 	require.Error(t, new(revocation.CRLs).Add(broken))
 	require.Error(t, new(revocation.CRLs).Add(append(bytes.Clone(broken), block...)))
 }

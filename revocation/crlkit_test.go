@@ -4,6 +4,7 @@ package revocation_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -37,14 +38,16 @@ func newCRLPKI(t testing.TB) *crlPKI {
 }
 
 // issuedCRLPKI is the process's, of which each test has copies.
-var issuedCRLPKI = sync.OnceValue(func() *crlPKI {
-	root := issueParty(crlCA("Root", 1), testca.RSA("root"), nil)
+var issuedCRLPKI = sync.OnceValue(func() *crlPKI { return issueCRLPKI(testca.EC) })
+
+func issueCRLPKI(key func(name string) crypto.Signer) *crlPKI {
+	root := issueParty(crlCA("Root", 1), key("root"), nil)
 	return &crlPKI{
 		root:  root,
-		ca:    issueParty(crlCA("Sub CA", 2), testca.RSA("ca"), root),
-		other: issueParty(crlCA("CRL Issuer", 3), testca.RSA("other"), root),
+		ca:    issueParty(crlCA("Sub CA", 2), key("ca"), root),
+		other: issueParty(crlCA("CRL Issuer", 3), key("other"), root),
 	}
-})
+}
 
 func crlCA(name string, serial int64) *x509.Certificate {
 	template := ocspCA(name)
@@ -62,7 +65,7 @@ const leafSerial = 0x4711
 func (p *crlPKI) leaf(t testing.TB, extensions ...pkix.Extension) []*x509.Certificate {
 	leaf := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"},
-	}, testca.RSA("leaf"), p.ca)
+	}, testca.EC("leaf"), p.ca)
 	leaf.cert.Extensions = append(leaf.cert.Extensions, extensions...)
 	return []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}
 }

@@ -35,7 +35,7 @@ func TestARevokedKeyDoesNotVouchForItself(t *testing.T) {
 	p := newCRLPKI(t)
 	key := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
-	}, testca.RSA("other"), p.ca)
+	}, testca.EC("other"), p.ca)
 	byKey := with(numbered(key.crl(), 999), func(c *revocationtest.CRL) { c.AuthorityKeyID = p.ca.cert.SubjectKeyId })
 	crls := crlsOf(t, p.ca.crl(50, leafSerial), byKey)
 	crls.Issuers = []*x509.Certificate{key.cert}
@@ -55,8 +55,8 @@ func TestForgedCRLsPushOutNoGenuineOne(t *testing.T) {
 
 func TestACRLOfANamesakePushesOutNone(t *testing.T) {
 	p := newCRLPKI(t)
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
-	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.RSA("leaf"), namesake)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.EC("other"), p.root)
+	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.EC("leaf"), namesake)
 	crls := crlsOf(t, numbered(p.ca.crl(), 1), numbered(namesake.crl(), 2))
 	good.require(t, crls, p.leaf(t), ocspNow)
 	good.require(t, crls, []*x509.Certificate{leaf.cert, namesake.cert, p.root.cert}, ocspNow)
@@ -69,7 +69,7 @@ func TestARevokedKeyPushesOutNoGenuineCRL(t *testing.T) {
 	signers, leaves := urls("http://crl.example/signers.crl"), urls("http://crl.example/leaves.crl")
 	key := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
-	}, testca.RSA("other"), p.ca)
+	}, testca.EC("other"), p.ca)
 	key.cert.Extensions = append(key.cert.Extensions, points(at(signers)))
 	partition := func(c revocationtest.CRL, name revocationtest.PointName, n int64) revocationtest.CRL {
 		return with(inScope(numbered(c, n), revocationtest.Scope{PointName: name}), func(c *revocationtest.CRL) { c.AuthorityKeyID = p.ca.cert.SubjectKeyId })

@@ -225,7 +225,7 @@ func TestCRLsOfTwoIssuersAtOneURL(t *testing.T) {
 	server := &crlServer{}
 	crls := &revocation.CRLs{Fetcher: server, Time: moving}
 	first := p.leaf(t, points(at(urls(url))))
-	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{url}}, testca.RSA("leaf"), p.other)
+	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial), Subject: pkix.Name{CommonName: "leaf"}, CRLDistributionPoints: []string{url}}, testca.EC("leaf"), p.other)
 	second := []*x509.Certificate{other.cert, p.other.cert, p.root.cert}
 	server.publish(url, p.ca.crl())
 	good.require(t, crls, first, ocspNow)

@@ -44,7 +44,7 @@ func (b bodies) Fetch(_ context.Context, r revocation.Request) (*revocation.Resp
 
 // ofOther is the path of a leaf of another CA.
 func (p *crlPKI) ofOther(t *testing.T) []*x509.Certificate {
-	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.RSA("leaf"), p.other)
+	leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(1)}, testca.EC("leaf"), p.other)
 	return []*x509.Certificate{leaf.cert, p.other.cert, p.root.cert}
 }
 
@@ -83,7 +83,7 @@ func TestWhatAURLBringsUnsignedReplacesWhatItBroughtBefore(t *testing.T) {
 			return inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(fmt.Sprint(url, i))})
 		},
 		"in any name": func(i int) revocationtest.CRL {
-			return ocspIssue(t, crlCA(fmt.Sprint("Other CA ", i), 9), testca.RSA("other"), p.root).crl()
+			return ocspIssue(t, crlCA(fmt.Sprint("Other CA ", i), 9), testca.EC("other"), p.root).crl()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

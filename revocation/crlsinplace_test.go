@@ -32,7 +32,7 @@ func (c *mergedCache) Merge(ctx context.Context, key string, members ...revocati
 func TestOctetsThatOthersWriteToDecideNothing(t *testing.T) {
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"
-	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial + 1)}, testca.RSA("leaf"), p.ca)
+	other := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial + 1)}, testca.EC("leaf"), p.ca)
 	body := func() []byte { return p.ca.crl(leafSerial).DER() }
 	for name, list := range map[string]func(t *testing.T, raw []byte) (crls *revocation.CRLs, written func() [][]byte){
 		"added": func(t *testing.T, raw []byte) (*revocation.CRLs, func() [][]byte) {

@@ -41,7 +41,7 @@ func TestOneCertificatesMisfitIsNoOthers(t *testing.T) {
 	server := &crlServer{}
 	server.publish(url, inScope(p.ca.crl(), revocationtest.Scope{PointName: urls(url), OnlyUserCerts: true}))
 	crls := &revocation.CRLs{Fetcher: server, Time: moving}
-	sub := ocspIssue(t, crlCA("Sub Sub CA", 9), testca.RSA("other"), p.ca)
+	sub := ocspIssue(t, crlCA("Sub Sub CA", 9), testca.EC("other"), p.ca)
 	sub.cert.Extensions = append(sub.cert.Extensions, points(at(urls(url))))
 	_, err := crls.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{sub.cert, p.ca.cert, p.root.cert}, At: ocspNow})
 	require.ErrorIs(t, err, revocation.ErrScope)
@@ -54,7 +54,7 @@ func TestAKeyThatTheKeptCRLRevokesDoesNotReplaceIt(t *testing.T) {
 	const url = "http://crl.example/1.crl"
 	key := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign, CRLDistributionPoints: []string{url},
-	}, testca.RSA("other"), p.ca)
+	}, testca.EC("other"), p.ca)
 	server := &crlServer{}
 	server.publish(url, numbered(p.ca.crl(50), 5))
 	crls := &revocation.CRLs{Fetcher: server, Time: moving, Issuers: []*x509.Certificate{key.cert}}
@@ -80,7 +80,7 @@ func TestASignerRenewedWithItsKey(t *testing.T) {
 	signer := func(serial int64) *ocspParty {
 		return ocspIssue(t, &x509.Certificate{
 			SerialNumber: big.NewInt(serial), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
-		}, testca.RSA("other"), p.ca)
+		}, testca.EC("other"), p.ca)
 	}
 	before, renewed := signer(50), signer(51)
 	superseded := with(p.ca.crl(50), func(c *revocationtest.CRL) { c.Entries[0].Reason = revocation.ReasonSuperseded })

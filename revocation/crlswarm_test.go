@@ -62,7 +62,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		key := ocspIssue(t, &x509.Certificate{
 			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, KeyUsage: x509.KeyUsageCRLSign,
 			NotBefore: ocspNow.Add(-10 * time.Minute), NotAfter: end,
-		}, testca.RSA("other"), p.root)
+		}, testca.EC("other"), p.root)
 		crls := crlsOf(t, key.crl(), p.root.crl())
 		crls.Issuers = []*x509.Certificate{key.cert}
 		good.require(t, crls, path, ocspNow)
@@ -76,7 +76,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 		ca := ocspIssue(t, template, p.ca.key, p.root)
 		newKey := crlCA("Sub CA", 50)
 		newKey.SubjectKeyId = []byte("new")
-		key := ocspIssue(t, newKey, testca.RSA("other"), ca)
+		key := ocspIssue(t, newKey, testca.EC("other"), ca)
 		crls := crlsOf(t, key.crl())
 		crls.Issuers = []*x509.Certificate{key.cert}
 		path := []*x509.Certificate{path[0], ca.cert, p.root.cert}
@@ -96,7 +96,7 @@ func TestCRLsKeptAnswers(t *testing.T) {
 	t.Run("for its path only", func(t *testing.T) {
 		crls := crlsOf(t, p.ca.crl())
 		good.require(t, crls, path, ocspNow)
-		imposter := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
+		imposter := ocspIssue(t, crlCA("Sub CA", 2), testca.EC("other"), p.root)
 		unknown(revocation.ErrSignature).require(t, crls, []*x509.Certificate{path[0], imposter.cert, p.root.cert}, ocspNow)
 		again, err := x509.ParseCertificate(path[0].Raw)
 		require.NoError(t, err)

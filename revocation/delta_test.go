@@ -241,7 +241,7 @@ func TestFreshestCRLOfEach(t *testing.T) {
 		leaf := ocspIssue(t, &x509.Certificate{
 			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"},
 			ExtraExtensions: []pkix.Extension{points(at(urls(base))), revocationtest.FreshestCRL(at(urls(fresh)))},
-		}, testca.RSA("leaf"), p.ca)
+		}, testca.EC("leaf"), p.ca)
 		return []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}
 	}
 	good.require(t, crls, leaf(leafSerial), ocspNow)

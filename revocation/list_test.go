@@ -45,7 +45,7 @@ func TestListsAreThoseOfTheCAsAskedAbout(t *testing.T) {
 	}
 	assert.Empty(t, crls.Lists())
 	assert.Empty(t, crls.Lists(p.root.cert), "it signed none")
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.EC("other"), p.root)
 	assert.Len(t, crls.Lists(namesake.cert), 1, "the list with its signature is its own")
 }
 
@@ -146,7 +146,7 @@ func TestListsRememberTheCAsOfEveryCaller(t *testing.T) {
 	t.Parallel()
 	p := newCRLPKI(t)
 	const url = "http://crl.example/1.crl"
-	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.RSA("other"), p.root)
+	namesake := ocspIssue(t, crlCA("Sub CA", 2), testca.EC("other"), p.root)
 	for name, c := range map[string]struct {
 		ours   revocationtest.CRL
 		others *x509.Certificate

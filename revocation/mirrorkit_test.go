@@ -69,7 +69,7 @@ func (w *mirrorWorld) publish(url string, change func(*revocationtest.CRL)) []by
 func (w *mirrorWorld) leaf(t testing.TB, extensions ...pkix.Extension) []*x509.Certificate {
 	leaf := ocspIssue(t, &x509.Certificate{
 		SerialNumber: big.NewInt(w.serial.Add(1)), Subject: pkix.Name{CommonName: "leaf"}, ExtraExtensions: extensions,
-	}, testca.RSA("leaf"), w.p.ca)
+	}, testca.EC("leaf"), w.p.ca)
 	return []*x509.Certificate{leaf.cert, w.p.ca.cert, w.p.root.cert}
 }
 

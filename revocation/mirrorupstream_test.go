@@ -31,7 +31,7 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 	ca := ocspIssue(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		SubjectKeyId: []byte("CA"), NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),
-	}, testca.RSA("ca"), nil)
+	}, testca.EC("ca"), nil)
 	const named = "http://crl.nhs.uk/crlc7.crl"
 	point := func(change func(*revocationtest.CRL)) []byte {
 		list := revocationtest.CRL{Issuer: ca.cert, Key: ca.key, Number: 5, ThisUpdate: time.Now().Add(-time.Hour), Scope: &revocationtest.Scope{PointName: urls(named)}}
@@ -49,7 +49,7 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 	t.Cleanup(upstream.Close)
 	other := ocspIssue(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCRLSign, SubjectKeyId: []byte("CA"),
-	}, testca.RSA("other"), nil)
+	}, testca.EC("other"), nil)
 	good := point(nil)
 
 	for _, test := range []struct {
@@ -90,7 +90,7 @@ func TestMirrorOutlivesWhatItIsFedWith(t *testing.T) {
 			leaf := ocspIssue(t, &x509.Certificate{
 				SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "leaf"}, ExtraExtensions: []pkix.Extension{points(at(urls(named)))},
 				NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(0, 1, 0),
-			}, testca.RSA("leaf"), ca)
+			}, testca.EC("leaf"), ca)
 			path := []*x509.Certificate{leaf.cert, ca.cert}
 			// look has the URL looked at an hour later.
 			look := func() {

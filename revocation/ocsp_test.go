@@ -25,7 +25,7 @@ func TestOCSPAdd(t *testing.T) {
 	template := *p.leaf.cert
 	template.SerialNumber = big.NewInt(0x1234)
 	other := *p
-	other.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+	other.leaf = ocspIssue(t, &template, testca.EC("leaf"), p.ca)
 	m := p.good()
 	m.Answers = append(m.Answers, other.answer(ocsp.Revoked))
 	der := m.DER()
@@ -82,7 +82,7 @@ func TestOCSPResponderExpires(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
-	server := &ocspServer{answer: answering(ocspIssue(t, template, testca.RSA("responder"), p.ca).by(p.good()))}
+	server := &ocspServer{answer: answering(ocspIssue(t, template, testca.EC("responder"), p.ca).by(p.good()))}
 	var hand handClock
 	s := &revocation.OCSP{Fetcher: server, Time: hand.now}
 	_, err := s.Status(t.Context(), p.query())

@@ -28,7 +28,7 @@ func TestEvictionOfAnswersIsLoggedOnce(t *testing.T) {
 	for serial := range int64(6) {
 		own, template := *p, *p.leaf.cert
 		template.SerialNumber = big.NewInt(1 + serial)
-		own.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+		own.leaf = ocspIssue(t, &template, testca.EC("leaf"), p.ca)
 		server.setAnswer(answering(own.good()))
 		_, err := s.Status(t.Context(), own.query())
 		require.NoError(t, err)

@@ -82,7 +82,7 @@ func TestARevocationOutlivesItsResponder(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Minute)
-	responder := ocspIssue(t, template, testca.RSA("responder"), p.ca)
+	responder := ocspIssue(t, template, testca.EC("responder"), p.ca)
 	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 24*time.Hour)))}
 	var hand handClock
 	stale := answered(revocation.Good, -2*time.Hour, -time.Hour)
@@ -193,7 +193,7 @@ func TestAHoldIsSupersededAlthoughItsResponderExpires(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.Add(-time.Hour), ocspNow.Add(time.Hour)
-	responder := ocspIssue(t, template, testca.RSA("responder"), p.ca)
+	responder := ocspIssue(t, template, testca.EC("responder"), p.ca)
 	var hand handClock
 	server := &ocspServer{answer: answering(responder.by(stateAt(p, ocsp.Revoked, ocspNow.Add(-time.Minute), 10*time.Minute)))}
 	c := &revocation.Checker{
@@ -307,7 +307,7 @@ func TestAGoodAnswerThatTakesNothingBackDoesNotDropARevocation(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.NotBefore, template.NotAfter = ocspNow.AddDate(0, 0, -9), ocspNow.AddDate(0, 0, -6)
-	expired := ocspIssue(t, template, testca.RSA("responder"), p.ca)
+	expired := ocspIssue(t, template, testca.EC("responder"), p.ca)
 	ahead := p.responder.by(stateAt(p, ocsp.Good, ocspNow.AddDate(0, 0, -5), 240*time.Hour))
 	ahead.ProducedAt = ocspNow.Add(time.Hour)
 	for name, c := range map[string]struct {

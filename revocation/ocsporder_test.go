@@ -50,7 +50,7 @@ func TestOCSPKept(t *testing.T) {
 		template := *p.leaf.cert
 		template.SerialNumber = new(big.Int).SetBit(p.leaf.cert.SerialNumber, 64, 1) // the same but for what is far up
 		other := *p
-		other.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+		other.leaf = ocspIssue(t, &template, testca.EC("leaf"), p.ca)
 		server.setAnswer(answering(other.good()))
 		a, err := s.Status(t.Context(), other.query())
 		require.NoError(t, err)
@@ -58,8 +58,8 @@ func TestOCSPKept(t *testing.T) {
 		require.Len(t, server.asked(), 2)
 	})
 	t.Run("not for the serial at another CA", func(t *testing.T) {
-		sibling := ocspIssue(t, ocspCA("Sibling"), testca.RSA("other"), p.root)
-		other := ocspPKI{root: p.root, ca: sibling, leaf: ocspIssue(t, p.leaf.cert, testca.RSA("leaf"), sibling)}
+		sibling := ocspIssue(t, ocspCA("Sibling"), testca.EC("other"), p.root)
+		other := ocspPKI{root: p.root, ca: sibling, leaf: ocspIssue(t, p.leaf.cert, testca.EC("leaf"), sibling)}
 		server.setAnswer(answering(p.good()))
 		a, err := s.Status(t.Context(), other.query())
 		require.ErrorIs(t, err, revocation.ErrScope)

@@ -21,7 +21,7 @@ func TestResponderThatTakesOnlyPOST(t *testing.T) {
 	other := *p // another certificate of the same responder's
 	template := *p.leaf.cert
 	template.SerialNumber = big.NewInt(2)
-	other.leaf = ocspIssue(t, &template, testca.RSA("leaf"), p.ca)
+	other.leaf = ocspIssue(t, &template, testca.EC("leaf"), p.ca)
 	status := func(code int) func(revocation.Request) ([]byte, error) {
 		return func(r revocation.Request) ([]byte, error) {
 			return nil, &revocation.FetchError{URL: r.URL, StatusCode: code}

@@ -27,7 +27,7 @@ func twoResponders(t *testing.T) *ocspPKI {
 	p.leaf = ocspIssue(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "leaf.example"}, SerialNumber: big.NewInt(0xabcdef),
 		OCSPServer: []string{"http://a.example/", "http://b.example/"},
-	}, testca.RSA("leaf"), p.ca)
+	}, testca.EC("leaf"), p.ca)
 	return p
 }
 
@@ -135,7 +135,7 @@ func TestARevocationNamesTheCertificateAskedAbout(t *testing.T) {
 		_, err := s.Status(t.Context(), p.query())
 		require.NoError(t, err)
 	}
-	other := ocspIssue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "other.example"}, SerialNumber: big.NewInt(0xabcdef), OCSPServer: []string{"http://ocsp.example/"}}, testca.RSA("leaf"), p.ca)
+	other := ocspIssue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "other.example"}, SerialNumber: big.NewInt(0xabcdef), OCSPServer: []string{"http://ocsp.example/"}}, testca.EC("leaf"), p.ca)
 	a, err := s.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{other.cert, p.ca.cert, p.root.cert}, At: ocspNow})
 	require.NoError(t, err)
 	assert.Equal(t, "other.example", a.Revocation.Cert.Subject.CommonName)

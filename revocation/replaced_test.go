@@ -53,7 +53,7 @@ func TestReplacedListsAreCollected(t *testing.T) {
 					}
 					replace(list.DER())
 					time.Sleep(2 * time.Hour) // Run looks
-					leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"}}, testca.RSA("leaf"), p.ca)
+					leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "leaf"}}, testca.EC("leaf"), p.ca)
 					leaf.cert.Extensions = append(leaf.cert.Extensions, points(at(urls(url))))
 					a, err := s.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{leaf.cert, p.ca.cert, p.root.cert}, At: time.Now()})
 					require.NoError(t, err)

@@ -27,7 +27,7 @@ import (
 func TestOCSPResponse(t *testing.T) {
 	type message = revocationtest.OCSPResponse
 	type edit = func(*message)
-	p := newOCSPPKI(t)
+	p := issueOCSPPKI(rsaKey)
 	otherRoot := ocspIssue(t, ocspCA("Other Root"), testca.RSA("other"), nil)
 	sibling := ocspIssue(t, ocspCA("Sibling"), testca.RSA("other"), p.root)
 	renamed := ocspIssue(t, ocspCA("Renamed"), testca.RSA("ca"), p.root)     // the CA's key, another name
@@ -313,7 +313,7 @@ func TestOCSPResponderStatus(t *testing.T) {
 	p := newOCSPPKI(t)
 	template := ocspResponderTemplate()
 	template.ExtraExtensions = nil
-	responder := ocspIssue(t, template, testca.RSA("responder"), p.ca)
+	responder := ocspIssue(t, template, testca.EC("responder"), p.ca)
 	m := responder.by(p.good())
 	good := revocation.Answer{Status: revocation.Good, ThisUpdate: ocspNow.Add(-time.Hour), NextUpdate: ocspNow.Add(time.Hour)}
 	expired := good

@@ -211,13 +211,13 @@ func TestACertificateIssuerInDoubtRevokes(t *testing.T) {
 		})
 	}
 	t.Run("Unicode", func(t *testing.T) {
-		ca := ocspIssue(t, crlCA("Autorit\u00e9", 9), testca.RSA("ca"), p.root)
+		ca := ocspIssue(t, crlCA("Autorit\u00e9", 9), testca.EC("ca"), p.root)
 		point := revocationtest.DistributionPoint{PointName: urls("http://crl.example/1.crl"), CRLIssuers: [][]byte{p.other.cert.RawSubject}}
 		list := inScope(p.other.crl(leafSerial), revocationtest.Scope{PointName: urls("http://crl.example/1.crl"), Indirect: true})
 		list.Entries[0].CertificateIssuer = rdnSequence([]attribute{{3, 12, "Autorite\u0301"}})
 		crls := crlsOf(t, list, p.root.crl())
 		crls.Issuers = []*x509.Certificate{p.other.cert}
-		leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial)}, testca.RSA("leaf"), ca)
+		leaf := ocspIssue(t, &x509.Certificate{SerialNumber: big.NewInt(leafSerial)}, testca.EC("leaf"), ca)
 		leaf.cert.Extensions = append(leaf.cert.Extensions, points(point))
 		answer, _ := crls.Status(t.Context(), revocation.Query{Path: []*x509.Certificate{leaf.cert, ca.cert, p.root.cert}, At: ocspNow})
 		require.NotEqual(t, revocation.Good, answer.Status)

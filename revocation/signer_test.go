@@ -25,17 +25,17 @@ func TestCRLSigner(t *testing.T) {
 			SerialNumber: big.NewInt(50), Subject: p.ca.cert.Subject, SubjectKeyId: []byte("apart"), KeyUsage: x509.KeyUsageCRLSign,
 		}
 		change(template)
-		return ocspIssue(t, template, testca.RSA("other"), issuer)
+		return ocspIssue(t, template, testca.EC("other"), issuer)
 	}
 	asIs := func(*x509.Certificate) {}
 	crlKey := apart(p.root, asIs)
 	newKey := apart(p.ca, func(c *x509.Certificate) { // new with old
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCRLSign|x509.KeyUsageCertSign
 	})
-	stranger := ocspIssue(t, crlCA("Root", 1), testca.RSA("other"), nil)
+	stranger := ocspIssue(t, crlCA("Root", 1), testca.EC("other"), nil)
 	rootCRL, caCRL := p.root.crl(), p.ca.crl()
 	forCAs := revocationtest.Scope{OnlyCACerts: true}
-	oneHop := ocspIssue(t, crlCA("Intermediate", 60), testca.RSA("leaf"), p.root)
+	oneHop := ocspIssue(t, crlCA("Intermediate", 60), testca.EC("leaf"), p.root)
 
 	for _, c := range []struct {
 		name    string
@@ -162,7 +162,7 @@ func TestCRLSignersThatDependOnOneAnother(t *testing.T) {
 			} else {
 				template.ExtraExtensions = []pkix.Extension{points(at(urls(last)))}
 			}
-			parties = append(parties, ocspIssue(t, template, testca.RSA("other"), p.root))
+			parties = append(parties, ocspIssue(t, template, testca.EC("other"), p.root))
 			crls.Issuers = append(crls.Issuers, parties[i].cert)
 		}
 		for i, party := range parties {

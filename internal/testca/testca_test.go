@@ -3,7 +3,10 @@
 package testca_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"fmt"
 	"testing"
 
@@ -30,5 +33,23 @@ func TestEachNameHasAKeyOfItsOwn(t *testing.T) {
 		if i%22 == 0 {
 			own("unnamed", testca.NewRSA(2048))
 		}
+	}
+}
+
+// What is signed twice by a key on P-256 is the same, and all signatures are of one length.
+func TestSignaturesOfANameAreSteady(t *testing.T) {
+	t.Parallel()
+	key := testca.EC("CA")
+	assert.Same(t, key, testca.EC("CA"))
+	assert.NotEqual(t, key.Public(), testca.EC("another").Public())
+	for i := range 20 {
+		digest := sha256.Sum256([]byte{byte(i)})
+		signature, err := key.Sign(nil, digest[:], crypto.SHA256)
+		assert.NoError(t, err)
+		again, err := key.Sign(nil, digest[:], crypto.SHA256)
+		assert.NoError(t, err)
+		assert.Equal(t, signature, again)
+		assert.Len(t, signature, 71)
+		assert.True(t, ecdsa.VerifyASN1(key.Public().(*ecdsa.PublicKey), digest[:], signature))
 	}
 }

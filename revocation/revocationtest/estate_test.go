@@ -4,7 +4,7 @@ package revocationtest_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -25,7 +25,7 @@ type estate struct {
 	t         *testing.T
 	authority *revocationtest.Authority
 	root, ca  *x509.Certificate
-	key       *rsa.PrivateKey // of both
+	key       crypto.Signer // of both
 	crls      *revocation.CRLs
 	checker   *revocation.Checker
 }
@@ -33,7 +33,7 @@ type estate struct {
 // onEstate plays a test in a bubble of testing/synctest. The servers are outside,
 // since what waits for a socket would keep the bubble's time from passing.
 func onEstate(t *testing.T, mirrors int, test func(t *testing.T, e *estate, mirrors []*revocationtest.Mirror)) {
-	e := &estate{key: testca.RSA("CA")}
+	e := &estate{key: testca.EC("CA")}
 	year := func(c *x509.Certificate) *x509.Certificate {
 		c.NotBefore, c.NotAfter = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 		return c

@@ -3,7 +3,7 @@
 package revocationtest_test
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"crypto/x509"
 	"testing"
 	"testing/synctest"
@@ -145,8 +145,8 @@ func TestAListExpiresByItsLifetime(t *testing.T) {
 }
 
 // renew has the root issue the CA a certificate of another key.
-func (e *estate) renew() (*x509.Certificate, *rsa.PrivateKey) {
-	key := testca.RSA("other")
+func (e *estate) renew() (*x509.Certificate, crypto.Signer) {
+	key := testca.EC("other")
 	template := testca.CA("SubCA", 3)
 	template.NotBefore, template.NotAfter = e.ca.NotBefore, e.ca.NotAfter
 	return testca.Sign(template, e.root, key.Public(), e.key), key

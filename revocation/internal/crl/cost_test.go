@@ -125,7 +125,7 @@ func TestCertificateIssuersAreBounded(t *testing.T) {
 // An algorithm that is not accepted is named.
 func TestAnAlgorithmIsNamed(t *testing.T) {
 	t.Parallel()
-	err := parse(with(newPKI(t).ca.crl(), func(c *revocationtest.CRL) { c.SignatureAlgorithm = x509.SHA1WithRSA }).DER())
+	err := parse(with(pkiOf(t, rsaKey).ca.crl(), func(c *revocationtest.CRL) { c.SignatureAlgorithm = x509.SHA1WithRSA }).DER())
 	requireError(t, err, der.ErrSignature)
 	assert.ErrorContains(t, err, "1.2.840.113549.1.1.5")
 }

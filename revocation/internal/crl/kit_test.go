@@ -31,8 +31,11 @@ type party struct {
 	key  crypto.Signer
 }
 
-// key returns one of a few RSA keys.
-func key(i int) crypto.Signer { return testca.RSA(fmt.Sprint(i)) }
+// rsaKey returns one of a few RSA keys, for what is particular to them.
+func rsaKey(i int) crypto.Signer { return testca.RSA(fmt.Sprint(i)) }
+
+// key returns one of a few keys that sign fast.
+func key(i int) crypto.Signer { return testca.EC(fmt.Sprint(i)) }
 
 // issue makes a certificate that parent signs, or a self-signed one.
 func issue(t testing.TB, template *x509.Certificate, key crypto.Signer, parent *party) *party {
@@ -56,7 +59,9 @@ type pki struct {
 	root, ca, other *party
 }
 
-func newPKI(t testing.TB) *pki {
+func newPKI(t testing.TB) *pki { return pkiOf(t, key) }
+
+func pkiOf(t testing.TB, key func(i int) crypto.Signer) *pki {
 	root := issue(t, authority("Root", 1), key(0), nil)
 	return &pki{
 		root:  root,

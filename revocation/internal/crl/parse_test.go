@@ -33,7 +33,7 @@ func fullCRL(p *pki) revocationtest.CRL {
 
 func TestStrict(t *testing.T) {
 	t.Parallel()
-	p := newPKI(t)
+	p := pkiOf(t, rsaKey)
 	require.NoError(t, parse(fullCRL(p).DER()))
 
 	seq := func(children ...*dertest.Node) *dertest.Node { return &dertest.Node{Tag: 0x30, Children: children} }
