@@ -38,7 +38,8 @@ import (
 //
 // Texts have at most 256 bytes, error has 1024, and behind what was cut stands how
 // long it was; bodies are cut to IncludeBodies. What is not printable is replaced.
-// Requests that net/http itself answers with 400 or 431 have no record.
+// Requests that net/http itself answers, with 400, 417, 431, 501 or 505, have no record.
+// A record is written before the answer is complete: a log that hangs delays it.
 type Audit struct {
 	// Intent wants a record, of slog.LevelInfo, before an Authorizer or a Gate lets a
 	// request pass that changes something; a request that is not so recorded is

@@ -63,8 +63,9 @@ func (g *Gate) Validate() error {
 //
 // Whatever next or ErrorHandler sets, every answer carries Cache-Control:
 // no-store. So that none can go round that, the connection cannot be hijacked.
-// One request never comes here: net/http answers OPTIONS * by itself unless
-// http.Server.DisableGeneralOptionsHandler is set.
+// Some requests never come here: net/http answers OPTIONS * by itself unless
+// http.Server.DisableGeneralOptionsHandler is set, and refuses malformed ones and an
+// Expect other than 100-continue.
 //
 // A Gate that is not valid refuses every request with the [*ConfigError] of
 // Validate, which is answered with 500 and logged once.

@@ -5,10 +5,10 @@ package asid
 import (
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/internal/spine"
 )
 
@@ -30,7 +30,8 @@ type headerField struct {
 // another request than the one that is judged.
 func findHeaders(header http.Header, fields []headerField) {
 	for key, values := range header {
-		if ascii.EqualHeader(key, "Connection") {
+		// Older proxies know Proxy-Connection too (RFC 9112 appendix C.2.2).
+		if ascii.EqualHeader(key, "Connection") || ascii.EqualHeader(key, "Proxy-Connection") {
 			markDropped(values, fields)
 			continue
 		}
@@ -62,9 +63,9 @@ func markTrailers(trailer http.Header, fields []headerField) {
 // markDropped marks the fields that the values of Connection name.
 func markDropped(values []string, fields []headerField) {
 	for _, value := range values {
-		for option := range strings.SplitSeq(value, ",") {
+		for name := range fhirpath.Dropped(value) {
 			for i := range fields {
-				if f := &fields[i]; f.name != "" && ascii.EqualHeader(textproto.TrimString(option), f.name) {
+				if f := &fields[i]; f.name != "" && ascii.EqualHeader(name, f.name) {
 					f.dropped = true
 				}
 			}

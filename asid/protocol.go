@@ -5,7 +5,7 @@ package asid
 // A Protocol says which headers carry the ASIDs of sender and receiver and the
 // interaction ID. Each header must be there exactly once, with one value, and
 // under no other spelling that some reader takes for the same, and must not be one
-// that Connection names, for a proxy would not pass it on.
+// that Connection or Proxy-Connection names, for a proxy would not pass it on.
 type Protocol int
 
 const (

@@ -61,13 +61,14 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 		r.Header[name] = []string{"x"} // not Set: a map that another program has filled
 		assert.NotEmpty(t, fhirpath.Override(r), name)
 	}
-	for _, connection := range []string{"upgrade", "keep-alive, Upgrade", "close ,\tUPGRADE"} {
+	for _, connection := range []string{"upgrade", "keep-alive, Upgrade", "close ,\tUPGRADE", "close upgrade", `"upgrade"`, "Upgrade;x=1"} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Connection", connection)
 		assert.NotEmpty(t, fhirpath.Override(r), connection)
 	}
 	for _, query := range []string{"_method=DELETE", "_METHOD=x", "a=1&%5fmethod=DELETE", "$httpMethod=PATCH", "X-HTTP-Method-Override=x", "a;b", "%zz",
-		".method=DELETE", "%20_method=DELETE", "++_method=PUT", "%5Bmethod=PUT", "X_HTTP_METHOD_OVERRIDE=x", "X.HTTP.Method=x"} {
+		".method=DELETE", "%20_method=DELETE", "++_method=PUT", "%5Bmethod=PUT", "X_HTTP_METHOD_OVERRIDE=x", "X.HTTP.Method=x",
+		"_method%00=DELETE", "%20_method%00x=DELETE", "[_method]=DELETE", "%5B_METHOD%5D[a]=DELETE", "_method[]=DELETE", "_method%5Bx%5D=DELETE", "_method]=DELETE"} {
 		r := httptest.NewRequest(http.MethodGet, "/?"+query, nil)
 		assert.NotEmpty(t, fhirpath.Override(r), query)
 	}
@@ -76,7 +77,7 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 
 func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=x&_format=json&method=x&type.method=x&__method=x", nil)
+	r := httptest.NewRequest(http.MethodGet, "/STU3/DocumentReference?subject=x&_format=json&method=x&type.method=x&__method=x&[x]_method=x&x[_method]=x&[method]=x&method[]=x&x%00_method=x", nil)
 	for name, value := range map[string]string{
 		"Accept": "application/fhir+json", "If-Match": `W/"1"`, "Connection": "keep-alive, close", "X-Forwarded-For": "10.0.0.1",
 		"X-Request-Id": "1", "fromASID": "200000000205", "Upgrade-Insecure-Requests": "1",

@@ -3,8 +3,8 @@
 package fhirpath
 
 import (
+	"iter"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -45,7 +45,7 @@ func Override(r *http.Request) string {
 			return "asks for another protocol"
 		}
 	}
-	if r.Method == http.MethodConnect || hasToken(r.Header["Connection"], "upgrade") {
+	if r.Method == http.MethodConnect || asksToUpgrade(r.Header["Connection"]) {
 		return "asks for another protocol"
 	}
 	if r.URL.RawQuery == "" {
@@ -65,24 +65,36 @@ func Override(r *http.Request) string {
 }
 
 // overridesMethod reports whether some framework takes the method from a parameter of
-// that name. PHP drops blanks before a name, and makes an underscore of a full stop, a
-// blank or a bracket in it.
+// that name. PHP ends a name at a NUL, drops blanks before it, and makes an underscore of
+// a full stop, a blank or a bracket in it; the package qs, which Express uses, takes what
+// is in brackets for the name, and what is in brackets behind a name for its members.
 func overridesMethod(parameter string) bool {
+	parameter, _, _ = strings.Cut(parameter, "\x00")
+	bare := strings.TrimPrefix(parameter, "[")
+	if end := strings.IndexAny(bare, "[]"); end >= 0 {
+		bare = bare[:end]
+	}
 	parameter = strings.NewReplacer(" ", "_", "[", "_").Replace(strings.TrimLeft(parameter, " "))
 	for _, name := range [...]string{"_method", "$httpMethod", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
-		if ascii.EqualHeader(parameter, name) {
+		if ascii.EqualHeader(parameter, name) || ascii.EqualHeader(bare, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// hasToken reports whether a list of tokens (RFC 9110 section 5.6.1) has the
-// token, without case.
-func hasToken(values []string, token string) bool {
+// Dropped returns the names of headers in a value of Connection (RFC 9110 section 7.6.1)
+// that some proxy drops: a list of tokens, of which a lenient reader takes more than
+// commas to end one.
+func Dropped(value string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(value, func(c rune) bool { return strings.ContainsRune(", \t;=\"", c) })
+}
+
+// asksToUpgrade reports whether the values of Connection have the option upgrade.
+func asksToUpgrade(values []string) bool {
 	for _, value := range values {
-		for item := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(textproto.TrimString(item), token) {
+		for option := range Dropped(value) {
+			if strings.EqualFold(option, "upgrade") {
 				return true
 			}
 		}
