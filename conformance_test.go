@@ -7,10 +7,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -156,22 +158,34 @@ func splitSymbol(symbol string) (folder, name string) {
 // constants and variables by name, methods and fields as Type.Name.
 func declared(t *testing.T, folder string, tests bool) map[string]bool {
 	t.Helper()
-	names := map[string]bool{}
 	files, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
 	require.NoError(t, err)
+	names := map[string]bool{}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") == tests {
-			declaredIn(t, names, file)
+			maps.Copy(names, declaredIn(t, file))
 		}
 	}
 	return names
 }
 
-// declaredIn adds what a file declares to names.
-func declaredIn(t *testing.T, names map[string]bool, file string) {
+// declaredIn returns what a file declares. Each file is parsed once in the process.
+func declaredIn(t *testing.T, file string) map[string]bool {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	once, _ := declarations.LoadOrStore(file, sync.OnceValues(func() (map[string]bool, error) { return declarationsOf(file) }))
+	names, err := once.(func() (map[string]bool, error))()
 	require.NoError(t, err)
+	return names
+}
+
+var declarations sync.Map // a file's name to func() (map[string]bool, error)
+
+func declarationsOf(file string) (map[string]bool, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
 	for _, declaration := range parsed.Decls {
 		switch d := declaration.(type) {
 		case *ast.FuncDecl:
@@ -182,6 +196,7 @@ func declaredIn(t *testing.T, names map[string]bool, file string) {
 			}
 		}
 	}
+	return names, nil
 }
 
 func declaredBySpec(names map[string]bool, spec ast.Spec) {

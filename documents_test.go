@@ -60,8 +60,7 @@ func TestPagesNameWhereThingsAre(t *testing.T) {
 		way, _, _ = strings.Cut(way, "\n## ")
 		found := 0
 		for _, match := range namedIn.FindAllStringSubmatch(way, -1) {
-			declared := map[string]bool{}
-			declaredIn(t, declared, match[3])
+			declared := declaredIn(t, match[3])
 			for _, name := range append(quotedItems(match[1]), match[2]) {
 				if name != "" {
 					assert.True(t, declared[name], "%s has %s in %s", part.page, name, match[3])
