@@ -224,6 +224,23 @@ func TestNoAnswerMayBeStoredWhateverTheHandlerDoes(t *testing.T) {
 	})
 }
 
+// http.TimeoutHandler's writer cannot flush, so that the header is not sent yet.
+func TestAFlushThatIsNotSupportedSendsNothing(t *testing.T) {
+	t.Parallel()
+	var log ledger
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+	handler := gate.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		assert.ErrorIs(t, http.NewResponseController(w).Flush(), http.ErrNotSupported)
+		w.Header().Set("Cache-Control", "public")
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(struct{ http.ResponseWriter }{w}, retrieval())
+	assert.Equal(t, http.StatusNotFound, w.Code)
+	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
+	assert.EqualValues(t, http.StatusNotFound, log.one(t)["status"])
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

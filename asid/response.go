@@ -144,8 +144,11 @@ func (r *lateReader) Read(p []byte) (int, error) {
 // http.ResponseController may do.
 func (u *responseWriter) FlushError() error {
 	u.before()
-	u.send(http.StatusOK)
-	return http.NewResponseController(u.ResponseWriter).Flush()
+	err := http.NewResponseController(u.ResponseWriter).Flush()
+	if !errors.Is(err, http.ErrNotSupported) {
+		u.send(http.StatusOK)
+	}
+	return err
 }
 
 func (u *responseWriter) Flush() { _ = u.FlushError() }
