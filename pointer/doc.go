@@ -32,9 +32,9 @@
 // it for one that it has; null or a number in place of a string; in JSON a byte
 // order mark; invalid UTF-8, half a surrogate pair, data after the end; in XML a
 // document type, processing instructions, CDATA, prefixes and other namespaces;
-// contained resources, and references into them; modifier extensions and
-// implicitRules, which may change what the rest means; more nesting than 64
-// levels.
+// contained resources, and references into them; implicitRules, and modifier
+// extensions of the pointer, its custodian or a relatesTo, which may change what the
+// rest means; a tag that says that the resource is a part; more nesting than 64 levels.
 //
 // # What other organisations learn
 //

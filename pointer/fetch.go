@@ -63,6 +63,9 @@ func get(ctx context.Context, client *http.Client, u *url.URL, accept string, no
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
+		if age := resp.Header.Get("Age"); age != "" && age != "0" { // RFC 9111 section 5.1
+			return nil, errors.New("the answer is a cache's, and was not validated")
+		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return nil, unavailable(resp)
 	default:

@@ -23,8 +23,9 @@ import (
 // number and by Patient/[id], which is below Base, is found by either; the search fails
 // if that pointer's patient is named in a way that cannot be compared. An answer
 // with fewer resources than its total, of which one that is listed twice counts
-// once, is refused, as is one that has the pointer meant in two states. Every
-// look-up asks caches to be passed over.
+// once, is refused, as is one that has the pointer meant in two states, or a part of one
+// (the tag SUBSETTED) that may be it. Every look-up asks caches to be passed over, and
+// an answer of one (Age, RFC 9111 section 5.1) is refused.
 // It is safe for concurrent use; its fields are not to be changed once it is in use.
 //
 // What is stored is read tolerantly, except for the custodian. The NRL itself
@@ -48,8 +49,8 @@ type FHIR struct {
 	// SubjectByIdentifier searches by subject:identifier and the NHS number, for R4
 	// servers whose pointers name the patient so, in place of subject and its URL. A
 	// patient with another URL than the PDS's is then refused by [RuleResource].
-	// Pointers that a server has no search of this kind for are not found: those of one
-	// server all name their patients in the one way or in the other.
+	// A pointer that names its patient in the other way alone is not found: all of one
+	// server's have to name them in the one way, or all in the other.
 	SubjectByIdentifier bool
 
 	// MaxBytes bounds each answer's body, in bytes; zero or less: 1 MiB.
@@ -195,6 +196,9 @@ func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
 	}
 	p := f.pointer(d)
 	if !q.Matches(p) {
+		if d.IsPart(jsonType, resource) {
+			return nil, errors.New("the answer to a search has a part of a pointer, which may be the one asked for")
+		}
 		if p.MasterIdentifier == q.Identifier && f.incomparable(d, q.Subject) {
 			return nil, errors.New("the answer to a search has a pointer whose patient cannot be compared with the one asked for")
 		}

@@ -149,6 +149,45 @@ func TestASearchHasTheVersionToo(t *testing.T) {
 	assert.Error(t, err, "a change that cannot be conditional")
 }
 
+// A server that answers a search with a part of each pointer may leave out what tells it
+// from others.
+func TestAPartOfAPointerIsNotPassedOver(t *testing.T) {
+	t.Parallel()
+	d := load(t, "supersede-both", "stu3", "json")
+	part := d.with(t, "meta", `"meta":{"versionId":"1","tag":[{"code":"SUBSETTED"}]}`, "")
+	for _, element := range []string{"masterIdentifier", "subject"} {
+		assertCannotTell(t, searched(t, part.with(t, element, `"language":"en"`, ""), http.NotFound))
+	}
+	f := searched(t, d.with(t, "masterIdentifier", `"language":"en"`, ""), http.NotFound)
+	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})
+	assert.ErrorIs(t, err, pointer.ErrNotFound, "a whole pointer without one")
+}
+
+// A cache that does not do as it is told says so by the age of its answer.
+func TestAnAnswerOfACacheIsRefused(t *testing.T) {
+	t.Parallel()
+	d := load(t, "supersede-both", "stu3", "json")
+	for age, fresh := range map[string]bool{"": true, "0": true, "1": false, "x": false} {
+		f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+			if age != "" {
+				w.Header().Set("Age", age)
+			}
+			if r.URL.Path == collection {
+				reply(w, d.contentType(), "", searchsetOf("json", d.text))
+				return
+			}
+			reply(w, d.contentType(), "", d.text)
+		})
+		for _, q := range []pointer.Query{{ID: newID}, {Subject: patient, Identifier: newIdentifier}} {
+			if _, err := f.Resolve(t.Context(), q); fresh {
+				assert.NoError(t, err)
+			} else if assert.Error(t, err, age) {
+				assert.NotErrorIs(t, err, pointer.ErrNotFound)
+			}
+		}
+	}
+}
+
 // An nrlFunc is an NRL of one function.
 type nrlFunc func(*http.Request) *http.Response
 

@@ -22,7 +22,10 @@ import (
 // What goes to the server is written from the [Decision]: method, URL, If-Match,
 // and the few headers that are known to be harmless. The Spine's token and ASIDs
 // stay here. An answer of 409 or 412 has the change judged anew, at most three
-// times in all; a change whose outcome is not known is not repeated.
+// times in all, as has a 404 to a change of a pointer that was there; a change whose
+// outcome is not known is not repeated. A success other than the interaction's own is
+// such an outcome: 201 is that of a create, 200 and 204 are those of an update, and 202
+// besides those of a delete.
 //
 // The zero Forward refuses everything. Its fields are not to be changed once it
 // is in use; it is safe for concurrent use.

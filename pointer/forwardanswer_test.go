@@ -45,7 +45,7 @@ func TestAnswersNameThisServer(t *testing.T) {
 
 func TestWhatTheStoreAnswersOfItselfIsNotPassedOn(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]int{302: 502, 401: 502, 403: 502, 404: 404, 410: 404, 500: 502, 599: 502, 503: 503, 429: 503, 400: 400, 422: 422} {
+	for status, want := range map[int]int{302: 502, 401: 502, 304: 502, 403: 502, 404: 502, 410: 502, 500: 502, 599: 502, 503: 503, 429: 503, 400: 400, 422: 422} {
 		var log bytes.Buffer
 		h := facade(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://elsewhere.internal/")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 )
@@ -28,7 +30,7 @@ func (f *Forward) change(r *http.Request) (*storeAnswer, error) {
 		a, err := f.attempt(r, d, body)
 		if err == nil && a.status != http.StatusConflict && a.status != http.StatusPreconditionFailed {
 			if !a.mayBeStale(f, d) {
-				return a, a.refusal(d.Change.Action, d.target())
+				return a, a.outcome(d)
 			}
 		} else if err != nil && !errors.Is(err, errChanged) {
 			return nil, err
@@ -41,7 +43,7 @@ func (f *Forward) change(r *http.Request) (*storeAnswer, error) {
 			break // the body names the pointer that was judged first
 		}
 		if err == nil && a.mayBeStale(f, d) && next.Stored.Version == d.Stored.Version {
-			return a, a.refusal(d.Change.Action, d.target()) // it was something else
+			return a, a.outcome(d) // it was something else
 		}
 		d = next
 	}
@@ -73,8 +75,36 @@ func (f *Forward) attempt(r *http.Request, d *Decision, body []byte) (*storeAnsw
 }
 
 // mayBeStale reports whether the answer may be that of a test which failed, for which
-// some servers have no status of its own, or of a pointer to supersede that was deleted.
+// some servers have no status of its own, or about a pointer that was deleted since it
+// was judged. To the caller that is one that is not there (404), but only a look-up can
+// say so: a 404 may also be a server's that has no such method, or another server's.
 func (a *storeAnswer) mayBeStale(f *Forward, d *Decision) bool {
-	return d.Change.Action == Supersede && a.gone() || d.Change.Action == Update && f.Update == UpdateJSONPatch &&
+	return d.Stored != nil && a.gone() || d.Change.Action == Update && f.Update == UpdateJSONPatch &&
 		(a.status == http.StatusBadRequest || a.status == http.StatusUnprocessableEntity)
+}
+
+// outcome is nil if the answer says that the change was made, or why it was not.
+func (a *storeAnswer) outcome(d *Decision) error {
+	if err := a.refusal(d.Change.Action, d.target()); err != nil || a.status >= 400 {
+		return err
+	}
+	var made []int
+	switch d.Change.Action {
+	case Create, Supersede:
+		made = []int{http.StatusCreated}
+	case Update: // 201 is a pointer made anew, by a PUT of one that is not there
+		made = []int{http.StatusOK, http.StatusNoContent}
+	case Delete: // 202 promises it (FHIR http, "delete")
+		made = []int{http.StatusOK, http.StatusAccepted, http.StatusNoContent}
+	}
+	fault := ""
+	switch {
+	case !slices.Contains(made, a.status):
+		fault = "answered with status " + strconv.Itoa(a.status)
+	case d.Change.Action == Update && a.isOfAnother(d.Stored.ID):
+		fault = "answered with another pointer"
+	default:
+		return nil
+	}
+	return &ChangeError{Rule: RuleStore, Action: d.Change.Action, Target: d.target(), Detail: fault + unknownOutcome}
 }

@@ -49,6 +49,18 @@ func moving(t *testing.T, ids ...string) pointer.Resolver {
 	})
 }
 
+// vanishing is a resolver over stored pointers that are deleted once they are judged.
+func vanishing(t *testing.T) pointer.Resolver {
+	found := false
+	return resolverFunc(func(ctx context.Context, q pointer.Query) (*pointer.Pointer, error) {
+		if found {
+			return nil, pointer.ErrNotFound
+		}
+		found = true
+		return stored(t).Resolve(ctx, q)
+	})
+}
+
 func TestForwardMakesNothingOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := &script{t: t, answer: func(*http.Request, string) *http.Response { return says(200, "{}") }}
@@ -149,7 +161,7 @@ func TestWhatForwardIsAnswered(t *testing.T) {
 		"407":                                  {get(), says(407, ""), 0, 502, ""},
 		"500":                                  {get(), says(500, ""), 0, 502, ""},
 		"499":                                  {get(), says(499, ""), 0, 499, ""},
-		"a change that finds nothing":          {remove(), says(404, ""), 0, 404, "pointer " + oldID},
+		"a change that finds nothing":          {remove(), says(404, ""), 0, 502, "status 404"}, // the look-up finds it
 		"a create that finds no collection":    {create("create"), says(404, ""), 0, 502, "status 404"},
 		"a create whose collection is gone":    {create("create"), says(410, ""), 0, 502, "status 410"},
 		"a supersede that finds no collection": {create("supersede-identifier"), says(404, ""), 0, 502, "status 404"},
@@ -195,6 +207,11 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 		want     int
 		asked    []string
 	}{
+		"a delete of what is not there any more":          {remove(), vanishing(t), nil, nil, []int{404}, 404, []string{"DELETE 3"}},
+		"an update of what is not there any more":         {patch(), vanishing(t), nil, nil, []int{410}, 404, []string{"PATCH 3"}},
+		"a PUT of what is not there any more":             {patch(), vanishing(t), put, []string{"3"}, []int{404}, 404, []string{"GET", "PUT 3"}},
+		"a 404 to an update of what is there":             {patch(), stored(t), nil, nil, []int{404}, 502, []string{"PATCH 3"}},
+		"404, and then the new version":                   {remove(), moving(t), nil, nil, []int{404, 204}, 204, []string{"DELETE 3", "DELETE 4"}},
 		"412, and then the new version":                   {remove(), moving(t), nil, nil, []int{412, 204}, 204, []string{"DELETE 3", "DELETE 4"}},
 		"409, and then the new version":                   {remove(), moving(t), nil, nil, []int{409, 204}, 204, []string{"DELETE 3", "DELETE 4"}},
 		"a test of JSON Patch that failed":                {patch(), moving(t), jsonPatch, []string{"3", "4"}, []int{422, 204}, 204, []string{"GET", "PATCH 3", "GET", "PATCH 4"}},
@@ -212,6 +229,7 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 		"a read that is no pointer":                       {patch(), moving(t), put, []string{"broken"}, nil, 502, []string{"GET"}},
 		"one before a JSON Patch that is none":            {patch(), moving(t), jsonPatch, []string{"broken"}, nil, 502, []string{"GET"}},
 		"a read of a pointer without a status":            {patch(), moving(t), put, []string{"no status"}, nil, 502, []string{"GET"}},
+		"a read of a part of the pointer":                 {patch(), moving(t), put, []string{"part"}, nil, 502, []string{"GET"}},
 		"a read of another's pointer":                     {patch(), moving(t), put, []string{"theirs"}, nil, 502, []string{"GET"}},
 		"a read of a pointer with another id":             {patch(), moving(t), put, []string{"another"}, nil, 502, []string{"GET"}},
 		"a read with the version as ETag alone":           {patch(), moving(t), put, []string{"etag 3"}, []int{200}, 200, []string{"GET", "PUT 3"}},
@@ -262,6 +280,8 @@ func TestWhenAChangeIsJudgedAnew(t *testing.T) {
 					return says(200, text, "Content-Type", "application/fhir+xml")
 				case "no status":
 					return says(200, strings.Replace(storedAs(t, "3", "A81001"), `"status": "current",`, "", 1))
+				case "part":
+					return says(200, strings.Replace(storedAs(t, "3", "A81001"), `"versionId"`, `"tag": [{"code": "SUBSETTED"}], "versionId"`, 1))
 				case "theirs":
 					return says(200, storedAs(t, "3", "RX1"))
 				case "another":

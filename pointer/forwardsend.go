@@ -15,6 +15,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // errChanged is a pointer that has another version than was judged.
@@ -97,7 +98,7 @@ func (f *Forward) send(out *http.Request) (*storeAnswer, error) {
 	change := out.Method != http.MethodGet && out.Method != http.MethodHead
 	fault := func(detail string, err error) (*storeAnswer, error) {
 		if change {
-			detail += ", so that it is not known whether it made the change"
+			detail += unknownOutcome
 		}
 		return nil, &ChangeError{Rule: RuleStore, Detail: detail, Err: err}
 	}
@@ -126,6 +127,18 @@ func (f *Forward) send(out *http.Request) (*storeAnswer, error) {
 	return a, nil
 }
 
+// unknownOutcome is what an answer to a change that says neither yes nor no means.
+const unknownOutcome = ", so that it is not known whether it made the change"
+
+// isOfAnother reports whether the answer is a pointer of another id.
+func (a *storeAnswer) isOfAnother(id string) bool {
+	if a.status != http.StatusOK {
+		return false
+	}
+	p, err := (fhir.Reader{Stored: true, Relative: true}).DocumentReference(a.header.Get("Content-Type"), a.body)
+	return err == nil && p.ID != id // no pointer, or one that cannot be read, is not another
+}
+
 // gone reports whether there is nothing at the URL that was asked.
 func (a *storeAnswer) gone() bool {
 	return a.status == http.StatusNotFound || a.status == http.StatusGone
@@ -135,9 +148,9 @@ func (a *storeAnswer) gone() bool {
 // server and this Forward.
 func (a *storeAnswer) refusal(action Action, q Query) error {
 	switch {
-	case a.gone() && q.ID != "" && action != Supersede:
-		return &ChangeError{Rule: RuleNotFound, Action: action, Target: q, Detail: "is not there any more", Err: ErrNotFound}
-	case a.status == http.StatusNotModified:
+	case a.gone() && q.ID != "" && action == 0:
+		return &ChangeError{Rule: RuleNotFound, Target: q, Detail: "is not there any more", Err: ErrNotFound}
+	case a.status == http.StatusNotModified: // of a read; outcome refuses it of a change
 		return nil
 	case a.gone() && action == 0 && bytes.Contains(a.body, []byte("OperationOutcome")):
 		return nil // the NRL's answer to a search for an NHS number that it does not know

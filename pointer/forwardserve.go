@@ -86,5 +86,8 @@ func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
 	if a.status == http.StatusNotAcceptable {
 		return nil, &ChangeError{Rule: RuleMediaType, Detail: "of the answer is none that the store serves"}
 	}
+	if at.ID != "" && a.isOfAnother(at.ID) {
+		return nil, &ChangeError{Rule: RuleStore, Target: Query{ID: at.ID}, Detail: "answered with another pointer than asked for"}
+	}
 	return a, a.refusal(0, Query{ID: at.ID})
 }

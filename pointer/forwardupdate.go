@@ -103,6 +103,9 @@ func (f *Forward) withStatus(r *http.Request, d *Decision, accept, status string
 	if err != nil {
 		return nil, err
 	}
+	if p.IsPart(a.contentType, a.body) {
+		return nil, &ChangeError{Rule: RuleStore, Action: d.Change.Action, Target: d.target(), Detail: "gave a part of the pointer, whose other elements would be lost"}
+	}
 	body, err := fhir.Reader{Relative: f.RelativeReferences, Stored: true}.WithStatus(a.contentType, a.body, p, status)
 	if err != nil {
 		return nil, &ChangeError{Rule: RuleStore, Action: d.Change.Action, Target: d.target(), Detail: "gave a pointer that cannot be changed", Err: err}
@@ -178,7 +181,7 @@ func (a *storeAnswer) ofTransaction() (*storeAnswer, error) {
 		} `json:"entry"`
 	}
 	if err := json.Unmarshal(a.body, &b); err != nil || b.Type != "transaction-response" || len(b.Entry) != 2 {
-		return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave no answer to a transaction, so that it is not known whether it made the change"}
+		return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave no answer to a transaction" + unknownOutcome}
 	}
 	for _, e := range b.Entry { // a transaction is made whole or not at all, but not by every server
 		if !strings.HasPrefix(e.Response.Status, "2") {

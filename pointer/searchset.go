@@ -4,6 +4,7 @@ package pointer
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -22,9 +23,16 @@ func readSearchset(contentType string, body []byte) (*fhir.Searchset, error) {
 }
 
 // couldBe reports whether the resource of an entry could be the pointer that q
-// means: it is, or may be, a DocumentReference of that masterIdentifier.
+// means: it is, or may be, a DocumentReference of that masterIdentifier, or a part of
+// one which lacks that.
 func couldBe(resource []byte, q Query) bool {
+	type tag struct {
+		Code string `json:"code"`
+	}
 	var d struct {
+		Meta struct {
+			Tag []tag `json:"tag"`
+		} `json:"meta"`
 		ResourceType     string `json:"resourceType"`
 		MasterIdentifier *struct {
 			System string `json:"system"`
@@ -37,5 +45,8 @@ func couldBe(resource []byte, q Query) bool {
 	if d.ResourceType != fhirpath.DocumentReference {
 		return d.ResourceType == ""
 	}
-	return d.MasterIdentifier != nil && d.MasterIdentifier.Value == q.Identifier.Value
+	if d.MasterIdentifier == nil {
+		return slices.ContainsFunc(d.Meta.Tag, func(t tag) bool { return t.Code == fhir.Subsetted })
+	}
+	return d.MasterIdentifier.Value == q.Identifier.Value
 }

@@ -27,7 +27,7 @@ func prim(name, value string) node { return node{name: name, value: value} }
 func raw(name, json, xml string) node { return node{name: name, json: json, xml: xml} }
 
 // lists are the elements that FHIR's JSON has in an array.
-var lists = []string{"profile", "coding", "category", "author", "relatesTo", "content", "extension", "parameter", "part"}
+var lists = []string{"profile", "coding", "category", "author", "relatesTo", "content", "extension", "parameter", "part", "tag"}
 
 func (n *node) writeXML(b *strings.Builder) {
 	switch {

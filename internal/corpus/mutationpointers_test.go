@@ -117,6 +117,7 @@ var pointerMutations = []mutation{
 	pointer("resource: no document type", declared),
 	pointer("body: known entities", changed(scanGo, "			return malformed(\"has a reference to what is no character\")", "			n = 1")),
 
+	pointer("resource: the whole of a pointer", never("pointer/internal/fhir/read.go", "if into.IsPart(contentType, body) {")),
 	pointer("resource: an id", never(resourceGo, "if err == nil && !fhirpath.IsID(id) {")),
 	pointer("resource: system and value of an identifier", never(referenceGo, `if err == nil && !partial && (id.System == "" || id.Value == "") {`)),
 	pointer("resource: the custodian's URL is an organisation's", changed(referenceGo, "		ods, err := asid.ParseODSCode(code)\n", "		if !found {\n\t\t\tfound, code = true, ref.url[strings.LastIndexByte(ref.url, '/')+1:]\n\t\t}\n		ods, err := asid.ParseODSCode(code)\n")),

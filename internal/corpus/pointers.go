@@ -222,6 +222,21 @@ func badBodies() []bodyCase {
 		{name: "a modifier extension", rule: "resource", change: func(r *resource) {
 			r.before("status", raw("", `"modifierExtension":[{"url":"urn:not"}]`, `<modifierExtension url="urn:not"/>`))
 		}},
+		{name: "a tag that says that it is a part", rule: "resource", change: func(r *resource) {
+			tag := el("tag", prim("system", "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"), prim("code", "SUBSETTED"))
+			if r.r4 {
+				r.before("masterIdentifier", el("meta", tag))
+				return
+			}
+			r.replace("meta", el("meta", tag))
+		}},
+		{name: "another tag", change: func(r *resource) {
+			if tag := el("tag", prim("system", "urn:x"), prim("code", "subsetted")); r.r4 {
+				r.before("masterIdentifier", el("meta", tag))
+			} else {
+				r.elements[r.at("meta")].children = append(r.elements[r.at("meta")].children, tag)
+			}
+		}},
 		{name: "an element that FHIR does not have", rule: "resource", change: func(r *resource) { r.before("status", prim("owner", otherODS)) }},
 		{name: "nested 100 deep", rule: "resource", change: func(r *resource) {
 			r.before("status", raw("", `"text":`+strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100), "<text>"+strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"</text>"))

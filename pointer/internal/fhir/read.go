@@ -17,7 +17,13 @@ func (r Reader) DocumentReference(contentType string, body []byte) (*DocumentRef
 
 // Read is DocumentReference into what the caller has, which is zero.
 func (r Reader) Read(contentType string, body []byte, into *DocumentReference) error {
-	return read(contentType, body, r, Reader.documentReference, into)
+	if err := read(contentType, body, r, Reader.documentReference, into); err != nil || r.Stored {
+		return err
+	}
+	if into.IsPart(contentType, body) { // stored, it would hide from readers that it is the whole
+		return refusedElement("meta.tag", "says that it is a part of a pointer ("+Subsetted+")")
+	}
+	return nil
 }
 
 // read reads body by the rules into what they fill, whatever it is written in.
