@@ -30,6 +30,7 @@ type link struct {
 	err      error       // why the last attempt failed; nil: it did not
 	failures int         // in a row
 	again    time.Time   // when to try again after them
+	asking   int         // questions that are not answered yet
 	idle     *time.Timer // closes a connection of which no use is made
 }
 
@@ -54,12 +55,7 @@ func (l *link) with(ctx context.Context, ask func(searcher) error) error {
 			l.drop(s)
 			return &Error{Detail: "its certificate is refused", Err: err}
 		}
-		// The question is not the connection's alone: others that wait on it are asked
-		// again on the next one.
-		stop := context.AfterFunc(ctx, s.close)
-		err = ask(s)
-		stop()
-		l.rest()
+		err = l.question(ctx, s, ask)
 		if err == nil || err == asid.ErrNotFound || !broken(err) {
 			return err
 		}
@@ -68,6 +64,16 @@ func (l *link) with(ctx context.Context, ask func(searcher) error) error {
 			return err
 		}
 	}
+}
+
+// question calls ask, and ends the connection with ctx. The question is not the
+// connection's alone: others that wait on it are asked again on the next one.
+func (l *link) question(ctx context.Context, s *session, ask func(searcher) error) error {
+	stop := context.AfterFunc(ctx, s.close)
+	defer stop()
+	l.begin()
+	defer l.rest()
+	return ask(s)
 }
 
 // get returns the connection, and whether it was made just now.
@@ -115,10 +121,25 @@ func (l *link) get(ctx context.Context) (s *session, fresh bool, err error) {
 	}
 }
 
-// rest has the connection closed when no use is made of it for a while.
+// begin keeps the connection open while a question is asked: a whole directory may be
+// read in answer to one.
+func (l *link) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asking++
+	if l.idle != nil {
+		l.idle.Stop()
+	}
+}
+
+// rest ends what begin began, and has the connection closed when no use is made of it
+// for a while.
 func (l *link) rest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.asking--; l.asking > 0 {
+		return
+	}
 	if l.idle == nil {
 		l.idle = time.AfterFunc(idleAfter, l.close)
 	}
