@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -30,9 +31,13 @@ func startFHIR(t *testing.T, d sdstest.Directory) (*sdstest.FHIR, *sds.FHIR) {
 	standIn.SetDirectory(d)
 	server := httptest.NewTLSServer(standIn)
 	t.Cleanup(server.Close)
-	return standIn, &sds.FHIR{
-		URL: server.URL + "/spine-directory/FHIR/R4", APIKey: apiKey, Canary: theCanary,
-		Client: server.Client(), Interval: time.Nanosecond,
+	return standIn, clientOf(server.URL, server.Client())
+}
+
+func clientOf(url string, client *http.Client) *sds.FHIR {
+	return &sds.FHIR{
+		URL: url + "/spine-directory/FHIR/R4", APIKey: apiKey, Canary: theCanary,
+		Client: client, Interval: time.Nanosecond,
 		Cache: sds.Caching{RetryAfter: time.Nanosecond}, Providers: sds.Caching{RetryAfter: time.Nanosecond, MaxAge: time.Nanosecond},
 	}
 }
@@ -155,13 +160,7 @@ func TestWhatEachFaultBecomes(t *testing.T) {
 		"429 with Retry-After":          {sdstest.TooManyFor, cannotTell, cannotTell},
 		"an answer that is cut":         {sdstest.Cut, cannotTell, cannotTell},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			standIn, registry := startFHIR(t, directory())
-			if c.fault == sdstest.Hanging {
-				registry.Timeout = 200 * time.Millisecond
-			}
-			standIn.Fail(c.fault)
+		ask := func(t *testing.T, registry *sds.FHIR) {
 			for id, want := range map[asid.ID]string{rr8ID: c.known, unknownID: c.unknown} {
 				sys, err := registry.LookupSender(t.Context(), sender(id, "RR8"))
 				switch want {
@@ -174,6 +173,21 @@ func TestWhatEachFaultBecomes(t *testing.T) {
 					assertCannotTell(t, err)
 				}
 			}
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.fault == sdstest.Cut { // it takes a connection
+				standIn, registry := startFHIR(t, directory())
+				standIn.Fail(c.fault)
+				ask(t, registry)
+				return
+			}
+			synctest.Test(t, func(t *testing.T) {
+				standIn := &sdstest.FHIR{APIKey: apiKey}
+				standIn.SetDirectory(directory())
+				standIn.Fail(c.fault)
+				ask(t, clientOf("https://sds.nhs.uk", inMemory(standIn)))
+			})
 		})
 	}
 }
