@@ -139,43 +139,60 @@ func (x *index) when(t *table, row []byte) when {
 	if x.octets == nil {
 		return readWhen(row[t.serial+x.group:])
 	}
-	octets := x.entry(row)
-	if w, ok := shortWhen(octets, t.serial); ok {
-		return w
-	}
-	r := entryReader{v2: true, delta: true}
-	e, _ := r.entry(octets) // it was well formed when the list was read
-	return e.when
+	return whenIn(x.entry(row), t.serial)
 }
 
-// shortWhen returns the date and reason of a short entry, which was well formed when the
-// list was read and has a serial of n octets. It is not ok if the entry is not short or near
-// the end of the list. There is no branch on whether the entry has a reason: the processor
-// would often predict it wrongly, and find out only when the entry has come from memory.
-// A GeneralizedTime is two octets longer, and what it ends with is not a reason's first octets.
-func shortWhen(octets []byte, n int) (w when, ok bool) {
-	if len(octets) < shortWindow {
+// whenOf returns the date and reason that a row has if its key is the given one.
+func (x *index) whenOf(row, key []byte) (w when, same bool) {
+	if x.octets == nil {
+		if string(row[:len(key)]) != string(key) {
+			return 0, false
+		}
+		return readWhen(row[len(key):]), true
+	}
+	entry := x.entry(row)
+	if string(serialIn(entry)[:len(key)]) != string(key) {
 		return 0, false
+	}
+	return whenIn(entry, len(key)), true
+}
+
+// whenIn returns the date and reason of the entry that is first in octets, which was well
+// formed when the list was read and has a serial of n octets. Whether an entry has a reason
+// is no branch: the processor would often predict it wrongly, and find out only when the
+// entry has come from memory.
+func whenIn(octets []byte, n int) when {
+	if len(octets) < shortWindow {
+		return longWhen(octets)
 	}
 	window := (*[shortWindow]byte)(octets)
 	date := window[shortSerial+n:][:32]
 	extensions := date[shortDate:]
-	differ := binary.LittleEndian.Uint64(extensions) ^ reasonHead | binary.LittleEndian.Uint64(extensions[len(reasonPrefix)-8:]) ^ reasonTail
+	differ := binary.LittleEndian.Uint64(extensions[len(reasonPrefix)-9:]) ^ reasonOctets
 	reason := uint64(extensions[len(reasonPrefix)])
 	size := uint64(window[1]) + 2 - shortSerial - uint64(n) - shortDate
 	beyond := size - uint64(len(reasonPrefix)+1)
 	if size == 0 {
 		differ, reason, beyond = 0, 0, 0
 	}
+	if differ|beyond != 0 { // or a GeneralizedTime, which is two octets longer
+		return longWhen(octets)
+	}
 	high, low, _ := der.UTCPairs(binary.LittleEndian.Uint64(date[2:]), binary.LittleEndian.Uint64(date[10:]))
 	seconds, _ := der.UTCSeconds(high, low)
-	return when(seconds<<4 | reason), differ|beyond == 0
+	return when(seconds<<4 | reason)
 }
 
-var (
-	reasonHead = binary.LittleEndian.Uint64([]byte(reasonPrefix))
-	reasonTail = binary.LittleEndian.Uint64([]byte(reasonPrefix[len(reasonPrefix)-8:]))
-)
+// reasonOctets are those of a reasonPrefix from the object identifier on, which is all that
+// tells a reason from another extension of as many octets.
+var reasonOctets = binary.LittleEndian.Uint64([]byte(reasonPrefix[len(reasonPrefix)-9:]))
+
+// longWhen is whenIn for an entry of any form.
+func longWhen(octets []byte) when {
+	r := entryReader{v2: true, delta: true}
+	e, _ := r.entry(octets)
+	return e.when
+}
 
 // find returns the entry of a serial, given by the content octets of its
 // INTEGER, of a certificate issuer's group (zero if the CRL has only one). If the
@@ -188,7 +205,7 @@ func (x *index) find(serial []byte, group uint32) (when, bool) {
 	}
 	t := x.tables[n]
 	if n >= 8 && x.group == 0 { // nothing is read behind the serial, so it is hashed where it is
-		return x.search(t, serial, x.hash(serial, n, group))
+		return x.search(t, serial, x.hashLong(serial, n, group))
 	}
 	var key [maxSerialLength + groupLength]byte
 	copy(key[:], serial)
@@ -210,27 +227,33 @@ func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bo
 	bucket := hash << t.bits >> p.shift
 	start, end := int(p.starts[bucket]), int(p.starts[bucket+1])
 	width := t.width
-	if count := end - start; count > sortedBucket {
-		rows := p.rows[start*width : end*width]
-		i := sort.Search(count, func(i int) bool { return bytes.Compare(x.key(t, rows[i*width:]), key) >= 0 })
-		if i == count || !bytes.Equal(x.key(t, rows[i*width:]), key) {
-			return 0, false
-		}
-		return x.when(t, rows[i*width:]), true
+	if end-start > sortedBucket {
+		return x.searchSorted(t, key, p.rows[start*width:end*width])
 	}
 	for ; start < end; start += tagsAtOnce {
 		for tagged := taggedAs(byte(hash), p.tags[start:], end-start); tagged != 0; tagged &= tagged - 1 {
 			row := p.rows[(start+bits.TrailingZeros64(tagged)/8)*width:]
-			if string(x.key(t, row)) != string(key) {
+			w, same := x.whenOf(row, key)
+			if !same {
 				continue
 			}
-			if found = x.when(t, row); found.reason() != der.ReasonRemoveFromCRL {
-				return found, true
+			if w.reason() != der.ReasonRemoveFromCRL {
+				return w, true
 			}
-			listed = true
+			found, listed = w, true
 		}
 	}
 	return found, listed
+}
+
+// searchSorted looks for a key among the rows of a bucket that is sorted.
+func (x *index) searchSorted(t *table, key, rows []byte) (when, bool) {
+	count := len(rows) / t.width
+	i := sort.Search(count, func(i int) bool { return bytes.Compare(x.key(t, rows[i*t.width:]), key) >= 0 })
+	if i == count || !bytes.Equal(x.key(t, rows[i*t.width:]), key) {
+		return 0, false
+	}
+	return x.when(t, rows[i*t.width:]), true
 }
 
 // tagsAtOnce is how many tags are compared at once. As many octets follow the last one.
