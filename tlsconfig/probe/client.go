@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"net"
 	"slices"
@@ -23,14 +22,20 @@ import (
 // connection is one question, so the client has to call once, and once more for
 // each of Bad: let it retry. A connection that sends no whole hello, such as a port
 // scanner's or a health check's, and one from another address than the first that
-// does, are none of the client's and ask nothing. Client closes l; it returns when every question was
-// asked, or with what was asked until then when ctx ends, which is an error only
-// if no connection came at all.
+// does, are none of the client's, ask nothing and hold nothing up; where more than 64 are
+// open at once, the one that has been silent longest is closed. Client closes l; it returns
+// when every question was asked, or with what was asked until then when ctx ends, which is
+// an error only if no connection came at all.
 func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
-	defer l.Close()
+	timeout := p.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	in := accept(l, timeout)
+	defer in.close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	c := &callers{Prober: p, report: &Report{Address: l.Addr().String(), Role: "client", At: time.Now().UTC()}}
+	c := &callers{Prober: p, timeout: timeout, report: &Report{Address: l.Addr().String(), Role: "client", At: time.Now().UTC()}}
 	cases := []presented{{subject: subjectGood}}
 	if p.Certificate != nil {
 		cases[0].cert = *p.Certificate
@@ -38,16 +43,21 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 			cases = append(cases, presented{subject: "a server certificate " + bad.Why, cert: bad.Certificate, bad: true})
 		}
 	}
-	for i, others := 0, 0; i < len(cases); {
+	for i, elsewhere := 0, 0; i < len(cases); {
+		others := in.count() + elsewhere
 		p.progress("connection %d of %d: %s (%d of others)", i+1, len(cases), cases[i].subject, others)
-		conn, err := l.Accept()
+		conn, err := in.next()
 		switch {
 		case err == nil && c.answer(ctx, conn, &cases[i], i == 0):
 			i++
 			continue
 		case err == nil:
-			others++
+			elsewhere++
 			continue
+		}
+		in.close() // so that those that were silent until now are counted
+		others = in.count() + elsewhere
+		switch {
 		case i == 0 && others == 0:
 			return nil, errors.Join(ctx.Err(), err)
 		case i == 0:
@@ -72,8 +82,9 @@ type presented struct {
 // callers are the connections of one client.
 type callers struct {
 	*Prober
-	report *Report
-	from   string // the client's address, without the port
+	timeout time.Duration
+	report  *Report
+	from    string // the client's address, without the port
 }
 
 // answer makes the server's half of a handshake and waits for a first octet: a
@@ -89,11 +100,7 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	if !first && from != c.from {
 		return false
 	}
-	timeout := c.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	conn.SetDeadline(time.Now().Add(timeout))
+	conn.SetDeadline(time.Now().Add(c.timeout))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	var hello *tls.ClientHelloInfo
@@ -114,9 +121,6 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 		},
 	})
 	err = server.HandshakeContext(ctx)
-	if !isHello(s.read.Bytes()) {
-		return false
-	}
 	if first {
 		c.from = from
 		c.hello(hello)
@@ -146,19 +150,6 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 		c.report.add(clauseTLSMA, p.subject, Undecided, "", "%v; what it does with bad certificates may have the same reason", err)
 	}
 	return true
-}
-
-// isHello reports whether octets begin with a whole record of the handshake
-// protocol, or with a hello of SSL version 2.
-func isHello(octets []byte) bool {
-	switch {
-	case len(octets) < 5:
-		return false
-	case octets[0]&0x80 != 0:
-		return octets[2] == 1
-	}
-	const handshake = 22
-	return octets[0] == handshake && len(octets) >= 5+int(binary.BigEndian.Uint16(octets[3:5]))
 }
 
 // hello compares what the client offers with the guidance.

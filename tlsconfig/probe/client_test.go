@@ -5,6 +5,7 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -19,11 +20,31 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/spinetest"
 )
 
-// probeClient has a client call until its report is there.
-func probeClient(t *testing.T, prober *probe.Prober, cfg *tls.Config) *probe.Report {
+// clientConfig returns that of a client that is to the guidance.
+func clientConfig(t *testing.T, pki *spinetest.PKI) *tls.Config {
+	t.Helper()
+	cfg, err := pki.Endpoint(clientName).ClientConfig()
+	require.NoError(t, err)
+	cfg.ServerName = serverName
+	return cfg
+}
+
+// loopback returns a listener for a client.
+func loopback(t *testing.T) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return listener
+}
+
+// probeClient has a client call until its report is there.
+func probeClient(t *testing.T, prober *probe.Prober, cfg *tls.Config) *probe.Report {
+	t.Helper()
+	return probeClientAt(t, loopback(t), prober, cfg)
+}
+
+func probeClientAt(t *testing.T, listener net.Listener, prober *probe.Prober, cfg *tls.Config) *probe.Report {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	called := make(chan struct{})
 	go func() {
@@ -59,9 +80,7 @@ func newClientProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
 func TestClientOfThisLibraryIsConformant(t *testing.T) {
 	t.Parallel()
 	pki := newPKI(t, "connects to a server for every suite and every bad certificate")
-	cfg, err := pki.Endpoint(clientName).ClientConfig()
-	require.NoError(t, err)
-	cfg.ServerName = serverName
+	cfg := clientConfig(t, pki)
 	report := probeClient(t, newClientProber(t, pki), cfg)
 	assert.Equal(t, probe.Conformant, report.Verdict(), "%+v", report.Findings)
 	assert.Equal(t, []string{"order of preference"}, findings(report, probe.Advice), "crypto/tls orders the offer itself")
@@ -88,9 +107,7 @@ func TestDeparturesOfClientsAreFound(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cfg, err := pki.Endpoint(clientName).ClientConfig()
-			require.NoError(t, err)
-			cfg.ServerName = serverName
+			cfg := clientConfig(t, pki)
 			test.change(cfg)
 			report := probeClient(t, newClientProber(t, pki), cfg)
 			assert.ElementsMatch(t, test.want, findings(report, probe.Departure), "%+v", report.Findings)
@@ -106,8 +123,7 @@ func TestWhatIsNoRequestIsNoRefusal(t *testing.T) {
 	for name, own := range map[string][]tls.Certificate{"it waits": {pki.Issue(clientName)}, "it has no certificate": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inner, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
+			inner := loopback(t)
 			listener := &accepted{Listener: inner, conns: make(chan net.Conn, 4)} // one for the good certificate and one for each bad one
 			calling := make(chan struct{})
 			go func() {
@@ -150,15 +166,13 @@ func (a *accepted) Accept() (net.Conn, error) {
 
 func TestClientThatDoesNotCall(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := loopback(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = new(probe.Prober).Client(ctx, listener)
+	_, err := new(probe.Prober).Client(ctx, listener)
 	require.ErrorIs(t, err, context.Canceled)
 
-	listener, err = net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener = loopback(t)
 	ctx, cancel = context.WithCancel(t.Context())
 	go func() {
 		defer cancel()
@@ -196,6 +210,8 @@ func (s *shared) Accept() (net.Conn, error) {
 	return elsewhere{conn}, err
 }
 
+func (s *shared) Close() error { return errors.Join(s.Listener.Close(), s.others.Close()) }
+
 type elsewhere struct{ net.Conn }
 
 func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443} }
@@ -205,12 +221,9 @@ func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0
 func TestConnectionsOfOthersAskNothing(t *testing.T) {
 	t.Parallel()
 	pki := newPKI(t, "")
-	cfg, err := pki.Endpoint(clientName).ClientConfig()
-	require.NoError(t, err)
-	cfg.ServerName = serverName
+	cfg := clientConfig(t, pki)
 	prober := newClientProber(t, pki)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := loopback(t)
 	address := listener.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
 	called := make(chan struct{})
@@ -238,19 +251,18 @@ func TestConnectionsOfOthersAskNothing(t *testing.T) {
 func TestAnotherMachinesClientIsNotTheClient(t *testing.T) {
 	t.Parallel()
 	pki := newPKI(t, "")
-	cfg, err := pki.Endpoint(clientName).ClientConfig()
-	require.NoError(t, err)
-	cfg.ServerName = serverName
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	others, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	cfg := clientConfig(t, pki)
+	listener := loopback(t)
+	others := loopback(t)
 	t.Cleanup(func() { others.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
 	var calling sync.WaitGroup
+	called := make(chan struct{})
+	once := sync.OnceFunc(func() { close(called) })
 	calls := func(address string, cfg *tls.Config) {
 		for ctx.Err() == nil {
 			if conn, err := tls.Dial("tcp", address, cfg); err == nil {
+				once()
 				io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
 				io.Copy(io.Discard, conn)
 				conn.Close()
@@ -258,7 +270,10 @@ func TestAnotherMachinesClientIsNotTheClient(t *testing.T) {
 		}
 	}
 	calling.Go(func() { calls(listener.Addr().String(), cfg) })
-	calling.Go(func() { calls(others.Addr().String(), &tls.Config{InsecureSkipVerify: true}) })
+	calling.Go(func() {
+		<-called // the client is the one that has called first
+		calls(others.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	})
 	report, err := newClientProber(t, pki).Client(t.Context(), &shared{Listener: listener, others: others})
 	cancel()
 	others.Close()
@@ -272,8 +287,7 @@ func TestAnotherMachinesClientIsNotTheClient(t *testing.T) {
 // no less wrong for it.
 func TestClientOfSSLVersion3IsADeparture(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := loopback(t)
 	sent := make(chan error, 1)
 	go func() {
 		conn, err := net.Dial("tcp", listener.Addr().String())
