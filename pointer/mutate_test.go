@@ -359,6 +359,14 @@ func mutateText(r *rand.Rand, format, s string) string {
 	}
 }
 
+// sample is how many of n bodies readers are compared over: with -short the first tenth.
+func sample(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 // mutants makes n bodies of the examples, the same ones every time.
 func mutants(t testing.TB, format string, n int) []string {
 	r := rand.New(rand.NewPCG(1, uint64(len(format))))
