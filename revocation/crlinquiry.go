@@ -171,25 +171,6 @@ func (s *CRLs) unread(entries []*fetch.Watch) (groups [][]*fetch.Watch) {
 	return never(&s.asker, slices.Concat(single(s.files), single(entries)))
 }
 
-// issuerKey says whether the key that issued path[0] is to be trusted, by what is known
-// and by what files and the Cache have, which are read first, with a second for it.
-func (s *CRLs) issuerKey(ctx context.Context, path []*x509.Certificate, at time.Time) (status *known.KeyStatus) {
-	s.setUp()
-	later(&s.latest, at)
-	ctx, cancel := context.WithTimeout(ctx, firstLook)
-	defer cancel()
-	for range maxRounds {
-		status = s.lists.IssuerKey(path, s.Issuers, at, s.horizon())
-		s.share(status.Verified)
-		groups := s.unread(s.entries(status.Read, path))
-		if len(groups) == 0 || status.Tainted || ctx.Err() != nil {
-			break
-		}
-		s.asker.Ask(ctx, groups, func() bool { return false })
-	}
-	return status
-}
-
 // single makes a group of each watch.
 func single(watches []*fetch.Watch) (groups [][]*fetch.Watch) {
 	for _, w := range watches {

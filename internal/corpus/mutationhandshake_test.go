@@ -26,7 +26,7 @@ var labels = never(fqdnGo, "if !ldh(name[i]) {")
 var anyLabel = slices.Concat(never(fqdnGo, "if i == label || i-label > maxLabel || name[label] == '-' || name[i-1] == '-' {"), never(fqdnGo, "if i == len(name) && !ascii.Letter(name[label]) {"))
 
 // notRevoked asks no checker.
-var notRevoked = changed(verifier, "err := v.checkRevocation(ctx, pins, chain, p.OCSPResponse)", "err := error(nil)")
+var notRevoked = changed(verifier, "err := v.checkRevocation(ctx, chain, p.OCSPResponse)", "err := error(nil)")
 
 // accepted is the comparison of a certificate's names with those that are accepted.
 var accepted = returns("tlsconfig/fqdn.go", "func matchFQDN(names []string, accepted ...string) bool {", "true")

@@ -43,7 +43,7 @@ var byIssuer = slices.Concat(
 // revocationMutations are those of one list or one answer. What several mean together
 // has a table of its own, in revocation/internal/simulation.
 var revocationMutations = []mutation{
-	revocation("the SubCA's, too", changed("revocation/checker.go", "	last := len(chain) - 2\n", "	last := 0\n")),
+	revocation("the SubCA's, too", changed("revocation/check.go", "	last := len(chain) - 2\n", "	last := 0\n")),
 	revocation("unknown is a refusal", changed("revocation/checker.go", "	return c.decide(ctx, t, unknown)\n", "	_ = unknown\n	return c.decide(ctx, t, nil)\n")),
 	revocation("what a CRL lists", returns("revocation/internal/crl/find.go", "func (l *List) Find(s *Subject) (Entry, bool) {", "Entry{}, false")),
 	revocation("what a delta CRL lists", never(seriesGo, "if entry, listed := l.Find(subject); listed && entry.Reason != der.ReasonRemoveFromCRL {")),

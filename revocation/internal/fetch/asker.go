@@ -179,49 +179,6 @@ func (a *Asker) since(t time.Time) time.Duration {
 	return 1<<63 - 1
 }
 
-// Look starts an attempt unless one is under way or was begun a moment ago. It
-// does not wait.
-func (a *Asker) Look(w *Watch) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.start(context.Background(), callTimeout, w)
-}
-
-// start returns the attempt that is under way, or a new one; nil if the last one
-// was begun a moment ago. ctx or the timeout ends a new one. a.mu is held.
-func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *flight {
-	now := a.Now().Round(0)
-	// A look of Run that brought nothing new is no reason for a caller who has
-	// nothing to go by to do without one.
-	again := w.byRun && timeout != runTimeout && len(w.flights) == 0 && w.lastErr == nil
-	if a.early(w, now) && !again || len(w.flights) == maxOutstanding {
-		if len(w.flights) > 0 {
-			return w.flights[len(w.flights)-1]
-		}
-		return nil
-	}
-	if len(w.flights) > 0 {
-		timeout = askTimeout
-	}
-	if a.watches[w.Key] == nil {
-		a.add(w) // Run has dropped it, or there was no room
-	}
-	a.noteEnded(w)
-	f := &flight{start: now, began: time.Now()}
-	w.flights = append(w.flights, f)
-	if a.hosts == nil {
-		a.hosts = map[string]*host{}
-	}
-	if a.hosts[w.Host] == nil {
-		a.hosts[w.Host] = &host{}
-	}
-	a.hosts[w.Host].flights = append(a.hosts[w.Host].flights, f)
-	w.lastStart, w.wait, w.byRun = now, jitter(retryAfter), timeout == runTimeout
-	a.schedule(w, now.Add(w.wait))
-	go a.attempt(ctx, timeout, w, f)
-	return f
-}
-
 // add adds a target to those that are fetched again. If there are too many, another
 // one is dropped for it: of a few, one that has not been used since it was last
 // fetched, or any. The next check that uses a dropped target adds it again.
@@ -250,17 +207,23 @@ func (a *Asker) add(w *Watch) {
 	a.watches[w.Key] = w
 }
 
-// early reports whether it is too early for another attempt. What has run out
-// since the last one began is asked for at once.
-func (a *Asker) early(w *Watch, now time.Time) bool {
-	if a.since(w.lastStart) >= w.wait {
-		return false
+// schedule sets when a target is due. a.mu is held.
+func (a *Asker) schedule(w *Watch, at time.Time) {
+	w.dueAt.Store(at.UnixNano())
+	if w.queued {
+		return
 	}
-	if w.Until == nil {
-		return true
+	if w.index >= 0 {
+		heap.Fix(&a.due, w.index)
+	} else {
+		heap.Push(&a.due, w)
 	}
-	until := w.Until()
-	return !until.After(w.lastStart) || !now.After(until)
+	if w.index == 0 && a.wake != nil {
+		select {
+		case a.wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // A State is how a target stands.

@@ -13,25 +13,6 @@ const (
 	maxOfOneHost = 4  // one that hangs must not hold up the others
 )
 
-// schedule sets when a target is due. a.mu is held.
-func (a *Asker) schedule(w *Watch, at time.Time) {
-	w.dueAt.Store(at.UnixNano())
-	if w.queued {
-		return
-	}
-	if w.index >= 0 {
-		heap.Fix(&a.due, w.index)
-	} else {
-		heap.Push(&a.due, w)
-	}
-	if w.index == 0 && a.wake != nil {
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
 // Run looks at each target when it is due, until ctx ends, and returns ctx.Err().
 func (a *Asker) Run(ctx context.Context) error {
 	a.mu.Lock()

@@ -161,7 +161,7 @@ var`},
 	{"join: the last writer wins", 3, "internal/simulation/package_test.go",
 		`return storedOf(revocation.Join(c.now(), membersOf(a), membersOf(b)))`,
 		`return storedOf(revocation.Join(c.now(), nil, membersOf(b)))`},
-	{"1: what only another source knows is not asked before a good", 15, "asking.go",
+	{"1: what only another source knows is not asked before a good", 15, "check.go",
 		`			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
 			if revoked != nil {`,
 		`			revoked, good := c.known(ctx, q, how, c.Sources[i+1:])
@@ -182,7 +182,7 @@ var`},
 	{"3: looks after eight times Refresh", 2, "internal/fetch/asker.go",
 		`		t.Every = a.Refresh`,
 		`		t.Every = 8 * a.Refresh`},
-	{"4: a look that is due is waited for", 2, "crls.go",
+	{"4: a look that is due is waited for", 2, "crlsource.go",
 		`		s.look(a.watches)
 		return a.answer, nil`,
 		`		s.asker.Ask(ctx, single(a.watches), func() bool { return false })

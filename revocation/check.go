@@ -3,13 +3,102 @@
 package revocation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
+
+// Check returns nil if every certificate of the chain is answered good, and
+// otherwise *RevokedError or *UnknownError. An UnknownError wraps ctx.Err() if
+// ctx ended before there was an answer; under Allow, what the sources still had
+// is an answer, so a responder that hangs is as one that is down.
+//
+// The chain leads from the leaf to the root and has been verified: signatures,
+// names and validity. It is asked about from the root down, since an
+// answer signed by a revoked CA clears nothing; the root itself is not asked
+// about. stapled is the OCSP response that came with chain[0] in the
+// handshake, nil if none did.
+func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error {
+	if err := refuseMisuse(ctx, c, chain); err != nil {
+		unknown := &UnknownError{Errs: []error{err}}
+		if len(chain) > 0 {
+			unknown.Cert = chain[0]
+		}
+		return unknown
+	}
+	now := time.Now
+	if c.Time != nil {
+		now = c.Time
+	}
+	at := now()
+	last := len(chain) - 2
+	if c.Policy.Depth == EndEntity {
+		last = 0
+	}
+	waited := false
+	for i := last; i >= 0; i-- {
+		q := Query{Path: chain[i:], At: at}
+		if i == 0 {
+			q.Stapled = stapled
+		}
+		fetched, err := c.check(ctx, q, chain)
+		waited = waited || fetched
+		if err != nil {
+			if _, unknown := errors.AsType[*UnknownError](err); unknown {
+				from := i
+				if waited { // what came meanwhile may revoke what was answered good before
+					from = last + 1
+				}
+				err = c.below(ctx, chain, from, at, err)
+			}
+			c.show(ctx, Query{Path: chain, At: at, Stapled: stapled})
+			return err
+		}
+	}
+	if waited { // what came meanwhile may revoke what was answered good before
+		if q, revoked := c.revokedBelow(ctx, chain, last+1, at); revoked != nil {
+			return c.refuse(ctx, &findings{q: q}, revoked)
+		}
+	}
+	return nil
+}
+
+// below returns why a chain is refused about one of whose certificates nothing is known:
+// one below certificate i that a source knows to be revoked comes first, since no answer
+// about the others changes that.
+func (c *Checker) below(ctx context.Context, chain []*x509.Certificate, i int, at time.Time, unknown error) error {
+	if q, revoked := c.revokedBelow(ctx, chain, i, at); revoked != nil {
+		return c.refuse(ctx, &findings{q: q}, revoked)
+	}
+	return unknown
+}
+
+// refuseMisuse finds what no source needs to be asked about.
+func refuseMisuse(ctx context.Context, c *Checker, chain []*x509.Certificate) error {
+	if err := c.Policy.validate(); err != nil {
+		return err
+	}
+	if len(chain) < 2 {
+		return errors.New("the chain is shorter than a certificate and its issuer")
+	}
+	for i, cert := range chain {
+		if cert == nil || cert.SerialNumber == nil {
+			return errors.New("the chain has a certificate missing")
+		}
+		if i > 0 && !bytes.Equal(chain[i-1].RawIssuer, cert.RawSubject) {
+			return errors.New("the chain is not in order: a certificate is followed by one that is not its issuer")
+		}
+	}
+	if len(c.Sources) == 0 {
+		return ErrNoSource
+	}
+	return ctx.Err()
+}
 
 // check asks the sources about one certificate. All that is known without fetching is asked
 // before any good answer counts, whatever the order of the sources: what one of
