@@ -87,6 +87,7 @@ func TestMediaTypes(t *testing.T) {
 		"", "application", "text/plain", "text/xml", "application/json, application/xml", "application/json-patch+json",
 		"application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/fhir+json; charset=utf-16",
 		"application/fhir+json; charset=iso-8859-1", "application/fhir+json; charset=utf-8; charset=utf-7",
+		`application/fhir+json; profile="x; charset=utf-7"`, `application/fhir+json; profile="x\"; charset=utf-7; y=\""`, `application/fhir+json; profile="x,application/fhir+xml"`,
 		"application/fhir+json; charset=utf-7; charset*=utf-8''utf-8", "application/fhir+json; charset*=utf-16''utf-7", "application/fhir+json; charset*0=utf-7",
 		"application/fhir+json; fhirVersion=5.0", "application/fhir+json; fhirVersion=4.0.x", "application/fhir+json; fhirVersion=4.01",
 	} {

@@ -41,7 +41,8 @@ func (g *generator) tableCases(add changeAdder) {
 		post("Content-Type "+t, "", "", xml, typed(t))
 	}
 	for _, t := range []string{"text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "application/json-patch+json", "application/fhir+json; charset=utf-16", "json",
-		"application/fhir+json; fhirVersion=1.0", "application/fhir+json; charset*=utf-16''utf-16"} {
+		"application/fhir+json; fhirVersion=1.0", "application/fhir+json; charset*=utf-16''utf-16",
+		`application/fhir+json; profile="x; charset=utf-7"`, `application/fhir+json; profile="x\"; charset=utf-7"`} {
 		post("Content-Type "+t, "media-type", "", json, typed(t))
 	}
 	post("no Content-Type", "media-type", "", json, typed("-"))

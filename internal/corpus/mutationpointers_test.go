@@ -60,6 +60,7 @@ var pointerMutations = []mutation{
 	pointer("media-type: UTF-8", never(formatGo, `if charset, there := params["charset"]; there && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {`)),
 	pointer("media-type: FHIR's 3.0 or 4.0", never(formatGo, `if version, there := params["fhirversion"]; there && !isVersion(version, "3.0") && !isVersion(version, "4.0") {`)),
 	pointer("media-type: no extended notation", changed(formatGo, `if strings.Contains(contentType, "*") {`, "if false {")),
+	pointer("media-type: parameters of one reading", never(formatGo, "if strings.ContainsAny(value, `,;\\\"`) {")),
 	pointer("media-type: one of FHIR's", changed(formatGo, "		return 0, &Error{Kind: MediaType, Detail: \"is none of FHIR's\"}", "		return JSON, nil")),
 	pointer("media-type: an answer that is served", never("pointer/middleware.go", "if err == nil && !outcome.Acceptable(r) {")),
 	pointer("body: none of a delete", never(readGo, "if len(in.body) > 0 {")),

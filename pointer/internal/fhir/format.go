@@ -20,7 +20,9 @@ const (
 // charset, if it is there, is UTF-8 (RFC 8259 section 8.1; FHIR http, 2.21), and
 // fhirVersion is 3.0 or 4.0, with or without a patch level. Other parameters are
 // ignored, as RFC 2045 section 1 asks: clients of the national API send version=1.
-// The extended notation of RFC 2231 is refused.
+// The extended notation of RFC 2231 is refused, and so is a value with a comma, a
+// semicolon or a backslash, which are quoted: a reader that splits a header at them
+// without regard to quotes finds other parameters.
 func FormatOf(contentType string) (Format, error) {
 	if contentType == "application/fhir+json" { // the common one, without an allocation
 		return JSON, nil
@@ -31,6 +33,11 @@ func FormatOf(contentType string) (Format, error) {
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return 0, &Error{Kind: MediaType, Detail: "is missing or malformed"}
+	}
+	for _, value := range params {
+		if strings.ContainsAny(value, `,;\"`) {
+			return 0, &Error{Kind: MediaType, Detail: "has a parameter whose value could be read as others"}
+		}
 	}
 	if charset, there := params["charset"]; there && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return 0, &Error{Kind: MediaType, Detail: "has a charset other than UTF-8"}
