@@ -88,6 +88,8 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 		"half resources":               jwt(unsigned, `{"requesting_user":"a","requesting_device":{"resourceType":"Device"}}`),
 		"an empty list of audiences":   jwt(unsigned, `{"aud":[]}`),
 		"a list in a list":             jwt(unsigned, `{"aud":[["a"]]}`),
+		"a list of an empty audience":  jwt(unsigned, `{"aud":[""]}`),
+		"a list of a number":           jwt(unsigned, `{"aud":[1]}`),
 		"an actor that is text":        jwt(unsigned, `{"act":"a"}`),
 		"crit in another case":         jwt(`{"alg":"none","CRIT":["x"]}`, `{}`),
 		"a time before all times":      jwt(unsigned, `{"iat":-1}`),
@@ -114,6 +116,31 @@ func TestATokenThatReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 			assert.Nil(t, got)
 		})
 	}
+}
+
+func TestHowManySectionsATokenHas(t *testing.T) {
+	t.Parallel()
+	good := jwt(unsigned, `{}`)
+	for _, token := range []string{"", "x", strings.TrimSuffix(good, "."), good + ".", good + "c2ln.", "..."} {
+		_, err := asid.ParseToken(token)
+		assert.EqualError(t, err, "The JWT associated with the Authorisation header must have the 3 sections", "%q", token)
+	}
+}
+
+func TestATokenMayHave8KiB(t *testing.T) {
+	t.Parallel()
+	const most = 8 << 10
+	room := most - len(jwt(unsigned, `{"sub":""}`))
+	long := func(n int) string { return jwt(unsigned, `{"sub":"`+strings.Repeat("x", n)+`"}`) }
+	n := room * 3 / 4
+	for len(long(n)) < most {
+		n++
+	}
+	require.Len(t, long(n), most)
+	_, err := asid.ParseToken(long(n))
+	assert.NoError(t, err)
+	_, err = asid.ParseToken(long(n + 1))
+	assert.Error(t, err)
 }
 
 // A reader such as encoding/json takes a name in any letter case, and by Unicode's

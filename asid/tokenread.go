@@ -187,7 +187,7 @@ func (seen *claimsSeen) finish(t *Token) error {
 	if t.Organization = seen.organization; t.Organization == "" {
 		t.Organization = seen.otherSpelling
 	}
-	if t.Scope = seen.scope; t.Scope == "" || t.Resources && seen.requestedScope != "" {
+	if t.Scope = seen.scope; t.Scope == "" {
 		t.Scope, t.requestedScope = seen.requestedScope, seen.requestedScope != ""
 	}
 	return nil
