@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 )
 
 // A signature that is right proves nothing if its key can be forged with.
@@ -22,8 +24,7 @@ func TestSignaturesOfWeakKeysAreRefused(t *testing.T) {
 	digest := sha256.Sum256([]byte("signed"))
 	rsaSigned := &Algorithm{crypto.SHA256, verifyPKCS1v15}
 	for bits, want := range map[int]string{1024: "has 1024 bits", 2040: "has 2040 bits", 2048: ""} {
-		key, err := rsa.GenerateKey(rand.Reader, bits)
-		require.NoError(t, err)
+		key := testca.RSAOf("signer", bits)
 		signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 		require.NoError(t, err)
 		if err = rsaSigned.Verify(&key.PublicKey, digest[:], signature); want == "" {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
 
@@ -136,8 +137,7 @@ func TestExtensionsOneByOne(t *testing.T) {
 // salt or hash.
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	rsaKey := testca.RSA("signer")
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte("signed"))
