@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -224,4 +225,26 @@ func (c *callers) certificate(ctx context.Context, chain []*x509.Certificate) {
 	verifier := *c.Verifier
 	verifier.AllowAnyFQDN = len(verifier.FQDNs) == 0
 	judge(ctx, c.report, &verifier, "client", tlsconfig.Presented{Certificates: chain, Usage: x509.ExtKeyUsageClientAuth})
+}
+
+// renegotiation asks the client, with a HelloRequest, for a second handshake within
+// the first (RFC 5246 section 7.4.1.1). The guidance does not mention it.
+func (c *callers) renegotiation(ctx context.Context, s *served, suite uint16) {
+	const subject = "renegotiation begun by a server"
+	if gcmParameters[suite].hash == nil {
+		c.report.add(clauseProtocol, subject, NotAsked, "", "it is asked with ECDHE and GCM, which the client does not offer")
+		return
+	}
+	begins, err := s.requestHello(suite)
+	switch {
+	case begins:
+		c.report.add(clauseProtocol, subject, Advice, "refuse it: a server may present another certificate in it than the one that was verified",
+			"the client begins another handshake")
+	case ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):
+		c.report.add(clauseProtocol, subject, Conformant, "", "the client does not answer a HelloRequest")
+	case refused(err):
+		c.report.add(clauseProtocol, subject, Conformant, "", "refused: %v", err)
+	default:
+		c.report.add(clauseProtocol, subject, Undecided, "", "%v", err)
+	}
 }

@@ -16,17 +16,6 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// Handshake types (RFC 5246 section 7.4).
-const (
-	typeHelloRequest      = 0
-	typeClientHello       = 1
-	typeServerHello       = 2
-	typeCertificate       = 11
-	typeServerKeyExchange = 12
-	typeCertificateReq    = 13
-	typeServerHelloDone   = 14
-)
-
 // maxFlight bounds what is read of a server's first flight: its certificates and
 // the names of its CAs.
 const maxFlight = 1 << 20

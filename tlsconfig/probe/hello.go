@@ -42,6 +42,17 @@ var (
 	}
 )
 
+// Handshake types (RFC 5246 section 7.4).
+const (
+	typeHelloRequest      = 0
+	typeClientHello       = 1
+	typeServerHello       = 2
+	typeCertificate       = 11
+	typeServerKeyExchange = 12
+	typeCertificateReq    = 13
+	typeServerHelloDone   = 14
+)
+
 // Extension types (IANA, TLS ExtensionType Values).
 const (
 	extServerName          = 0

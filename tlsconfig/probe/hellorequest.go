@@ -4,13 +4,10 @@ package probe
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 )
 
 // A connection to a client, and what has gone over it in the handshake that
@@ -34,28 +31,6 @@ func (t tapped) Read(b []byte) (int, error) {
 func (t tapped) Write(b []byte) (int, error) {
 	t.served.written.Write(b)
 	return t.Conn.Write(b)
-}
-
-// renegotiation asks the client, with a HelloRequest, for a second handshake within
-// the first (RFC 5246 section 7.4.1.1). The guidance does not mention it.
-func (c *callers) renegotiation(ctx context.Context, s *served, suite uint16) {
-	const subject = "renegotiation begun by a server"
-	if gcmParameters[suite].hash == nil {
-		c.report.add(clauseProtocol, subject, NotAsked, "", "it is asked with ECDHE and GCM, which the client does not offer")
-		return
-	}
-	begins, err := s.requestHello(suite)
-	switch {
-	case begins:
-		c.report.add(clauseProtocol, subject, Advice, "refuse it: a server may present another certificate in it than the one that was verified",
-			"the client begins another handshake")
-	case ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):
-		c.report.add(clauseProtocol, subject, Conformant, "", "the client does not answer a HelloRequest")
-	case refused(err):
-		c.report.add(clauseProtocol, subject, Conformant, "", "refused: %v", err)
-	default:
-		c.report.add(clauseProtocol, subject, Undecided, "", "%v", err)
-	}
 }
 
 // maxRequest bounds how many records of the client's request are passed over.

@@ -3,7 +3,6 @@
 package terminator
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -82,21 +81,6 @@ type Keeper struct {
 	pending  tell
 }
 
-const (
-	// rereadFile is how often the file is looked at, which others may have changed,
-	// and how often a file that cannot be written is tried again.
-	rereadFile = time.Minute
-
-	// settle is for how long nothing may change before the file is written, and
-	// settleAtMost how long it waits for that: lists come together.
-	settle       = time.Second
-	settleAtMost = 5 * time.Second
-
-	// patience is for how long nothing is said of what is missing while points have
-	// not been asked for the first time.
-	patience = time.Minute
-)
-
 // Validate returns what is missing or cannot work.
 func (k *Keeper) Validate() error {
 	var errs []error
@@ -124,85 +108,6 @@ func (k *Keeper) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Run keeps the file current until ctx ends, and returns ctx.Err(), or what Validate
-// returns.
-func (k *Keeper) Run(ctx context.Context) error {
-	if err := k.Validate(); err != nil {
-		return err
-	}
-	if err := k.begin(ctx); err != nil {
-		return err
-	}
-	defer k.end()
-	k.began = k.now()
-	for ctx.Err() == nil {
-		changed := k.CRLs.Changed()
-		pins := k.pinned()
-		known, all := k.gather(pins)
-		k.ready = k.ready || all
-		k.step(ctx, pins, known)
-		k.wait(ctx, changed)
-	}
-	return ctx.Err()
-}
-
-// Once writes the file as soon as every distribution point has been asked, and
-// returns nil if it is complete and current and the program has been told. CRLs.Run
-// must be going. It waits for a Run or Once that is under way, and ends with ctx.
-func (k *Keeper) Once(ctx context.Context) error {
-	if err := k.Validate(); err != nil {
-		return err
-	}
-	if err := k.begin(ctx); err != nil {
-		return err
-	}
-	defer k.end()
-	k.began, k.pending.wait = time.Time{}, 0
-	var pins *tlsconfig.Pins
-	var known []revocation.List
-	for {
-		pins = k.pinned()
-		if known, k.ready = k.gather(pins); k.ready || ctx.Err() != nil {
-			break
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	k.step(ctx, pins, known)
-	state := k.State()
-	if state.Complete && k.ready {
-		return nil
-	}
-	var errs []error
-	for _, p := range state.Problems {
-		errs = append(errs, p)
-	}
-	return errors.Join(append(errs, ctx.Err())...) // which has ended if not every point was asked
-}
-
-// begin waits until no other Run or Once is under way.
-func (k *Keeper) begin(ctx context.Context) error {
-	k.setUp.Do(func() { k.turn = make(chan struct{}, 1) })
-	select {
-	case k.turn <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case k.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (k *Keeper) end() {
-	k.release()
-	<-k.turn
-}
-
 // State returns what the file holds and what is wrong, as Run or Once last found it, but
 // for the lists that have expired since. It is the zero value until one of them has
 // looked for the first time.
@@ -220,112 +125,14 @@ func (k *Keeper) now() time.Time {
 	return time.Now()
 }
 
-// ask has the distribution points of the SubCAs and Certificates looked after, and
-// does not wait.
-func (k *Keeper) ask() {
-	roots := k.Pins.Roots()
-	for _, ca := range k.Pins.SubCAs() {
-		root := issuerOf(ca, roots)
-		if root == nil {
-			continue
-		}
-		_, _ = k.status(ca, root)
-		for _, cert := range k.Certificates {
-			if issuerOf(cert, []*x509.Certificate{ca}) != nil {
-				_, _ = k.status(cert, ca, root)
-			}
-		}
-	}
-}
-
-// status asks about a certificate, by its path to the root, and does not wait.
-func (k *Keeper) status(path ...*x509.Certificate) (revocation.Answer, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return k.CRLs.Status(ctx, revocation.Query{Path: path, At: k.now()})
-}
-
-// revoked reports whether a SubCA is known to be revoked.
-func (k *Keeper) revoked(ca, root *x509.Certificate) bool {
-	answer, err := k.status(ca, root)
-	return err == nil && answer.Status == revocation.Revoked
-}
-
 // leafAlone reports whether the program looks at no list but those of the SubCAs.
 func (k *Keeper) leafAlone() bool { return k.LeafCRLs || k.Program == Stunnel }
 
-// pinned returns Pins as they are now, for a step whose lists and problems go by the same.
-func (k *Keeper) pinned() *tlsconfig.Pins {
-	pins := new(tlsconfig.Pins)
-	pins.Replace(k.Pins)
-	return pins
-}
-
-// known returns the lists of the pinned CAs, which the Cache is asked for, too.
-func (k *Keeper) known(pins *tlsconfig.Pins) []revocation.List {
-	return k.CRLs.Lists(slices.Concat(pins.SubCAs(), pins.Roots())...)
-}
-
-// gather has the distribution points looked after and returns the lists that are known.
-// all says that nothing is missing: every look had ended once before the lists were read,
-// and what these name, further points and further keys of the Cache, is looked after
-// already.
-func (k *Keeper) gather(pins *tlsconfig.Pins) (known []revocation.List, all bool) {
-	k.ask()
-	before := k.CRLs.Looks()
-	known = k.known(pins)
-	k.ask()
-	ended := !slices.ContainsFunc(before, func(l revocation.Look) bool { return l.Last.IsZero() && l.Err == nil })
-	return known, ended && len(k.CRLs.Looks()) == len(before)
-}
-
-// issuerOf returns the CA that issued a certificate, nil if none of them did.
-func issuerOf(cert *x509.Certificate, cas []*x509.Certificate) *x509.Certificate {
-	for _, ca := range cas {
-		if string(cert.RawIssuer) == string(ca.RawSubject) && cert.CheckSignatureFrom(ca) == nil {
-			return ca
-		}
-	}
-	return nil
-}
-
-// wait waits until the file may have to change, for a minute at most.
-func (k *Keeper) wait(ctx context.Context, changed <-chan struct{}) {
-	timer := time.NewTimer(min(rereadFile, k.untilNext()))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return
-	case <-timer.C:
-		return
-	case <-changed:
-	}
-	most := time.NewTimer(settleAtMost)
-	defer most.Stop()
-	for {
-		quiet := time.NewTimer(settle)
-		select {
-		case <-ctx.Done():
-		case <-most.C:
-		case <-quiet.C:
-		case <-k.CRLs.Changed():
-			quiet.Stop()
-			continue
-		}
-		quiet.Stop()
-		return
-	}
-}
-
-// untilNext is how long it is until the state comes out otherwise of itself, or the
-// program is to be told again.
-func (k *Keeper) untilNext() time.Duration {
-	next := k.State().next
-	if at := k.pending.at; k.pending.due && (next.IsZero() || at.Before(next)) {
-		next = at
-	}
-	if next.IsZero() {
-		return rereadFile
-	}
-	return max(next.Sub(k.now()), 10*time.Millisecond)
+// tell is what the program has still to be told.
+type tell struct {
+	due  bool
+	at   time.Time // when it is tried next
+	wait time.Duration
+	err  error     // of the last attempt
+	told time.Time // when the program last took the file
 }

@@ -23,8 +23,6 @@ type fileLock struct {
 	file       *os.File
 }
 
-var errLocked = errors.New("another Keeper writes this file")
-
 // resolve follows the symbolic links of a file that there may not be yet.
 func resolve(name string) (string, error) {
 	path, err := filepath.EvalSymlinks(name)

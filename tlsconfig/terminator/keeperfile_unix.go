@@ -17,6 +17,8 @@ const (
 	nonBlock = syscall.O_NONBLOCK
 )
 
+var errLocked = errors.New("another Keeper writes this file")
+
 // lock locks a file against other processes, and other Keepers of this one, until it
 // is closed.
 func lock(file *os.File) error {

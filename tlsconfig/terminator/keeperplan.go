@@ -307,5 +307,3 @@ func (p *plan) at(t time.Time) {
 		p.next = t
 	}
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -9,37 +9,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
-
-// A contents is what the file holds, as it was when it was last read or written.
-type contents struct {
-	known   bool        // the file has been looked at
-	info    fs.FileInfo // nil: there is no file
-	path    string      // with symbolic links resolved
-	text    []byte      // as it was read, until it is known whether it is ours
-	ours    bool        // it is as a Keeper writes it
-	digests [][32]byte  // of its lists that are pinned CAs', in their order
-	foreign []string    // what else it holds, in words
-	blocks  [][]byte    // what it was found to hold, until it is known whose it is
-}
-
-// same reports whether the file is the one that was read or written.
-func (c *contents) same(path string, info fs.FileInfo) bool {
-	return c.known && c.path == path && c.info != nil && os.SameFile(c.info, info) &&
-		c.info.Size() == info.Size() && c.info.ModTime().Equal(info.ModTime())
-}
-
-func (c *contents) size() int64 {
-	if c.info == nil {
-		return 0
-	}
-	return c.info.Size()
-}
 
 // read looks at what the file holds, unless it is as it was left. What it holds is
 // added to what is known, so that nothing older takes its place.

@@ -3,9 +3,7 @@
 package terminator
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"slices"
 	"strings"
@@ -132,33 +130,4 @@ func (p *Problem) key() string {
 	return fmt.Sprintf("%s\x00%s\x00%s\x00%d", p.Kind, p.Issuer, p.Scope, p.stage)
 }
 
-// say logs each problem once, and once that it is over.
-func (k *Keeper) say(problems []Problem) {
-	now := make(map[string]Problem, len(problems))
-	for _, p := range problems {
-		key := p.key()
-		if _, known := k.said[key]; !known && p.Kind != Foreign { // which has been said
-			if _, twice := now[key]; !twice {
-				k.log(slog.LevelWarn, "CRL file of "+string(k.Program)+": "+string(p.Kind), slog.Any("error", p))
-			}
-		}
-		now[key] = p
-	}
-	var over []string
-	for key, p := range k.said {
-		if _, still := now[key]; !still && p.Kind != Expiring && p.Kind != Foreign {
-			over = append(over, p.Error())
-		}
-	}
-	slices.Sort(over)
-	for _, text := range over {
-		k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+": mended", slog.String("was", text))
-	}
-	k.said = now
-}
-
-func (k *Keeper) log(level slog.Level, message string, attrs ...slog.Attr) {
-	if k.Logger != nil {
-		k.Logger.LogAttrs(context.Background(), level, message, append([]slog.Attr{slog.String("file", k.File)}, attrs...)...)
-	}
-}
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

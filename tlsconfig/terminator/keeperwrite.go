@@ -5,7 +5,6 @@ package terminator
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,20 +17,15 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// tell is what the program has still to be told.
-type tell struct {
-	due  bool
-	at   time.Time // when it is tried next
-	wait time.Duration
-	err  error     // of the last attempt
-	told time.Time // when the program last took the file
-}
-
 const (
 	// hookTimeout bounds one call of Reload.
 	hookTimeout = time.Minute
 
 	firstRetry, lastRetry = time.Second, 5 * time.Minute
+
+	// patience is for how long nothing is said of what is missing while points have
+	// not been asked for the first time.
+	patience = time.Minute
 )
 
 // step makes the file what it must be by the lists that are known of the pinned CAs,
@@ -144,23 +138,6 @@ func (k *Keeper) write(p *plan) error {
 	k.pending.due, k.pending.at, k.pending.wait = k.Reload != nil, time.Time{}, 0
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" written", slog.Int("lists", len(p.lists)), slog.Int64("octets", info.Size()))
 	return nil
-}
-
-func setOf(digests [][32]byte) map[[32]byte]bool {
-	set := make(map[[32]byte]bool, len(digests))
-	for _, digest := range digests {
-		set[digest] = true
-	}
-	return set
-}
-
-// sumOf identifies what a file holds.
-func sumOf(digests [][32]byte) [sha256.Size]byte {
-	h := sha256.New()
-	for _, digest := range digests {
-		h.Write(digest[:])
-	}
-	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // A comparison is what is still to be written to it.
