@@ -25,9 +25,6 @@ const (
 // Run keeps the file current until ctx ends, and returns ctx.Err(), or what Validate
 // returns.
 func (k *Keeper) Run(ctx context.Context) error {
-	if err := k.Validate(); err != nil {
-		return err
-	}
 	if err := k.begin(ctx); err != nil {
 		return err
 	}
@@ -48,9 +45,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 // returns nil if it is complete and current and the program has been told. CRLs.Run
 // must be going. It waits for a Run or Once that is under way, and ends with ctx.
 func (k *Keeper) Once(ctx context.Context) error {
-	if err := k.Validate(); err != nil {
-		return err
-	}
 	if err := k.begin(ctx); err != nil {
 		return err
 	}
@@ -80,8 +74,11 @@ func (k *Keeper) Once(ctx context.Context) error {
 	return errors.Join(append(errs, ctx.Err())...) // which has ended if not every point was asked
 }
 
-// begin waits until no other Run or Once is under way.
+// begin returns what Validate does, and waits until no other Run or Once is under way.
 func (k *Keeper) begin(ctx context.Context) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
 	k.setUp.Do(func() { k.turn = make(chan struct{}, 1) })
 	select {
 	case k.turn <- struct{}{}:
