@@ -26,7 +26,7 @@ import (
 )
 
 func TestAnOwnCertificateThatPeersWouldRefuseIsRefusedWhenTheConfigIsBuilt(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	good := s.subCA.issue(t, providerName)
@@ -80,7 +80,7 @@ func TestAnOwnCertificateThatPeersWouldRefuseIsRefusedWhenTheConfigIsBuilt(t *te
 }
 
 func TestTheCertificateThatTheSourceReturnsNowIsPresented(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	var current atomic.Pointer[tls.Certificate]
 	source := func(context.Context) (*tls.Certificate, error) { return current.Load(), nil }
 	older, newer := s.subCA.issue(t, providerName), s.subCA.issue(t, providerName)
@@ -125,7 +125,7 @@ func TestTheCertificateThatTheSourceReturnsNowIsPresented(t *testing.T) {
 }
 
 func TestAClientPresentsTheCertificateOfNow(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	var current atomic.Pointer[tls.Certificate]
 	older, newer := s.subCA.issue(t, sspName), s.subCA.issue(t, sspName)
 	current.Store(&older)
@@ -141,7 +141,7 @@ func TestAClientPresentsTheCertificateOfNow(t *testing.T) {
 
 // In the bubble time stands still while files are read, and moves only in Sleep.
 func TestCertificateFilesAreReadAgainWhenTheyChange(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	older, newer := s.subCA.issue(t, providerName), s.subCA.issueFor(t, providerName, testca.RSA("impostor"))
 	chain := func(c tls.Certificate) []byte { return certPEM(c.Certificate...) }
 	dir := t.TempDir()

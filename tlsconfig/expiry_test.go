@@ -30,7 +30,7 @@ func until(days int) func(*x509.Certificate) {
 // The pinned CAs are looked after as the own certificate is.
 func TestExpiryOfThePinsIsLogged(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	at := now
 	s.subCA = s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("subca"), until(20))
 	later := s.root.issueCA(t, "NHS INT Authentication G3", testca.RSA("sibling"), until(400))
@@ -64,7 +64,7 @@ func TestExpiryOfThePinsIsLogged(t *testing.T) {
 
 func TestExpiryWhileTheSourceFails(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	locked := errors.New("the store is locked")
 	own := s.subCA.issue(t, providerName)
 	for name, test := range map[string]struct {
@@ -85,7 +85,7 @@ func TestExpiryWhileTheSourceFails(t *testing.T) {
 // RFC 7633: a server's certificate may say that a response is stapled.
 func TestACertificateThatMustBeStapledWithoutAResponseIsLogged(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	feature := func(numbers ...int) func(*x509.Certificate) {
 		return func(c *x509.Certificate) {
 			value, err := asn1.Marshal(numbers)
@@ -129,7 +129,7 @@ func TestACertificateThatMustBeStapledWithoutAResponseIsLogged(t *testing.T) {
 // all, while there is a certificate to present. What it returns in the end counts.
 func TestASlowSourceIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	older, newer := s.subCA.issue(t, providerName, until(30)), s.subCA.issue(t, providerName)
 	synctest.Test(t, func(t *testing.T) {
 		var slow atomic.Bool
@@ -180,7 +180,7 @@ func TestASlowSourceIsNotWaitedFor(t *testing.T) {
 // No name goes out for an address, and the refusal says so.
 func TestAnAddressThatWasDialledIsTheReason(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	server := serverConfig(t, s.endpoint(t, providerName, sspName))
 	o := handshake(t, dialling(clientConfig(t, s.endpoint(t, sspName)), "127.0.0.1"), server)
 	assert.Contains(t, refused(t, o.clientErr, tlsconfig.RuleFQDN).Error(), "IP address")

@@ -67,7 +67,7 @@ func keylessLeaf(t *testing.T, s *spine, name string, exponent int) tls.Certific
 
 func TestRSAKeyWithUnsoundExponentIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	for _, exponent := range []int{1, 2, 4, 65536} {
 		cert := keylessLeaf(t, s, sspName, exponent)
 		v := s.endpoint(t, providerName, sspName).Verifier
@@ -88,7 +88,7 @@ func TestRSAKeyWithUnsoundExponentIsRefused(t *testing.T) {
 
 func TestClientWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	for engine, listen := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -120,7 +120,7 @@ func TestClientWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 
 func TestServerWithoutPrivateKeyIsRefusedByBothEngines(t *testing.T) {
 	t.Parallel()
-	s := newSpine(t)
+	s := rsaSpine(t)
 	cert := keylessLeaf(t, s, providerName, 1)
 	serve := func(t *testing.T) string {
 		inner, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: tls.VersionTLS12})

@@ -61,7 +61,7 @@ func TestARenewedSubCATakesOverWhenTheOldOneExpires(t *testing.T) {
 }
 
 func TestPinsThatAreReplacedTakeVerdictsWithThem(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	v := s.verifier(sspName)
 	leaf := s.subCA.issue(t, sspName).Leaf
 	_, err := v.Verify(t.Context(), clientPresents(leaf))

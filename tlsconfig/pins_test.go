@@ -19,7 +19,7 @@ import (
 )
 
 func TestPinsAreCAsOfOneTree(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	other := newRoot(t, "Another Root", "impostor")
 	namesake := newRoot(t, "NHS PTL Root Authority G2", "impostor")
 	ecKey, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -87,7 +87,7 @@ func TestPinsAreCAsOfOneTree(t *testing.T) {
 }
 
 func TestPinsAreReadFromPEMFiles(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	dir := t.TempDir()
 	roots := writeFile(t, dir, "roots.pem", certPEM(s.root.cert.Raw))
 	pair := certPEM(s.subCA.cert.Raw, s.sibling.cert.Raw)

@@ -62,7 +62,10 @@ func caTemplate(name string, edits ...func(*x509.Certificate)) *x509.Certificate
 
 func newRoot(tb testing.TB, name, keyName string, edits ...func(*x509.Certificate)) *authority {
 	tb.Helper()
-	key := testca.RSA(keyName)
+	return selfSigned(name, testca.RSA(keyName), edits...)
+}
+
+func selfSigned(name string, key crypto.Signer, edits ...func(*x509.Certificate)) *authority {
 	template := caTemplate(name, edits...)
 	return &authority{testca.Sign(template, template, key.Public(), key), key}
 }
@@ -103,13 +106,25 @@ type spine struct {
 	pins                 *tlsconfig.Pins
 }
 
+// newSpine is one whose CAs sign on P-256, which is faster than by RSA as the NHS's do.
 func newSpine(tb testing.TB) *spine {
 	tb.Helper()
-	root := newRoot(tb, "NHS PTL Root Authority G2", "root")
+	return spineOf(tb, testca.EC)
+}
+
+// rsaSpine is one whose CAs sign by RSA, where that makes a difference.
+func rsaSpine(tb testing.TB) *spine {
+	tb.Helper()
+	return spineOf(tb, func(name string) crypto.Signer { return testca.RSA(name) })
+}
+
+func spineOf(tb testing.TB, key func(name string) crypto.Signer) *spine {
+	tb.Helper()
+	root := selfSigned("NHS PTL Root Authority G2", key("root"))
 	s := &spine{
 		root:    root,
-		subCA:   root.issueCA(tb, "NHS INT Authentication G2", testca.RSA("subca")),
-		sibling: root.issueCA(tb, "NHS INT Signing G2", testca.RSA("sibling")),
+		subCA:   root.issueCA(tb, "NHS INT Authentication G2", key("subca")),
+		sibling: root.issueCA(tb, "NHS INT Signing G2", key("sibling")),
 	}
 	s.pins = pin(tb, []*authority{s.root}, []*authority{s.subCA})
 	return s

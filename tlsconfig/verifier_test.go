@@ -32,7 +32,7 @@ func (s *spine) verifier(fqdns ...string) *tlsconfig.Verifier {
 
 func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 	type edit = func(*x509.Certificate)
-	s := newSpine(t)
+	s := rsaSpine(t)
 	impostor := s.root.issueCA(t, "NHS INT Authentication G2", testca.RSA("impostor"))
 	belowSubCA := s.subCA.issueCA(t, "NHS INT Sub-SubCA", testca.RSA("sibling"))
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -189,7 +189,7 @@ func TestALeafIsAcceptedOrRefusedByItsOwnRule(t *testing.T) {
 }
 
 func TestWhoPresentsNothingIsRefused(t *testing.T) {
-	v := newSpine(t).verifier(sspName)
+	v := rsaSpine(t).verifier(sspName)
 	for name, certs := range map[string][]*x509.Certificate{
 		"no certificate":                    nil,
 		"a nil certificate":                 {nil},
@@ -203,7 +203,7 @@ func TestWhoPresentsNothingIsRefused(t *testing.T) {
 }
 
 func TestAVerifierThatLacksSomethingAcceptsNobody(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	leaf := s.subCA.issue(t, sspName).Leaf
 	for _, test := range []struct {
 		name string
@@ -224,7 +224,7 @@ func TestAVerifierThatLacksSomethingAcceptsNobody(t *testing.T) {
 }
 
 func TestAServerMustBearTheNameDialledUnlessOthersAreNamed(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	leaf := s.subCA.issue(t, sspName).Leaf
 	for _, test := range []struct {
 		name, dialled string
@@ -286,7 +286,7 @@ func TestEveryCertificateOfTheChainMustBeValidNow(t *testing.T) {
 }
 
 func TestAVerdictThatWasKeptDoesNotOutliveTheLeaf(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	at := now
 	v := s.verifier(sspName)
 	v.Time = func() time.Time { return at }
@@ -302,7 +302,7 @@ func TestAVerdictThatWasKeptDoesNotOutliveTheLeaf(t *testing.T) {
 }
 
 func TestRevocationIsAskedEveryTimeAndOnlyAboutChainsThatPassed(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	checker := new(revocations)
 	v := s.verifier(sspName)
 	v.Revocation = checker
@@ -332,7 +332,7 @@ func TestRevocationIsAskedEveryTimeAndOnlyAboutChainsThatPassed(t *testing.T) {
 }
 
 func TestTheCheckerGetsTheStapledResponseAndTheWholeChain(t *testing.T) {
-	s := newSpine(t)
+	s := rsaSpine(t)
 	leaf := s.subCA.issue(t, sspName).Leaf
 	v := s.verifier(sspName)
 	called := false
