@@ -4,8 +4,10 @@ package terminator_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,4 +138,27 @@ func TestAListWithoutNextUpdateIsNotWritten(t *testing.T) {
 	_ = e.once(t)
 	assert.Equal(t, before, e.read(t))
 	assert.ElementsMatch(t, []terminator.ProblemKind{terminator.Unusable, terminator.Gap}, problems(e.keeper.State()))
+}
+
+// A program that could not be told is told in a while also if the clock was set back
+// meanwhile.
+func TestAHookIsTriedAgainAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, between(rootList(), -48*time.Hour, 48*time.Hour, 1), between(subCAList(7), -48*time.Hour, 48*time.Hour, 1))
+		var back atomic.Int64
+		e.crls.Time = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+		e.keeper.Reload = func(context.Context, string) error {
+			if back.Load() == 0 {
+				return errors.New("it does not run")
+			}
+			return nil
+		}
+		e.run(t)
+		after(time.Minute)
+		back.Store(int64(24 * time.Hour))
+		after(10 * time.Minute)
+		assert.True(t, e.keeper.State().Complete, e.log.String())
+	})
 }

@@ -156,7 +156,8 @@ func (c *comparison) Write(b []byte) (int, error) {
 // reload tells the program, if it has to be told and the time for it has come.
 func (k *Keeper) reload(ctx context.Context) {
 	t := &k.pending
-	if !t.due || t.wait > 0 && k.now().Before(t.at) {
+	// A time that is further off than it was ever to be is one of before the clock was set back.
+	if left := t.at.Sub(k.now()); !t.due || t.wait > 0 && left > 0 && left <= t.wait {
 		return
 	}
 	hook, cancel := context.WithTimeout(ctx, hookTimeout)
