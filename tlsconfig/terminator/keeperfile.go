@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // A fileLock is the right to replace one file: its folder, and a lock beside it,
@@ -46,17 +47,29 @@ func lockFile(path string) (*fileLock, error) {
 		return nil, err
 	}
 	l := &fileLock{path: path, base: filepath.Base(path), root: root}
-	// Not for writing, so that the file system can be remounted meanwhile.
-	l.file, err = l.open(os.O_CREATE | os.O_RDONLY)
-	if err == nil {
-		err = lock(l.file)
-	}
-	if err != nil {
+	if err := l.take(lock); err != nil {
 		l.close()
 		return nil, err
 	}
 	l.sweep()
 	return l, nil
+}
+
+// take opens and locks the lock: not for writing, so that the file system can be remounted
+// meanwhile, unless it is one such as NFS, which locks no other (flock(2)).
+func (l *fileLock) take(lock func(*os.File) error) (err error) {
+	for _, flag := range []int{os.O_CREATE | os.O_RDONLY, os.O_RDWR} {
+		if l.file != nil {
+			_ = l.file.Close()
+		}
+		if l.file, err = l.open(flag); err != nil {
+			return err
+		}
+		if err = lock(l.file); !errors.Is(err, syscall.EBADF) {
+			return err
+		}
+	}
+	return err
 }
 
 // open opens the lock, which is no link to another file.
