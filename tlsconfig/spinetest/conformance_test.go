@@ -20,6 +20,9 @@ import (
 
 func TestRunServer(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("has a server meet each case: ExampleTestServer is the sample")
+	}
 	pki := newPKI(t)
 	cfg, err := pki.Endpoint(provider, proxy).ServerConfig()
 	require.NoError(t, err)
@@ -29,7 +32,7 @@ func TestRunServer(t *testing.T) {
 func TestRunClient(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("has a client meet each case: TestRunServer is the sample")
+		t.Skip("has a client meet each case: ExampleTestServer is the sample")
 	}
 	pki := newPKI(t)
 	cfg, err := pki.Endpoint(proxy).ClientConfig()

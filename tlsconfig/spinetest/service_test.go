@@ -23,7 +23,7 @@ func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") 
 func TestRunService(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("has a service meet each case: TestRunServer is the sample")
+		t.Skip("has a service meet each case: ExampleTestServer is the sample")
 	}
 	pki := newPKI(t)
 	e := pki.Endpoint(provider, proxy)
