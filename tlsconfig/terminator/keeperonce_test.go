@@ -30,7 +30,11 @@ func (s served) Fetch(context.Context, revocation.Request) (*revocation.Response
 // a matter of chance, above all with the race detector.
 func TestOnceWritesWhatComesWhileItReads(t *testing.T) {
 	t.Parallel()
-	for range 100 {
+	rounds := 100
+	if testing.Short() {
+		rounds = 10
+	}
+	for range rounds {
 		synctest.Test(t, func(t *testing.T) {
 			pki := testpki.Spine()
 			const url = "http://crl.example/1.crl"
