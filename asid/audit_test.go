@@ -49,6 +49,18 @@ func TestPatientsAreRecordedOnlyWhereTheyAreAskedFor(t *testing.T) {
 	assert.Equal(t, "/records/**********/%20**********", log.one(t)["path"])
 }
 
+func TestAQueryIsRecordedOnlyWhereItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[*asid.Audit]any{
+		nil: nil, {}: nil, {IncludeNHSNumbers: true, IncludeBodies: 9}: nil, {IncludeQueries: true}: "a=**********", {IncludeQueries: true, IncludeNHSNumbers: true}: "a=9434765919",
+	} {
+		var log ledger
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger(), Audit: policy}
+		serve(gate.Middleware(http.NotFoundHandler()), asidtest.NewSSPRequest("/records/1?a=9434765919", consumer, provider.ASID, sspName))
+		assert.Equal(t, want, log.one(t)["query"])
+	}
+}
+
 func TestAnErrorsTextIsNoWayRoundTheMask(t *testing.T) {
 	t.Parallel()
 	const search = "https://nrl.test/STU3/DocumentReference?subject=https://demographics.spineservices.nhs.uk/STU3/Patient/9434765919"

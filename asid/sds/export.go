@@ -58,12 +58,23 @@ func (d *LDAP) shown(s searcher) error {
 // pageSize is below the limits that directories commonly have for one answer.
 const pageSize = 250
 
+// maxEmptyPages bounds the pages without a record, one after the other, that a directory
+// may give before the next one with some.
+const maxEmptyPages = 1000
+
 // pages implements searcher.
 func (s *session) pages(ctx context.Context, base, filter string, attributes []string, add func(record) error) error {
 	paging := ldap.NewControlPaging(pageSize)
-	for {
-		request := ldap.NewSearchRequest(base, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, []ldap.Control{paging})
-		result, err := s.ask(request)
+	return eachPage(ctx, func() (*ldap.SearchResult, error) {
+		return s.ask(ldap.NewSearchRequest(base, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, []ldap.Control{paging}))
+	}, paging.SetCookie, add)
+}
+
+// eachPage hands the entries of each page that ask returns to add, and sets the cookie of
+// the next one.
+func eachPage(ctx context.Context, ask func() (*ldap.SearchResult, error), setCookie func([]byte), add func(record) error) error {
+	for empty := 0; ; {
+		result, err := ask()
 		if err != nil {
 			return partial(err)
 		}
@@ -86,9 +97,15 @@ func (s *session) pages(ctx context.Context, base, filter string, attributes []s
 		if len(answer.Cookie) == 0 {
 			return nil
 		}
+		if empty++; len(records) > 0 {
+			empty = 0
+		}
+		if empty > maxEmptyPages {
+			return fmt.Errorf("the directory gave %d pages without a record: %w", empty, ErrPartial)
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		paging.SetCookie(answer.Cookie)
+		setCookie(answer.Cookie)
 	}
 }

@@ -14,20 +14,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// askedOf returns a lookup that counts keys other than "known" in asked, and answers them
-// once there is something in answer.
-func askedOf(asked *atomic.Int32, answer <-chan struct{}) lookup[string, int] {
-	return whole(func(ctx context.Context, key string) (int, error) {
-		if key != "known" {
-			asked.Add(1)
-			select {
-			case <-answer:
-			case <-ctx.Done():
-				return 0, ctx.Err()
-			}
+// A flooded cache knows one key, "known", whose record is due, and has all others wait
+// until there is something in answer.
+type flooded struct {
+	*cache[string, int]
+	asked  atomic.Int32 // how many of the others the directory was asked for
+	answer chan struct{}
+	fails  atomic.Bool // the directory does not answer at all
+}
+
+func newFlooded(t *testing.T, policy Caching) *flooded {
+	t.Helper()
+	f := &flooded{answer: make(chan struct{})}
+	policy.MaxAge = time.Minute
+	f.cache = newCache(policy, time.Hour, nil, whole(func(ctx context.Context, key string) (int, error) {
+		switch {
+		case f.fails.Load():
+			return 0, &Error{Detail: "the directory does not answer"}
+		case key == "known":
+			return 1, nil
+		}
+		f.asked.Add(1)
+		select {
+		case <-f.answer:
+		case <-ctx.Done():
+			return 0, ctx.Err()
 		}
 		return 1, nil
-	})
+	}))
+	_, err := f.get(t.Context(), "known")
+	require.NoError(t, err)
+	time.Sleep(2 * time.Minute)
+	return f
 }
 
 // leaveAfterAsking asks for made-up keys and waits for none of them.
@@ -46,21 +64,16 @@ func leaveAfterAsking(t *testing.T, c *cache[string, int], keys int) {
 func TestMadeUpKeysDelayNoneThatIsKnown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan struct{})
-		var asked atomic.Int32
-		c := newCache(Caching{MaxQueries: 8, MaxAge: time.Minute}, time.Hour, nil, askedOf(&asked, answer))
-		_, err := c.get(t.Context(), "known")
-		require.NoError(t, err)
-		time.Sleep(2 * time.Minute)
-		leaveAfterAsking(t, c, 2*maxFlights)
+		c := newFlooded(t, Caching{MaxQueries: 8})
+		leaveAfterAsking(t, c.cache, 2*maxFlights)
 		assert.Len(t, c.flights, maxFlights*3/4)
-		assert.Equal(t, int32(6), asked.Load())
+		assert.Equal(t, int32(6), c.asked.Load())
 		got, err := c.get(t.Context(), "known")
 		require.NoError(t, err)
 		assert.Equal(t, 1, got)
 		_, err = c.get(t.Context(), "another")
 		assert.ErrorContains(t, err, "too many look-ups wait")
-		close(answer)
+		close(c.answer)
 		synctest.Wait()
 		assert.Empty(t, c.flights)
 	})
@@ -70,17 +83,12 @@ func TestOfFewQueriesOneIsForKnownKeys(t *testing.T) {
 	t.Parallel()
 	for queries, others := range map[int]int32{2: 1, 3: 2, 4: 3, 5: 4, 8: 6} {
 		synctest.Test(t, func(t *testing.T) {
-			answer := make(chan struct{})
-			var asked atomic.Int32
-			c := newCache(Caching{MaxQueries: queries, MaxAge: time.Minute}, time.Hour, nil, askedOf(&asked, answer))
+			c := newFlooded(t, Caching{MaxQueries: queries})
+			leaveAfterAsking(t, c.cache, 100)
+			assert.Equal(t, others, c.asked.Load(), "of %d queries", queries)
 			_, err := c.get(t.Context(), "known")
-			require.NoError(t, err)
-			time.Sleep(2 * time.Minute)
-			leaveAfterAsking(t, c, 100)
-			assert.Equal(t, others, asked.Load(), "of %d queries", queries)
-			_, err = c.get(t.Context(), "known")
 			assert.NoError(t, err)
-			close(answer)
+			close(c.answer)
 			synctest.Wait()
 		})
 	}
@@ -89,14 +97,9 @@ func TestOfFewQueriesOneIsForKnownKeys(t *testing.T) {
 func TestTheOnlyQueryIsNextForAKnownKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan struct{})
-		var asked atomic.Int32
-		c := newCache(Caching{MaxQueries: 1, MaxAge: time.Minute}, time.Hour, nil, askedOf(&asked, answer))
-		_, err := c.get(t.Context(), "known")
-		require.NoError(t, err)
-		time.Sleep(2 * time.Minute)
-		leaveAfterAsking(t, c, 100)
-		assert.Equal(t, int32(1), asked.Load())
+		c := newFlooded(t, Caching{MaxQueries: 1})
+		leaveAfterAsking(t, c.cache, 100)
+		assert.Equal(t, int32(1), c.asked.Load())
 		known := make(chan error, 1)
 		go func() {
 			_, err := c.get(t.Context(), "known")
@@ -104,11 +107,11 @@ func TestTheOnlyQueryIsNextForAKnownKey(t *testing.T) {
 		}()
 		synctest.Wait()
 		assert.Empty(t, known)
-		answer <- struct{}{} // for one of the others
+		c.answer <- struct{}{} // for one of the others
 		synctest.Wait()
 		require.Len(t, known, 1)
 		assert.NoError(t, <-known)
-		close(answer)
+		close(c.answer)
 		synctest.Wait()
 	})
 }
@@ -117,34 +120,22 @@ func TestTheOnlyQueryIsNextForAKnownKey(t *testing.T) {
 func TestAFailureLeavesAKnownKeyItsPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan struct{})
-		var asked atomic.Int32
-		var fails atomic.Bool
-		look := askedOf(&asked, answer)
-		c := newCache(Caching{MaxQueries: 4, MaxAge: time.Minute, MaxEntries: 50}, time.Hour, nil, func(ctx context.Context, key string) (int, time.Time, error) {
-			if fails.Load() {
-				return 0, time.Time{}, &Error{Detail: "the directory does not answer"}
-			}
-			return look(ctx, key)
-		})
+		c := newFlooded(t, Caching{MaxQueries: 4, MaxEntries: 50})
+		c.fails.Store(true)
 		_, err := c.get(t.Context(), "known")
-		require.NoError(t, err)
-		time.Sleep(2 * time.Minute)
-		fails.Store(true)
-		_, err = c.get(t.Context(), "known")
 		require.ErrorContains(t, err, "does not answer")
 		for i := range 100 { // more than MaxEntries
 			_, err = c.get(t.Context(), "x"+strconv.Itoa(i))
 			require.Error(t, err)
 		}
-		fails.Store(false)
+		c.fails.Store(false)
 		time.Sleep(2 * time.Second)
-		leaveAfterAsking(t, c, 100)
-		assert.Equal(t, int32(3), asked.Load())
+		leaveAfterAsking(t, c.cache, 100)
+		assert.Equal(t, int32(3), c.asked.Load())
 		got, err := c.get(t.Context(), "known")
 		assert.NoError(t, err)
 		assert.Equal(t, 1, got)
-		close(answer)
+		close(c.answer)
 		synctest.Wait()
 	})
 }
