@@ -35,7 +35,7 @@ func newIndex(indirect bool, octets []byte, expected *[maxSerialLength + 1]int) 
 // width returns how many octets a row has for serials of n.
 func (x *index) width(n int) int {
 	if x.octets != nil {
-		return placeLength
+		return placeLength + whenLength
 	}
 	return n + x.group + whenLength
 }
@@ -125,7 +125,7 @@ func (x *index) filled() {
 	}
 }
 
-// add adds an entry, which is at a place of revokedCertificates. The serial of n octets
+// add adds an entry, whose serial is at a place of revokedCertificates. The serial of n octets
 // is what b starts with; b must be readable for eight octets even where it is shorter.
 func (x *index) add(t *table, at int, b []byte, n int, group uint32, w when) {
 	i := t.part(x.hash(b, n, group))
@@ -134,7 +134,7 @@ func (x *index) add(t *table, at int, b []byte, n int, group uint32, w when) {
 		row = t.more(i)
 	}
 	if x.octets != nil {
-		binary.LittleEndian.PutUint32(row, uint32(at))
+		putPlace(row, at, w)
 		return
 	}
 	copy(row, b[:n])
@@ -142,6 +142,12 @@ func (x *index) add(t *table, at int, b []byte, n int, group uint32, w when) {
 		binary.LittleEndian.PutUint32(row[n:], group)
 	}
 	w.put(row[t.width-whenLength:])
+}
+
+// putPlace writes a row that says where its serial is.
+func putPlace(row []byte, at int, w when) {
+	binary.LittleEndian.PutUint32(row, uint32(at))
+	w.put(row[placeLength:])
 }
 
 // put writes a row with a serial of at least eight octets, eight at a time; the last
@@ -193,7 +199,7 @@ func (p *part) order(x *index, t *table) {
 // rowHash is the hash of the key that a row has.
 func (x *index) rowHash(t *table, row []byte) uint64 {
 	if x.octets != nil {
-		return x.hash(serialIn(x.entry(row)), t.serial, 0)
+		return x.hash(x.octets[binary.LittleEndian.Uint32(row):], t.serial, 0)
 	}
 	group := x.groupOf(t, row)
 	if len(row) < 8 {
@@ -218,7 +224,7 @@ func (b *bucketRows) Less(i, j int) bool {
 	if order := bytes.Compare(b.x.key(b.t, x), b.x.key(b.t, y)); order != 0 {
 		return order < 0
 	}
-	removed := func(row []byte) bool { return b.x.when(b.t, row).reason() == der.ReasonRemoveFromCRL }
+	removed := func(row []byte) bool { return b.t.when(row).reason() == der.ReasonRemoveFromCRL }
 	return !removed(x) && removed(y)
 }
 

@@ -32,7 +32,11 @@ func (r *entryReader) read(octets []byte) *index {
 		if e.issuer != "" {
 			group = r.groups.add(e.issuer)
 		}
-		x.add(x.table(len(e.serial)), at, padded(e.serial), len(e.serial), group, e.when)
+		serial := at + shortSerial
+		if length := octets[at+1]; length >= 0x80 { // of the entry, in more octets
+			serial += int(length & 0x7f)
+		}
+		x.add(x.table(len(e.serial)), serial, padded(e.serial), len(e.serial), group, e.when)
 		at += size
 	}
 }
@@ -94,9 +98,9 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 		}
 		size := int(header>>8&0xff) + 2
 		w := packWhen(seconds, der.ReasonUnspecified)
-		if size-n != shortSerial+2+der.UTCTimeLength {
-			prefix, reason := date[2+der.UTCTimeLength:2+der.UTCTimeLength+len(reasonPrefix)], date[2+der.UTCTimeLength+len(reasonPrefix)]
-			if !r.v2 || size-n != shortSerial+2+der.UTCTimeLength+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
+		if size-n != shortSerial+shortDate {
+			prefix, reason := date[shortDate:shortDate+len(reasonPrefix)], date[shortDate+len(reasonPrefix)]
+			if !r.v2 || size-n != shortSerial+shortDate+len(reasonPrefix)+1 || string(prefix) != reasonPrefix || plainReasons>>reason&1 == 0 {
 				break
 			}
 			w |= when(reason)
@@ -106,7 +110,7 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 		}
 		serial := window[shortSerial:]
 		if n < 8 || x.group != 0 {
-			x.add(t, at, serial, n, group, w)
+			x.add(t, at+shortSerial, serial, n, group, w)
 		} else { // what add does, without its call
 			part := t.part(x.hashLong(serial, n, 0))
 			row := t.row(part)
@@ -114,7 +118,7 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 				row = t.more(part)
 			}
 			if x.octets != nil {
-				binary.LittleEndian.PutUint32(row, uint32(at))
+				putPlace(row, at+shortSerial, w)
 			} else {
 				put(row, serial, n, w)
 			}

@@ -38,7 +38,7 @@ const (
 	// entry with the longest serial and a reason.
 	shortWindow = 72
 	// shortestEntry is one with a serial of one octet.
-	shortestEntry = shortSerial + 1 + 2 + der.UTCTimeLength
+	shortestEntry = shortSerial + 1 + shortDate
 )
 
 // reasonPrefix is the DER of crlEntryExtensions with nothing in it but a reason

@@ -26,8 +26,9 @@ import (
 // the serial is not listed; an entry takes its key, 5 octets of date and reason, and
 // about two of directory and tag.
 //
-// The rows of a list whose DER stays in memory say only where in it their entry is: a
-// quarter of the memory or less, and less to write.
+// The rows of a list whose DER stays in memory say where in it the serial is in place of
+// a key. Date and reason they have too: were they read from the DER, which is too large for
+// the cache, a look-up of a serial that is listed would take half as long again.
 //
 // The hash only spreads the rows: a match is always of the whole key. Its seed is
 // random, so that an attacker cannot choose serials that fall into one bucket; the same
@@ -35,7 +36,7 @@ import (
 // halves.
 type index struct {
 	seed   [2]uint64
-	octets []byte // revokedCertificates, in which rows say where their entry is; nil: rows have all of it
+	octets []byte // revokedCertificates, in which rows say where their serial is; nil: rows have keys
 	group  int    // octets after the serial that name its certificate issuer: groupLength, or none
 	tables [maxSerialLength + 1]*table
 	count  int
@@ -44,7 +45,7 @@ type index struct {
 const (
 	groupLength = 4
 	whenLength  = 5
-	placeLength = 4 // of a row that says where its entry is
+	placeLength = 4 // of where a serial is
 
 	// sortedBucket is the number of rows from which a bucket is sorted and
 	// searched by halves.
@@ -109,7 +110,7 @@ func (x *index) mix(a, b uint64) uint64 {
 // key returns the key that a row has.
 func (x *index) key(t *table, row []byte) []byte {
 	if x.octets != nil {
-		return serialIn(x.entry(row))[:t.serial]
+		return x.octets[binary.LittleEndian.Uint32(row):][:t.serial]
 	}
 	return row[:t.serial+x.group]
 }
@@ -123,27 +124,7 @@ func (x *index) groupOf(t *table, row []byte) uint32 {
 }
 
 // when returns the date and reason that a row has.
-func (x *index) when(t *table, row []byte) when {
-	if x.octets == nil {
-		return readWhen(row[t.serial+x.group:])
-	}
-	return whenIn(x.entry(row), t.serial)
-}
-
-// whenOf returns the date and reason that a row has if its key is the given one.
-func (x *index) whenOf(row, key []byte) (w when, same bool) {
-	if x.octets == nil {
-		if string(row[:len(key)]) != string(key) {
-			return 0, false
-		}
-		return readWhen(row[len(key):]), true
-	}
-	entry := x.entry(row)
-	if string(serialIn(entry)[:len(key)]) != string(key) {
-		return 0, false
-	}
-	return whenIn(entry, len(key)), true
-}
+func (t *table) when(row []byte) when { return readWhen(row[t.width-whenLength:]) }
 
 // find returns the entry of a serial, given by the content octets of its
 // INTEGER, of a certificate issuer's group (zero if the CRL has only one). If the
@@ -184,14 +165,13 @@ func (x *index) search(t *table, key []byte, hash uint64) (found when, listed bo
 	for ; start < end; start += tagsAtOnce {
 		for tagged := taggedAs(byte(hash), p.tags[start:], end-start); tagged != 0; tagged &= tagged - 1 {
 			row := p.rows[(start+bits.TrailingZeros64(tagged)/8)*width:]
-			w, same := x.whenOf(row, key)
-			if !same {
+			if string(x.key(t, row)) != string(key) {
 				continue
 			}
-			if w.reason() != der.ReasonRemoveFromCRL {
-				return w, true
+			if found = t.when(row); found.reason() != der.ReasonRemoveFromCRL {
+				return found, true
 			}
-			found, listed = w, true
+			listed = true
 		}
 	}
 	return found, listed
@@ -204,7 +184,7 @@ func (x *index) searchSorted(t *table, key, rows []byte) (when, bool) {
 	if i == count || !bytes.Equal(x.key(t, rows[i*t.width:]), key) {
 		return 0, false
 	}
-	return x.when(t, rows[i*t.width:]), true
+	return t.when(rows[i*t.width:]), true
 }
 
 // tagsAtOnce is how many tags are compared at once. As many octets follow the last one.
@@ -233,7 +213,7 @@ func (x *index) each(tell func(serial []byte, group uint32, w when) (more bool))
 			}
 			p.once.Do(func() { p.order(x, t) })
 			for row := p.rows; len(row) >= t.width; row = row[t.width:] {
-				if !tell(x.key(t, row)[:t.serial:t.serial], x.groupOf(t, row), x.when(t, row)) {
+				if !tell(x.key(t, row)[:t.serial:t.serial], x.groupOf(t, row), t.when(row)) {
 					return
 				}
 			}
