@@ -241,6 +241,24 @@ func TestAnAnswerAloneIsNoRefusal(t *testing.T) {
 	}
 }
 
+// Where the good client is refused, too, the others may be for the same reason.
+func TestAServerThatRefusesTheGoodClientIsUndecided(t *testing.T) {
+	t.Parallel()
+	pki := newPKI(t, "")
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, "<title>400 The SSL certificate error</title>")
+	}))
+	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pki.Issue(serverName)}, ClientAuth: tls.RequestClientCert}
+	server.Config.ErrorLog = discard
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	report, err := newProber(t, pki).Server(t.Context(), server.Listener.Addr().String())
+	require.NoError(t, err)
+	assert.Equal(t, probe.Undecided, finding(t, report, "the good client").Severity)
+}
+
 // An alert before a certificate is asked for has another reason than the certificate.
 func TestAnAlertInTheHelloIsNoRefusalOfACertificate(t *testing.T) {
 	t.Parallel()

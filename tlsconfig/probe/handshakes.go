@@ -179,7 +179,7 @@ func (q *questions) clients(ctx context.Context) {
 		q.progress(subjectGood)
 		o := q.handshake(ctx, q.Certificate, nil)
 		good = &o
-		if o.err == nil && o.status != 0 {
+		if o.err == nil && o.status != 0 && !o.page {
 			q.report.add(clauseTLSMA, subjectGood, Conformant, "", "%v", &o)
 		} else {
 			q.report.add(clauseTLSMA, subjectGood, Undecided, "", "%v; what it does with others may have another reason", &o)
