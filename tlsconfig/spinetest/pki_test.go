@@ -124,7 +124,7 @@ func TestTheClockIsThePKIs(t *testing.T) {
 	refusedBy(t, &verifier, cert, tlsconfig.RuleValidity)
 }
 
-func TestAServerTakesItsPeerAndNobodyElse(t *testing.T) {
+func TestAServerTakesItsPeerAlone(t *testing.T) {
 	pki := newPKI(t)
 	server := pki.NewServer(pki.Endpoint(provider, proxy), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, r.TLS.PeerCertificates[0].Subject.CommonName)

@@ -70,7 +70,7 @@
 //
 //	HAProxy, by its stats socket    1.1 s
 //	HAProxy, reloaded               1.3 to 2.5 s
-//	nginx                           1.2 to 1.6 s: old workers accept until they hear of it
+//	nginx                           1.2 to 1.6 s: old workers accept until they are told
 //	Apache                          1.2 s
 //	stunnel                         1.2 s
 //

@@ -67,7 +67,7 @@ func TestNothingIsLeftBesideTheFile(t *testing.T) {
 	assert.Equal(t, "crls.pem", entries[1].Name())
 }
 
-func TestAFolderThatAnybodyMayWriteToIsWarnedOf(t *testing.T) {
+func TestAFolderThatEachLocalUserMayWriteToIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t, rootList(), subCAList(7))
 	require.NoError(t, os.Chmod(filepath.Dir(e.file), 0o777))
