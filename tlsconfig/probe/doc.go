@@ -11,6 +11,10 @@
 //	...
 //	report.WriteText(os.Stdout, 100)
 //
+// Only what the server itself refuses counts as refused. A connection that is closed
+// without an alert is a refusal while the server answers what it answered before; one that
+// ends after the ServerHello is none.
+//
 // What was not given, such as a client certificate, is reported as not asked and
 // does not count against the server. The report's verdict is Conformant,
 // Departure or Undecided.

@@ -14,7 +14,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,8 +79,20 @@ func TestAServerThatStopsAnsweringIsNotConformant(t *testing.T) {
 // answering answers each connection, once something has come over it, until the test ends.
 func answering(t *testing.T, answer func(conn net.Conn, hello []byte)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := loopback(t)
+	serveEach(t, listener, func(conn net.Conn) {
+		hello := make([]byte, 4096)
+		if n, err := conn.Read(hello); err == nil {
+			answer(conn, hello[:n])
+			conn.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, conn)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// serveEach serves each connection of a listener until the test ends.
+func serveEach(t *testing.T, listener net.Listener, serve func(net.Conn)) {
 	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
@@ -91,16 +102,10 @@ func answering(t *testing.T, answer func(conn net.Conn, hello []byte)) string {
 			}
 			go func() {
 				defer conn.Close()
-				hello := make([]byte, 4096)
-				if n, err := conn.Read(hello); err == nil {
-					answer(conn, hello[:n])
-					conn.(*net.TCPConn).CloseWrite()
-					io.Copy(io.Discard, conn)
-				}
+				serve(conn)
 			}()
 		}
 	}()
-	return listener.Addr().String()
 }
 
 // record returns octets as a record of TLS, serverHello the message that chooses a version
@@ -222,19 +227,16 @@ func TestAnAnswerAloneIsNoRefusal(t *testing.T) {
 		"the end":          {0, "", "", probe.Undecided},
 		"204":              {204, "", "", probe.Departure},
 	} {
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		cfg := &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert}
+		address := serveBy(t, cfg, func(w http.ResponseWriter, _ *http.Request) {
 			if test.status == 0 {
 				panic(http.ErrAbortHandler)
 			}
 			w.Header().Set("Content-Type", test.contentType)
 			w.WriteHeader(test.status)
 			io.WriteString(w, test.body)
-		}))
-		server.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert}
-		server.Config.ErrorLog = discard
-		server.StartTLS()
-		t.Cleanup(server.Close)
-		report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), server.Listener.Addr().String())
+		})
+		report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), address)
 		require.NoError(t, err)
 		found := finding(t, report, "a client without a certificate")
 		assert.Equal(t, test.want, found.Severity, "%s: %s", name, found.Found)
@@ -245,16 +247,13 @@ func TestAnAnswerAloneIsNoRefusal(t *testing.T) {
 func TestAServerThatRefusesTheGoodClientIsUndecided(t *testing.T) {
 	t.Parallel()
 	pki := newPKI(t, "")
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	cfg := &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pki.Issue(serverName)}, ClientAuth: tls.RequestClientCert}
+	address := serveBy(t, cfg, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, "<title>400 The SSL certificate error</title>")
-	}))
-	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pki.Issue(serverName)}, ClientAuth: tls.RequestClientCert}
-	server.Config.ErrorLog = discard
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	report, err := newProber(t, pki).Server(t.Context(), server.Listener.Addr().String())
+	})
+	report, err := newProber(t, pki).Server(t.Context(), address)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Undecided, finding(t, report, "the good client").Severity)
 }

@@ -23,8 +23,9 @@ type Prober struct {
 	ServerName string
 
 	// Certificate is a good client certificate; without it, what a server does
-	// with clients is asked only as far as it refuses them. It needs a private
-	// key and should come with its SubCA.
+	// with clients is asked only as far as it refuses them in the handshake or nginx
+	// does by its page: what else it answers tells nothing without the answer to a good
+	// one. It needs a private key and should come with its SubCA.
 	Certificate *tls.Certificate
 
 	// Bad are certificates that the server must refuse, each with the reason.

@@ -90,7 +90,12 @@ var spine = sync.OnceValue(spinetest.NewPKI)
 // serve serves HTTP over the config until the test ends.
 func serve(t *testing.T, cfg *tls.Config) string {
 	t.Helper()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	return serveBy(t, cfg, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+}
+
+func serveBy(t *testing.T, cfg *tls.Config, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
 	server.TLS = cfg
 	server.EnableHTTP2 = slices.Contains(cfg.NextProtos, "h2")
 	server.Config.ErrorLog = discard
@@ -243,27 +248,15 @@ func TestWhatIsNoHTTPIsNoRefusal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inner, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			t.Cleanup(func() { inner.Close() })
+			inner := loopback(t)
 			var last atomic.Pointer[net.Conn] // the prober has one at a time
 			timeOut := func() { (*last.Load()).SetReadDeadline(time.Unix(1, 0)) }
-			listener := tls.NewListener(inner, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert,
-				CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}})
-			go func() {
-				for {
-					conn, err := listener.Accept()
-					if err != nil {
-						return
-					}
-					go func() {
-						defer conn.Close()
-						if _, err := conn.Read(make([]byte, 4096)); err == nil {
-							answer(conn, timeOut)
-						}
-					}()
+			serveEach(t, tls.NewListener(inner, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert,
+				CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}}), func(conn net.Conn) {
+				if _, err := conn.Read(make([]byte, 4096)); err == nil {
+					answer(conn, timeOut)
 				}
-			}()
+			})
 			p := newProber(t, pki)
 			p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -297,7 +290,8 @@ func TestARefusalIsToldByItsFormat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			cfg := &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert}
+			address := serveBy(t, cfg, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/fhir+json")
 				if _, err := verifier.Verify(r.Context(), tlsconfig.Presented{Certificates: r.TLS.PeerCertificates, Usage: x509.ExtKeyUsageClientAuth}); err != nil {
 					w.Header()["Content-Type"] = []string{test.refusal}
@@ -306,12 +300,8 @@ func TestARefusalIsToldByItsFormat(t *testing.T) {
 					}
 				}
 				w.WriteHeader(http.StatusBadRequest)
-			}))
-			server.TLS = &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert}
-			server.Config.ErrorLog = discard
-			server.StartTLS()
-			t.Cleanup(server.Close)
-			report, err := newProber(t, pki).Server(t.Context(), server.Listener.Addr().String())
+			})
+			report, err := newProber(t, pki).Server(t.Context(), address)
 			require.NoError(t, err)
 			assert.Equal(t, probe.Conformant, finding(t, report, "the good client").Severity)
 			for _, subject := range append([]string{"a client without a certificate"}, badClients...) {
