@@ -71,14 +71,15 @@ type Keeper struct {
 	state atomic.Pointer[KeeperState]
 
 	// Under turn.
-	lock     *fileLock         // nil: not held
-	contents contents          // of the file
-	floor    map[[32]byte]bool // digests of lists that the file has had, which nothing older takes the place of
-	began    time.Time         // of Run
-	ready    bool              // every point has been asked once
-	said     map[string]Problem
-	written  time.Time
-	pending  tell
+	lock      *fileLock         // nil: not held
+	contents  contents          // of the file
+	floor     map[[32]byte]bool // digests of lists that the file has had, which nothing older takes the place of
+	began     time.Time         // of Run
+	ready     bool              // every point has been asked once
+	said      map[string]Problem
+	written   time.Time
+	unwritten bool // the last step could not write the file, so that the program is told of nothing
+	pending   tell
 }
 
 // Validate returns what is missing or cannot work.

@@ -162,3 +162,24 @@ func TestAHookIsTriedAgainAfterTheClockWasSetBack(t *testing.T) {
 		assert.True(t, e.keeper.State().Complete, e.log.String())
 	})
 }
+
+// A program that is still to be told of a file that can no longer be written has the
+// Keeper look no more often than the file itself does.
+func TestAProgramToBeToldOfNoFileIsNoHaste(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList(7))
+		var readings atomic.Int64
+		e.crls.Time = func() time.Time { readings.Add(1); return time.Now() }
+		e.keeper.Reload = func(context.Context, string) error { return errors.New("it does not run") }
+		e.run(t)
+		after(10 * time.Second)
+		require.Contains(t, problems(e.keeper.State()), terminator.Untold)
+		require.NoError(t, os.RemoveAll(filepath.Dir(e.file)))
+		after(10 * time.Minute)
+		before := readings.Load()
+		after(10 * time.Minute)
+		assert.Less(t, readings.Load()-before, int64(1000), "in ten minutes")
+	})
+}

@@ -130,7 +130,7 @@ func (k *Keeper) wait(ctx context.Context, changed <-chan struct{}) {
 // program is to be told again.
 func (k *Keeper) untilNext() time.Duration {
 	next := k.State().next
-	if at := k.pending.at; k.pending.due && (next.IsZero() || at.Before(next)) {
+	if at := k.pending.at; k.pending.due && !k.unwritten && (next.IsZero() || at.Before(next)) {
 		next = at
 	}
 	if next.IsZero() {

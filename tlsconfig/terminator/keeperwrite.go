@@ -43,7 +43,7 @@ func (k *Keeper) step(ctx context.Context, pins *tlsconfig.Pins, known []revocat
 	if err == nil && p.serves {
 		err = k.write(p)
 	}
-	if err == nil {
+	if k.unwritten = err != nil; !k.unwritten {
 		k.reload(ctx)
 	}
 	k.conclude(p, err)
