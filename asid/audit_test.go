@@ -284,9 +284,11 @@ func TestAChangeMayBeMadeToWaitForItsRecord(t *testing.T) {
 		assert.Equal(t, []string{"request begins", "request authorised"}, messages)
 		assert.True(t, called)
 
-		messages = nil
-		serve(handler, asidtest.NewRequest("GET", "/STU3/DocumentReference/1", provider, nrl))
-		assert.Equal(t, []string{"request authorised"}, messages, "what changes nothing waits for nothing")
+		for _, method := range []string{"GET", "HEAD"} {
+			messages = nil
+			serve(handler, asidtest.NewRequest(method, "/STU3/DocumentReference/1", provider, nrl))
+			assert.Equal(t, []string{"request authorised"}, messages, "what changes nothing waits for nothing")
+		}
 
 		called, fails = false, func(context.Context, slog.Record) error { return errors.New("the disk is full") }
 		assert.Equal(t, http.StatusServiceUnavailable, serve(handler, create()).Code)

@@ -35,8 +35,8 @@ type Endpoint struct {
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
 // to another: empty segments and dot segments, with parameters as in "..;x" or blanks
 // behind them and percent-encoded ones too, up to three times; trailing slashes,
-// backslashes and controls, and characters of which Unicode's NFKC makes such syntax, as
-// of a full-width slash; what is not UTF-8; and a path that a reader which decodes it further,
+// backslashes and controls, and characters of which Unicode's NFKC or a code page of
+// Windows makes such syntax, as of a full-width slash; what is not UTF-8; and a path that a reader which decodes it further,
 // drops parameters, ends it at an encoded question or number sign, has no regard to
 // letter case, or drops from a segment what follows a full stop takes for that of an
 // endpoint of another interaction. Otherwise an encoded slash within a segment, as in

@@ -35,9 +35,9 @@ func split(u *url.URL) ([]string, bool) {
 // syntax are the characters that end a segment or a path, or mean more than themselves.
 const syntax = `./\%?#;`
 
-// compatible returns what Unicode's NFKC, which some readers apply to a path, makes of a
-// full-width character, and of others of which it makes syntax; "" for all other
-// characters. Those that stand for the end of a numbering or an abbreviation, and the
+// compatible returns what Unicode's NFKC, which some readers apply to a path, or Windows'
+// code pages make of a full-width character, and of others of which they make syntax; ""
+// for all other characters. Those that stand for the end of a numbering or an abbreviation, and the
 // ellipsis, have no dot segment in them.
 func compatible(c rune) string {
 	if '\uFF01' <= c && c <= '\uFF5E' {
@@ -50,7 +50,9 @@ func compatible(c rune) string {
 		return ".."
 	case '\u2100', '\u2101', '\u2105', '\u2106':
 		return "/" // between two letters
-	case '\uFE68':
+	case '\u2044', '\u2215': // of the code pages
+		return "/"
+	case '\uFE68', '\u2216':
 		return `\`
 	case '\uFE6A':
 		return "%"

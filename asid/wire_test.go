@@ -103,12 +103,14 @@ func TestDotSegmentsThatNFKCMakesAreRefused(t *testing.T) {
 }
 
 // url.Parse makes no such URL, but a program can: behind the host the path would be
-// part of it.
-func TestAPathWithoutASlashIsRefused(t *testing.T) {
+// part of it, and what is opaque is sent in the place of the path.
+func TestAURLThatNoTextHasIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, u := range []*url.URL{
 		{Scheme: "https", Host: "p1.nhs.uk", Path: "records/1"}, {Scheme: "https", Host: "p1.nhs.uk", Path: ".example.org/1"},
 		{Scheme: "https", Host: "p1.nhs.uk", Path: "*"}, {Scheme: "ssp", Host: "ssp.nhs.uk", Path: "https://p1.nhs.uk/1"},
+		{Scheme: "https", Host: "p1.nhs.uk", Path: "/1", Opaque: "//another.nhs.uk/1"}, {Scheme: "https", Host: "p1.nhs.uk", Path: "/1", RawFragment: "x"},
+		{Scheme: "https", Host: "p1.nhs.uk", Path: "/1", RawQuery: "a=\n"}, {Scheme: "https", Host: "p1.nhs.uk", Path: "/1", RawQuery: "a=\x7f"},
 	} {
 		var sent *http.Request
 		proxied, direct := through(&sent), through(&sent)
