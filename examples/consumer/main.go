@@ -38,6 +38,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/directory"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/engine"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -53,8 +54,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&patient.retrieve, "retrieve", "", "the `N`umber of the record to retrieve, or all")
 	logFile := flags.String("audit", "", "`FILE` to which the audit records are added, one JSON line for each request")
 	ssp := flags.String("ssp", "", "the proxy's `URL`; empty: the provider is called itself")
-	var engine endpoint.Engine
-	engine.Register(flags)
+	var by engine.Name
+	by.Register(flags)
 	suite := flags.String("suite", "", "the only cipher suite to offer, by its OpenSSL `NAME`")
 	from := flags.String("from", "", "this system's `ASID`")
 	to := flags.String("to", "", "the provider's `ASID`")
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		e.Suites = []tlsconfig.Suite{only}
 	}
-	base, err := engine.Transport(e)
+	base, err := by.Transport(e)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		e.Verifier.AllowAnyFQDN = len(e.Verifier.FQDNs) == 0
 		peers = e
-		server.Wrap = func(inner net.Listener) (net.Listener, error) { return endpoint.Engine("native").Listen(inner, e) }
+		server.Wrap = func(inner net.Listener) (net.Listener, error) {
+			config, err := e.ServerConfig()
+			if err != nil {
+				return nil, err
+			}
+			return tls.NewListener(inner, config), nil
+		}
 	}
 	if behind.Used() {
 		verifier, err := end.Verifier(ctx, logger)

@@ -30,6 +30,7 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/examples/internal/endpoint"
+	"github.com/nrlsecurity/nrlsecurity/examples/internal/engine"
 )
 
 func main() { endpoint.Main("provider", run) }
@@ -38,8 +39,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags, end := endpoint.NewFlags("provider", "proxy", "required")
 	listen := flags.String("listen", "127.0.0.1:0", "`ADDR` to serve on")
 	self := flags.String("asid", "", "this provider's own ASID, which Ssp-To must name")
-	var engine endpoint.Engine
-	engine.Register(flags)
+	var by engine.Name
+	by.Register(flags)
 	var behind endpoint.Behind
 	behind.Register(flags)
 	skew := flags.Duration("max-skew", 0, "by which the sender's clock may differ; 0: 30s; negative: not at all")
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		peers = e
-		server.Wrap = func(inner net.Listener) (net.Listener, error) { return engine.Listen(inner, e) }
+		server.Wrap = func(inner net.Listener) (net.Listener, error) { return by.Listen(inner, e) }
 	}
 	gate := &asid.Gate{Self: id, Peers: peers, MaxSkew: *skew, Logger: logger}
 	server.Handler = gate.Middleware(records)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package endpoint
+// Package engine is what does TLS in the examples that can do it by libssl. The others do
+// not link it.
+package engine
 
 import (
 	"crypto/tls"
@@ -12,19 +14,19 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
-// An Engine is what does TLS: native (crypto/tls) or openssl (the system's libssl).
+// A Name says which engine does TLS: native (crypto/tls) or openssl (the system's libssl).
 // With the build tag nolibssl the program has native alone, and with CGO_ENABLED=0 it
 // then needs no C library.
-type Engine string
+type Name string
 
 // Register adds the flag to fs.
-func (e *Engine) Register(fs *flag.FlagSet) {
-	fs.StringVar((*string)(e), "engine", "native", "native: crypto/tls; openssl: the system's libssl")
+func (n *Name) Register(fs *flag.FlagSet) {
+	fs.StringVar((*string)(n), "engine", "native", "native: crypto/tls; openssl: the system's libssl")
 }
 
 // Listen puts TLS on inner.
-func (e Engine) Listen(inner net.Listener, end *tlsconfig.Endpoint) (net.Listener, error) {
-	switch e {
+func (n Name) Listen(inner net.Listener, end *tlsconfig.Endpoint) (net.Listener, error) {
+	switch n {
 	case "native":
 		config, err := end.ServerConfig()
 		if err != nil {
@@ -34,12 +36,12 @@ func (e Engine) Listen(inner net.Listener, end *tlsconfig.Endpoint) (net.Listene
 	case "openssl":
 		return listenLibssl(inner, end)
 	}
-	return nil, e.unknown()
+	return nil, n.unknown()
 }
 
 // Transport returns an HTTP transport that connects as end.
-func (e Engine) Transport(end *tlsconfig.Endpoint) (http.RoundTripper, error) {
-	switch e {
+func (n Name) Transport(end *tlsconfig.Endpoint) (http.RoundTripper, error) {
+	switch n {
 	case "native":
 		config, err := end.ClientConfig()
 		if err != nil {
@@ -49,7 +51,7 @@ func (e Engine) Transport(end *tlsconfig.Endpoint) (http.RoundTripper, error) {
 	case "openssl":
 		return libsslTransport(end)
 	}
-	return nil, e.unknown()
+	return nil, n.unknown()
 }
 
-func (e Engine) unknown() error { return fmt.Errorf("-engine is native or openssl, not %q", string(e)) }
+func (n Name) unknown() error { return fmt.Errorf("-engine is native or openssl, not %q", string(n)) }

@@ -2,7 +2,7 @@
 
 //go:build !nolibssl
 
-package endpoint
+package engine
 
 import (
 	"net"
