@@ -214,8 +214,8 @@ func (f *FHIR) candidate(resource []byte, q Query) (*Pointer, error) {
 func (f *FHIR) pointer(d *fhir.DocumentReference) *Pointer {
 	p := pointerOf(d)
 	p.Subject = f.absolute(d.Subject)
-	if !onPDS(d.Record) { // else it names two patients, and the reference decides
-		p.record = f.absolute(d.Record)
+	if !onPDS(d.OtherSubject) { // else it names two patients, and the reference decides
+		p.otherSubject = f.absolute(d.OtherSubject)
 	}
 	return p
 }

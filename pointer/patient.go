@@ -12,7 +12,7 @@ import (
 
 // isOf reports whether p is about the patient of that URL.
 func (p *Pointer) isOf(subject string) bool {
-	return samePatient(p.Subject, subject) || samePatient(p.record, subject)
+	return samePatient(p.Subject, subject) || samePatient(p.otherSubject, subject)
 }
 
 // samePatient reports whether a and b are one patient's URL. A store may have one in
@@ -44,9 +44,9 @@ func ownPatient(reference string) (string, bool) {
 // NHS numbers are two patients, and two ids of one server.
 func (f *FHIR) incomparable(d *fhir.DocumentReference, asked string) bool {
 	if onPDS(asked) && onPDS(d.Subject) {
-		return samePatient(d.Record, asked) // the stored one has two NHS numbers
+		return samePatient(d.OtherSubject, asked) // the stored one has two NHS numbers
 	}
-	for _, name := range []string{d.Subject, d.Record} {
+	for _, name := range []string{d.Subject, d.OtherSubject} {
 		_, own := ownPatient(name)
 		switch {
 		case name == "" || onPDS(name):

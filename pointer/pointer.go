@@ -15,7 +15,7 @@ type Pointer struct {
 	MasterIdentifier Identifier   // zero if there is none
 	RelatesTo        []Relation
 
-	record string // the patient's URL on the store itself, if it has that beside an NHS number
+	otherSubject string // the patient's URL on the store itself, if it has that beside an NHS number
 }
 
 // The values of Status that the rules know.

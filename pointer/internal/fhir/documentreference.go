@@ -12,7 +12,7 @@ type DocumentReference struct {
 	ID, Version      string
 	Custodian        asid.ODSCode
 	Status, Subject  string
-	Record           string // another URL of the subject that is stored beside it; relative, or of the PDS if Subject is, too
+	OtherSubject     string // another URL of the subject that is stored beside it; relative, or of the PDS if Subject is, too
 	MasterIdentifier Identifier
 	RelatesTo        []Relation
 
@@ -59,7 +59,7 @@ func (r Reader) documentReference(c cursor, p *DocumentReference) error {
 		case fieldSubject:
 			var ref referenceTo
 			if ref, err = r.readReference(c); err == nil {
-				p.Subject, p.Record, err = r.patient(ref)
+				p.Subject, p.OtherSubject, err = r.patient(ref)
 			}
 			err = in("subject", err)
 		case fieldCustodian:

@@ -97,10 +97,10 @@ func (ref referenceTo) organisation(relative bool) (asid.ODSCode, error) {
 
 // patient returns the URL of a subject: that of the reference (STU3), or the one
 // that the NHS number in the identifier has on the PDS (R4). What is stored may have
-// both, and then record is the other one. Whether the number's check digit is right is
+// both, and then other is the second of them. Whether the number's check digit is right is
 // for the store to say, as it is for one in a URL: the NRL has an answer of its own for
 // that, INVALID_NHS_NUMBER.
-func (r Reader) patient(ref referenceTo) (subject, record string, err error) {
+func (r Reader) patient(ref referenceTo) (subject, other string, err error) {
 	const element = "subject"
 	fault := func(detail string) (string, string, error) { return "", "", invalid(element, detail) }
 	byIdentifier := ""
@@ -117,13 +117,13 @@ func (r Reader) patient(ref referenceTo) (subject, record string, err error) {
 	case !r.Stored:
 		return fault("names two patients, one by reference and one by identifier")
 	case strings.HasPrefix(ref.url, spine.PatientURL): // the reference decides (the NRL's subject.reference)
-		subject, record = ref.url, byIdentifier
+		subject, other = ref.url, byIdentifier
 	default: // the store's own record of that patient
-		subject, record = byIdentifier, ref.url
+		subject, other = byIdentifier, ref.url
 	}
 	switch {
 	case r.Stored:
-		return subject, record, nil
+		return subject, other, nil
 	case subject == "":
 		return fault("names no patient")
 	case !isAbsolute(subject):

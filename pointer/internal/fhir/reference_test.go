@@ -122,7 +122,7 @@ func TestWhoseRecordASubjectIs(t *testing.T) {
 // A store may name the patient in two ways, and either may be asked for.
 func TestASubjectThatIsStoredMayHaveTwoNames(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ reference, subject, record string }{
+	for _, c := range []struct{ reference, subject, other string }{
 		{"Patient/1", onPDS + "9000000009", "Patient/1"},
 		{"https://fhir.example/Patient/1", onPDS + "9000000009", "https://fhir.example/Patient/1"},
 		{onPDS + "9000000009", onPDS + "9000000009", ""},
@@ -131,7 +131,7 @@ func TestASubjectThatIsStoredMayHaveTwoNames(t *testing.T) {
 		p, kind := read(t, fhir.Reader{Stored: true}, `"subject":{"reference":"`+c.reference+`",`+nhsNumber+`9000000009"}}`)
 		assert.Zero(t, kind)
 		assert.Equal(t, c.subject, p.Subject, c.reference)
-		assert.Equal(t, c.record, p.Record, c.reference)
+		assert.Equal(t, c.other, p.OtherSubject, c.reference)
 	}
 }
 
