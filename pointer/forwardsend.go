@@ -132,9 +132,6 @@ const unknownOutcome = ", so that it is not known whether it made the change"
 
 // isOfAnother reports whether the answer is a pointer of another id.
 func (a *storeAnswer) isOfAnother(id string) bool {
-	if a.status != http.StatusOK {
-		return false
-	}
 	p, err := (fhir.Reader{Stored: true, Relative: true}).DocumentReference(a.header.Get("Content-Type"), a.body)
 	return err == nil && p.ID != id // no pointer, or one that cannot be read, is not another
 }
