@@ -122,7 +122,7 @@ func (o *options) probe(ctx context.Context, stdout, stderr io.Writer) (*probe.R
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(stderr, "listening on %v for %d connections of one client; an interrupt ends the wait\n", listener.Addr(), 1+len(prober.Bad))
+	fmt.Fprintf(stderr, "listening on %v for %d connections of one client or one more; an interrupt ends the wait\n", listener.Addr(), 1+len(prober.Bad))
 	return prober.Client(ctx, listener)
 }
 

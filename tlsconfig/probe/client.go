@@ -21,7 +21,8 @@ import (
 // client must refuse, and Verifier judges the client's certificate. Over the good
 // connection the client is asked for a second handshake, too. Each
 // connection is one question, so the client has to call once, and once more for
-// each of Bad: let it retry. A connection that sends no whole hello, such as a port
+// each of Bad, and if its hello does not say which versions before TLS 1.2 it takes: let
+// it retry. A connection that sends no whole hello, such as a port
 // scanner's or a health check's, and one from another address than the first that
 // does, are none of the client's, ask nothing and hold nothing up; where more than 64 are
 // open at once, the one that has been silent longest is closed. Client closes l; it returns
@@ -50,7 +51,9 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 		conn, err := in.next()
 		switch {
 		case err == nil && c.answer(ctx, conn, &cases[i], i == 0):
-			i++
+			if i++; i == 1 && c.older && p.Certificate != nil {
+				cases = append(cases, presented{subject: subjectOlder, cert: *p.Certificate, older: true})
+			}
 			continue
 		case err == nil:
 			elsewhere++
@@ -62,10 +65,14 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 		case i == 0 && others == 0:
 			return nil, errors.Join(ctx.Err(), err)
 		case i == 0:
-			c.report.add(clauseProtocol, "versions offered", Undecided, "", "none of %d connections sent a whole hello of TLS", others)
+			c.report.add(clauseProtocol, subjectVersions, Undecided, "", "none of %d connections sent a whole hello of TLS", others)
 		}
 		for _, left := range cases[i:] {
-			c.report.add(clauseTLSMA, left.subject, NotAsked, "let the client call again", "the client did not call a further time")
+			clause, severity := clauseTLSMA, NotAsked
+			if left.older { // that it takes none is not known
+				clause, severity = clauseProtocol, Undecided
+			}
+			c.report.add(clause, left.subject, severity, "let the client call again", "the client did not call a further time")
 		}
 		break
 	}
@@ -78,6 +85,7 @@ type presented struct {
 	subject string
 	cert    tls.Certificate
 	bad     bool
+	older   bool // a version before TLS 1.2 is offered with it
 }
 
 // callers are the connections of one client.
@@ -86,6 +94,7 @@ type callers struct {
 	timeout time.Duration
 	report  *Report
 	from    string // the client's address, without the port
+	older   bool   // its hello leaves open whether it takes versions before TLS 1.2
 }
 
 // answer makes the server's half of a handshake and waits for a first octet: a
@@ -104,6 +113,10 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	conn.SetDeadline(time.Now().Add(c.timeout))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	if p.older {
+		c.takesOlder(ctx, conn, &p.cert)
+		return true
+	}
 	var hello *tls.ClientHelloInfo
 	s := &served{conn: conn}
 	server := tls.Server(tapped{conn, s}, &tls.Config{
@@ -156,32 +169,15 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 // hello compares what the client offers with the guidance.
 func (c *callers) hello(info *tls.ClientHelloInfo) {
 	if info == nil {
-		c.report.add(clauseProtocol, "versions offered", Undecided, "", "what the client sent is no hello that crypto/tls reads")
+		c.report.add(clauseProtocol, subjectVersions, Undecided, "", "what the client sent is no hello that crypto/tls reads")
 		return
 	}
-	var names, wrong []string
-	for _, v := range info.SupportedVersions {
-		if isGrease(v) {
-			continue
-		}
-		names = append(names, tls.VersionName(v))
-		if v != tls.VersionTLS12 {
-			wrong = append(wrong, tls.VersionName(v))
-		}
-	}
-	switch {
-	case len(names) == 0: // such as SSL version 3, for which crypto/tls has no list
-		c.report.add(clauseProtocol, "versions offered", Departure, remedyVersion, "none that crypto/tls knows")
-	case len(wrong) > 0:
-		c.report.add(clauseProtocol, "versions offered", Departure, remedyVersion, "%s", strings.Join(names, ", "))
-	default:
-		c.report.add(clauseProtocol, "versions offered", Conformant, "", "%s", strings.Join(names, ", "))
-	}
+	c.versions(info)
 	var ours, others []string
 	var order []int
 	for _, id := range info.CipherSuites {
 		switch i := slices.Index(tlsconfig.Suites(), tlsconfig.Suite(id)); {
-		case isGrease(id) || id == 0x00ff || id == 0x5600: // the two signals are no suites (RFC 5746, RFC 7507)
+		case isSignal(id):
 		case i >= 0:
 			ours, order = append(ours, suiteName(id)), append(order, i)
 		default:
@@ -210,6 +206,10 @@ func (c *callers) hello(info *tls.ClientHelloInfo) {
 		c.report.add(clauseTLSMA, "server name", Conformant, "", "%s", info.ServerName)
 	}
 }
+
+// isSignal reports whether a value in the place of a suite is none: reserved, or one of
+// the two signals (RFC 5746, RFC 7507).
+func isSignal(id uint16) bool { return isGrease(id) || id == 0x00ff || id == 0x5600 }
 
 // isGrease reports whether a value is reserved to keep servers tolerant (RFC 8701).
 func isGrease(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }

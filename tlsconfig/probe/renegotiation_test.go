@@ -99,7 +99,7 @@ func TestRenegotiationThatAServerBegins(t *testing.T) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			cmd := exec.CommandContext(t.Context(), path, append([]string{"s_client", "-connect", listener.Addr().String(), "-tls1_2", "-ign_eof",
-				"-cert", dir + "/client.pem", "-key", dir + "/client.key", "-cert_chain", dir + "/client.chain"}, test.more...)...)
+				"-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "-cert", dir + "/client.pem", "-key", dir + "/client.key", "-cert_chain", dir + "/client.chain"}, test.more...)...)
 			cmd.Stdin = strings.NewReader("GET / HTTP/1.0\r\n\r\n")
 			require.NoError(t, cmd.Start())
 			prober := newClientProber(t, pki)
