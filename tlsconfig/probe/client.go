@@ -80,23 +80,6 @@ func (p *Prober) Client(ctx context.Context, l net.Listener) (*Report, error) {
 	return c.report, nil
 }
 
-// presented is one certificate for one connection of the client.
-type presented struct {
-	subject string
-	cert    tls.Certificate
-	bad     bool
-	older   bool // a version before TLS 1.2 is offered with it
-}
-
-// callers are the connections of one client.
-type callers struct {
-	*Prober
-	timeout time.Duration
-	report  *Report
-	from    string // the client's address, without the port
-	older   bool   // its hello leaves open whether it takes versions before TLS 1.2
-}
-
 // answer makes the server's half of a handshake and waits for a first octet: a
 // client that finds a certificate bad only once the handshake is over has sent
 // nothing by then. It returns false, and reports nothing, if the connection is none
@@ -206,13 +189,6 @@ func (c *callers) hello(info *tls.ClientHelloInfo) {
 		c.report.add(clauseTLSMA, "server name", Conformant, "", "%s", info.ServerName)
 	}
 }
-
-// isSignal reports whether a value in the place of a suite is none: reserved, or one of
-// the two signals (RFC 5746, RFC 7507).
-func isSignal(id uint16) bool { return isGrease(id) || id == 0x00ff || id == 0x5600 }
-
-// isGrease reports whether a value is reserved to keep servers tolerant (RFC 8701).
-func isGrease(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
 
 // certificate judges the client's certificate.
 func (c *callers) certificate(ctx context.Context, chain []*x509.Certificate) {
