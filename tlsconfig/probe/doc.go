@@ -13,7 +13,9 @@
 //
 // Only what the server itself refuses counts as refused. A connection that is closed
 // without an alert is a refusal while the server answers what it answered before; one that
-// ends after the ServerHello is none.
+// ends after the ServerHello is none. Where several servers have one name or stand behind
+// one balancer, each connection is answered by any of them: probe each by its own address,
+// with ServerName.
 //
 // What was not given, such as a client certificate, is reported as not asked and
 // does not count against the server. The report's verdict is Conformant,
