@@ -47,7 +47,8 @@ type Keeper struct {
 	// File is the absolute path of the file, as in Params.CRLs. Symbolic links are
 	// followed, so that the volumes of Kubernetes do. A file that is mounted by itself
 	// (subPath) cannot be replaced and is refused. Its mode and owner are kept; a new
-	// one has mode 0644, since a CRL is public.
+	// one has mode 0644, since a CRL is public. One Keeper writes a file at a time, in
+	// whichever process; another waits until that one ends, and its State says so.
 	File string
 
 	// LeafCRLs is Params.LeafCRLs: the file needs no list of the roots. Nor does that of
