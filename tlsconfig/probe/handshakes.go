@@ -209,9 +209,11 @@ func (q *questions) judgeClient(subject, remedy string, o, good *outcome) {
 	}
 }
 
-// isRemote reports whether a handshake failed by the server's will.
+// isRemote reports whether a connection ended by the other end's will: by an alert, which
+// crypto/tls gives no type but that of an operation, or by being closed.
 func isRemote(err error) bool {
-	return strings.HasPrefix(err.Error(), "remote error:") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
 }
 
 // resumption asks whether sessions are resumed: what is checked then, only a
