@@ -61,7 +61,7 @@ func TestAServerThatStopsAnsweringIsNotConformant(t *testing.T) {
 	require.NoError(t, err)
 	address := serve(t, cfg)
 	verdict := func(most int32) (probe.Severity, int32) {
-		p := &probe.Prober{ServerName: serverName}
+		p := &probe.Prober{ServerName: serverName, Timeout: time.Minute}
 		made := impatient(p, most)
 		report, err := p.Server(t.Context(), address)
 		require.NoError(t, err)
@@ -164,7 +164,7 @@ func TestAnAnswerThatIsNoFlightIsNoRefusal(t *testing.T) {
 		}(),
 	} {
 		address := answering(t, func(conn net.Conn, _ []byte) { conn.Write(text) })
-		_, _, err := new(probe.Prober).Offer(t.Context(), address, []uint16{tls.VersionTLS12}, []uint16{0xC030})
+		_, _, err := (&probe.Prober{Timeout: time.Minute}).Offer(t.Context(), address, []uint16{tls.VersionTLS12}, []uint16{0xC030})
 		assert.Error(t, err, name)
 	}
 }
@@ -180,7 +180,7 @@ func TestAnOldVersionIsFoundByARareSuite(t *testing.T) {
 		}
 		conn.Write(record(21, 2, 40))
 	})
-	report, err := new(probe.Prober).Server(t.Context(), address)
+	report, err := (&probe.Prober{Timeout: time.Minute}).Server(t.Context(), address)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Departure, finding(t, report, "TLS 1.0").Severity, "%+v", report.Findings)
 	assert.Equal(t, probe.Conformant, finding(t, report, "TLS 1.1").Severity, "%+v", report.Findings)
@@ -198,12 +198,12 @@ func TestSuitesOfOtherKeysAreFound(t *testing.T) {
 	other := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
 	address := serve(t, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pki.Issue(serverName), other},
 		CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}})
-	report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), address)
+	report, err := (&probe.Prober{ServerName: serverName, Timeout: time.Minute}).Server(t.Context(), address)
 	require.NoError(t, err)
 	assert.Contains(t, finding(t, report, "suites outside the list").Found, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
 
 	address = serve(t, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{other}, CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}})
-	report, err = (&probe.Prober{ServerName: serverName}).Server(t.Context(), address)
+	report, err = (&probe.Prober{ServerName: serverName, Timeout: time.Minute}).Server(t.Context(), address)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Departure, finding(t, report, "TLS 1.3").Severity, finding(t, report, "TLS 1.3").Found)
 }
@@ -236,7 +236,7 @@ func TestAnAnswerAloneIsNoRefusal(t *testing.T) {
 			w.WriteHeader(test.status)
 			io.WriteString(w, test.body)
 		})
-		report, err := (&probe.Prober{ServerName: serverName}).Server(t.Context(), address)
+		report, err := (&probe.Prober{ServerName: serverName, Timeout: time.Minute}).Server(t.Context(), address)
 		require.NoError(t, err)
 		found := finding(t, report, "a client without a certificate")
 		assert.Equal(t, test.want, found.Severity, "%s: %s", name, found.Found)

@@ -20,7 +20,7 @@ func TestSilentConnectionsHoldNothingUp(t *testing.T) {
 	prober := newClientProber(t, pki)
 	prober.Timeout = time.Hour
 	listener := loopback(t)
-	for i := range 200 {
+	for i := range 100 {
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
