@@ -125,6 +125,41 @@ func TestBadInputInAnAnswerIsNotTaken(t *testing.T) {
 	}
 }
 
+// An export may have a value of an attribute twice, and a directory that is no X.500.
+func TestAnInteractionThatIsThereTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	create := string(asid.DocumentReferenceCreate)
+	registry := &sds.LDAP{}
+	registry.Simulate(func(context.Context, sds.Question) (sds.Entries, error) {
+		return sds.Entries{{"uniqueIdentifier": {rr8ID.String()}, "nhsIDCode": {"RR8"}, "nhsAsSvcIA": {create, create, "x"}}}, nil
+	})
+	sys, err := registry.Lookup(t.Context(), rr8ID)
+	require.NoError(t, err)
+	assert.Equal(t, []asid.InteractionID{asid.DocumentReferenceCreate}, sys.Interactions)
+	assert.Equal(t, 2, registry.State().Dropped)
+}
+
+func TestAnAnswerThatIsTooLongIsNotTaken(t *testing.T) {
+	t.Parallel()
+	const empty = `{"resourceType":"Bundle","type":"searchset","total":0}`
+	for blanks, want := range map[int]error{0: sds.ErrCanary, 1: sds.ErrCanary, 2: nil, 1000: nil} {
+		service := &sds.FHIR{
+			URL: "https://sds.nhs.uk", APIKey: apiKey, Interval: time.Nanosecond, MaxBytes: int64(len(empty)) + 1,
+			Client: inMemory(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/fhir+json")
+				_, _ = w.Write([]byte(empty + strings.Repeat(" ", blanks)))
+			})),
+		}
+		_, err := service.LookupSender(t.Context(), sender(rr8ID, "RR8"))
+		assertCannotTell(t, err)
+		if want != nil {
+			assert.ErrorIs(t, err, want, blanks)
+		} else {
+			assert.ErrorContains(t, err, "more than 55 bytes", blanks)
+		}
+	}
+}
+
 // inMemory returns a client of a handler, without a network.
 func inMemory(handler http.Handler) *http.Client {
 	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {

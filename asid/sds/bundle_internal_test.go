@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/nrlsecurity/nrlsecurity/asid"
 )
 
 func TestOnlyAWholeSearchsetIsRead(t *testing.T) {
@@ -70,6 +72,49 @@ func TestASystemHasOneIdentifierOfAKind(t *testing.T) {
 			assert.ErrorIs(t, err, ErrAmbiguous, name)
 		} else {
 			require.NoError(t, err, name)
+		}
+	}
+}
+
+// The directory takes party keys in other case, and interactions with blanks behind them,
+// for the same.
+func TestWhatTheDirectoryTakesForTheSameIsNotTaken(t *testing.T) {
+	t.Parallel()
+	const create = string(asid.DocumentReferenceCreate)
+	of := func(partyKey, interaction string) resource {
+		r := resource{
+			Identifier: []identifier{{asidSystem, "200000000205"}, {partyKeySystem, partyKey}, {fqdnSystem, "a.nhs.uk"}},
+			Extension:  []extension{{URL: interactionExtension}},
+		}
+		r.Extension[0].ValueReference.Identifier = identifier{interactionSystem, interaction}
+		return r
+	}
+	for name, c := range map[string]struct {
+		record            resource
+		device, endpoint  bool // whether it is one of YGM24-820388 for create
+		anyParty, anyWork bool // and whether it is an endpoint where only the other is asked for
+	}{
+		"the same":              {of("YGM24-820388", create), true, true, true, true},
+		"another key":           {of("YGM24-820389", create), false, false, true, false},
+		"a key in other case":   {of("ygm24-820388", create), false, false, true, false},
+		"a key with a blank":    {of("YGM24-820388 ", create), false, false, false, false},
+		"no key":                {of("", create), false, false, false, false},
+		"another interaction":   {of("YGM24-820388", create+"d"), false, false, false, true},
+		"one in other case":     {of("YGM24-820388", "URN"+create[3:]), false, false, false, true},
+		"one with a blank":      {of("YGM24-820388", create+" "), false, false, false, true},
+		"one that ends so":      {of("YGM24-820388", create+","), false, false, false, true},
+		"one that is no URN":    {of("YGM24-820388", "*"), false, false, false, true},
+		"no interaction at all": {of("YGM24-820388", ""), false, false, false, true},
+	} {
+		devices, _, err := readDevices([]resource{c.record}, asid.DocumentReferenceCreate, "YGM24-820388")
+		require.NoError(t, err, name)
+		assert.Equal(t, c.device, len(devices) == 1, name)
+		for key, want := range map[[2]string]bool{
+			{create, "YGM24-820388"}: c.endpoint, {create, ""}: c.anyParty, {"", "YGM24-820388"}: c.anyWork,
+		} {
+			endpoints, _, err := readEndpoints([]resource{c.record}, asid.InteractionID(key[0]), key[1])
+			require.NoError(t, err, name)
+			assert.Equal(t, want, len(endpoints) == 1, "%s: %v", name, key)
 		}
 	}
 }

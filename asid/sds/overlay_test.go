@@ -41,6 +41,24 @@ func replace(t *testing.T, name, text string) {
 	require.NoError(t, os.Rename(name+".new", name))
 }
 
+// A registry that gives another system than was asked for gives it no binding of that.
+func TestOverlayBindsNoOtherSystem(t *testing.T) {
+	t.Parallel()
+	o := overlay(t, wrong{}, `{"bindings": [{"asid": "200000000205", "fqdns": ["own.nhs.uk"]}]}`)
+	sys, err := o.Lookup(t.Context(), rr8ID)
+	require.NoError(t, err)
+	assert.Equal(t, rxaID, sys.ASID)
+	assert.NotContains(t, sys.FQDNs, "own.nhs.uk")
+}
+
+// wrong gives one system whatever is asked for.
+type wrong struct{}
+
+func (wrong) Lookup(context.Context, asid.ID) (*asid.System, error) {
+	sys := rxa()
+	return &sys, nil
+}
+
 func TestOverlayAddsBindings(t *testing.T) {
 	t.Parallel()
 	unbound := rr8()
