@@ -67,6 +67,9 @@ func TestHTTPServerAndTransport(t *testing.T) {
 	}))
 	client := httpClient(t, clientEndpoint(), addr)
 	clients, requests := 50, 20
+	if testing.Short() {
+		clients, requests = 10, 5
+	}
 	var wg sync.WaitGroup
 	failures := make(chan error, clients)
 	for i := range clients {
