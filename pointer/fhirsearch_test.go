@@ -3,6 +3,7 @@
 package pointer_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -123,14 +124,18 @@ func TestAPageThatIsGoneIsNotTheEndOfASearch(t *testing.T) {
 	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
 	for _, first := range []string{searchsetOf("json"), searchsetOf("json", d.text)} {
-		f := remote(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Query().Has("page") {
-				w.WriteHeader(http.StatusGone)
-				return
-			}
-			reply(w, d.contentType(), "", strings.Replace(first, `"self","url":"x"`, `"next","url":"?page=1"`, 1))
-		})
-		assertCannotTell(t, f)
+		for _, status := range []int{http.StatusGone, http.StatusNotFound} {
+			f := remote(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Has("page") {
+					w.Header().Set("Content-Type", "application/fhir+json")
+					w.WriteHeader(status)
+					io.WriteString(w, refusalOf("error", spineCodes, "NO_RECORD_FOUND", "x"))
+					return
+				}
+				reply(w, d.contentType(), "", strings.Replace(first, `"self","url":"x"`, `"next","url":"?page=1"`, 1))
+			})
+			assertCannotTell(t, f)
+		}
 	}
 }
 
