@@ -20,6 +20,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/nginx"
@@ -284,9 +285,9 @@ func (r recorder) Read(b []byte) (int, error) {
 }
 
 // SelfSigned makes a certificate that claims the subject of another, is for both
-// ends, and is signed by its own key: no peer may accept it.
+// ends, and is signed by its own key, which is the process's: no peer may accept it.
 func SelfSigned(like *x509.Certificate) (BadCertificate, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := selfSignedKey()
 	if err != nil {
 		return BadCertificate{}, err
 	}
@@ -302,3 +303,7 @@ func SelfSigned(like *x509.Certificate) (BadCertificate, error) {
 	}
 	return BadCertificate{Why: "that signs itself", Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
 }
+
+// selfSignedKey returns the key of all such certificates: making one takes longer than
+// connecting with it.
+var selfSignedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })

@@ -33,19 +33,12 @@ const (
 	clientName = "ssp.nhs.uk"
 )
 
-// selfSigned returns the process's certificate that claims the subject of another and
-// signs itself: making its key takes long.
 func selfSigned(t *testing.T, like *x509.Certificate) probe.BadCertificate {
 	t.Helper()
-	once, _ := selfSignedOf.LoadOrStore(string(like.RawSubject), sync.OnceValues(func() (probe.BadCertificate, error) {
-		return probe.SelfSigned(like)
-	}))
-	cert, err := once.(func() (probe.BadCertificate, error))()
+	cert, err := probe.SelfSigned(like)
 	require.NoError(t, err)
 	return cert
 }
-
-var selfSignedOf sync.Map // by subject
 
 // newProber returns a prober that has all that can be given, of one PKI.
 func newProber(t *testing.T, pki *spinetest.PKI) *probe.Prober {
