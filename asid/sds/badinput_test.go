@@ -60,7 +60,10 @@ func TestBadInputIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		})},
 	}
 	require.NoError(t, service.Validate())
-	const variations = 10_000
+	variations := 10_000
+	if testing.Short() {
+		variations = 1_000
+	}
 	for range variations {
 		id, code := vary(random, "200000000205"), vary(random, "RR8")
 		interaction := vary(random, string(asid.DocumentReferenceCreate))
@@ -94,7 +97,11 @@ func TestBadInputIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 func TestBadInputInAnAnswerIsNotTaken(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(21, 2))
-	for range 2_000 {
+	variations := 2_000
+	if testing.Short() {
+		variations = 200
+	}
+	for range variations {
 		id, partyKey := vary(random, "200000000205"), vary(random, "YGM24-820388")
 		records := sds.Entries{{"uniqueIdentifier": {id}, "nhsIDCode": {"RR8"}}}
 		registry := &sds.LDAP{}

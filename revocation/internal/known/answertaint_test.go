@@ -159,7 +159,7 @@ func TestForgettingAnswersChangesNoDecision(t *testing.T) {
 	path, key := pathOf(1), known.AnswerKey(pathOf(1))
 	histories := 20_000
 	if testing.Short() {
-		histories = 2000
+		histories = 400
 	}
 	for range histories {
 		var all, less known.Answers
