@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,19 +39,26 @@ func TestConsumerFindsTheProviderInTheDirectory(t *testing.T) {
 	args := []string{"-to", "", "-ssp", s.ssp.URL, "-fqdn", sspName, "-sds", server.URL, "-sds-key", key,
 		"-sds-ca", s.files.Write(t, "sds.pem", "CERTIFICATE", server.Certificate().Raw)}
 
-	stdout, _, err := s.retrieve(t, append(args, "-url", "https://"+providerName+"/RR8/records/1")...)
-	require.NoError(t, err)
-	assert.Equal(t, "record /RR8/records/1", stdout)
-	stdout, _, err = s.retrieve(t, append(args, "-url", "https://"+providerName+"/records/1", "-owner", "RR8")...)
-	require.NoError(t, err)
-	assert.Equal(t, "record /records/1", stdout)
-
-	_, _, err = s.retrieve(t, append(args, "-url", "https://nobody.nhs.uk/records/1", "-owner", "RR8")...)
-	assert.ErrorIs(t, err, sds.ErrAmbiguous)
-	_, _, err = s.retrieve(t, append(args, "-url", "https://"+providerName+"/records/1", "-owner", "RR9")...)
-	assert.ErrorIs(t, err, sds.ErrCanary)
-	_, _, err = s.retrieve(t, append(args, "-url", "https://"+providerName+"/", "-sds-canary", "RR8,"+content)...)
-	assert.Error(t, err)
-	_, _, err = s.retrieve(t, append(args, "-url", "https://"+providerName+"/records/1", "-owner", "RR9", "-sds-canary", "RR8,"+content)...)
-	assert.ErrorIs(t, err, sds.ErrNoProvider)
+	canary := "RR8," + content
+	// Side by side, since each waits between its questions.
+	for name, c := range map[string]struct {
+		args    []string
+		prints  string
+		refused error
+	}{
+		"the owner in the URL":      {[]string{"-url", "https://" + providerName + "/RR8/records/1"}, "record /RR8/records/1", nil},
+		"the owner in a flag":       {[]string{"-url", "https://" + providerName + "/records/1", "-owner", "RR8"}, "record /records/1", nil},
+		"a host of no system":       {[]string{"-url", "https://nobody.nhs.uk/records/1", "-owner", "RR8"}, "", sds.ErrAmbiguous},
+		"unknown, without a canary": {[]string{"-url", "https://" + providerName + "/records/1", "-owner", "RR9"}, "", sds.ErrCanary},
+		"unknown, with a canary":    {[]string{"-url", "https://" + providerName + "/records/1", "-owner", "RR9", "-sds-canary", canary}, "", sds.ErrNoProvider},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, _, err := s.retrieve(t, append(slices.Clone(args), c.args...)...)
+			require.ErrorIs(t, err, c.refused)
+			assert.Equal(t, c.prints, stdout)
+		})
+	}
+	_, _, err := s.retrieve(t, append(args, "-url", "https://"+providerName+"/", "-sds-canary", canary)...)
+	assert.Error(t, err, "no owner")
 }
