@@ -20,8 +20,9 @@ type cache[K comparable, V any] struct {
 	policy  Caching
 	timeout time.Duration // of one look-up
 	look    lookup[K, V]
-	logger  *slog.Logger     // nil: none
-	now     func() time.Time // wallClock
+	logger  *slog.Logger                            // nil: none
+	now     func() time.Time                        // time.Now
+	running func(now, then time.Time) time.Duration // what the process's own clock says has passed
 	slots   chan struct{}
 	others  chan struct{} // of the slots, those that are not only for known and lapsed keys
 
@@ -92,7 +93,7 @@ type flight[V any] struct {
 func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look lookup[K, V]) *cache[K, V] {
 	policy = policy.withDefaults()
 	c := &cache[K, V]{
-		policy: policy, timeout: timeout, look: look, logger: logger, now: wallClock,
+		policy: policy, timeout: timeout, look: look, logger: logger, now: time.Now, running: time.Time.Sub,
 		slots:   make(chan struct{}, policy.MaxQueries),
 		others:  make(chan struct{}, policy.MaxQueries-forKnown(policy.MaxQueries)),
 		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
@@ -136,8 +137,8 @@ func (c *cache[K, V]) dated(ctx context.Context, key K) (value V, asked time.Tim
 
 // answer returns what e says at now, if that may be used. c.mu is held.
 func (c *cache[K, V]) answer(e *entry[K, V], now time.Time) (value V, err error, ok bool) {
-	age := now.Sub(e.asked)
-	recent := e.failure != nil && within(now.Sub(e.failing), c.policy.RetryAfter)
+	age := c.age(now, e.asked)
+	recent := e.failure != nil && within(c.age(now, e.failing), c.policy.RetryAfter)
 	switch {
 	case e.kind == known && within(age, c.policy.MaxAge):
 		return e.value, nil, true
@@ -219,7 +220,7 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 	switch {
 	case err == nil:
 		e.value, e.err, e.asked, e.failure = value, nil, asked, nil
-		if age := now.Sub(asked); !within(age, c.policy.MaxAge) && within(age, c.policy.MaxAge+c.policy.MaxStale) {
+		if age := c.age(now, asked); !within(age, c.policy.MaxAge) && within(age, c.policy.MaxAge+c.policy.MaxStale) {
 			// A part is stale, since the directory could not tell about it: as after any
 			// failure, it is not asked again at once.
 			e.failure, e.failing = &Error{Subject: subject(key), Detail: "a part of its record is too old"}, now
@@ -236,7 +237,7 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 		case e.kind == unknown:
 			e.err = nil
 			c.move(e, failed)
-		case e.kind == known && !within(now.Sub(e.asked), c.policy.MaxAge+c.policy.MaxStale):
+		case e.kind == known && !within(c.age(now, e.asked), c.policy.MaxAge+c.policy.MaxStale):
 			var none V
 			e.value = none
 			c.move(e, lapsed)
@@ -249,7 +250,7 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 		// A record that was known may still be used, within the policy.
 		if e.kind == known {
 			f.value, f.asked, f.err = e.value, e.asked, nil
-			if age := now.Sub(e.asked); c.logger != nil && !within(age, c.policy.MaxAge) {
+			if age := c.age(now, e.asked); c.logger != nil && !within(age, c.policy.MaxAge) {
 				c.logger.Warn("directory cannot tell: a known record is used", "key", subject(key),
 					"age", age.Round(time.Second).String(), "detail", err.Error())
 			}
@@ -309,21 +310,28 @@ func (c *cache[K, V]) due() []K {
 	now := c.now()
 	for at := c.used[known].Front(); at != nil; at = at.Next() {
 		e := at.Value.(*entry[K, V])
-		waiting := e.failure != nil && within(now.Sub(e.failing), c.policy.RetryAfter)
-		if e.lastUse.After(e.asked) && !within(now.Sub(e.asked), c.policy.MaxAge*3/4) && !waiting {
+		waiting := e.failure != nil && within(c.age(now, e.failing), c.policy.RetryAfter)
+		if e.lastUse.After(e.asked) && !within(c.age(now, e.asked), c.policy.MaxAge*3/4) && !waiting {
 			keys = append(keys, e.key)
 		}
 	}
 	return keys
 }
 
+// age returns how long ago then was: the longer of what the wall clock says, which may be
+// set back, and of the process's own clock, which stands still while the machine sleeps.
+// It is below zero if then is in the wall clock's future.
+func (c *cache[K, V]) age(now, then time.Time) time.Duration {
+	wall := now.Round(0).Sub(then.Round(0))
+	if wall < 0 {
+		return wall
+	}
+	return max(wall, c.running(now, then))
+}
+
 // within reports whether an age is at most limit. An age below zero is that of a
 // clock that went backwards, and within nothing.
 func within(age, limit time.Duration) bool { return age >= 0 && age <= limit }
-
-// wallClock is the time without its monotonic reading, which stands still while
-// the machine sleeps.
-func wallClock() time.Time { return time.Now().Round(0) }
 
 func subject(key any) string {
 	if id, ok := key.(asid.ID); ok {

@@ -6,7 +6,7 @@ import "time"
 
 // Caching bounds what is remembered of a directory's answers, and for how long.
 // The zero value is a cache with the defaults. Ages count from when the directory
-// was asked, by the wall clock.
+// was asked, by the wall clock or by the process's own, whichever says more.
 type Caching struct {
 	// MaxAge is for how long a record that was found is used; zero: 5 minutes.
 	MaxAge time.Duration

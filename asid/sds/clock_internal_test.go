@@ -132,6 +132,35 @@ func TestNothingIsUsedThatIsFromTheFuture(t *testing.T) {
 	}
 }
 
+// The process's own clock knows better than a wall clock that was set back, and the wall
+// clock better than one that stood still.
+func TestAnAgeIsThatOfTheFasterClock(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]struct {
+		value int
+		err   error
+	}{"a record": {1, nil}, "an unknown key": {0, asid.ErrNotFound}, "a failure": {0, errors.New("away")}} {
+		c := newStepping(Caching{RetryAfter: time.Minute, MaxUnknownAge: time.Minute, MaxAge: time.Minute})
+		back := time.Duration(0)
+		c.running = func(now, then time.Time) time.Duration { return now.Sub(then) + back }
+		c.value, c.err = answer.value, answer.err
+		c.find(t)
+		c.at, back = c.at.Add(time.Second), 59*time.Second
+		_, asked, _ := c.find(t)
+		assert.False(t, asked, name)
+		back++
+		_, asked, _ = c.find(t)
+		assert.True(t, asked, name)
+		c.at, back = c.at.Add(-time.Second), 2*time.Second
+		_, asked, _ = c.find(t)
+		assert.True(t, asked, "%s that is from the wall clock's future", name)
+		c.running = func(time.Time, time.Time) time.Duration { return 0 }
+		c.at = c.at.Add(61 * time.Second)
+		_, asked, _ = c.find(t)
+		assert.True(t, asked, "%s that was asked for before the machine slept", name)
+	}
+}
+
 func TestAnAgeIsWithinItsLimitToTheLast(t *testing.T) {
 	t.Parallel()
 	for age, want := range map[time.Duration]bool{-1: false, 0: true, 1: true, time.Second: true, time.Second + 1: false} {
