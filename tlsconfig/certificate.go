@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/internal/files"
 	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 )
@@ -32,7 +33,7 @@ import (
 // A key that cannot sign by RSASSA-PSS, as those of some tokens, is presented with
 // SupportedSignatureAlgorithms naming what it can do: tls.PKCS1WithSHA256 and its
 // kin. An Endpoint has each new key sign once, and refuses one that fails or takes
-// longer than ten seconds.
+// longer than ten seconds. A handshake waits no longer than that for it either.
 type CertificateSource func(ctx context.Context) (*tls.Certificate, error)
 
 // StaticCertificate always presents cert, such as tls.X509KeyPair returns it.
@@ -60,20 +61,17 @@ func (s CertificateSource) ask(ctx context.Context) (cert *tls.Certificate, err 
 	return cert, err
 }
 
-// askOnce is ask for a caller who does not wait for a source that goes on after ctx
-// has ended.
-func (s CertificateSource) askOnce(ctx context.Context) (*tls.Certificate, error) {
-	answers := make(chan answer, 1)
-	go func() {
-		cert, err := s.ask(ctx)
-		answers <- answer{cert, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.cert, a.err
-	case <-ctx.Done():
-		return within(grace, answers, errSourceSilent)
+// askOnce asks Certificate beside the handshakes, and does not wait for a source that
+// goes on after ctx has ended.
+func (e *Endpoint) askOnce(ctx context.Context) (*tls.Certificate, error) {
+	said, err := bounded.Call(ctx, e.Verifier.Pins.calls(), bounded.Of{Callee: e}, func() (a answer) {
+		a.cert, a.err = e.Certificate.ask(ctx)
+		return a
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSourceSilent, err)
 	}
+	return said.cert, said.err
 }
 
 // An answer is what asking for a certificate, or examining it, ends with.

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"slices"
 )
 
@@ -58,6 +59,12 @@ func (n *End) PeerUsage() x509.ExtKeyUsage {
 		return x509.ExtKeyUsageClientAuth
 	}
 	return x509.ExtKeyUsageServerAuth
+}
+
+// Log makes a record in the endpoint's Logger, if it has one, and waits no more than a
+// second for it.
+func (n *End) Log(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
+	n.endpoint.recorder().record(ctx, level, text, attrs...)
 }
 
 // VerifyPeer is [Endpoint.VerifyPeer].

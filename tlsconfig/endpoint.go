@@ -3,6 +3,7 @@
 package tlsconfig
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -51,7 +52,9 @@ type Endpoint struct {
 	// CA expires (see Expiry); nil: none. Who
 	// gets no further than crypto/tls, having no shared suite or no
 	// certificate, is in http.Server's ErrorLog alone; tlsconfig/openssl, of
-	// whose handshakes http.Server logs nothing, logs them here.
+	// whose handshakes http.Server logs nothing, logs them here. A Handler that hangs is
+	// waited for one second for each record; then, and if it panics, the record is lost
+	// and the peer still refused.
 	Logger *slog.Logger
 }
 
@@ -60,6 +63,7 @@ const defaultTimeout = 10 * time.Second
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	var errs []error
 	refuse := func(err error) { errs = append(errs, err) }
+	warn := func(text string) { e.recorder().record(context.Background(), slog.LevelWarn, text) }
 	if own != x509.ExtKeyUsageServerAuth && own != x509.ExtKeyUsageClientAuth {
 		refuse(errors.New("an endpoint is either a server or a client"))
 	}
@@ -69,8 +73,8 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	if e.Verifier.AllowAnyFQDN && (len(e.Verifier.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
 		refuse(errors.New("the endpoint's Verifier.AllowAnyFQDN is for servers that name no FQDNs"))
 	}
-	if e.Verifier.AllowAnyFQDN && e.Logger != nil {
-		e.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
+	if e.Verifier.AllowAnyFQDN {
+		warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
 	}
 	if len(e.Verifier.FQDNs) == 0 && !e.Verifier.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
 		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so no peer could be accepted"))
@@ -88,9 +92,7 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 			refuse(fmt.Errorf("the endpoint's Verifier.Revocation could accept no peer: %w", err))
 		}
 	case InsecureSkipRevocation, *InsecureSkipRevocation:
-		if e.Logger != nil {
-			e.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
-		}
+		warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
 	}
 	if _, err := narrow(e.Suites); err != nil {
 		refuse(fmt.Errorf("the endpoint's Suites: %w", err))

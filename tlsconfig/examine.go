@@ -4,22 +4,21 @@ package tlsconfig
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
 // examine returns a copy of cert, its leaf parsed, if a peer that follows the
 // guidance could accept it: an RSA leaf for this usage, valid now, with its key
 // and with every certificate issued by the one after it. The root may be left
-// out, the SubCA may not.
-func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls.Certificate, error) {
+// out, the SubCA may not. late counts the calls of its key.
+func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time, late *bounded.Late) (*tls.Certificate, error) {
 	if len(cert.Certificate) == 0 {
 		return nil, errors.New("there is no certificate in it")
 	}
@@ -64,38 +63,6 @@ func examine(cert *tls.Certificate, usage x509.ExtKeyUsage, now time.Time) (*tls
 	}
 	present := *cert
 	present.Leaf = leaf
+	present.PrivateKey = boundKey(signer, leaf.PublicKey.(*rsa.PublicKey), late)
 	return &present, nil
-}
-
-// trySigning finds a key that cannot do what each handshake would ask of it: one
-// that was damaged, or a token's that has no RSASSA-PSS and does not say so by
-// SupportedSignatureAlgorithms.
-func trySigning(signer crypto.Signer, public *rsa.PublicKey, supported []tls.SignatureScheme) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("it panicked: %v", r)
-		}
-	}()
-	digest := sha256.Sum256([]byte("nrlsecurity: does this key sign?"))
-	able := func(scheme tls.SignatureScheme) bool { return supported == nil || slices.Contains(supported, scheme) }
-	if able(tls.PKCS1WithSHA256) {
-		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
-		if err == nil {
-			err = rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature)
-		}
-		if err != nil {
-			return fmt.Errorf("PKCS #1 v1.5 with SHA-256: %w", err)
-		}
-	}
-	if able(tls.PSSWithSHA256) {
-		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-		signature, err := signer.Sign(rand.Reader, digest[:], opts)
-		if err == nil {
-			err = rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, opts)
-		}
-		if err != nil {
-			return fmt.Errorf("RSASSA-PSS with SHA-256, which SupportedSignatureAlgorithms does not exclude: %w", err)
-		}
-	}
-	return nil
 }

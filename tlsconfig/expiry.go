@@ -29,7 +29,7 @@ func (e *Endpoint) Expiry(ctx context.Context) ([]Expiry, error) {
 	var found []Expiry
 	var err error
 	if e.Certificate != nil {
-		cert, sourceErr := e.Certificate.askOnce(ctx)
+		cert, sourceErr := e.askOnce(ctx)
 		err = sourceErr
 		if cert != nil && len(cert.Certificate) > 0 {
 			leaf, parseErr := x509.ParseCertificate(cert.Certificate[0])
@@ -78,8 +78,8 @@ var expiryTexts = map[string][2]string{
 
 // warn makes one record 30 days before a certificate expires, one a day in the last
 // 7, and one a day, as an error, once it has.
-func (x *expiries) warn(ctx context.Context, logger *slog.Logger, now time.Time, own *x509.Certificate, pins *Pins) {
-	if logger == nil {
+func (x *expiries) warn(ctx context.Context, r recorder, now time.Time, own *x509.Certificate, pins *Pins) {
+	if r.logger == nil {
 		return
 	}
 	late := slices.DeleteFunc(append(pins.expiries(), Expiry{"own", own}), func(e Expiry) bool { return e.Cert.NotAfter.Sub(now) > warnAhead })
@@ -101,7 +101,7 @@ func (x *expiries) warn(ctx context.Context, logger *slog.Logger, now time.Time,
 		if left <= 0 {
 			level, text = slog.LevelError, expiryTexts[e.Role][1]
 		}
-		logger.LogAttrs(ctx, level, text, slog.String("subject", clip(e.Cert.Subject.String())), slog.Time("expires", e.Cert.NotAfter))
+		r.record(ctx, level, text, slog.String("subject", clip(e.Cert.Subject.String())), slog.Time("expires", e.Cert.NotAfter))
 	}
 	x.said = said
 }

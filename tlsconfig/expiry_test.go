@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -80,6 +81,31 @@ func TestExpiryWhileTheSourceFails(t *testing.T) {
 	found, err := new(tlsconfig.Endpoint).Expiry(t.Context())
 	assert.NoError(t, err)
 	assert.Empty(t, found)
+}
+
+// A metric asks again and again. Of a source that never returns only so many calls go on.
+func TestExpiryOfASourceThatNeverReturns(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		release := make(chan struct{})
+		e := s.endpoint(t, providerName, sspName)
+		e.Certificate = func(context.Context) (*tls.Certificate, error) {
+			asked.Add(1)
+			<-release
+			return nil, errors.New("the store was closed")
+		}
+		for range bounded.MaxLate / 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			found, err := e.Expiry(ctx)
+			cancel()
+			require.ErrorContains(t, err, "has not answered")
+			require.Len(t, found, 2, "the CAs")
+		}
+		assert.Less(t, asked.Load(), int64(bounded.MaxLate/2))
+		close(release)
+	})
 }
 
 // RFC 7633: a server's certificate may say that a response is stapled.

@@ -18,12 +18,11 @@ import (
 // An ownCertificate presents what a CertificateSource returns, if it is fit to
 // be presented, and otherwise the last one that was.
 type ownCertificate struct {
-	source CertificateSource
-	usage  x509.ExtKeyUsage
-	now    func() time.Time
-	logger *slog.Logger
-
-	pins *Pins
+	source   CertificateSource
+	usage    x509.ExtKeyUsage
+	now      func() time.Time
+	recorder recorder
+	pins     *Pins
 
 	mu     sync.Mutex                    // guards these five, and is not held while anything is asked
 	asking *renewal                      // nil: the source is not being asked
@@ -59,10 +58,10 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	if e.Certificate == nil {
 		return nil, errors.New("the endpoint's Certificate is nil, so there is none to present")
 	}
-	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, logger: e.Logger, pins: e.Verifier.Pins}
+	o := &ownCertificate{source: e.Certificate, usage: usage, now: e.Verifier.now, recorder: e.recorder(), pins: e.Verifier.Pins}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
-	cert, err := o.source.askOnce(ctx)
+	cert, err := e.askOnce(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint's Certificate: %w", err)
 	}
@@ -72,7 +71,7 @@ func (e *Endpoint) newOwn(usage x509.ExtKeyUsage) (*ownCertificate, error) {
 	}
 	o.current.Store(newExamined(cert, present))
 	o.warnStaple(ctx, present)
-	o.expiries.warn(ctx, o.logger, o.now(), present.Leaf, o.pins)
+	o.expiries.warn(ctx, o.recorder, o.now(), present.Leaf, o.pins)
 	return o, nil
 }
 
@@ -138,7 +137,8 @@ func (o *ownCertificate) renew(ctx context.Context) (over <-chan struct{}, mine 
 	go func() {
 		defer cancel()
 		defer o.end(r)
-		// Beside the source, only the clock, the key and the log are the user's.
+		// Beside the source, the key and the log, whose panics go no further, only the
+		// clock is the user's.
 		defer func() { _ = recover() }()
 		silent := time.AfterFunc(defaultTimeout+grace, func() { o.giveUp(ctx, r) })
 		cert, err := o.source.ask(ctx)
@@ -172,7 +172,6 @@ func (o *ownCertificate) giveUp(ctx context.Context, r *renewal) {
 	}
 	o.mu.Unlock()
 	if waited {
-		defer func() { _ = recover() }() // the log is the user's
 		o.log(ctx, errSourceSilent)
 	}
 }
@@ -193,7 +192,7 @@ func (o *ownCertificate) take(ctx context.Context, r *renewal, cert *tls.Certifi
 		}
 	}
 	o.log(ctx, err)
-	o.expiries.warn(ctx, o.logger, o.now(), o.current.Load().present.Leaf, o.pins)
+	o.expiries.warn(ctx, o.recorder, o.now(), o.current.Load().present.Leaf, o.pins)
 }
 
 // put reports whether it has put what a renewal has brought in place.
@@ -211,8 +210,8 @@ func (o *ownCertificate) put(r *renewal, brought *examined) bool {
 // warnStaple tells of a certificate that says that a server must staple an OCSP
 // response (RFC 7633), and comes without one. Not every client minds.
 func (o *ownCertificate) warnStaple(ctx context.Context, present *tls.Certificate) {
-	if o.logger != nil && o.usage == x509.ExtKeyUsageServerAuth && len(present.OCSPStaple) == 0 && mustStaple(present.Leaf) {
-		o.logger.LogAttrs(ctx, slog.LevelWarn, "own certificate asks for a stapled OCSP response, and OCSPStaple is empty: clients may refuse it",
+	if o.usage == x509.ExtKeyUsageServerAuth && len(present.OCSPStaple) == 0 && mustStaple(present.Leaf) {
+		o.recorder.record(ctx, slog.LevelWarn, "own certificate asks for a stapled OCSP response, and OCSPStaple is empty: clients may refuse it",
 			slog.String("subject", clip(present.Leaf.Subject.String())))
 	}
 }
@@ -227,10 +226,10 @@ func (o *ownCertificate) log(ctx context.Context, err error) {
 		return
 	}
 	text := err.Error()
-	if o.logger == nil || last != nil && *last == text || !o.logged.CompareAndSwap(last, &text) {
+	if last != nil && *last == text || !o.logged.CompareAndSwap(last, &text) {
 		return
 	}
-	o.logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
+	o.recorder.record(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
 }
 
 // maxTrying bounds the examinations that go on at once. One does for long if the
@@ -267,7 +266,7 @@ func (o *ownCertificate) examine(cert *tls.Certificate) (*tls.Certificate, error
 			o.mu.Unlock()
 			ended <- a
 		}()
-		a.cert, a.err = examine(cert, o.usage, now)
+		a.cert, a.err = examine(cert, o.usage, now, o.pins.calls())
 	}()
 	return within(defaultTimeout, ended, errKeySilent)
 }

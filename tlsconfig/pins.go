@@ -170,6 +170,14 @@ func (p *Pins) snapshot() *pinSet {
 	return p.current.Load()
 }
 
+// calls counts the calls of users' functions by those that judge by p.
+func (p *Pins) calls() *bounded.Late {
+	if p == nil {
+		return new(bounded.Late)
+	}
+	return &p.late
+}
+
 // checkCA refuses what could not issue anything, so that a wrong pin is found
 // when it is pinned.
 func checkCA(cert *x509.Certificate) error {

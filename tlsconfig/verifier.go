@@ -38,7 +38,8 @@ type Verifier struct {
 	// Revocation is asked last, for every handshake; nil: no peer is accepted.
 	Revocation RevocationChecker
 
-	// Time is the clock that validity is judged by; nil: time.Now.
+	// Time is the clock that validity is judged by; nil: time.Now. It must return at
+	// once: nothing bounds how long it is waited for, and crypto/tls calls it, too.
 	Time func() time.Time
 }
 

@@ -64,29 +64,36 @@ func (d *end) context(ctx context.Context) (*sslContext, error) {
 	if d.server {
 		subCAs = d.endpoint.Verifier.Pins.SubCAs()
 	}
+	current, refusal, err := d.contextOf(cert, subCAs)
+	if refusal != nil {
+		d.checked.Log(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", refusal.Error()))
+	}
+	return current, err
+}
+
+// contextOf returns the context for cert, or for the certificate before it and why
+// libssl does not take cert, if it has not been said.
+func (d *end) contextOf(cert *tls.Certificate, subCAs []*x509.Certificate) (current *sslContext, refusal, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	current := d.current
+	current = d.current
 	if current != nil && cert == d.refused {
 		cert = current.cert
 	}
 	if current != nil && current.cert == cert && slices.EqualFunc(current.subCAs, subCAs, (*x509.Certificate).Equal) {
-		return current, nil
+		return current, nil, nil
 	}
 	renewed, err := d.newContext(cert, subCAs)
 	if err != nil && current != nil && current.cert != cert {
-		d.refused = cert
-		if logger := d.endpoint.Logger; logger != nil {
-			logger.LogAttrs(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", err.Error()))
-		}
+		d.refused, refusal = cert, err
 		renewed, err = d.newContext(current.cert, subCAs)
 	}
 	if err != nil {
-		return nil, err
+		return nil, refusal, err
 	}
 	// Connections that were made from the one before keep it alive.
 	d.current = renewed
-	return renewed, nil
+	return renewed, refusal, nil
 }
 
 func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*sslContext, error) {

@@ -237,6 +237,36 @@ func TestAReasonThatComesBackIsLoggedAgain(t *testing.T) {
 }
 
 // net/http knows of no handshake but crypto/tls's.
+// A stalled handler is one of a log whose reader has stopped.
+type stalled struct {
+	slog.Handler
+	until chan struct{}
+}
+
+func (stalled) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h stalled) Handle(context.Context, slog.Record) error {
+	<-h.until
+	return nil
+}
+
+func TestALogThatStallsHoldsNoHandshakeUp(t *testing.T) {
+	needLibrary(t)
+	t.Parallel()
+	until := make(chan struct{})
+	e := serverEndpoint()
+	e.Logger = slog.New(stalled{slog.DiscardHandler, until})
+	newServer, err := openssl.NewServer(e)
+	require.NoError(t, err)
+	cfg := loose(nil)
+	cfg.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_256_GCM_SHA384}
+	_, _, clientErr, serverErr := shaken(t, cfg, newServer)
+	close(until) // after the handshake
+	requireAlert(t, 40, clientErr)
+	_, ok := errors.AsType[*openssl.LibraryError](serverErr)
+	require.True(t, ok, "%v", serverErr)
+}
+
 func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 	needLibrary(t)
 	for name, say := range map[string]func(t *testing.T, addr string){

@@ -61,8 +61,7 @@ func (c *Conn) logRefusal(ctx context.Context, err error) {
 }
 
 func (c *Conn) log(ctx context.Context, err error) {
-	logger := c.end.endpoint.Logger
-	if errors.Is(err, net.ErrClosed) || !c.end.server || logger == nil {
+	if errors.Is(err, net.ErrClosed) || !c.end.server {
 		return
 	}
 	attrs := []slog.Attr{slog.String("detail", err.Error())}
@@ -73,5 +72,5 @@ func (c *Conn) log(ctx context.Context, err error) {
 	if errors.Is(err, errSilent) {
 		level = slog.LevelDebug // health checks and scans
 	}
-	logger.LogAttrs(ctx, level, "handshake failed", attrs...)
+	c.end.checked.Log(ctx, level, "handshake failed", attrs...)
 }
