@@ -58,9 +58,10 @@ type FHIR struct {
 	// about one key is often the fault of one record, and stays with that key.
 	Cache Caching
 
-	// Providers says for how long endpoints and ASIDs of providers are used. Its
-	// defaults are 2 minutes and a RetryAfter of 15 s: a consumer must not use them
-	// again for another patient's encounter.
+	// Providers says for how long endpoints and ASIDs of providers are used. By default
+	// one that was found is not kept, since a consumer must not use it again for another
+	// patient's encounter: callers that ask at the same time share an answer. A program
+	// that sets MaxAge says that an encounter lasts as long. The default of RetryAfter is 15 s.
 	Providers Caching
 
 	// Logger gets what is left out of records, and stale answers; nil: none.
@@ -116,7 +117,7 @@ func (f *FHIR) build() {
 	rights, endpoints := f.Cache, f.Providers
 	rights.RetryAfter = positive(rights.RetryAfter, 15*time.Second)
 	endpoints.RetryAfter = positive(endpoints.RetryAfter, 15*time.Second)
-	endpoints.MaxAge = positive(endpoints.MaxAge, 2*time.Minute)
+	endpoints.MaxAge = positive(endpoints.MaxAge, time.Nanosecond)
 	timeout := positive(f.Timeout, 8*time.Second)
 	f.senders = newCache(rights, timeout, f.Logger, f.sender)
 	f.parties = newCache(rights, timeout, f.Logger, whole(f.fqdns))

@@ -42,8 +42,8 @@ var ErrNoProvider = errors.New("the directory has no such provider")
 // the organisation has none, as behind one that is shared, its systems come first
 // and then the endpoint of their party key, of whatever organisation. If several are
 // left, that whose FQDN is the host of record, the record's URL, is taken; record
-// may be nil. The answer is for the present patient's encounter and cached as
-// Providers says.
+// may be nil. The answer is for the present patient's encounter, and kept for no longer
+// than Providers says.
 //
 // The errors are of type [*Error]; they wrap [ErrNoProvider] or [ErrAmbiguous] where
 // that is the reason.

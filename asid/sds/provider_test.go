@@ -5,6 +5,7 @@ package sds_test
 import (
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -93,4 +94,31 @@ func TestProviderDuringAnOutage(t *testing.T) {
 	assertCannotTell(t, err)
 	assert.NotErrorIs(t, err, sds.ErrNoProvider)
 	assert.ErrorIs(t, err, sds.ErrCanary)
+}
+
+// What was found for one patient's encounter is not to be used for another's.
+func TestAProviderIsFoundAnewUnlessTheCallerSaysForHowLongItIsKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		maxAge time.Duration
+		want   string
+	}{
+		"by default": {want: "200000000309"},
+		"kept":       {maxAge: time.Hour, want: "200000000205"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			system := sdstest.AS{ASID: "200000000205", ODS: "RR8", PartyKey: "RR8-1", Interactions: []string{string(asid.DocumentReferenceContentRead)}}
+			mhs := sdstest.MHS{ODS: "RR8", PartyKey: "RR8-1", FQDN: "provider.example.nhs.uk", Interaction: string(asid.DocumentReferenceContentRead)}
+			standIn, f := startFHIR(t, sdstest.Directory{AS: []sdstest.AS{system, canaryAS}, MHS: []sdstest.MHS{mhs}})
+			f.Providers = sds.Caching{MaxAge: c.maxAge}
+			_, err := f.Provider(t.Context(), ods("RR8"), asid.DocumentReferenceContentRead, nil)
+			require.NoError(t, err)
+			system.ASID = "200000000309"
+			standIn.SetDirectory(sdstest.Directory{AS: []sdstest.AS{system, canaryAS}, MHS: []sdstest.MHS{mhs}})
+			got, err := f.Provider(t.Context(), ods("RR8"), asid.DocumentReferenceContentRead, nil)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got.ASID.String())
+		})
+	}
 }
