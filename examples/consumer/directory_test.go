@@ -54,6 +54,9 @@ func TestConsumerFindsTheProviderInTheDirectory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if testing.Short() && c.refused == sds.ErrNoProvider {
+				t.Skip("waits a second between its questions")
+			}
 			stdout, _, err := s.retrieve(t, append(slices.Clone(args), c.args...)...)
 			require.ErrorIs(t, err, c.refused)
 			assert.Equal(t, c.prints, stdout)
