@@ -9,8 +9,9 @@ import (
 
 // ClientConfig returns a config that speaks TLS 1.2 only, presents the
 // certificate and verifies the server by Verifier on every handshake, resumed ones
-// included. It returns an error if anything is missing or wrong, or if
-// crypto/tls has none of Suites.
+// included. It returns an error if anything is missing or wrong, if
+// crypto/tls has none of Suites, or if GODEBUG, which is for the whole process, has
+// tlssha1=1.
 //
 // InsecureSkipVerify is set, because crypto/x509 knows neither pins nor FQDNs
 // in the common name: VerifyConnection is all that stands between the client

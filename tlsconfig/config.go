@@ -15,6 +15,9 @@ const http11 = "http/1.1"
 
 // build checks e and keeps the suites that crypto/tls has.
 func (e *Endpoint) build(own x509.ExtKeyUsage) (*Endpoint, *ownCertificate, []Suite, error) {
+	if err := checkGODEBUG(); err != nil {
+		return nil, nil, nil, err
+	}
 	end, err := e.Check(own)
 	if err != nil {
 		return nil, nil, nil, err

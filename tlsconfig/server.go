@@ -13,7 +13,8 @@ import (
 // ServerConfig returns a config that speaks TLS 1.2 only, demands a client
 // certificate, verifies it by Verifier on every handshake, resumed ones included,
 // and prefers suites in the guidance's order. It returns an error if anything
-// is missing or wrong, or if crypto/tls has none of Suites.
+// is missing or wrong, if crypto/tls has none of Suites, or if GODEBUG, which is for the
+// whole process, has tlssha1=1.
 //
 // The config is complete. What is changed on it afterwards has no effect on the
 // connections, which get a config of GetConfigForClient's: Audit reports such
