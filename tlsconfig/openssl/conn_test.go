@@ -4,6 +4,7 @@ package openssl_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -126,3 +127,32 @@ func (c *spokenConn) Close() error                     { return nil }
 func (c *spokenConn) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *spokenConn) RemoteAddr() net.Addr { return nil }
+
+// A tunnel may have no name: none is sent, and the server must be one of those accepted.
+func TestAClientWithoutANameAcceptsTheServersThatAreNamed(t *testing.T) {
+	needLibrary(t)
+	for name, accepted := range map[string]bool{serverName: true, "": false} {
+		e := clientEndpoint()
+		e.Verifier.FQDNs = nil
+		if name != "" {
+			e.Verifier.FQDNs = []string{name}
+		}
+		d, err := openssl.NewDialer(e)
+		require.NoError(t, err)
+		newServer, err := openssl.NewServer(serverEndpoint())
+		require.NoError(t, err)
+		a, b := tcpPipe(t)
+		c, s := d.Client(a, ""), newServer(b)
+		t.Cleanup(func() { c.Close(); s.Close() })
+		clientErr, serverErr := shake(c, s)
+		if accepted {
+			require.NoError(t, clientErr)
+			require.NoError(t, serverErr)
+			assert.Empty(t, s.ConnectionState().ServerName)
+			continue
+		}
+		refusal, ok := errors.AsType[*tlsconfig.PeerError](clientErr)
+		require.True(t, ok, "%v", clientErr)
+		assert.Equal(t, tlsconfig.RuleFQDN, refusal.Rule)
+	}
+}

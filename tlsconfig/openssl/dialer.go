@@ -48,7 +48,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 // Client returns a client's connection over inner, such as a tunnel that CONNECT or
 // SOCKS has opened. Its handshake is run by HandshakeContext or the first Read or
 // Write. name is what the server is told to be called and, where Verifier.FQDNs is
-// empty, what it must be called; a trailing dot is left out (RFC 6066 section 3).
+// empty, what it must be called; a trailing dot is left out (RFC 6066 section 3). Empty:
+// the server is told none, and must be one of Verifier.FQDNs.
 func (d *Dialer) Client(inner net.Conn, name string) *Conn {
 	return newConn(inner, d.end, strings.TrimSuffix(name, "."))
 }

@@ -67,7 +67,7 @@ func (s *session) prepare(name string) error {
 		return s.staple(s.context.cert.OCSPStaple)
 	}
 	call(l.sslConnectState, s.ssl)
-	if net.ParseIP(name) != nil { // RFC 6066 section 3: no addresses
+	if name == "" || net.ParseIP(name) != nil { // RFC 6066 section 3: no addresses
 		return nil
 	}
 	host := cString(name)
