@@ -54,8 +54,10 @@ func (n *End) Suites() []Suite { return slices.Clone(n.suites) }
 func (n *End) Certificate(ctx context.Context) *tls.Certificate { return n.own.present(ctx) }
 
 // PeerUsage returns what the other end uses its certificate for.
-func (n *End) PeerUsage() x509.ExtKeyUsage {
-	if n.usage == x509.ExtKeyUsageServerAuth {
+func (n *End) PeerUsage() x509.ExtKeyUsage { return peerUsage(n.usage) }
+
+func peerUsage(own x509.ExtKeyUsage) x509.ExtKeyUsage {
+	if own == x509.ExtKeyUsageServerAuth {
 		return x509.ExtKeyUsageClientAuth
 	}
 	return x509.ExtKeyUsageServerAuth

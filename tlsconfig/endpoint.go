@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 )
 
 // An Endpoint is one end of a Spine connection, a server or a client. The zero
@@ -67,30 +65,13 @@ func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	if own != x509.ExtKeyUsageServerAuth && own != x509.ExtKeyUsageClientAuth {
 		refuse(errors.New("an endpoint is either a server or a client"))
 	}
-	if e.Verifier.Pins.snapshot() == nil {
-		refuse(errors.New("the endpoint's Verifier.Pins pin no CA, so no peer could be accepted"))
-	}
-	if e.Verifier.AllowAnyFQDN && (len(e.Verifier.FQDNs) > 0 || own != x509.ExtKeyUsageServerAuth) {
-		refuse(errors.New("the endpoint's Verifier.AllowAnyFQDN is for servers that name no FQDNs"))
+	if err := e.Verifier.Validate(peerUsage(own)); err != nil {
+		refuse(fmt.Errorf("the endpoint's %w", err))
 	}
 	if e.Verifier.AllowAnyFQDN {
 		warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
 	}
-	if len(e.Verifier.FQDNs) == 0 && !e.Verifier.AllowAnyFQDN && own == x509.ExtKeyUsageServerAuth {
-		refuse(errors.New("the endpoint's Verifier.FQDNs name no client, so no peer could be accepted"))
-	}
-	for _, name := range e.Verifier.FQDNs {
-		if _, err := fqdn.Parse(name); err != nil {
-			refuse(fmt.Errorf("the endpoint's Verifier.FQDNs: %w", err))
-		}
-	}
-	switch r := e.Verifier.Revocation.(type) {
-	case nil:
-		refuse(errors.New("the endpoint's Verifier.Revocation is nil, so no peer could be accepted"))
-	case interface{ Validate() error }: // such as *revocation.Checker
-		if err := r.Validate(); err != nil {
-			refuse(fmt.Errorf("the endpoint's Verifier.Revocation could accept no peer: %w", err))
-		}
+	switch e.Verifier.Revocation.(type) {
 	case InsecureSkipRevocation, *InsecureSkipRevocation:
 		warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
 	}

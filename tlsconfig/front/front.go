@@ -14,7 +14,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -95,27 +94,8 @@ func (f *Front) Validate() error {
 	if _, ok := forms[f.Form]; !ok {
 		return fmt.Errorf("front: there is no Form %q", string(f.Form))
 	}
-	if f.Verifier.Pins == nil || len(f.Verifier.Pins.SubCAs()) == 0 {
-		return fmt.Errorf("front: the Verifier's Pins pin no CA, so no peer could be accepted")
-	}
-	if f.Verifier.Revocation == nil {
-		return fmt.Errorf("front: the Verifier's Revocation is nil, so no peer could be accepted")
-	}
-	if r, ok := f.Verifier.Revocation.(interface{ Validate() error }); ok { // such as *revocation.Checker
-		if err := r.Validate(); err != nil {
-			return fmt.Errorf("front: the Verifier's Revocation could accept no peer: %w", err)
-		}
-	}
-	if len(f.Verifier.FQDNs) == 0 && !f.Verifier.AllowAnyFQDN {
-		return fmt.Errorf("front: the Verifier's FQDNs name no client, so no peer could be accepted")
-	}
-	if len(f.Verifier.FQDNs) > 0 && f.Verifier.AllowAnyFQDN {
-		return fmt.Errorf("front: the Verifier's AllowAnyFQDN is for fronts that name no FQDNs")
-	}
-	for _, name := range f.Verifier.FQDNs {
-		if _, err := fqdn.Parse(name); err != nil {
-			return fmt.Errorf("front: the Verifier's FQDNs: %w", err)
-		}
+	if err := f.Verifier.Validate(x509.ExtKeyUsageClientAuth); err != nil {
+		return fmt.Errorf("front: %w", err)
 	}
 	if f.Suites != nil && len(f.Suites) == 0 {
 		return fmt.Errorf("front: the list of Suites is empty; nil stands for all of them")
