@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/internal/files"
 	"github.com/nrlsecurity/nrlsecurity/internal/pemtext"
 )
@@ -59,19 +58,6 @@ func (s CertificateSource) ask(ctx context.Context) (cert *tls.Certificate, err 
 		err = errors.New("the source returned neither a certificate nor an error")
 	}
 	return cert, err
-}
-
-// askOnce asks Certificate beside the handshakes, and does not wait for a source that
-// goes on after ctx has ended.
-func (e *Endpoint) askOnce(ctx context.Context) (*tls.Certificate, error) {
-	said, err := bounded.Call(ctx, e.Verifier.Pins.calls(), bounded.Of{Callee: e}, func() (a answer) {
-		a.cert, a.err = e.Certificate.ask(ctx)
-		return a
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSourceSilent, err)
-	}
-	return said.cert, said.err
 }
 
 // An answer is what asking for a certificate, or examining it, ends with.

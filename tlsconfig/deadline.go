@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+const defaultTimeout = 10 * time.Second
+
 // A deadlines makes contexts that checks share, so that a check which is answered
 // from memory need not make one of its own.
 type deadlines struct{ last atomic.Pointer[deadline] }

@@ -4,11 +4,14 @@ package tlsconfig
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
 // An Endpoint is one end of a Spine connection, a server or a client. The zero
@@ -56,8 +59,6 @@ type Endpoint struct {
 	Logger *slog.Logger
 }
 
-const defaultTimeout = 10 * time.Second
-
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	var errs []error
 	refuse := func(err error) { errs = append(errs, err) }
@@ -92,4 +93,19 @@ func (e *Endpoint) timeout() time.Duration {
 		return e.Timeout
 	}
 	return defaultTimeout
+}
+
+func (e *Endpoint) recorder() recorder { return recorder{e.Logger, e.Verifier.Pins.calls()} }
+
+// askOnce asks Certificate beside the handshakes, and does not wait for a source that
+// goes on after ctx has ended.
+func (e *Endpoint) askOnce(ctx context.Context) (*tls.Certificate, error) {
+	said, err := bounded.Call(ctx, e.Verifier.Pins.calls(), bounded.Of{Callee: e}, func() (a answer) {
+		a.cert, a.err = e.Certificate.ask(ctx)
+		return a
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSourceSilent, err)
+	}
+	return said.cert, said.err
 }

@@ -104,3 +104,5 @@ type boundedMessageKey struct {
 func (k *boundedMessageKey) SignMessage(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	return k.call(k.hashing.SignMessage, random, message, opts)
 }
+
+var errKeySilent = fmt.Errorf("the private key was asked to sign and has not answered within %v", defaultTimeout)

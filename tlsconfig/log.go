@@ -21,8 +21,6 @@ type recorder struct {
 
 const recordTimeout = time.Second
 
-func (e *Endpoint) recorder() recorder { return recorder{e.Logger, e.Verifier.Pins.calls()} }
-
 func (r recorder) record(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
 	if r.logger == nil {
 		return

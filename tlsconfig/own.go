@@ -270,5 +270,3 @@ func (o *ownCertificate) examine(cert *tls.Certificate) (*tls.Certificate, error
 	}()
 	return within(defaultTimeout, ended, errKeySilent)
 }
-
-var errKeySilent = fmt.Errorf("the private key was asked to sign and has not answered within %v", defaultTimeout)
