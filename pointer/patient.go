@@ -10,17 +10,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
-// isOf reports whether p is about the patient of that URL.
-func (p *Pointer) isOf(subject string) bool {
-	return samePatient(p.Subject, subject) || samePatient(p.otherSubject, subject)
-}
-
-// samePatient reports whether a and b are one patient's URL. A store may have one in
-// another spelling than a Guard takes, from before there was a Guard.
-func samePatient(a, b string) bool {
-	return a != "" && b != "" && (a == b || fhir.NormalURL(a) == fhir.NormalURL(b))
-}
-
 // absolute is a stored subject's URL, below Base if it is a patient of the server's own.
 func (f *FHIR) absolute(subject string) string {
 	if own, ok := ownPatient(subject); ok {

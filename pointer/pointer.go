@@ -2,7 +2,10 @@
 
 package pointer
 
-import "github.com/nrlsecurity/nrlsecurity/asid"
+import (
+	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
+)
 
 // A Pointer is what the guard needs of a DocumentReference; the whole of it
 // stays in the body, which is handed on.
@@ -57,6 +60,17 @@ func (q Query) Matches(p *Pointer) bool {
 	return (q.ID == "" || q.ID == p.ID) &&
 		(q.Identifier.IsZero() || q.Identifier == p.MasterIdentifier) &&
 		(q.Subject == "" || p.isOf(q.Subject))
+}
+
+// isOf reports whether p is about the patient of that URL.
+func (p *Pointer) isOf(subject string) bool {
+	return samePatient(p.Subject, subject) || samePatient(p.otherSubject, subject)
+}
+
+// samePatient reports whether a and b are one patient's URL. A store may have one in
+// another spelling than a Guard takes, from before there was a Guard.
+func samePatient(a, b string) bool {
+	return a != "" && b != "" && (a == b || fhir.NormalURL(a) == fhir.NormalURL(b))
 }
 
 // searchSyntax are the characters that FHIR gives a meaning in the value of a
