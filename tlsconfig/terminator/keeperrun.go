@@ -54,7 +54,12 @@ func (k *Keeper) Once(ctx context.Context) error {
 	var known []revocation.List
 	for {
 		pins = k.pinned()
-		if known, k.ready = k.gather(pins); k.ready || ctx.Err() != nil {
+		known, k.ready = k.gather(pins)
+		if ctx.Err() != nil {
+			k.ready = false // an attempt that ended with ctx says nothing of its point
+			break
+		}
+		if k.ready {
 			break
 		}
 		select {
