@@ -50,4 +50,5 @@ func TestCacheThatIsRefusedIsToldOf(t *testing.T) {
 		}
 	}
 	assert.NotZero(t, told)
+	crls.Settle() // before its folder goes
 }
