@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -359,10 +360,14 @@ func mutateText(r *rand.Rand, format, s string) string {
 	}
 }
 
-// sample is how many of n bodies readers are compared over: with -short the first tenth.
+// sample is how many of n bodies readers are compared over: in CI all of them, with
+// -short the first tenth, and the first half otherwise.
 func sample(n int) int {
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		return n / 10
+	case os.Getenv("CI") == "":
+		return n / 2
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -158,8 +159,11 @@ func TestForgettingAnswersChangesNoDecision(t *testing.T) {
 	reasons := []der.Reason{der.ReasonCertificateHold, der.ReasonSuperseded, der.ReasonKeyCompromise}
 	path, key := pathOf(1), known.AnswerKey(pathOf(1))
 	histories := 20_000
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		histories = 400
+	case os.Getenv("CI") == "":
+		histories = 5000
 	}
 	for range histories {
 		var all, less known.Answers
