@@ -109,8 +109,11 @@ func accepts(address string) bool {
 // range that the system gives to clients, and is returned only once.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	for {
-		port := 20000 + mathrand.IntN(12000)
+	for tries := 0; ; tries++ {
+		port := firstPort + os.Getpid()%shares*portsOfShare + mathrand.IntN(portsOfShare)
+		if tries > 10*portsOfShare { // its share may be used up
+			port = firstPort + mathrand.IntN(shares*portsOfShare)
+		}
 		if _, taken := returned.LoadOrStore(port, true); taken {
 			continue
 		}
@@ -125,6 +128,14 @@ func FreeAddress(t testing.TB) string {
 		return addr
 	}
 }
+
+// The ports of FreeAddress: tests of several packages run at once, and each process has a
+// share of its own, so that none takes a port which another was just given.
+const (
+	firstPort    = 20000
+	shares       = 40
+	portsOfShare = 300
+)
 
 // returned holds the ports that FreeAddress gave out.
 var returned sync.Map
