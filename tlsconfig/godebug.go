@@ -12,7 +12,8 @@ import (
 var errSHA1 = errors.New("GODEBUG has tlssha1=1, by which crypto/tls makes and accepts signatures with SHA-1 in every handshake, and no config can forbid it")
 
 // checkGODEBUG refuses what weakens the handshakes of the whole process: a peer would
-// prove by SHA-1 that it has its key.
+// prove by SHA-1 that it has its key. It is looked at when a config is made: a process
+// that sets GODEBUG for itself later is not found.
 func checkGODEBUG() error {
 	baked := ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -84,12 +84,12 @@ func (k *boundedKey) call(sign func(io.Reader, []byte, crypto.SignerOpts) ([]byt
 	defer cancel()
 	b = bytes.Clone(b) // the caller's is its own again when this returns
 	var signature []byte
-	err, silent := bounded.Call(ctx, k.late, bounded.Of{Callee: k}, func() (err error) {
+	err, silent := bounded.Call(ctx, k.late, bounded.Of{Callee: k.signer}, func() (err error) {
 		signature, err = sign(random, b, opts)
 		return err
 	})
 	if silent != nil {
-		return nil, fmt.Errorf("%w: %w", errKeySilent, silent)
+		return nil, fmt.Errorf("the private key has not signed, for which it has %v: %w", defaultTimeout, silent)
 	}
 	return signature, err
 }

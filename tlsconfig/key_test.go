@@ -100,18 +100,29 @@ func TestAHandshakeDoesNotWaitForeverForAKey(t *testing.T) {
 					took, err = piped(t, clientCfg, serverCfg, end)
 					require.Error(t, err)
 					assert.Equal(t, 10*time.Second+bounded.Grace, took)
-					var presented *tls.Certificate
-					if end == "server" {
-						presented, err = serverCfg.GetCertificate(new(tls.ClientHelloInfo))
-					} else {
-						presented, err = clientCfg.GetClientCertificate(new(tls.CertificateRequestInfo))
-					}
-					require.NoError(t, err)
-					for range bounded.MaxLate / 2 { // as many handshakes do
+					sign := func() error { // as a handshake does
+						var presented *tls.Certificate
+						if end == "server" {
+							presented, err = serverCfg.GetCertificate(new(tls.ClientHelloInfo))
+						} else {
+							presented, err = clientCfg.GetClientCertificate(new(tls.CertificateRequestInfo))
+						}
+						require.NoError(t, err)
 						_, err := crypto.SignMessage(presented.PrivateKey.(crypto.Signer), nil, []byte("a transcript"), crypto.SHA256)
-						require.ErrorContains(t, err, "asked to sign")
+						return err
 					}
-					assert.Less(t, key.asked.Load(), int64(bounded.MaxLate/2))
+					for range bounded.MaxLate / 2 {
+						require.ErrorContains(t, sign(), "has not signed")
+					}
+					asked := key.asked.Load()
+					assert.Less(t, asked, int64(bounded.MaxLate/2))
+
+					key.out.Store(false) // while the same key is put into another config
+					serverCfg, clientCfg = serverConfig(t, server), dialling(clientConfig(t, client), providerName)
+					clientCfg.ClientSessionCache = nil
+					key.out.Store(true)
+					require.ErrorContains(t, sign(), "have not returned")
+					assert.Equal(t, asked, key.asked.Load())
 					close(key.until)
 					synctest.Wait()
 					key.out.Store(false)

@@ -11,9 +11,9 @@ import (
 )
 
 // A recorder hands records to a user's Logger. A Handler that hangs, as one does that
-// writes to a pipe which is not read, is waited for no longer than recordTimeout, and no more
-// than some hundred records wait in it; those that come then are lost, and so is one whose
-// Handler panics: neither holds a connection up or changes a verdict.
+// writes to a pipe which is not read, is waited for no longer than recordTimeout. Once some
+// hundred records wait in it those that come then are lost, and so is one whose Handler
+// panics: neither holds a connection up or changes a verdict.
 type recorder struct {
 	logger *slog.Logger // nil: records go nowhere
 	late   *bounded.Late

@@ -18,13 +18,14 @@ import (
 //
 // Check should return when ctx ends: from then on the peer is refused, whatever Check
 // says. It is called in a goroutine of its own, which is waited for 0.1 s longer, for its
-// error, and then left alone. No more than 1,000 calls that were left are to go on at once
-// for all that judge by the same Pins: one checker may have half of what the others leave,
-// about one leaf a third, and then refuses peers without a call, so that a checker
-// which hangs refuses no other endpoint's peers, and a peer about which it hangs no other
-// peer. A checker that has a method HonoursContext() bool which
-// returns true is called without that goroutine, which is quicker. One that has a
-// method Validate() error is asked by it when an Endpoint is built.
+// error, and then left alone. Of the calls that were left 1,000 may go on for all that
+// judge by the same Pins: one checker may have half of what the others leave, about one
+// leaf a third, and 16 however many others have. It then refuses peers without a call, until
+// enough of its calls have returned. So a checker which hangs refuses no other endpoint's
+// peers, and a peer about which it hangs no other peer, unless hundreds of its calls had
+// begun together. A checker that has a method HonoursContext() bool which returns true is
+// called without that goroutine, which is quicker. One that has a method Validate() error
+// is asked by it when an Endpoint is built.
 type RevocationChecker interface {
 	Check(ctx context.Context, chain []*x509.Certificate, stapled []byte) error
 }

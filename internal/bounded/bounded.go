@@ -7,7 +7,6 @@ package bounded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -33,8 +32,8 @@ const (
 func Call[T any](ctx context.Context, late *Late, of Of, f func() T) (T, error) {
 	var none T
 	of = of.comparable()
-	if n, room := late.room(of); !room {
-		return none, fmt.Errorf("%d calls before it have not returned although their contexts have ended", n)
+	if err := late.room(of); err != nil {
+		return none, err
 	}
 	results := make(chan result[T], 1)
 	var state atomic.Int32

@@ -75,7 +75,7 @@ func TestCallsThatDoNotReturnAreBounded(t *testing.T) {
 		for range bounded.MaxLate {
 			go func() { _ = call(func() int { <-release; return 0 }) }()
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // the bubble's time
 		assert.ErrorContains(t, call(func() int { t.Error("it was called"); return 0 }), "have not returned")
 		close(release)
 		synctest.Wait()
@@ -116,13 +116,43 @@ func TestCallsThatDoNotReturnLeaveRoomForOthers(t *testing.T) {
 		assert.ErrorContains(t, answers("deaf", "yet another leaf"), "have not returned")
 		assert.NoError(t, answers("sound", "leaf"))
 		assert.NoError(t, answers(func() {}, "leaf"), "of a callee that cannot be compared")
-		for callee := range bounded.MaxLate {
-			all += fill(callee, nil)
+		for callee := range 100 {
+			begun := fill(callee, nil)
+			assert.GreaterOrEqual(t, begun, 16)
+			all += begun
 		}
-		assert.Equal(t, bounded.MaxLate, all)
-		assert.ErrorContains(t, answers("sound", "leaf"), "have not returned")
+		assert.LessOrEqual(t, all, bounded.MaxLate+100*16)
+		assert.NoError(t, answers("sound", "leaf"), "however many others have")
 		close(release)
 		synctest.Wait()
 		assert.NoError(t, answers("deaf", "leaf"), "once they have returned")
+	})
+}
+
+// Calls that begin together are late together: there may be any number of them.
+func TestAThousandCallsAtOnceLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var late bounded.Late
+		release := make(chan struct{})
+		call := func(callee any, f func() int) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := bounded.Call(ctx, &late, bounded.Of{Callee: callee}, f)
+			return err
+		}
+		for range 2 * bounded.MaxLate {
+			go func() { _ = call("deaf", func() int { <-release; return 0 }) }()
+		}
+		time.Sleep(2 * time.Second) // the bubble's time
+		assert.ErrorContains(t, call("deaf", func() int { return 0 }), "2000 calls before it, 2000 of them of the same callee, have not returned")
+		begun := 0
+		for errors.Is(call("slow", func() int { <-release; return 0 }), context.DeadlineExceeded) {
+			begun++
+		}
+		assert.Equal(t, 16, begun)
+		assert.NoError(t, call("sound", func() int { return 0 }))
+		close(release)
+		synctest.Wait()
 	})
 }

@@ -3,19 +3,26 @@
 package bounded
 
 import (
+	"fmt"
 	"reflect"
 	"sync"
 )
 
 // MaxLate is how many calls of one Late may go on although their context has ended
-// before no more are begun.
+// before no more are begun, but for the few that each callee may always have.
 const MaxLate = 1000
+
+// minLate is how many late calls a callee may have however many others have: calls that
+// begin together are late together, and a thousand of one callee must not stop another.
+const minLate = 16
 
 // A Late counts calls that are waited for no more and have not returned. It leaves room
 // for others: a call is begun while its callee has fewer of them for its subject than
-// MaxLate leaves to the callee. So a callee that never returns takes half of what the
-// others have left, a third for one subject. The zero value counts none. It is safe for
-// concurrent use and must not be copied after the first use.
+// MaxLate leaves to the callee, or no more than a few at all. So a callee that never
+// returns takes half of what the others have left, a third for one subject. It is called
+// again once enough of its calls have returned, which for one that never returns is
+// never: what is put in its place is another callee. The zero value counts none. It is
+// safe for concurrent use and must not be copied after the first use.
 type Late struct {
 	mu       sync.Mutex
 	all      int
@@ -35,12 +42,15 @@ func (o Of) comparable() Of {
 	return o
 }
 
-// room reports whether a call may begin, and how many calls of the same fate are late.
-func (l *Late) room(of Of) (late int, room bool) {
+// room returns nil if a call may begin.
+func (l *Late) room(of Of) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	late = l.subjects[of]
-	return late, late < MaxLate-l.all-l.callees[of.Callee]
+	callee, subject := l.callees[of.Callee], l.subjects[of]
+	if callee < minLate || subject < MaxLate-l.all-callee {
+		return nil
+	}
+	return fmt.Errorf("%d calls before it, %d of them of the same callee, have not returned although their contexts have ended", l.all, callee)
 }
 
 func (l *Late) add(of Of, n int) {
