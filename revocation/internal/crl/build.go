@@ -144,9 +144,9 @@ func putPlace(row []byte, at int, w when) {
 	w.put(row[placeLength:])
 }
 
-// put writes a row with a serial of at least eight octets, eight at a time; the last
+// putSerial writes a row with a serial of at least eight octets, eight at a time; the last
 // writes overlap the one before them, so that none goes past the row.
-func put(row, serial []byte, n int, w when) {
+func putSerial(row, serial []byte, n int, w when) {
 	for i := 0; i < n-8; i += 8 {
 		binary.LittleEndian.PutUint64(row[i:], binary.LittleEndian.Uint64(serial[i:]))
 	}

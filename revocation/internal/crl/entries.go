@@ -120,7 +120,7 @@ func (r *entryReader) readShort(x *index, octets []byte, at int, group uint32) i
 			if x.octets != nil {
 				putPlace(row, at+shortSerial, w)
 			} else {
-				put(row, serial, n, w)
+				putSerial(row, serial, n, w)
 			}
 		}
 		at += size

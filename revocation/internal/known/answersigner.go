@@ -152,3 +152,12 @@ func (d *answerDecision) revokedSigner(key Key, serial *big.Int, reason func(der
 	}
 	return j
 }
+
+// removed reports whether a later answer of the same responder removes a revocation: a
+// good one, or one that revokes in its place. A key that is not to be trusted removes
+// nothing, not even what it has said itself.
+func (d *answerDecision) removed(revoked *Reply, all []*Reply) bool {
+	return slices.ContainsFunc(all, func(r *Reply) bool {
+		return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
+	}) && !d.judge.of(revoked).tainted
+}

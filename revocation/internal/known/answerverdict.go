@@ -34,7 +34,7 @@ func (s *Answers) Decide(path []*x509.Certificate, at time.Time, maxAge time.Dur
 				d.v.Errs = append(d.v.Errs, err)
 			case lossy && !r.ThisUpdate.After(forgotten):
 				d.v.Errs = append(d.v.Errs, answerError(r, der.ErrExpired, "a revocation that is not older was forgotten for want of room"))
-			case lossy && !s.evicted.mayClear(key, r):
+			case lossy && !s.evicted.mayClear(key, r.Key, r.removes()):
 				d.v.Errs = append(d.v.Errs, answerError(r, der.ErrResponder, "another responder's revocation of the certificate was forgotten for want of room"))
 			default:
 				clear = append(clear, r)
@@ -96,15 +96,6 @@ func (d *answerDecision) conclude(revoked, clear, current []*Reply, maxAge time.
 		d.v.Stale, d.v.Reply = true, latest(clear)
 		d.v.Expires = expires(d.v.Reply, maxAge)
 	}
-}
-
-// removed reports whether a later answer of the same responder removes a revocation: a
-// good one, or one that revokes in its place. A key that is not to be trusted removes
-// nothing, not even what it has said itself.
-func (d *answerDecision) removed(revoked *Reply, all []*Reply) bool {
-	return slices.ContainsFunc(all, func(r *Reply) bool {
-		return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r) && r.removes()
-	}) && !d.judge.of(revoked).tainted
 }
 
 // clears returns nil if a good answer counts but for its end.

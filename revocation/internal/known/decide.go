@@ -4,8 +4,8 @@ package known
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,21 +13,6 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/der"
 )
-
-// A Verdict is what the set says of one certificate.
-type Verdict struct {
-	Status Status
-	Entry  crl.Entry // with StatusRevoked
-	List   *crl.List // that revokes, or the first that clears
-
-	ThisUpdate, NextUpdate time.Time
-
-	// Stale says, with StatusUndecided, that lists clear the certificate some of
-	// which have expired, since NextUpdate.
-	Stale bool
-
-	Errs []error // what is wrong with each list, *ListError
-}
 
 // A Decision is a verdict and what it depends on.
 type Decision struct {
@@ -38,21 +23,6 @@ type Decision struct {
 	Verified     []*List        // that this path verified first
 	Dependencies Dependencies
 	Window       Window
-}
-
-// A ListError says why one list does not count.
-type ListError struct {
-	Source string
-	Err    *der.Error
-}
-
-func (e *ListError) Error() string { return e.Source + ": " + e.Err.Error() }
-
-// Unwrap returns the *der.Error.
-func (e *ListError) Unwrap() error { return e.Err }
-
-func listError(l *List, kind error, detail string) error {
-	return &ListError{l.Source(), &der.Error{Kind: kind, Detail: detail}}
 }
 
 // Decide says of path[0] what the set says at a time (RFC 5280 section 6.3.3).
@@ -66,77 +36,6 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 		return nil, err
 	}
 	return &Decision{Verdict: *v, Subjects: d.asked, Read: d.subjects, Behind: d.behind, Verified: verified, Dependencies: d.dependencies, Window: d.window}, nil
-}
-
-// about returns the series that are about a certificate and may speak for the
-// path.
-func (d *decision) about(subject *crl.Subject, path []*x509.Certificate) (all []*series) {
-	all, _ = d.authoritative(subject, path)
-	return all
-}
-
-// authoritative is about, with why each other series does not count.
-func (d *decision) authoritative(subject *crl.Subject, path []*x509.Certificate) (all []*series, errs []error) {
-	lists := d.set.under(KeysOf(subject), &d.dependencies)
-	for _, s := range seriesOf(lists, PlacesOf(subject)) {
-		l := s.any()
-		reasons, why := Covers(l.List, subject)
-		if why != "" {
-			errs = append(errs, listError(l, der.ErrScope, why))
-			continue
-		}
-		if s.speakers = d.maySpeak(l, path); len(s.speakers) == 0 {
-			errs = append(errs, listError(l, der.ErrSignature, "its signer is not verified: it has no chain to the root of the certificate"))
-			continue
-		}
-		s.reasons = reasons
-		all = append(all, s)
-	}
-	return all, errs
-}
-
-// any returns one of the lists of a series, which have issuer, key and scope in
-// common: the latest, a complete one if there is one.
-func (s *series) any() *List {
-	lists := s.completes
-	if len(lists) == 0 {
-		lists = s.deltas
-	}
-	return slices.MaxFunc(lists, func(a, b *List) int { return a.ThisUpdate().Compare(b.ThisUpdate()) })
-}
-
-// Covers returns the reasons for which a list is authoritative by one of the
-// points of the certificate, the one of section 6.3.3 included that stands for
-// any CRL of its issuer; or why it is not.
-func Covers(l *crl.List, subject *crl.Subject) (reasons crl.Reasons, why string) {
-	covered := false
-	for _, p := range append(slices.Clip(subject.Points), crl.OwnPoint(subject.Issuer)) {
-		r, not := l.Covers(subject, &p)
-		if not == "" {
-			reasons, covered = reasons|r, true
-		} else if why == "" {
-			why = not
-		}
-	}
-	if covered {
-		why = ""
-		if reasons == 0 {
-			why = "it is for none of the reasons of the distribution point"
-		}
-	}
-	return reasons, why
-}
-
-// PlacesOf returns the places of the lists without issuingDistributionPoint that
-// are for the certificate: the URLs of its points.
-func PlacesOf(subject *crl.Subject) (places []Place) {
-	for _, p := range subject.Points {
-		urls, _ := p.URLs()
-		for _, url := range urls {
-			places = append(places, PlaceOf(url))
-		}
-	}
-	return places
 }
 
 // status decides about path[0].
@@ -210,60 +109,83 @@ func (d *decision) outrun(s *series) bool {
 	})
 }
 
-// standing returns a statement that no clearance removes: a permanent one if there
-// is one, of these one that distrusts the key, of these the latest.
-func (d *decision) standing(statements []statement, clear []*clearance, path []*x509.Certificate) (statement, bool) {
-	statements = slices.DeleteFunc(statements, func(st statement) bool {
-		return slices.ContainsFunc(clear, func(c *clearance) bool {
-			if !c.current || !c.thisUpdate.After(st.list.ThisUpdate()) || st.series.reasons&^c.reasons != 0 {
-				return false
-			}
-			return st.hold() && d.expired(st.list) || d.tainted(st.series.key, path)
-		})
-	})
-	if len(statements) == 0 {
-		return statement{}, false
+// mayClear returns nil if a list of the series clears a certificate: its key is
+// the one that issued the certificate, that of a self-issued certificate of the
+// path or that of one of Issuers, is not tainted, and its certificate is not
+// revoked.
+func (d *decision) mayClear(s *series, speakers, path []*x509.Certificate) error {
+	if d.tainted(s.key, path) {
+		return errors.New("its signer's key is revoked")
 	}
-	return slices.MinFunc(statements, func(a, b statement) int {
-		x, y := a.list.Digest(), b.list.Digest()
-		return cmp.Or(btoi(a.hold())-btoi(b.hold()), btoi(distrusts(b.entry))-btoi(distrusts(a.entry)), b.list.ThisUpdate().Compare(a.list.ThisUpdate()), bytes.Compare(x[:], y[:]))
-	}), true
-}
-
-// conclude answers for a certificate that no list lists.
-func conclude(clear []*clearance, errs []error) *Verdict {
-	// The current ones first, of these the latest.
-	slices.SortStableFunc(clear, func(a, b *clearance) int {
-		x, y := a.list.Digest(), b.list.Digest()
-		return cmp.Or(btoi(b.current)-btoi(a.current), b.thisUpdate.Compare(a.thisUpdate), bytes.Compare(x[:], y[:]))
-	})
-	v := &Verdict{Errs: errs}
-	var covered crl.Reasons
-	current := true
-	for _, c := range clear {
-		if c.reasons&^covered == 0 || c.nextUpdate.IsZero() {
+	var errs []error
+	for _, cert := range speakers {
+		switch {
+		case s.key == KeyOf(path[1]) && contains(path, cert), contains(path[1:], cert) && bytes.Equal(cert.RawSubject, cert.RawIssuer):
+			return nil
+		case !contains(d.issuers, cert):
+			errs = append(errs, errors.New("its signer did not issue the certificate and is not one of Issuers"))
 			continue
 		}
-		if covered == 0 {
-			v.List, v.ThisUpdate, v.NextUpdate = c.list.List, c.thisUpdate, c.nextUpdate
+		err := d.unrevoked(cert, path)
+		if err == nil {
+			return nil
 		}
-		covered |= c.reasons
-		current = current && c.current
-		if c.thisUpdate.Before(v.ThisUpdate) {
-			v.ThisUpdate = c.thisUpdate
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, errNoneMayClear)...)
+}
+
+var errNoneMayClear = errors.New("no certificate of its key may clear")
+
+// maxSignerDepth bounds how many CRL issuers may in turn need a CRL by another.
+const maxSignerDepth = 4
+
+// unrevoked returns nil for a certificate of the path, whose own revocation the
+// caller asks about as far as its policy goes. Any other has to be good itself,
+// and so has each certificate of its chain.
+//
+// A certificate that is being asked about counts as good meanwhile, so that a CRL
+// may clear its own signer, as it does where a CRL issuer's certificate names
+// that issuer's CRL. A CRL that lists its own signer still proves nothing.
+func (d *decision) unrevoked(cert *x509.Certificate, path []*x509.Certificate) error {
+	if contains(path, cert) || contains(d.examined, cert) {
+		return nil
+	}
+	if len(d.examined) > maxSignerDepth {
+		return errors.New("too many CRL issuers depend on one another")
+	}
+	chains := d.chains(cert, path, d.at)
+	if len(chains) == 0 {
+		return errors.New("its signer has no valid chain to the root of the certificate")
+	}
+	var errs []error
+	for _, chain := range chains {
+		err := d.unrevokedChain(chain, path)
+		if err == nil {
+			return nil
 		}
-		if c.nextUpdate.Before(v.NextUpdate) {
-			v.NextUpdate = c.nextUpdate
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, errNoneMayClear)...)
+}
+
+// unrevokedChain asks about each certificate of a CRL issuer's chain that is not on
+// the path, from the trust anchor down.
+func (d *decision) unrevokedChain(chain, path []*x509.Certificate) error {
+	for i := len(chain) - 2; i >= 0; i-- {
+		if contains(path, chain[i]) || contains(d.examined, chain[i]) {
+			continue
+		}
+		v, err := d.status(chain[i:])
+		switch {
+		case err != nil:
+			return err
+		case v.Status == StatusRevoked:
+			return fmt.Errorf("certificate %x was revoked at %s (%s) according to %s", chain[i].SerialNumber,
+				v.Entry.Time.UTC().Format(time.RFC3339), v.Entry.Reason, v.List.Source())
+		case v.Status != StatusGood:
+			return errors.Join(append([]error{fmt.Errorf("nothing says that certificate %x is not revoked", chain[i].SerialNumber)}, v.Errs...)...)
 		}
 	}
-	switch {
-	case covered == crl.AllReasons && current:
-		v.Status, v.Errs = StatusGood, nil
-	case covered == crl.AllReasons:
-		v.Stale = true
-	case covered != 0:
-		v.Errs = append(v.Errs, &ListError{v.List.Source(), &der.Error{Kind: der.ErrScope,
-			Detail: fmt.Sprintf("no CRL covers the reasons %s", crl.AllReasons&^covered)}})
-	}
-	return v
+	return nil
 }

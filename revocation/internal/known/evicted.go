@@ -37,11 +37,12 @@ func (e *evicted) add(key string, responder Key) {
 // severalResponders stands for a responder where more than one had revoked.
 var severalResponders = []byte("several")
 
-// mayClear reports whether a good answer about what is under a key may clear it: no
-// revocation of it was evicted, or it is by the only responder that had revoked it, and
-// the answer removes revocations. Whether it is later than they is for the caller to see.
-func (e *evicted) mayClear(key string, good *Reply) bool {
-	return !e.has(key, nil) || e.has(key, good.Key[:]) && !e.has(key, severalResponders) && good.removes()
+// mayClear reports whether a good answer of a responder about what is under a key may
+// clear it: no revocation of it was evicted, or the responder is the only one that had
+// revoked it, and the answer removes revocations. Whether it is later than they is for the
+// caller to see.
+func (e *evicted) mayClear(key string, responder Key, removes bool) bool {
+	return !e.has(key, nil) || e.has(key, responder[:]) && !e.has(key, severalResponders) && removes
 }
 
 func (e *evicted) set(key string, of []byte) {

@@ -95,3 +95,18 @@ func union(a, b []Place) []Place {
 	slices.SortFunc(all, func(x, y Place) int { return bytes.Compare(x[:], y[:]) })
 	return slices.Compact(all)
 }
+
+// A ListError says why one list does not count.
+type ListError struct {
+	Source string
+	Err    *der.Error
+}
+
+func (e *ListError) Error() string { return e.Source + ": " + e.Err.Error() }
+
+// Unwrap returns the *der.Error.
+func (e *ListError) Unwrap() error { return e.Err }
+
+func listError(l *List, kind error, detail string) error {
+	return &ListError{l.Source(), &der.Error{Kind: kind, Detail: detail}}
+}

@@ -203,7 +203,7 @@ func (d *decision) deciders(consulted []*List) (deciders []*List) {
 		if len(deciders) > 0 {
 			order = l.ThisUpdate().Compare(deciders[0].ThisUpdate())
 			if order == 0 {
-				order = compare(l, deciders[0])
+				order = crl.CompareNumbers(l.Number(), deciders[0].Number())
 			}
 		}
 		switch {
@@ -216,19 +216,6 @@ func (d *decision) deciders(consulted []*List) (deciders []*List) {
 	return deciders
 }
 
-func compare(a, b *List) int {
-	switch x, y := a.Number(), b.Number(); {
-	case x == nil && y == nil:
-		return 0
-	case x == nil:
-		return -1
-	case y == nil:
-		return 1
-	default:
-		return x.Cmp(y)
-	}
-}
-
 // latestDelta returns the latest delta CRL that has begun, can be combined with a
 // complete list and is current, nil if there is none.
 func (d *decision) latestDelta(l *List, deltas []*List) (latest *List) {
@@ -237,7 +224,7 @@ func (d *decision) latestDelta(l *List, deltas []*List) (latest *List) {
 			continue
 		}
 		if latest == nil || delta.ThisUpdate().After(latest.ThisUpdate()) ||
-			delta.ThisUpdate().Equal(latest.ThisUpdate()) && compare(delta, latest) > 0 {
+			delta.ThisUpdate().Equal(latest.ThisUpdate()) && crl.CompareNumbers(delta.Number(), latest.Number()) > 0 {
 			latest = delta
 		}
 	}

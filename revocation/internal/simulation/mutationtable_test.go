@@ -51,16 +51,16 @@ var mutations = []mutation{
 	{"deltas: one does not make an expired list current", 3, "internal/known/series.go",
 		`c.list, c.current = delta, true`,
 		`c.list = delta`},
-	{"across series: a hold is never taken back", 315, "internal/known/decide.go",
+	{"across series: a hold is never taken back", 315, "internal/known/verdict.go",
 		`return st.hold() && d.expired(st.list) ||`,
 		`return`},
-	{"across series: a permanent revocation is taken back", 271, "internal/known/decide.go",
+	{"across series: a permanent revocation is taken back", 271, "internal/known/verdict.go",
 		`return st.hold() && d.expired(st.list) ||`,
 		`return d.expired(st.list) ||`},
-	{"across series: a hold is taken back before its list expires", 185, "internal/known/decide.go",
+	{"across series: a hold is taken back before its list expires", 185, "internal/known/verdict.go",
 		`return st.hold() && d.expired(st.list) ||`,
 		`return st.hold() ||`},
-	{"across series: by an older list", 207, "internal/known/decide.go",
+	{"across series: by an older list", 207, "internal/known/verdict.go",
 		`if !c.current || !c.thisUpdate.After(st.list.ThisUpdate()) ||`,
 		`if !c.current ||`},
 	{"who may speak: any key of the CA whose certificate was seen", 3, "internal/known/decide.go",
@@ -78,7 +78,7 @@ func (s *Lists) Decide(path, issuers []*x509.Certificate, at, horizon time.Time)
 	issuers = slices.Concat(issuers, all[s])
 	seen <- all
 `},
-	{"who may speak: a further issuer that is revoked clears", 269, "internal/known/signer.go",
+	{"who may speak: a further issuer that is revoked clears", 269, "internal/known/decide.go",
 		`		if err == nil {
 			return nil
 		}
@@ -97,12 +97,12 @@ var`,
 }
 
 var`},
-	{"who may speak: a tainted key clears", 43, "internal/known/signer.go",
+	{"who may speak: a tainted key clears", 43, "internal/known/decide.go",
 		`	if d.tainted(s.key, path) {
 		return errors.New("its signer's key is revoked")`,
 		`	if false {
 		return errors.New("its signer's key is revoked")`},
-	{"who may speak: what a tainted key revoked is dropped", 43, "internal/known/decide.go",
+	{"who may speak: what a tainted key revoked is dropped", 43, "internal/known/verdict.go",
 		`	statements = slices.DeleteFunc(statements, func(st statement) bool {
 `,
 		`	statements = slices.DeleteFunc(statements, func(st statement) bool {
@@ -113,19 +113,19 @@ var`},
 	{"who may speak: a responder that is revoked clears", 1471, "internal/known/answerverdict.go",
 		`	if j := d.judge.of(good); j.err != nil {`,
 		`	if j := d.judge.of(good); false && j.err != nil {`},
-	{"who may speak: a tainted key takes its own revocation back", 1119, "internal/known/answerverdict.go",
+	{"who may speak: a tainted key takes its own revocation back", 1119, "internal/known/answersigner.go",
 		`	}) && !d.judge.of(revoked).tainted`,
 		`	})`},
 	{"who may speak: a tainted key of the CA clears by OCSP", 885, "internal/known/answersigner.go",
 		`	if status.Tainted {`,
 		`	if false && status.Tainted {`},
-	{"who may speak: every reason taints", 73, "internal/known/signer.go",
+	{"who may speak: every reason taints", 73, "internal/known/taint.go",
 		`	case der.ReasonKeyCompromise, der.ReasonCACompromise,`,
 		`	case der.ReasonSuperseded, der.ReasonCessationOfOperation, der.ReasonKeyCompromise, der.ReasonCACompromise,`},
-	{"who may speak: unknown takes a revocation back", 209, "internal/known/answerverdict.go",
+	{"who may speak: unknown takes a revocation back", 209, "internal/known/answersigner.go",
 		`return r.Status != ocsp.Unknown && r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r)`,
 		`return r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate) && d.begun(r)`},
-	{"OCSP: good wins a tie", 235, "internal/known/answerverdict.go",
+	{"OCSP: good wins a tie", 235, "internal/known/answersigner.go",
 		`r.Key == revoked.Key && r.ThisUpdate.After(revoked.ThisUpdate)`,
 		`r.Key == revoked.Key && !r.ThisUpdate.Before(revoked.ThisUpdate)`},
 	{"OCSP: an answer by a responder that has expired counts", 191, "internal/known/answerverdict.go",
