@@ -5,6 +5,15 @@
 // a function of the set, the certificate's path and the time; it does not matter
 // in which order or by which way the documents came. There is no network, no log
 // and no clock here.
+//
+// Where a step of RFC 5280 section 6.3.3 is found that is about several lists (package
+// crl has those about one):
+//
+//	(b), (d)  which lists are authoritative: authoritative, in scope.go
+//	(c), (h)  which delta CRLs are combined with a list: latestDelta, in series.go
+//	(e), (l)  whether all reasons are covered: conclude, in verdict.go
+//	(f)       who may sign: maySpeak, in signer.go; clear: mayClear, in decide.go
+//	(i) - (k) what a list with its delta CRLs says: consult, in series.go
 package known
 
 import (
