@@ -76,6 +76,15 @@ func TestAMasterIdentifierIsTakenWhateverThePatientIsCalled(t *testing.T) {
 	}
 }
 
+// FHIR has a relative subject, too, but the NRL names patients by URLs, which alone can be compared.
+func TestARelativeSubjectIsTheClientsFault(t *testing.T) {
+	t.Parallel()
+	for _, subject := range []string{"Patient/1", "Patient/2", "9000000009", "#p"} {
+		r := request("DELETE", collection+queryString("subject", subject, "identifier", newIdentifier.System+"|"+newIdentifier.Value), "", "")
+		assertRule(t, refusal(t, &pointer.Guard{Resolver: storedOf(t, `"reference":"Patient/1"`)}, r), pointer.RuleRequest)
+	}
+}
+
 // With searches by NHS number, what names a patient in another way only may be of that number.
 func TestASearchByNHSNumberGoesByNumbers(t *testing.T) {
 	t.Parallel()

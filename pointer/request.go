@@ -140,6 +140,10 @@ func queryOf(patient, token string) (Query, error) {
 			return Query{}, requestError(0, "has a parameter with an empty or unclean value")
 		}
 	}
+	// A relative one is below a base that only the store knows.
+	if !strings.HasPrefix(patient, "https://") && !strings.HasPrefix(patient, "http://") {
+		return Query{}, requestError(0, "has a subject that is no absolute URL")
+	}
 	return Query{Subject: patient, Identifier: Identifier{System: system, Value: value}}, nil
 }
 
