@@ -58,14 +58,16 @@ func get(ctx context.Context, client *http.Client, u *url.URL, accept string, no
 		return nil, err
 	}
 	defer resp.Body.Close()
+	// Of whatever status: caches keep those that say that nothing is there, too (RFC 9110
+	// section 15.1). Age is RFC 9111's, section 5.1.
+	if age := resp.Header.Get("Age"); age != "" && age != "0" {
+		return nil, errors.New("the answer is a cache's, and was not validated")
+	}
 	if code, ok := none[resp.StatusCode]; ok && (code == "" || codeOf(resp) == code) {
 		return nil, ErrNotFound
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		if age := resp.Header.Get("Age"); age != "" && age != "0" { // RFC 9111 section 5.1
-			return nil, errors.New("the answer is a cache's, and was not validated")
-		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return nil, unavailable(resp)
 	default:

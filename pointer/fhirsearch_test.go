@@ -3,6 +3,7 @@
 package pointer_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -189,6 +190,33 @@ func TestAnAnswerOfACacheIsRefused(t *testing.T) {
 			} else if assert.Error(t, err, age) {
 				assert.NotErrorIs(t, err, pointer.ErrNotFound)
 			}
+		}
+	}
+}
+
+// That a pointer is not there may be a cache's word, too: caches keep 404 and 410 as well.
+func TestThatNothingIsThereIsNoCachesToSay(t *testing.T) {
+	t.Parallel()
+	for age, fresh := range map[string]bool{"0": true, "600": false} {
+		for _, c := range []struct {
+			status int
+			code   string
+			q      pointer.Query
+		}{
+			{http.StatusNotFound, "NO_RECORD_FOUND", pointer.Query{Subject: patient, Identifier: newIdentifier}},
+			{http.StatusBadRequest, "INVALID_NHS_NUMBER", pointer.Query{Subject: patient, Identifier: newIdentifier}},
+			{http.StatusNotFound, "", pointer.Query{ID: newID}},
+			{http.StatusGone, "", pointer.Query{ID: newID}},
+		} {
+			f := remote(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Age", age)
+				w.Header().Set("Content-Type", "application/fhir+json")
+				w.WriteHeader(c.status)
+				io.WriteString(w, refusalOf("error", spineCodes, c.code, "x"))
+			})
+			_, err := f.Resolve(t.Context(), c.q)
+			require.Error(t, err)
+			assert.Equal(t, fresh, errors.Is(err, pointer.ErrNotFound), "%d of age %s: %v", c.status, age, err)
 		}
 	}
 }
