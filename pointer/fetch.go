@@ -127,7 +127,7 @@ func ask(client *http.Client, r *http.Request) (*http.Response, error) {
 }
 
 // readAnswer reads an answer of one media type, not compressed, up to most bytes
-// or, if that is zero or less, 1 MiB.
+// or, if that is zero or less, 8 MiB.
 func readAnswer(resp *http.Response, most int64) (*answerRead, error) {
 	if resp.Header.Get("Content-Encoding") != "" || len(resp.Header.Values("Content-Type")) != 1 {
 		return nil, errors.New("the answer is compressed or has not one Content-Type")
@@ -138,7 +138,7 @@ func readAnswer(resp *http.Response, most int64) (*answerRead, error) {
 		return nil, err
 	}
 	if most <= 0 {
-		most = defaultMaxBytes
+		most = defaultMaxAnswer
 	}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, most+1)); err != nil {
 		return nil, errors.New("the answer could not be read to its end")

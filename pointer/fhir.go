@@ -53,7 +53,9 @@ type FHIR struct {
 	// server's have to name them in the one way, or all in the other.
 	SubjectByIdentifier bool
 
-	// MaxBytes bounds each answer's body, in bytes; zero or less: 1 MiB.
+	// MaxBytes bounds each answer's body, in bytes; zero or less: 8 MiB. A pointer that
+	// is answered with more cannot be changed any more: a server may write one in
+	// several times as many bytes as it was created with.
 	MaxBytes int64
 
 	// MaxPages bounds the pages of a search that are read; zero or less: 20. What

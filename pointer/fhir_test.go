@@ -147,7 +147,7 @@ func TestAnswersOfAnotherNRLAreChecked(t *testing.T) {
 		{"an ambiguous body", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, fhir, "", d.twice(t, "custodian").text) }, nil},
 		{"a body of another media type", byID, func(w http.ResponseWriter, _ *http.Request) { reply(w, "text/plain", "", d.text) }, nil},
 		{"a body without end", byID, func(w http.ResponseWriter, _ *http.Request) {
-			reply(w, fhir, "", d.text+strings.Repeat(" ", 1<<20))
+			reply(w, fhir, "", d.text+strings.Repeat(" ", 8<<20))
 		}, nil},
 		{"a compressed body", byID, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
@@ -207,6 +207,33 @@ func TestAnswersOfAnotherNRLAreChecked(t *testing.T) {
 				assert.Equal(t, 500, answer(t, &pointer.Guard{Resolver: f}, callerOf(t, "A81001"), change).Code)
 			}
 		})
+	}
+}
+
+// A store adds to what it takes and escapes more of it, as encoding/json does brackets. What
+// a guard lets be created has to be read again, or its owner could never withdraw it.
+func TestAPointerOfAnySizeThatIsTakenCanBeWithdrawn(t *testing.T) {
+	t.Parallel()
+	described := func(text, description string) string {
+		return strings.Replace(text, `"status"`, `"description":"`+description+`","status"`, 1)
+	}
+	longest := 1<<20 - len(described(load(t, "create", "stu3", "json").text, ""))
+	fresh := described(load(t, "create", "stu3", "json").text, strings.Repeat("<", longest))
+	_, h := send(t, &pointer.Guard{Resolver: stored(t)}, request("POST", collection, "application/fhir+json", fresh))
+	require.True(t, h.called, "%d bytes", len(fresh))
+
+	answered := described(storedAs(t, "3", "A81001"), strings.Repeat(`\u003c`, longest))
+	s := &script{t: t, answer: func(r *http.Request, _ string) *http.Response {
+		if r.Method != http.MethodGet {
+			return says(http.StatusOK, "")
+		}
+		return says(http.StatusOK, answered)
+	}}
+	for _, r := range []*http.Request{
+		request("PATCH", collection+"/"+oldID, "application/fhir+json", updates[false]), request("DELETE", collection+"/"+oldID, "", ""),
+	} {
+		w := through(t, s.facade(s.resolver(), func(f *pointer.Forward) { f.Update = pointer.UpdatePut }), r)
+		assert.Equal(t, http.StatusOK, w.Code, "%s: %s", r.Method, w.Body)
 	}
 }
 

@@ -106,6 +106,8 @@ const (
 	SupersedeTransaction
 )
 
+// defaultMaxAnswer is above what a Guard takes, and that with each bracket escaped in
+// six bytes, as encoding/json does.
 const defaultMaxAnswer = 8 << 20
 
 func defaultSearch() []string {
