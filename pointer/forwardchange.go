@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -88,18 +87,9 @@ func (a *storeAnswer) outcome(d *Decision) error {
 	if err := a.refusal(d.Change.Action, d.target()); err != nil || a.status >= 400 {
 		return err
 	}
-	var made []int
-	switch d.Change.Action {
-	case Create, Supersede:
-		made = []int{http.StatusCreated}
-	case Update: // 201 is a pointer made anew, by a PUT of one that is not there
-		made = []int{http.StatusOK, http.StatusNoContent}
-	case Delete: // 202 promises it (FHIR http, "delete")
-		made = []int{http.StatusOK, http.StatusAccepted, http.StatusNoContent}
-	}
 	fault := ""
 	switch {
-	case !slices.Contains(made, a.status):
+	case !d.Change.Action.done(a.status):
 		fault = "answered with status " + strconv.Itoa(a.status)
 	case d.Change.Action == Update && a.isOfAnother(d.Stored.ID):
 		fault = "answered with another pointer"
@@ -107,4 +97,17 @@ func (a *storeAnswer) outcome(d *Decision) error {
 		return nil
 	}
 	return &ChangeError{Rule: RuleStore, Action: d.Change.Action, Target: d.target(), Detail: fault + unknownOutcome}
+}
+
+// done reports whether the status of an answer is that of a success of the action. 201 is
+// none of an update: a PUT made anew what was not there.
+func (a Action) done(status int) bool {
+	switch a {
+	case Create, Supersede:
+		return status == http.StatusCreated
+	case Update:
+		return status == http.StatusOK || status == http.StatusNoContent
+	default: // 202 promises it (FHIR http, "delete")
+		return status == http.StatusOK || status == http.StatusAccepted || status == http.StatusNoContent
+	}
 }

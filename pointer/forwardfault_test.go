@@ -308,6 +308,10 @@ func TestWhatATransactionIsAnswered(t *testing.T) {
 	t.Parallel()
 	supersede := load(t, "supersede-both", "stu3", "json").text
 	const entry = `{"response":{"status":"201","location":"DocumentReference/n/_history/1"}}`
+	changed := func(status, id string) string {
+		return `{"response":{"status":"` + status + `","location":"DocumentReference/` + id + `/_history/4"}}`
+	}
+	right := entry + "," + changed("200 OK", oldID)
 	bundle := func(kind, entries string) string {
 		return `{"resourceType":"Bundle","type":"` + kind + `","entry":[` + entries + `]}`
 	}
@@ -316,18 +320,25 @@ func TestWhatATransactionIsAnswered(t *testing.T) {
 		status, want int
 		etag         string
 	}{
-		"what is right":                {"3", bundle("transaction-response", entry+","+entry), 200, 201, ""},
-		"with the new version":         {"3", bundle("transaction-response", strings.Replace(entry, `"status"`, `"etag":"W/\"1\"","status"`, 1)+","+entry), 200, 201, `W/"1"`},
-		"a batch":                      {"3", bundle("batch-response", entry+","+entry), 200, 502, ""},
-		"the old one not changed":      {"3", bundle("transaction-response", entry+","+strings.Replace(entry, "201", "412 Precondition Failed", 1)), 200, 502, ""},
-		"the new one not made":         {"3", bundle("transaction-response", strings.Replace(entry, "201", "422", 1)+","+entry), 200, 502, ""},
-		"an entry without a status":    {"3", bundle("transaction-response", entry+","+strings.Replace(entry, `"status":"201",`, "", 1)), 200, 502, ""},
-		"an entry too few":             {"3", bundle("transaction-response", entry), 200, 502, ""},
-		"a name twice":                 {"3", strings.Replace(bundle("transaction-response", entry+","+entry), "}]}", `}],"type":"transaction-response"}`, 1), 200, 502, ""},
-		"no answer":                    {"3", "", -1, 502, ""},
-		"what is no JSON":              {"3", "x", 200, 502, ""},
-		"refused":                      {"3", "{}", 422, 422, ""},
-		"an old one that is another's": {"theirs", "", 0, 502, ""},
+		"what is right":                 {"3", bundle("transaction-response", right), 200, 201, ""},
+		"with the new version":          {"3", bundle("transaction-response", strings.Replace(right, `"status"`, `"etag":"W/\"1\"","status"`, 1)), 200, 201, `W/"1"`},
+		"no location of the old one":    {"3", bundle("transaction-response", entry+`,{"response":{"status":"204"}}`), 200, 201, ""},
+		"a batch":                       {"3", bundle("batch-response", right), 200, 502, ""},
+		"the old one not changed":       {"3", bundle("transaction-response", entry+","+changed("412 Precondition Failed", oldID)), 200, 502, ""},
+		"the old one made anew":         {"3", bundle("transaction-response", entry+","+changed("201", oldID)), 200, 502, ""},
+		"another changed":               {"3", bundle("transaction-response", entry+","+changed("200", "another")), 200, 502, ""},
+		"the change only promised":      {"3", bundle("transaction-response", entry+","+changed("202", oldID)), 200, 502, ""},
+		"the new one not made":          {"3", bundle("transaction-response", strings.Replace(right, "201", "422", 1)), 200, 502, ""},
+		"the new one there already":     {"3", bundle("transaction-response", strings.Replace(right, "201", "200", 1)), 200, 502, ""},
+		"another status that begins so": {"3", bundle("transaction-response", strings.Replace(right, "201", "2010", 1)), 200, 502, ""},
+		"an entry without a status":     {"3", bundle("transaction-response", strings.Replace(right, `"status":"201",`, "", 1)), 200, 502, ""},
+		"the new one in its place":      {"3", bundle("transaction-response", strings.Replace(right, "DocumentReference/n/", "DocumentReference/"+oldID+"/", 1)), 200, 502, ""},
+		"an entry too few":              {"3", bundle("transaction-response", entry), 200, 502, ""},
+		"a name twice":                  {"3", strings.Replace(bundle("transaction-response", right), "}]}", `}],"type":"transaction-response"}`, 1), 200, 502, ""},
+		"no answer":                     {"3", "", -1, 502, ""},
+		"what is no JSON":               {"3", "x", 200, 502, ""},
+		"refused":                       {"3", "{}", 422, 422, ""},
+		"an old one that is another's":  {"theirs", "", 0, 502, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

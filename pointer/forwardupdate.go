@@ -5,6 +5,7 @@ package pointer
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -141,7 +142,7 @@ func (f *Forward) transaction(r *http.Request, d *Decision, body []byte) (*store
 	if err != nil || a.status/100 != 2 {
 		return a, err
 	}
-	return a.ofTransaction()
+	return a.ofTransaction(d.Stored.ID)
 }
 
 // bundleJSON has a random fullUrl: a server puts the new id in the place of every
@@ -167,32 +168,50 @@ func bundleXML(fresh, old []byte, stored *Pointer) []byte {
 	return b.Bytes()
 }
 
-// ofTransaction makes of the answer to a transaction what a create is answered
-// with.
-func (a *storeAnswer) ofTransaction() (*storeAnswer, error) {
+// ofTransaction makes of the answer to a transaction what a create is answered with, if
+// it says of both entries that what was asked for was done. A transaction is made whole or
+// not at all, but not by every server.
+func (a *storeAnswer) ofTransaction(old string) (*storeAnswer, error) {
+	type response struct {
+		Status   string `json:"status"`
+		Location string `json:"location"`
+		Etag     string `json:"etag"`
+	}
 	var b struct {
 		Type  string `json:"type"`
 		Entry []struct {
-			Response struct {
-				Status   string `json:"status"`
-				Location string `json:"location"`
-				Etag     string `json:"etag"`
-			} `json:"response"`
+			Response response `json:"response"`
 		} `json:"entry"`
 	}
+	fault := func(detail string) (*storeAnswer, error) {
+		return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Target: Query{ID: old}, Detail: detail}
+	}
 	if err := json.Unmarshal(a.body, &b); err != nil || b.Type != "transaction-response" || len(b.Entry) != 2 {
-		return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave no answer to a transaction" + unknownOutcome}
+		return fault("gave no answer to a transaction" + unknownOutcome)
 	}
-	for _, e := range b.Entry { // a transaction is made whole or not at all, but not by every server
-		if !strings.HasPrefix(e.Response.Status, "2") {
-			return nil, &ChangeError{Rule: RuleStore, Action: Supersede, Detail: "gave an answer to a transaction by which not all of it was made"}
-		}
+	made, changed := b.Entry[0].Response, b.Entry[1].Response
+	switch {
+	case !Create.done(statusOf(made.Status)):
+		return fault("gave an answer to a transaction by which the new pointer was not made")
+	case !Update.done(statusOf(changed.Status)):
+		return fault("gave an answer to a transaction by which the old pointer was not changed")
+	case idIn(made.Location) == old, idIn(changed.Location) != old && idIn(changed.Location) != "":
+		return fault("gave an answer to a transaction by which another pointer was changed")
 	}
-	response := b.Entry[0].Response
 	header := http.Header{}
-	header.Set("Location", response.Location)
-	if response.Etag != "" {
-		header.Set("ETag", response.Etag)
+	header.Set("Location", made.Location)
+	if made.Etag != "" {
+		header.Set("ETag", made.Etag)
 	}
 	return &storeAnswer{status: http.StatusCreated, header: header}, nil
+}
+
+// statusOf returns the number in the status of an entry, which a text may follow, or 0.
+func statusOf(text string) int {
+	number, _, _ := strings.Cut(text, " ")
+	status, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
+	return status
 }
