@@ -17,7 +17,8 @@ const Subsetted = "SUBSETTED"
 
 // IsPart reports whether p, which was read from body, has the tag [Subsetted], of
 // whatever system: STU3 and R4 have it in different ones. What cannot be read may be a
-// part, too.
+// part, too, as may what only some readers take for that code: of an element that is there
+// twice, or of a name in another case.
 func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 	if p.meta == (span{}) {
 		return false
@@ -29,15 +30,17 @@ func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 	if f, _ := FormatOf(contentType); f == XML {
 		var m struct {
 			Tags []struct {
-				Code struct {
+				Codes []struct {
 					Value string `xml:"value,attr"`
 				} `xml:"code"`
 			} `xml:"tag"`
 		}
 		err := xml.Unmarshal(meta, &m)
 		for _, tag := range m.Tags {
-			if tag.Code.Value == Subsetted {
-				return true
+			for _, code := range tag.Codes {
+				if code.Value == Subsetted {
+					return true
+				}
 			}
 		}
 		return err != nil
@@ -49,7 +52,7 @@ func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 			} `json:"tag"`
 		} `json:"meta"`
 	}
-	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m)
+	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m, json.MatchCaseInsensitiveNames(true))
 	for _, tag := range m.Meta.Tag {
 		if tag.Code == Subsetted {
 			return true

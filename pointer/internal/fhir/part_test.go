@@ -21,13 +21,17 @@ func TestAPartOfAResourceSaysSo(t *testing.T) {
 		{inJSON, `"meta":{"versionId":"1","tag":[{"code":"x"},{"code":"SUBSETTED"}]}`, true},
 		{inJSON, `"meta":{"tag":[{"code":"\u0053UBSETTED"}]}`, true},
 		{inJSON, `"meta":{"tag":[{"code":"SUBSETTED"},{"code":1}]}`, true},
-		{inJSON, `"meta":{"tag":{"code":"x"}}`, true}, // of which nothing can be told
+		{inJSON, `"meta":{"tag":{"code":"x"}}`, true},           // of which nothing can be told
+		{inJSON, `"meta":{"tag":[{"Code":"SUBSETTED"}]}`, true}, // as encoding/json reads it
+		{inJSON, `"meta":{"tag":[{"code":"x","CODE":"SUBSETTED"}]}`, true},
 		{inJSON, `"meta":{"tag":[{"code":"x"}]}`, false},
 		{inJSON, `"meta":{"tag":[]}`, false},
 		{inJSON, `"meta":{"profile":["urn:SUBSETTED"]}`, false},
 		{inJSON, `"description":"tag SUBSETTED"`, false},
 		{inXML, `<meta><tag><code value="x"/></tag><tag><code value="SUBSETTED"/></tag></meta>`, true},
 		{inXML, `<meta><tag><code value="SUBSE&#x54;TED"/></tag></meta>`, true},
+		{inXML, `<meta><tag><code value="SUBSETTED"/><code value="x"/></tag></meta>`, true}, // of which a reader takes the first
+		{inXML, `<meta><tag><code value="x"/><code value="SUBSETTED"/></tag></meta>`, true},
 		{inXML, `<meta><tag><code value="x"/></tag></meta>`, false},
 		{inXML, `<meta><profile value="urn:tag:SUBSETTED"/></meta>`, false},
 	} {
