@@ -56,6 +56,7 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 		"X-HTTP-Method-Override", "x_http_method_override", "X-Http_Method-Override", "X-HTTP-METHOD", "X_Method_Override",
 		"X-Original-Url", "x_original_url", "X-REWRITE-URL", "X_Rewrite-Url", "If-None-Exist", "If_None_Exist", "x-original-method",
 		"Upgrade", "upgrade", "HTTP2-Settings", "X-Cascade", "x_cascade", "X-Provenance", "X-Request-Partition-IDs", "x_request_partition_ids",
+		"X-FHIR-TENANT-ID", "x_fhir_tenant_id", "X-Fhir-Dsid", "x_fhir.dsid",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header[name] = []string{"x"} // not Set: a map that another program has filled

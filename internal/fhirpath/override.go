@@ -16,13 +16,13 @@ import (
 // IIS and of the frameworks that follow it, FHIR's conditional create, which
 // answers with a pointer in place of making one, and what has a server change more
 // than the pointer, or change it elsewhere than it was looked up: HAPI deletes along
-// what refers to it and goes to the partition that a client names, and FHIR's
-// X-Provenance is a second resource.
-func overrides() [10]string {
+// what refers to it and goes to the partition that a client names, IBM's server to the
+// tenant and data store, and FHIR's X-Provenance is a second resource.
+func overrides() [12]string {
 	return [...]string{
 		"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method",
 		"X-Original-URL", "X-Rewrite-URL", "If-None-Exist", "X-Cascade", "X-Provenance",
-		"X-Request-Partition-IDs",
+		"X-Request-Partition-IDs", "X-FHIR-TENANT-ID", "X-FHIR-DSID",
 	}
 }
 
