@@ -52,6 +52,7 @@ var pointerMutations = []mutation{
 	pointer("request: no dot segments in the path of a change", changed(placeGo, " || path.Clean(u.Path) != u.Path", "")),
 	pointer("request: one pointer is meant", changed(readGo, "		err = requestError(0, \"does not say which pointer is meant, or says it twice\")", "		in.change.Target = Query{ID: \"corpus-id-1\"}")),
 	pointerSecond("request: an identifier of one system and value", "not-found: a stored pointer", found, never(readGo, "if strings.ContainsAny(patient+token, `,\\`) || strings.Count(token, \"|\") != 1 {")),
+	pointerSecond("request: a subject that is a URL", "not-found: a stored pointer", found, never(readGo, "if !strings.HasPrefix(patient, \"https://\") && !strings.HasPrefix(patient, \"http://\") {")),
 	pointer("request: no other parameters", changed(readGo, "			return nil, \"\", requestError(0, \"has a parameter that the interaction has not\")", "			continue")),
 	pointer("request: a parameter once", changed(readGo, "		case len(list) != 1:\n			return nil, \"\", requestError(0, \"has a parameter twice\")\n", "")),
 	pointer("request: no other precondition than If-Match", never("pointer/precondition.go", "if ascii.EqualHeader(key, name) {")),

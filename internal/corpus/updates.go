@@ -130,6 +130,9 @@ func (g *generator) deleteCases(add changeAdder) {
 	remove("of another patient", "not-found", ownODS, isCurrent, "", func(c *changeCase, n int) {
 		c.target += strings.Replace(conditional(n, oldID), onePatient, otherPatient, 1)
 	})
+	remove("a patient of the store's own", "request", ownODS, isCurrent, "", func(c *changeCase, n int) {
+		c.target += strings.Replace(conditional(n, oldID), url.QueryEscape(patientURL), url.QueryEscape("Patient/"), 1)
+	})
 	remove("two ids", "request", ownODS, isCurrent, "?_id="+oldID+","+otherID, nil)
 	remove("_id twice", "request", ownODS, isCurrent, "?_id="+oldID+"&_id="+otherID, nil)
 	remove("an empty _id", "request", ownODS, isCurrent, "?_id=", nil)
