@@ -61,8 +61,10 @@ type Forward struct {
 	Supersede SupersedeForm
 
 	// Search are the parameters that a search may have; nil: those of the NRL and
-	// of its successor. Parameters that reach beyond pointers, such as _include,
-	// _revinclude and _has, are not among them.
+	// of its successor, and each search has to name one patient or pointer, by subject,
+	// subject:identifier or _id. Parameters that reach beyond pointers, such as _include,
+	// _revinclude and _has, are not among them. With a list of its own, a server that is
+	// asked for no patient answers with the pointers of all.
 	Search []string
 
 	// RelativeReferences is to be as in the Guard.

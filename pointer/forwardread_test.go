@@ -36,7 +36,47 @@ func TestAReadIsOfPointersAlone(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, ask(collection+"/x", "X-HTTP-Method-Override", "DELETE"))
 	assert.Empty(t, s.asked)
 	assert.Equal(t, http.StatusOK, ask(collection+"/x?_format=json"))
-	assert.Equal(t, http.StatusOK, ask(collection+"?_summary=count"))
+	assert.Equal(t, http.StatusOK, ask(collection+queryString("subject", patient, "_summary", "count")))
+}
+
+// A server answers a search that names no patient, or leaves open which, with those of all.
+func TestASearchIsForOnePatientOrPointer(t *testing.T) {
+	t.Parallel()
+	const number = "https://fhir.nhs.uk/Id/nhs-number|9000000009"
+	for query, answered := range map[string]bool{
+		queryString("subject", patient):                                               true,
+		queryString("subject", patient, "custodian", odsURL+"A81001", "_count", "10"): true,
+		queryString("subject", "Patient/1"):                                           true,
+		queryString("subject:identifier", number):                                     true,
+		queryString("_id", oldID):                                                     true,
+		"":                                                                            false,
+		"?_summary=count":                                                             false,
+		queryString("custodian", odsURL+"RR8"):                                        false,
+		queryString("identifier", "urn:s|v"):                                          false,
+		"?subject":                                                                    false,
+		queryString("subject", ","):                                                   false,
+		queryString("subject", patient+","+otherPatient):                              false,
+		queryString("subject", "", "subject", patient):                                false,
+		queryString("subject", patient, "_id", ""):                                    true, // of whatever else there is
+		queryString("subject:identifier", "https://fhir.nhs.uk/Id/nhs-number|"):      false,
+		queryString("subject:identifier", "|"):                                       false,
+		queryString("_id", ","):                                                      false,
+		queryString("_id", oldID+",theirs"):                                          false,
+		queryString("subject", `\`):                                                  false,
+		queryString("subject", " "):                                                  false,
+		queryString("subject", patient, "subject", otherPatient, "subject", patient): false,
+	} {
+		s := &script{t: t, answer: func(*http.Request, string) *http.Response { return says(200, "{}") }}
+		for _, method := range []string{"GET", "HEAD"} {
+			s.asked = nil
+			code := through(t, s.facade(stored(t), nil), request(method, collection+query, "", "")).Code
+			assert.Equal(t, map[bool]int{true: 200, false: 400}[answered], code, query)
+			assert.Equal(t, answered, len(s.asked) > 0, query)
+		}
+		// Whoever says which parameters there may be says for what a search may be.
+		h := s.facade(stored(t), func(f *pointer.Forward) { f.Search = []string{"custodian"} })
+		assert.Equal(t, http.StatusOK, through(t, h, request("GET", collection+queryString("custodian", odsURL+"RR8"), "", "")).Code)
+	}
 }
 
 func TestAConditionOfAReadReachesTheStore(t *testing.T) {

@@ -4,10 +4,13 @@ package pointer
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
+	"github.com/nrlsecurity/nrlsecurity/pointer/internal/fhir"
 )
 
 // ServeHTTP answers a read or a search, or makes the change that a [Guard] has
@@ -70,6 +73,9 @@ func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
 			return nil, requestError(0, "has a parameter that the interaction has not")
 		}
 	}
+	if at.ID == "" && f.Search == nil && !namesOne(query) {
+		return nil, requestError(0, "is a search that names neither one patient nor one pointer")
+	}
 	u := f.Backend.JoinPath(fhirpath.DocumentReference, at.ID)
 	u.RawQuery = query.Encode()
 	out, err := f.request(r, r.Method, u, "", nil)
@@ -90,4 +96,14 @@ func (f *Forward) find(r *http.Request) (*storeAnswer, error) {
 		return nil, &ChangeError{Rule: RuleStore, Target: Query{ID: at.ID}, Detail: "answered with another pointer than asked for"}
 	}
 	return a, a.refusal(0, Query{ID: at.ID})
+}
+
+// namesOne reports whether a search is for one patient's pointers or for one pointer, as
+// the NRL has it. What is empty, a server passes over; a comma is FHIR's "or", and a system
+// with a bar behind it means every value of that system.
+func namesOne(query url.Values) bool {
+	return slices.ContainsFunc([]string{"_id", "subject", "subject:identifier"}, func(name string) bool {
+		values := query[name]
+		return len(values) == 1 && fhir.IsPlain(values[0]) && !strings.ContainsAny(values[0], `,\`) && !strings.HasSuffix(values[0], "|")
+	})
 }
