@@ -53,9 +53,10 @@ type FHIR struct {
 	// server's have to name them in the one way, or all in the other.
 	SubjectByIdentifier bool
 
-	// MaxBytes bounds each answer's body, in bytes; zero or less: 8 MiB. A pointer that
-	// is answered with more cannot be changed any more: a server may write one in
-	// several times as many bytes as it was created with.
+	// MaxBytes bounds an answer's body, and those of all pages of a search together, in
+	// bytes; zero or less: 8 MiB. A pointer that is answered with more cannot be changed
+	// any more: a server may write one in several times as many bytes as it was created
+	// with.
 	MaxBytes int64
 
 	// MaxPages bounds the pages of a search that are read; zero or less: 20. What
@@ -138,19 +139,27 @@ func (f *FHIR) search(ctx context.Context, q Query) (*Pointer, error) {
 	if most <= 0 {
 		most = defaultMaxPages
 	}
+	left := f.MaxBytes
+	if left <= 0 {
+		left = defaultMaxAnswer
+	}
 	var found *Pointer
 	var listed fhir.Listing
 	for n := 0; page != nil; n++ {
 		if n == most {
 			return nil, errors.New("the answer to a search has more pages than are read")
 		}
-		a, err := get(ctx, f.Client, page, jsonType, noPatient, f.MaxBytes)
+		if left <= 0 {
+			return nil, errors.New("the answer to a search is larger than the limit")
+		}
+		a, err := get(ctx, f.Client, page, jsonType, noPatient, left)
 		if n > 0 && errors.Is(err, ErrNotFound) {
 			return nil, errors.New("the answer to a search has a next page that is not there")
 		}
 		if err != nil {
 			return nil, err
 		}
+		left -= int64(len(a.body))
 		set, err := readSearchset(a.contentType, a.body)
 		if err != nil {
 			return nil, err

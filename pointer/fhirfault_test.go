@@ -147,6 +147,19 @@ func TestWhatAResolverIsAnswered(t *testing.T) {
 			}
 			return says(200, searchsetOf("json"))
 		}, func(f *pointer.FHIR) { f.MaxPages = 2 }, "more pages"},
+		"as many bytes on all pages as are read": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, []string{page("?page=1", d.text), searchsetOf("json", d.text)}[n])
+		}, func(f *pointer.FHIR) {
+			f.MaxBytes = int64(len(page("?page=1", d.text)) + len(searchsetOf("json", d.text)))
+		}, found},
+		"a byte more on all pages": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, []string{page("?page=1", d.text), searchsetOf("json", d.text)}[n])
+		}, func(f *pointer.FHIR) {
+			f.MaxBytes = int64(len(page("?page=1", d.text)) + len(searchsetOf("json", d.text)) - 1)
+		}, "larger"},
+		"a page after as many bytes as are read": {true, func(_ *http.Request, n int) *http.Response {
+			return says(200, []string{page("?page=1", d.text), searchsetOf("json", d.text)}[n])
+		}, func(f *pointer.FHIR) { f.MaxBytes = int64(len(page("?page=1", d.text))) }, "larger"},
 		"nothing, of one pointer that is said to be found": {true, func(*http.Request, int) *http.Response {
 			return says(200, strings.Replace(searchsetOf("json"), `"total":0`, `"total":1`, 1))
 		}, nil, "fewer pointers"},
