@@ -14,7 +14,10 @@ import (
 // every change. Its fields are not to be changed once it is in use; its methods
 // are safe for concurrent use.
 type Guard struct {
-	// Resolver finds the stored pointers; required.
+	// Resolver finds the stored pointers, of one store; required. The path before
+	// DocumentReference plays no part in what is looked up: a server with a store for
+	// each version of FHIR has a guard for each, or a client would have a pointer of one
+	// judged and that of the same id in the other changed.
 	Resolver Resolver
 
 	// MaxBytes bounds a request's body, in bytes; zero or less: 1 MiB.
