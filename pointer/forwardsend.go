@@ -149,8 +149,10 @@ func (a *storeAnswer) refusal(action Action, q Query) error {
 		return &ChangeError{Rule: RuleNotFound, Target: q, Detail: "is not there any more", Err: ErrNotFound}
 	case a.status == http.StatusNotModified: // of a read; outcome refuses it of a change
 		return nil
-	case a.gone() && action == 0 && bytes.Contains(a.body, []byte("OperationOutcome")):
-		return nil // the NRL's answer to a search for an NHS number that it does not know
+	// The NRL's answer to a search for an NHS number that it does not know. Another
+	// one is that of a server without DocumentReferences, or without FHIR.
+	case a.gone() && action == 0 && bytes.Contains(a.body, []byte("OperationOutcome")) && bytes.Contains(a.body, []byte("NO_RECORD_FOUND")):
+		return nil
 	case a.gone(), a.status >= 300 && a.status < 400, a.status >= 500, // the collection is at Backend, whatever the client asked for
 		a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired:
 		return &ChangeError{Rule: RuleStore, Action: action, Target: q, Detail: "answered with status " + strings.TrimSpace(strconv.Itoa(a.status)+" "+http.StatusText(a.status))}
