@@ -35,7 +35,9 @@ type Forward struct {
 	Client *http.Client
 
 	// Backend is the server's URL before DocumentReference; required. It is the Base
-	// of the guard's FHIR.
+	// of the guard's FHIR. A server that deletes nothing to which others refer, as HAPI by
+	// default (enforce_referential_integrity_on_delete), lets any provider keep another's
+	// pointer from being deleted, by a pointer whose context.related refers to it.
 	Backend *url.URL
 
 	// Base is the URL before DocumentReference by which clients know this server;

@@ -162,10 +162,20 @@ func TestAChangeIsJudgedAnewAtMostThreeTimes(t *testing.T) {
 		assert.Equal(t, http.StatusConflict, w.Code)
 		assert.Equal(t, 3, calls)
 	}
+	// What is refused in the version that it has is not said to have changed: HAPI answers so
+	// while other resources refer to it.
+	var log bytes.Buffer
+	h := facade(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusConflict) }, nil,
+		func(f *pointer.Forward) { f.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	w := through(t, h, request("DELETE", collection+"/"+oldID, "", ""))
+	for _, text := range []string{w.Body.String(), log.String()} {
+		assert.Contains(t, text, "is refused by the store in the version that it has")
+		assert.NotContains(t, text, "changed")
+	}
 	// The client's own If-Match is not dropped when its version is gone.
 	p := *stored(t)[oldID]
 	versions := pointertest.MapResolver{oldID: &p}
-	h := facade(t, func(w http.ResponseWriter, r *http.Request) {
+	h = facade(t, func(w http.ResponseWriter, r *http.Request) {
 		next := p
 		next.Version = "4"
 		versions[oldID] = &next

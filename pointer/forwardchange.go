@@ -39,6 +39,7 @@ func (f *Forward) change(r *http.Request) (*storeAnswer, error) {
 			return nil, again
 		}
 		if d.Change.Action == Supersede && next.Stored.ID != judged.Stored.ID {
+			d = next
 			break // the body names the pointer that was judged first
 		}
 		if err == nil && a.mayBeStale(f, d) && next.Stored.Version == d.Stored.Version {
@@ -46,7 +47,11 @@ func (f *Forward) change(r *http.Request) (*storeAnswer, error) {
 		}
 		d = next
 	}
-	return nil, &ChangeError{Rule: RuleConflict, Action: d.Change.Action, Target: d.target(), Detail: "has changed each time that it was judged"}
+	detail := "has changed each time that it was judged"
+	if d.Stored == nil || d.Stored.ID == judged.Stored.ID && d.Stored.Version == judged.Stored.Version {
+		detail = "is refused by the store in the version that it has"
+	}
+	return nil, &ChangeError{Rule: RuleConflict, Action: d.Change.Action, Target: d.target(), Detail: detail}
 }
 
 // attempt has the server make the change, in one request.

@@ -55,7 +55,7 @@ func (e *ChangeError) outcome() outcome.Outcome {
 	case RuleVersion:
 		return outcome.PreconditionFailed.With("If-Match does not name the version of the DocumentReference")
 	case RuleConflict:
-		return outcome.Conflict.With("the DocumentReference has changed since the request was judged")
+		return outcome.Conflict.With("the DocumentReference " + e.Detail)
 	case RuleStore:
 		return outcome.BadGateway.With("")
 	case RuleUnavailable:
