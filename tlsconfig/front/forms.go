@@ -23,7 +23,7 @@ type Form string
 // connect is then all that keeps others from being any client.
 const (
 	Nginx   Form = "nginx"   // Ssl-Client-Cert: PEM, percent-encoded ($ssl_client_escaped_cert)
-	Apache  Form = "apache"  // Ssl-Client-Cert: PEM, percent-encoded (escape:)
+	Apache  Form = "apache"  // Ssl-Client-Cert: PEM, percent-encoded (escape:); with TraceEnable Off, or httpd tells its clients the Secret
 	HAProxy Form = "haproxy" // Ssl-Client-Cert: DER in base64
 	Envoy   Form = "envoy"   // X-Forwarded-Client-Cert with Cert
 	RFC9440 Form = "rfc9440" // Client-Cert (RFC 9440)
