@@ -117,6 +117,10 @@ func (f *Front) Validate() error {
 	if strings.TrimSpace(f.Secret) != f.Secret || strings.ContainsFunc(f.Secret, unicode.IsControl) {
 		return fmt.Errorf("front: the Secret begins or ends with space or has a control character, which no header can")
 	}
+	// Any client that reaches this server would be taken for the proxy.
+	if end, ok := f.ProxyPeers.(*tlsconfig.Endpoint); ok && (end == nil || end.Verifier.AllowAnyFQDN) {
+		return fmt.Errorf("front: the ProxyPeers have no Verifier whose FQDNs name the proxy")
+	}
 	if f.Timeout < 0 {
 		return fmt.Errorf("front: the Timeout is negative")
 	}

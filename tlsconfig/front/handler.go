@@ -41,6 +41,10 @@ func (a *arrival) Value(key any) any {
 // stands before it loses it, too. A request that did not come from the proxy goes on
 // without a peer.
 //
+// It answers 405 to CONNECT, whatever sent it: a proxy that is granted one, as HAProxy
+// may be, hands on what its client writes from then on as it is, other clients'
+// certificates in the proxy's headers included.
+//
 // A front that is not valid answers 500 to everything and logs why.
 func (f *Front) Handler(next http.Handler) http.Handler {
 	if err := f.Validate(); err != nil {
@@ -56,6 +60,10 @@ func (f *Front) Handler(next http.Handler) http.Handler {
 	f.prepare()
 	form := forms[f.Form]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			refuseConnect(w, r)
+			return
+		}
 		a := &arrival{Context: r.Context(), front: f}
 		if a.err = f.trusted(r); a.err == nil {
 			a.err = form.read(r.Header, &a.said)
@@ -65,6 +73,16 @@ func (f *Front) Handler(next http.Handler) http.Handler {
 		r.Trailer = nil // net/http fills the trailers of the request that it made
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuseConnect closes a connection of HTTP/1, on which the client's octets may stand
+// behind the request already.
+func refuseConnect(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor < 2 {
+		w.Header().Set("Connection", "close")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 }
 
 // Middleware answers 403 to requests whose peer [Front.Peer] refuses, and makes one

@@ -160,3 +160,14 @@ func TestConnectionThatWrapsNothing(t *testing.T) {
 		})
 	}
 }
+
+// Whatever certificate the endpoint takes would be the proxy's, a client's own included.
+func TestProxyOfAnyName(t *testing.T) {
+	t.Parallel()
+	pki := spine()
+	f := newFront(pki, front.Nginx)
+	end := pki.Endpoint("records.nhs.uk")
+	end.Verifier.AllowAnyFQDN = true
+	f.ProxyPeers = end
+	require.ErrorContains(t, f.Validate(), "ProxyPeers")
+}
