@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"encoding/xml"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Subsetted is the code of the tag of a resource that lacks elements which are stored:
@@ -47,15 +49,19 @@ func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 	}
 	var m struct {
 		Meta struct {
-			Tag []struct {
-				Code string `json:"code"`
-			} `json:"tag"`
+			Tag []map[string]jsontext.Value `json:"tag"`
 		} `json:"meta"`
 	}
-	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m, json.MatchCaseInsensitiveNames(true))
+	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m)
 	for _, tag := range m.Meta.Tag {
-		if tag.Code == Subsetted {
-			return true
+		for name, value := range tag {
+			if !strings.EqualFold(name, "code") {
+				continue
+			}
+			var code string
+			if json.Unmarshal(value, &code) != nil || code == Subsetted {
+				return true
+			}
 		}
 	}
 	return err != nil

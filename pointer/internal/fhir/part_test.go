@@ -25,6 +25,7 @@ func TestAPartOfAResourceSaysSo(t *testing.T) {
 		{inJSON, `"meta":{"tag":[{"Code":"SUBSETTED"}]}`, true}, // as encoding/json reads it
 		{inJSON, `"meta":{"tag":[{"code":"x","CODE":"SUBSETTED"}]}`, true},
 		{inJSON, `"meta":{"tag":[{"code":"x"}]}`, false},
+		{inJSON, `"meta":{"tag":[{"code":"x","_code":{"id":"SUBSETTED"}}]}`, false}, // FHIR's own name
 		{inJSON, `"meta":{"tag":[]}`, false},
 		{inJSON, `"meta":{"profile":["urn:SUBSETTED"]}`, false},
 		{inJSON, `"description":"tag SUBSETTED"`, false},
