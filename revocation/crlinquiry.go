@@ -302,8 +302,9 @@ func (i *crlInquiry) keep() {
 	case known.StatusUndecided:
 		// It says that no known CRL revokes.
 	default:
-		// What a delta CRL proves to be there is asked for by each who asks.
-		kept.decided = !i.d.Behind
+		// What a delta CRL proves to be there is asked for by each who asks, and a delta CRL
+		// that has not been asked for yet by the first who may.
+		kept.decided = !i.d.Behind && (i.d.Status == known.StatusRevoked || len(never(&i.source.asker, i.deltas)) == 0)
 		kept.answer, _ = i.answer()
 	}
 	i.source.answers.keep(kept)
