@@ -86,7 +86,7 @@ func (r *round) advance() (wait time.Duration, more bool) {
 		if alone || len(r.left) == 0 {
 			return wait, more
 		}
-		f := a.start(context.Background(), callTimeout, r.left[0])
+		f := a.start(context.Background(), false, r.left[0])
 		r.left = r.left[1:]
 		if f == nil {
 			continue

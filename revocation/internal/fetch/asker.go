@@ -28,7 +28,8 @@ const (
 
 	// callTimeout bounds one that a caller has begun. It goes on when he leaves,
 	// so that a document which takes longer than a handshake has is there for
-	// the next.
+	// the next. What takes longer than this, too, is given what an attempt of Run has
+	// the next time, while Run is going: callers may come before each of these.
 	callTimeout = 20 * time.Second
 
 	// askTimeout is how long an attempt is waited for, from its start: half of
@@ -60,7 +61,8 @@ type Asker struct {
 	mu      sync.Mutex
 	watches map[string]*Watch
 	due     schedule
-	wake    chan struct{} // of Run
+	wake    chan struct{}   // of Run
+	run     context.Context // of Run while it is going; nil: it is not
 	hosts   map[string]*host
 }
 

@@ -14,24 +14,30 @@ import (
 func (a *Asker) Look(w *Watch) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.start(context.Background(), callTimeout, w)
+	a.start(context.Background(), false, w)
 }
 
 // start returns the attempt that is under way, or a new one; nil if the last one
-// was begun a moment ago. ctx or the timeout ends a new one. a.mu is held.
-func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *flight {
+// was begun a moment ago. ctx ends a new one, and so does how much time it has. a.mu is held.
+func (a *Asker) start(ctx context.Context, byRun bool, w *Watch) *flight {
 	now := a.Now().Round(0)
 	// A look of Run that brought nothing new is no reason for a caller who has
 	// nothing to go by to do without one.
-	again := w.byRun && timeout != runTimeout && len(w.flights) == 0 && w.lastErr == nil
+	again := w.byRun && !byRun && len(w.flights) == 0 && w.lastErr == nil
 	if a.early(w, now) && !again || len(w.flights) == maxOutstanding {
 		if len(w.flights) > 0 {
 			return w.flights[len(w.flights)-1]
 		}
 		return nil
 	}
-	if len(w.flights) > 0 {
+	timeout := callTimeout
+	switch {
+	case len(w.flights) > 0:
 		timeout = askTimeout
+	case byRun:
+		timeout = runTimeout
+	case w.slow && a.run != nil:
+		ctx, timeout = a.run, runTimeout
 	}
 	if a.watches[w.Key] == nil {
 		a.add(w) // Run has dropped it, or there was no room
@@ -46,7 +52,7 @@ func (a *Asker) start(ctx context.Context, timeout time.Duration, w *Watch) *fli
 		a.hosts[w.Host] = &host{}
 	}
 	a.hosts[w.Host].flights = append(a.hosts[w.Host].flights, f)
-	w.lastStart, w.wait, w.byRun = now, jitter(retryAfter), timeout == runTimeout
+	w.lastStart, w.wait, w.byRun = now, jitter(retryAfter), byRun
 	a.schedule(w, now.Add(w.wait))
 	go a.attempt(ctx, timeout, w, f)
 	return f
@@ -79,6 +85,9 @@ func (a *Asker) attempt(ctx context.Context, timeout time.Duration, w *Watch, f 
 	h := a.hosts[w.Host]
 	h.flights = without(h.flights, f)
 	f.done, f.err = true, err
+	if timeout != askTimeout {
+		w.slow = time.Since(f.began) >= callTimeout
+	}
 	if err != nil {
 		h.failed = a.Now().Round(0)
 	} else if h.failed = (time.Time{}); len(h.flights) == 0 {

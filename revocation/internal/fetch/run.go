@@ -20,6 +20,7 @@ func (a *Asker) Run(ctx context.Context) error {
 		a.wake = make(chan struct{}, 1)
 	}
 	wake := a.wake
+	a.run = ctx
 	a.mu.Unlock()
 	r := runner{asker: a, hosts: map[string]int{}, waiting: map[string][]*Watch{}, ended: make(chan *Watch, maxAtOnce)}
 	for ctx.Err() == nil {
@@ -81,7 +82,7 @@ func (r *runner) begin(ctx context.Context) time.Duration {
 		r.all++
 		w.queued = false
 		done := make(chan struct{}, 1)
-		if f := a.start(ctx, runTimeout, w); f != nil {
+		if f := a.start(ctx, true, w); f != nil {
 			f.waiting = append(f.waiting, done)
 		} else {
 			done <- struct{}{}
@@ -151,6 +152,7 @@ func (r *runner) leave() {
 	a := r.asker
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.run = nil
 	for _, waiting := range r.waiting {
 		r.ready = append(r.ready, waiting...)
 	}

@@ -63,6 +63,7 @@ type Watch struct {
 	index     int           // in the schedule; -1: not in it
 	queued    bool          // by Run
 	byRun     bool          // the last attempt was one of Run's
+	slow      bool          // the last attempt that was begun alone took longer than a caller's may
 }
 
 // A flight is one attempt.
