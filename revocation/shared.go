@@ -47,8 +47,9 @@ type sharedEntry struct {
 // cacheHost is the host of all entries.
 const cacheHost = "cache"
 
-// maxMerge bounds a merge, which no check waits for.
-const maxMerge = 10 * time.Second
+// maxCall bounds a call of the Cache, which no check waits for. As long as one hangs, no
+// check waits for the first look at an entry.
+const maxCall = 10 * time.Second
 
 // cacheKey is the key in the Cache.
 func (c *shared) cacheKey(key string) string {
@@ -77,7 +78,9 @@ func (c *shared) entry(key string, path []*x509.Certificate) *fetch.Watch {
 // read puts what the Cache has under a key into the set, and merges what it lacks, or
 // has with other octets than the document that it says it is.
 func (c *shared) read(ctx context.Context, e *sharedEntry) error {
-	members, err := c.cache.Get(ctx, c.cacheKey(e.key))
+	get, cancel := context.WithTimeout(ctx, maxCall)
+	members, err := c.cache.Get(get, c.cacheKey(e.key))
+	cancel()
 	if err != nil {
 		return fmt.Errorf("the Cache: %w", err)
 	}
@@ -168,7 +171,7 @@ func (c *shared) mergeNow(e *sharedEntry) (err error) {
 			err = fmt.Errorf("the Cache panicked: %v", r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), maxMerge)
+	ctx, cancel := context.WithTimeout(context.Background(), maxCall)
 	defer cancel()
 	c.mu.Lock()
 	restored := e.restored
@@ -189,7 +192,7 @@ func (c *shared) wait() {
 	}
 	idle := c.idle
 	c.mu.Unlock()
-	timer := time.NewTimer(maxMerge)
+	timer := time.NewTimer(maxCall)
 	defer timer.Stop()
 	select {
 	case <-idle:
