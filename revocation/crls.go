@@ -65,6 +65,7 @@ type CRLs struct {
 	answers answers
 	shared  shared
 	latest  atomic.Int64 // the latest time asked about, in seconds since 1970
+	runs    atomic.Int64 // calls of Run that are going
 	files   []*fetch.Watch
 	urls    []*fetch.Watch
 	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about, the latest first
@@ -196,8 +197,14 @@ func (s *CRLs) now() time.Time {
 	return time.Now()
 }
 
-// horizon is the time a day before which what is superseded may be forgotten.
-func (s *CRLs) horizon() time.Time { return horizon(s.latest.Load(), s.now) }
+// horizon is the time a day before which what is superseded may be forgotten: while Run is
+// going that of the clock, since there may be no questions.
+func (s *CRLs) horizon() time.Time {
+	if s.runs.Load() > 0 {
+		return s.now()
+	}
+	return horizon(s.latest.Load(), s.now)
+}
 
 func (s *CRLs) log(level slog.Level, message string, attrs ...slog.Attr) {
 	if s.Logger != nil {

@@ -62,6 +62,8 @@ func (s *CRLs) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 // wait for it.
 func (s *CRLs) Run(ctx context.Context) error {
 	s.setUp()
+	s.runs.Add(1)
+	defer s.runs.Add(-1)
 	err := s.asker.Run(ctx)
 	s.shared.wait()
 	return err

@@ -76,3 +76,27 @@ func TestReplacedListsAreCollected(t *testing.T) {
 		})
 	}
 }
+
+// Nor is a list that was replaced while Run went on and nobody asked about a certificate:
+// behind a Mirror, or in a program that stands by.
+func TestReplacedListsAreForgottenWithoutQuestions(t *testing.T) {
+	t.Parallel()
+	const url, days = "http://crl.example/1.crl", 10
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		p := newCRLPKI(t)
+		start := time.Now()
+		net := newNetwork(map[string]answerer{url: func(context.Context, revocation.Request) (*revocation.Response, error) {
+			day := int64(time.Since(start) / (24 * time.Hour))
+			list := p.ca.crl()
+			list.Number, list.ThisUpdate, list.NextUpdate = day+1, start.AddDate(0, 0, int(day)), start.AddDate(0, 0, int(day+2))
+			return &revocation.Response{Body: list.DER()}, nil
+		}})
+		s := &revocation.CRLs{Fetcher: net, URLs: []string{url}, Issuers: []*x509.Certificate{p.ca.cert}}
+		stop := running(t, s.Run)
+		time.Sleep(days * 24 * time.Hour)
+		require.LessOrEqual(t, s.KnownCRLs(), 3)
+		stop()
+		time.Sleep(time.Minute) // for what has begun to end
+	})
+}
