@@ -34,7 +34,8 @@ func newProgram(e environment) process {
 	if e.cache != nil {
 		cache = cacheOf{e.cache, e.now}
 	}
-	p.crls = &revocation.CRLs{Fetcher: fetcher, Cache: cache, Issuers: e.issuers, Refresh: refresh, Time: e.now}
+	p.crls = &revocation.CRLs{Fetcher: fetcher, Cache: cache, Issuers: e.issuers, Refresh: refresh, Time: e.now,
+		KeepDER: true} // lists are read in place where nothing is fetched and there is no Cache of the simulation's
 	p.checker = &revocation.Checker{Sources: []revocation.Source{p.crls}, Time: e.now}
 	if e.config.shape.OCSP {
 		p.ocsp = &revocation.OCSP{Fetcher: fetcher, Cache: cache, Refresh: refresh, NoNonce: !e.config.nonce, ResponderStatus: p.crls, Time: e.now}
