@@ -3,10 +3,12 @@
 package revocation_test
 
 import (
+	"context"
 	"log/slog"
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,4 +40,31 @@ func TestEvictionOfAnswersIsLoggedOnce(t *testing.T) {
 	}
 	assert.Equal(t, 1, strings.Count(log.String(), says), "%s", log.String())
 	assert.Contains(t, log.String(), "level=WARN")
+}
+
+// What was evicted is fetched again, though the responder has no newer answer than the
+// one that its ETag names.
+func TestEvictedAnswerIsAskedForOutright(t *testing.T) {
+	p := newOCSPPKI(t)
+	template := *p.leaf.cert
+	template.SerialNumber = big.NewInt(leafSerial)
+	other := *p
+	other.leaf = ocspIssue(t, &template, testca.EC("leaf"), p.ca)
+	about := p
+	var hand handClock
+	s := &revocation.OCSP{NoNonce: true, Time: hand.now, Fetcher: fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+		etag := about.leaf.cert.SerialNumber.String()
+		if r.ETag == etag {
+			return &revocation.Response{NotModified: true, ETag: etag}, nil
+		}
+		return &revocation.Response{Body: about.good().DER(), ETag: etag}, nil
+	})}
+	s.Remember(1)
+	for i, asked := range []*ocspPKI{p, &other, p} {
+		about = asked
+		hand.set(time.Duration(i) * time.Minute)
+		a, err := s.Status(t.Context(), revocation.Query{Path: asked.path(), At: hand.now()})
+		require.NoError(t, err, "%d", i)
+		assert.Equal(t, revocation.Good, a.Status)
+	}
 }

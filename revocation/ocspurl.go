@@ -48,7 +48,10 @@ func (u *ocspURL) runsOut() time.Time {
 	return u.until
 }
 
-func (u *ocspURL) ranOut() bool { return u.source.now().After(u.runsOut()) }
+// ranOut is true, too, of an answer that has been evicted since.
+func (u *ocspURL) ranOut() bool {
+	return u.source.now().After(u.runsOut()) || len(u.source.known.Under(known.AnswerKey(u.path))) == 0
+}
 
 // do asks the responder once.
 func (u *ocspURL) do(ctx context.Context) error {
