@@ -39,13 +39,13 @@ type Authority struct {
 	// deltas. It must not change after the first request.
 	Deltas bool
 
-	origin  *Mirror       // the server under URL
+	origin  *server       // under URL
 	closing chan struct{} // lets requests that hang end
 	close   func()
 
 	mu       sync.Mutex
-	signers  []signer // the last one signs lists
-	servers  []*Mirror
+	signers  []signer  // the last one signs lists
+	servers  []*server // that of URL, and those of Mirrors
 	revoked  []revoked
 	number   int64
 	changes  int // in all that is published
@@ -64,16 +64,16 @@ type signer struct {
 // CA's key signs everything.
 func NewAuthority(ca *x509.Certificate, key crypto.Signer) *Authority {
 	a := &Authority{signers: []signer{{ca, key}}, closing: make(chan struct{}), lists: make(map[edition][]publication)}
-	a.origin = newMirror(a)
-	a.URL, a.servers = a.origin.URL, []*Mirror{a.origin}
+	a.origin = a.newServer()
+	a.URL, a.servers = a.origin.url, []*server{a.origin}
 	a.close = sync.OnceFunc(func() {
 		close(a.closing)
 		a.mu.Lock()
 		servers := slices.Clone(a.servers)
 		a.mu.Unlock()
-		for _, m := range servers {
-			m.server.CloseClientConnections()
-			m.server.Close()
+		for _, s := range servers {
+			s.http.CloseClientConnections()
+			s.http.Close()
 		}
 	})
 	return a
@@ -85,20 +85,18 @@ func (a *Authority) Close() { a.close() }
 // NewMirror starts a further server that has the Authority's lists, until Close. Its
 // lists are the Authority's own, so that a certificate must name the URLs of both.
 func (a *Authority) NewMirror() *Mirror {
-	m := newMirror(a)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.servers = append(a.servers, m)
-	return m
+	s := a.newServer()
+	a.locked(func() { a.servers = append(a.servers, s) })
+	return &Mirror{URL: s.url, at: s, by: a}
 }
 
 // CRLURL returns the distribution point of a batch of certificates: one URL,
 // such as http://127.0.0.1:40001/crlc7.crl, for whichever number.
-func (a *Authority) CRLURL(batch int) string { return a.origin.CRLURL(batch) }
+func (a *Authority) CRLURL(batch int) string { return a.URL + crlPath(batch) }
 
 // DeltaURL returns where the delta CRLs of a batch are, if there are [Authority.Deltas]:
 // complete lists say so, and certificates may ([FreshestCRL]).
-func (a *Authority) DeltaURL(batch int) string { return a.origin.DeltaURL(batch) }
+func (a *Authority) DeltaURL(batch int) string { return a.URL + deltaPath(batch) }
 
 // ARLURL returns the distribution point of certificates of CAs.
 func (a *Authority) ARLURL() string { return a.URL + arlPath }
@@ -153,11 +151,11 @@ func (a *Authority) RestartNumbers() { a.change(nil, true, func() { a.number = 0
 
 // Fail makes all answers from now on wrong in one way, until Fail(None). Those of
 // mirrors stay as they are. The lists are made anew.
-func (a *Authority) Fail(f Fault) { a.origin.Fail(f) }
+func (a *Authority) Fail(f Fault) { a.change(nil, true, func() { a.origin.fault = f }) }
 
 // Delay has each answer from now on take so much longer; zero: no longer than it
 // takes. Answers of mirrors are not delayed.
-func (a *Authority) Delay(d time.Duration) { a.origin.Delay(d) }
+func (a *Authority) Delay(d time.Duration) { a.locked(func() { a.origin.delay = d }) }
 
 // Requests returns how many requests have come in so far, those of Fetcher
 // and those to mirrors included.
@@ -169,7 +167,7 @@ func (a *Authority) Requests() int {
 
 // CRL returns the list of a batch as it is published now (DER), for programs that are
 // given lists instead of fetching them.
-func (a *Authority) CRL(batch int) []byte { return a.origin.list(crlPath(batch)) }
+func (a *Authority) CRL(batch int) []byte { return a.list(a.origin, crlPath(batch)) }
 
 // Delta returns the delta CRL of a batch as it is published now (DER). It panics if
 // there are no [Authority.Deltas].
@@ -177,11 +175,11 @@ func (a *Authority) Delta(batch int) []byte {
 	if !a.Deltas {
 		panic("revocationtest: the Authority publishes no delta CRLs")
 	}
-	return a.origin.list(deltaPath(batch))
+	return a.list(a.origin, deltaPath(batch))
 }
 
 // ARL returns the authority revocation list as it is published now (DER).
-func (a *Authority) ARL() []byte { return a.origin.list(arlPath) }
+func (a *Authority) ARL() []byte { return a.list(a.origin, arlPath) }
 
 func (a *Authority) now() time.Time {
 	if a.Time != nil {
@@ -195,6 +193,13 @@ func (a *Authority) lifetime() time.Duration {
 		return a.Lifetime
 	}
 	return lifetime
+}
+
+// locked does something under the lock.
+func (a *Authority) locked(do func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	do()
 }
 
 // change publishes what is about to change, so that mirrors can lag behind, changes
@@ -221,18 +226,18 @@ func (a *Authority) publishAll(cert *x509.Certificate) {
 	for e := range a.lists {
 		paths[completePath(e.path)] = true
 	}
-	for _, m := range a.servers {
+	for _, s := range a.servers {
 		for _, point := range pointsOf(cert) {
-			if path, ok := strings.CutPrefix(point, m.URL); ok && listPaths.MatchString(path) {
+			if path, ok := strings.CutPrefix(point, s.url); ok && listPaths.MatchString(path) {
 				paths[completePath(path)] = true
 			}
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		for _, m := range a.servers {
-			a.publish(edition{path, m.fault}, a.now())
+		for _, s := range a.servers {
+			a.publish(edition{path, s.fault}, a.now())
 			if a.Deltas && path != arlPath {
-				a.publish(edition{deltaOf(path), m.fault}, a.now())
+				a.publish(edition{deltaOf(path), s.fault}, a.now())
 			}
 		}
 	}

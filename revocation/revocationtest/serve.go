@@ -25,14 +25,52 @@ import (
 // maxRequest bounds the OCSP requests that are read.
 const maxRequest = 64 << 10
 
+// A server is one of an Authority's. What is wrong with it is read and set under the
+// Authority's lock.
+type server struct {
+	url   string
+	http  *httptest.Server
+	fault Fault
+	delay time.Duration
+	lag   time.Duration
+}
+
+func (a *Authority) newServer() *server {
+	s := &server{}
+	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(s, w, r, a.closing) }))
+	s.url = s.http.URL
+	return s
+}
+
+// list returns the list that a server has under a path.
+func (a *Authority) list(at *server, path string) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e, now := edition{path, at.fault}, a.now()
+	then := now.Add(-at.lag)
+	if past := a.lists[e]; len(past) > 0 && !past[len(past)-1].made.After(then) {
+		a.publish(e, then) // what was due by then, though nothing asked for it
+	}
+	latest := a.publish(e, now)
+	if at.lag == 0 {
+		return latest.der
+	}
+	served := a.lists[e][0]
+	for _, p := range a.lists[e] {
+		if !p.made.After(then) {
+			served = p
+		}
+	}
+	return served.der
+}
+
 // serve serves one request: GET for lists, conditional or not, and under the
 // Authority's own URL GET and POST for OCSP (RFC 6960 appendix A.1). What hangs, or
 // is delayed, ends with the request's context, or when stop is closed.
-func (m *Mirror) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}) {
-	a := m.authority
+func (a *Authority) serve(at *server, w http.ResponseWriter, r *http.Request, stop <-chan struct{}) {
 	a.mu.Lock()
 	a.requests++
-	fault, delay := m.fault, m.delay
+	fault, delay := at.fault, at.delay
 	a.mu.Unlock()
 
 	if delay > 0 {
@@ -69,8 +107,8 @@ func (m *Mirror) serve(w http.ResponseWriter, r *http.Request, stop <-chan struc
 	path := r.URL.EscapedPath()
 	switch {
 	case listPaths.MatchString(path) && (a.Deltas || !isDelta(path)):
-		writeList(w, r, fault, m.list(path))
-	case m == a.origin && (path == "/ocsp" || strings.HasPrefix(path, "/ocsp/")):
+		writeList(w, r, fault, a.list(at, path))
+	case at == a.origin && (path == "/ocsp" || strings.HasPrefix(path, "/ocsp/")):
 		der, err := readQuestion(r, strings.TrimPrefix(path, "/ocsp/"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -172,8 +210,8 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 	fail := func(status int, err error) (*revocation.Response, error) {
 		return nil, &revocation.FetchError{URL: r.URL, StatusCode: status, Err: err}
 	}
-	m := f.authority.serverOf(r.URL)
-	if m == nil {
+	at := f.authority.serverOf(r.URL)
+	if at == nil {
 		return fail(0, revocation.ErrHostNotAllowed)
 	}
 	if err := ctx.Err(); err != nil {
@@ -193,7 +231,7 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 		}
 	}
 	recorder := &limited{ResponseRecorder: httptest.NewRecorder(), left: r.MaxBytes}
-	dropped := m.serveDirectly(recorder, request)
+	dropped := f.authority.serveDirectly(at, recorder, request)
 	response := recorder.Result()
 	switch {
 	case ctx.Err() != nil:
@@ -211,12 +249,12 @@ func (f fetcher) Fetch(ctx context.Context, r revocation.Request) (*revocation.R
 }
 
 // serverOf returns the server that has a URL, nil if none has.
-func (a *Authority) serverOf(url string) *Mirror {
+func (a *Authority) serverOf(url string) *server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range a.servers {
-		if strings.HasPrefix(url, m.URL+"/") {
-			return m
+	for _, s := range a.servers {
+		if strings.HasPrefix(url, s.url+"/") {
+			return s
 		}
 	}
 	return nil
@@ -224,7 +262,7 @@ func (a *Authority) serverOf(url string) *Mirror {
 
 // serveDirectly says whether the connection was dropped. A channel of another bubble
 // would keep that of the caller from passing the time, so there is none here.
-func (m *Mirror) serveDirectly(w http.ResponseWriter, r *http.Request) (dropped bool) {
+func (a *Authority) serveDirectly(at *server, w http.ResponseWriter, r *http.Request) (dropped bool) {
 	defer func() {
 		if p := recover(); p == http.ErrAbortHandler {
 			dropped = true
@@ -232,7 +270,7 @@ func (m *Mirror) serveDirectly(w http.ResponseWriter, r *http.Request) (dropped 
 			panic(p)
 		}
 	}()
-	m.serve(w, r, nil)
+	a.serve(at, w, r, nil)
 	return false
 }
 
