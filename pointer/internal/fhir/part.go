@@ -4,7 +4,6 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/xml"
 	"slices"
 	"strings"
 
@@ -30,39 +29,92 @@ func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 		return false
 	}
 	if f, _ := FormatOf(contentType); f == XML {
-		var m struct {
-			Tags []struct {
-				Codes []struct {
-					Value string `xml:"value,attr"`
-				} `xml:"code"`
-			} `xml:"tag"`
-		}
-		err := xml.Unmarshal(meta, &m)
-		for _, tag := range m.Tags {
-			for _, code := range tag.Codes {
-				if code.Value == Subsetted {
+		return isPartInXML(meta)
+	}
+	var m struct {
+		Meta struct {
+			Tag tags `json:"tag"`
+		} `json:"meta"`
+	}
+	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m)
+	return err != nil || m.Meta.Tag.subsetted
+}
+
+// isPartInXML is IsPart for the element meta, which has been read before.
+func isPartInXML(meta []byte) bool {
+	scan := xmlScanner{body: meta}
+	inTag := false
+	for depth := 0; ; {
+		t, err := scan.next()
+		switch {
+		case err != nil:
+			return true
+		case t == xmlEOF:
+			return false
+		case t == xmlEnd:
+			depth--
+		case t == xmlStart:
+			if depth++; depth == 2 {
+				inTag = string(scan.name) == "tag"
+			}
+			if depth != 3 || !inTag || string(scan.name) != "code" {
+				continue
+			}
+			for _, a := range scan.attrs {
+				if string(a.name) == "value" && unescaped(a.raw) == Subsetted {
 					return true
 				}
 			}
 		}
-		return err != nil
 	}
-	var m struct {
-		Meta struct {
-			Tag []map[string]jsontext.Value `json:"tag"`
-		} `json:"meta"`
+}
+
+// tags are what meta.tag has in JSON, of which a body may have hundreds of thousands.
+type tags struct{ subsetted bool }
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (t *tags) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '[' {
+		return refused("is not an array")
 	}
-	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m)
-	for _, tag := range m.Meta.Tag {
-		for name, value := range tag {
-			if !strings.EqualFold(name, "code") {
-				continue
-			}
-			var code string
-			if json.Unmarshal(value, &code) != nil || code == Subsetted {
-				return true
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != ']' {
+		if dec.PeekKind() != '{' {
+			return refused("is not an object")
+		}
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		for dec.PeekKind() != '}' {
+			if err := t.member(dec); err != nil {
+				return err
 			}
 		}
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
 	}
-	return err != nil
+	_, err := dec.ReadToken()
+	return err
+}
+
+// member reads a name and its value.
+func (t *tags) member(dec *jsontext.Decoder) error {
+	name, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	isCode := strings.EqualFold(name.String(), "code") // before the name is overwritten
+	value, err := dec.ReadValue()
+	if err != nil || !isCode {
+		return err
+	}
+	if value.Kind() != '"' {
+		return refused("is not a string")
+	}
+	code, err := jsontext.AppendUnquote(nil, value)
+	t.subsetted = t.subsetted || string(code) == Subsetted
+	return err
 }

@@ -27,6 +27,10 @@ func TestAPartOfAResourceSaysSo(t *testing.T) {
 		{inJSON, `"meta":{"tag":[{"code":"x"}]}`, false},
 		{inJSON, `"meta":{"tag":[{"code":"x","_code":{"id":"SUBSETTED"}}]}`, false}, // FHIR's own name
 		{inJSON, `"meta":{"tag":[]}`, false},
+		{inJSON, `"meta":{"tag":[{"system":"code","display":"SUBSETTED"},{"code":"x","extension":[{"url":"u","valueCode":"SUBSETTED"}]}]}`, false},
+		{inJSON, `"meta":{"security":[{"code":"SUBSETTED"}],"tag":[{"display":"code"}]}`, false},
+		{inJSON, `"meta":{"tag":["code","x"]}`, true},
+		{inJSON, `"meta":{"tag":[{"cod\u0065":"SUBSETTED"}]}`, true},
 		{inJSON, `"meta":{"profile":["urn:SUBSETTED"]}`, false},
 		{inJSON, `"description":"tag SUBSETTED"`, false},
 		{inXML, `<meta><tag><code value="x"/></tag><tag><code value="SUBSETTED"/></tag></meta>`, true},
@@ -34,6 +38,9 @@ func TestAPartOfAResourceSaysSo(t *testing.T) {
 		{inXML, `<meta><tag><code value="SUBSETTED"/><code value="x"/></tag></meta>`, true}, // of which a reader takes the first
 		{inXML, `<meta><tag><code value="x"/><code value="SUBSETTED"/></tag></meta>`, true},
 		{inXML, `<meta><tag><code value="x"/></tag></meta>`, false},
+		{inXML, `<meta><profile value="tag"/><security><code value="SUBSETTED"/></security></meta>`, false},
+		{inXML, `<meta><tag id="a"><code value="x"><extension url="u"><valueCode value="SUBSETTED"/></extension></code></tag></meta>`, false},
+		{inXML, `<meta>  <!-- x --><tag><system value="u"/><code id="b" value='SUBSETTED'></code></tag></meta>`, true},
 		{inXML, `<meta><profile value="urn:tag:SUBSETTED"/></meta>`, false},
 	} {
 		body := `{"resourceType":"DocumentReference",` + c.meta + `}`
