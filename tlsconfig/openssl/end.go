@@ -139,7 +139,14 @@ func (d *end) checkTimeout() time.Duration {
 	return handshakeTimeout
 }
 
-func (d *end) now() time.Time {
+// now is by the Verifier's clock. What is asked here only chooses an alert, so that the
+// system's clock does instead of one that panics.
+func (d *end) now() (now time.Time) {
+	defer func() {
+		if recover() != nil {
+			now = time.Now()
+		}
+	}()
 	if d.endpoint.Verifier.Time != nil {
 		return d.endpoint.Verifier.Time()
 	}

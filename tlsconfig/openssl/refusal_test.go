@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -340,4 +341,38 @@ func TestAClockThatPanicsRefuses(t *testing.T) {
 	refusal, ok := errors.AsType[*tlsconfig.PeerError](serverErr)
 	require.True(t, ok, "%v", serverErr)
 	assert.Contains(t, refusal.Error(), "panic")
+}
+
+// A hooked handler calls its hook for each record.
+type hooked struct {
+	slog.Handler
+	hook func()
+}
+
+func (hooked) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h hooked) Handle(context.Context, slog.Record) error {
+	h.hook()
+	return nil
+}
+
+// The alert for a certificate that is not valid now depends on the time, too.
+func TestAClockThatPanicsAfterTheVerdictRefuses(t *testing.T) {
+	needLibrary(t)
+	server := serverEndpoint()
+	var broken atomic.Bool
+	server.Logger = slog.New(hooked{slog.DiscardHandler, func() { broken.Store(true) }})
+	server.Verifier.Time = func() time.Time {
+		if broken.Load() {
+			panic("no clock")
+		}
+		return time.Now()
+	}
+	newServer, err := openssl.NewServer(server)
+	require.NoError(t, err)
+	cert := spine().Leaf(clientName, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	_, _, clientErr, serverErr := shaken(t, loose(&cert), newServer)
+	require.True(t, broken.Load(), "the refusal is logged once the verdict is known")
+	requireRule(t, tlsconfig.RuleValidity, serverErr)
+	requireAlert(t, 45, clientErr)
 }
