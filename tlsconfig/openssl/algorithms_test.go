@@ -4,6 +4,8 @@ package openssl_test
 
 import (
 	"crypto/tls"
+	"net"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,45 +14,58 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
 
-// What is offered and asked for is no more than what crypto/tls has, without SHA-1.
+var (
+	pss   = []tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512}
+	pkcs1 = []tls.SignatureScheme{tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}
+)
+
+// offered is the hello of a client that a server then accepts.
+func offered(t *testing.T, d *openssl.Dialer) (hello tls.ClientHelloInfo) {
+	t.Helper()
+	cert := spine().Leaf(serverName)
+	cfg := loose(&cert)
+	cfg.GetConfigForClient = func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+		hello = *info
+		return nil, nil
+	}
+	a, b := tcpPipe(t)
+	c := d.Client(a, serverName)
+	t.Cleanup(func() { c.Close() })
+	clientErr, serverErr := shake(c, tls.Server(b, cfg))
+	require.NoError(t, clientErr)
+	require.NoError(t, serverErr)
+	return hello
+}
+
+// asked are the algorithms in the CertificateRequest of a server that then accepts a client.
+func asked(t *testing.T, newServer func(net.Conn) *openssl.Conn) (schemes []tls.SignatureScheme) {
+	t.Helper()
+	cert := spine().Leaf(clientName)
+	cfg := loose(nil)
+	cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		schemes = request.SignatureSchemes
+		return &cert, nil
+	}
+	_, _, clientErr, serverErr := shaken(t, cfg, newServer)
+	require.NoError(t, clientErr)
+	require.NoError(t, serverErr)
+	return schemes
+}
+
+// What is offered and asked for is no more than what crypto/tls has, without SHA-1. At
+// level 0 libssl names all that it was given, at level 2 it would keep SHA-1 to itself.
 func TestGroupsAndSignatureAlgorithmsAreTheProfiles(t *testing.T) {
 	needLibrary(t)
-	signatures := []tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512,
-		tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}
-
-	t.Run("a client offers them", func(t *testing.T) {
-		d, err := openssl.NewDialer(clientEndpoint())
+	signatures := slices.Concat(pss, pkcs1)
+	for _, level := range []int{2, 0} {
+		d, err := openssl.NewDialerAt(level, clientEndpoint())
 		require.NoError(t, err)
-		var offered tls.ClientHelloInfo
-		cert := spine().Leaf(serverName)
-		cfg := &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12,
-			GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-				offered = *hello
-				return nil, nil
-			}}
-		a, b := tcpPipe(t)
-		c := d.Client(a, serverName)
-		t.Cleanup(func() { c.Close() })
-		clientErr, serverErr := shake(c, tls.Server(b, cfg))
-		require.NoError(t, clientErr)
-		require.NoError(t, serverErr)
-		assert.Equal(t, []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}, offered.SupportedCurves)
-		assert.Equal(t, signatures, offered.SignatureSchemes)
-	})
+		hello := offered(t, d)
+		assert.Equal(t, []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}, hello.SupportedCurves)
+		assert.Equal(t, signatures, hello.SignatureSchemes, "level %d", level)
 
-	t.Run("a server asks for them", func(t *testing.T) {
-		newServer, err := openssl.NewServer(serverEndpoint())
+		newServer, err := openssl.NewServerAt(level, serverEndpoint())
 		require.NoError(t, err)
-		var asked []tls.SignatureScheme
-		cert := spine().Leaf(clientName)
-		cfg := loose(nil)
-		cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			asked = request.SignatureSchemes
-			return &cert, nil
-		}
-		_, _, clientErr, serverErr := shaken(t, cfg, newServer)
-		require.NoError(t, clientErr)
-		require.NoError(t, serverErr)
-		assert.Equal(t, signatures, asked)
-	})
+		assert.Equal(t, signatures, asked(t, newServer), "level %d", level)
+	}
 }

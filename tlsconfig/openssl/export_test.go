@@ -61,9 +61,33 @@ func NewDialerOffering(e *tlsconfig.Endpoint, offer []tlsconfig.Suite) (*Dialer,
 	return d, nil
 }
 
-// Options are those of the dialler's SSL_CTX.
-func Options(d *Dialer) uint64 {
-	return uint64(call(d.end.lib.ctxSetOptions, d.end.current.ctx, 0)) // which adds none
+// NewDialerAt is a dialler whose SSL_CTX has another security level.
+func NewDialerAt(level int, e *tlsconfig.Endpoint) (*Dialer, error) {
+	d, err := newEndAt(level, e, false)
+	return &Dialer{end: d}, err
+}
+
+// NewServerAt is NewServer with an SSL_CTX of another security level.
+func NewServerAt(level int, e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
+	d, err := newEndAt(level, e, true)
+	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, err
+}
+
+func newEndAt(level int, e *tlsconfig.Endpoint, server bool) (*end, error) {
+	d, err := newEnd(e, server)
+	if err == nil {
+		call(d.lib.ctxSetLevel, d.current.ctx, uintptr(level))
+	}
+	return d, err
+}
+
+// Options are those of the SSL_CTX of a server's end, or of a client's.
+func Options(e *tlsconfig.Endpoint, server bool) (uint64, error) {
+	d, err := newEnd(e, server)
+	if err != nil {
+		return 0, err
+	}
+	return uint64(call(d.lib.ctxSetOptions, d.current.ctx, 0)), nil // which adds none
 }
 
 // Load finds the libraries of these names.
