@@ -13,8 +13,11 @@ import (
 // processes that share it. What is known under one key is one entry, a set of
 // Members that only grows but for what Join drops; an entry may be lost, but only
 // as a whole. It need not be trusted: what it returns is verified again, so that
-// an attacker who can write to it can delete and replay, but not forge. It must be
-// safe for concurrent use, and return when ctx ends.
+// an attacker who can write to it can delete and replay, but not forge. Only from which
+// URL a list without an issuingDistributionPoint came cannot be verified: of a CA that
+// has several of these, though RFC 5280 section 5.2.5 wants lists of some certificates
+// marked, an attacker can have one decide for another. It must be safe for concurrent
+// use, and return when ctx ends.
 //
 // A map with a lock is a Cache in a few lines:
 //

@@ -21,7 +21,8 @@
 // Everything that is read is verified again, so that it cannot forge. It can delete,
 // and replay documents that a CA has once signed: a process that knows better keeps
 // what it knows, and one that has just started sees what an attacker between it and
-// the CA's server could have shown it too, namely older lists until they expire. It
+// the CA's server could have shown it too, namely older lists until they expire; about
+// a CA with several lists without an issuingDistributionPoint see [revocation.Cache]. It
 // can fill an entry; one of more than MaxBytes is not read. A client that can read learns
 // which CAs and certificates are asked about. So: a user of its own with access to
 // the prefix alone (ACL: ~nrlsecurity:* +hkeys +hexists +hstrlen +hgetall +hset +hdel +pexpire
