@@ -197,14 +197,8 @@ func (s *CRLs) now() time.Time {
 	return time.Now()
 }
 
-// horizon is the time a day before which what is superseded may be forgotten: while Run is
-// going that of the clock, since there may be no questions.
-func (s *CRLs) horizon() time.Time {
-	if s.runs.Load() > 0 {
-		return s.now()
-	}
-	return horizon(s.latest.Load(), s.now)
-}
+// horizon is the time a day before which what is superseded may be forgotten.
+func (s *CRLs) horizon() time.Time { return horizon(s.latest.Load(), s.runs.Load(), s.now) }
 
 func (s *CRLs) log(level slog.Level, message string, attrs ...slog.Attr) {
 	if s.Logger != nil {

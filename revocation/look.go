@@ -40,10 +40,14 @@ func look(a *fetch.Asker, clock func() time.Time, watches []*fetch.Watch) {
 	}
 }
 
-// horizon is the time a day before which what is superseded may be forgotten: no
-// later than any time that was asked about, in seconds since 1970.
-func horizon(latest int64, clock func() time.Time) time.Time {
-	if latest == 0 {
+// horizon is the time a day before which what is superseded may be forgotten: no later
+// than the latest that was asked about, in seconds since 1970, but where Run is going that
+// of the clock, since there may be no questions.
+func horizon(latest, runs int64, clock func() time.Time) time.Time {
+	switch {
+	case runs > 0:
+		return clock()
+	case latest == 0:
 		return time.Time{}
 	}
 	at, now := time.Unix(latest, 0), clock()

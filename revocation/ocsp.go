@@ -73,6 +73,7 @@ type OCSP struct {
 	takePOST sync.Map     // of responders that take no GET
 	evicts   sync.Once    // warns that answers are evicted
 	latest   atomic.Int64 // the latest time asked about, in seconds since 1970
+	runs     atomic.Int64 // calls of Run that are going
 }
 
 // maxSerialOctets bounds serial numbers (RFC 5280 section 4.1.2.2).
@@ -101,6 +102,8 @@ func (s *OCSP) Add(response []byte) error {
 // Refresh and before the answer runs out, until ctx ends, and returns ctx.Err().
 func (s *OCSP) Run(ctx context.Context) error {
 	s.setUp()
+	s.runs.Add(1)
+	defer s.runs.Add(-1)
 	err := s.asker.Run(ctx)
 	s.shared.wait()
 	return err
@@ -131,7 +134,7 @@ func (s *OCSP) warn(message string, err error) {
 func (s *OCSP) look(watches []*fetch.Watch) { look(&s.asker, s.now, watches) }
 
 // horizon is the time a day before which what is superseded may be forgotten.
-func (s *OCSP) horizon() time.Time { return horizon(s.latest.Load(), s.now) }
+func (s *OCSP) horizon() time.Time { return horizon(s.latest.Load(), s.runs.Load(), s.now) }
 
 func (s *OCSP) under(key string) (members []known.Member) {
 	for _, r := range s.known.Under(key) {

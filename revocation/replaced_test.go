@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/testca"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
@@ -98,5 +99,26 @@ func TestReplacedListsAreForgottenWithoutQuestions(t *testing.T) {
 		require.LessOrEqual(t, s.KnownCRLs(), 3)
 		stop()
 		time.Sleep(time.Minute) // for what has begun to end
+	})
+}
+
+// Nor is an OCSP answer.
+func TestReplacedAnswersAreForgottenWithoutQuestions(t *testing.T) {
+	t.Parallel()
+	p := newOCSPPKI(t)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(ocspNow))
+		s := &revocation.OCSP{Fetcher: fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
+			answer := stateAt(p, ocsp.Good, time.Now(), 7*24*time.Hour)
+			answer.ProducedAt = time.Now()
+			body, err := answering(answer)(r)
+			return &revocation.Response{Body: body}, err
+		}), Responder: "http://ocsp.example/"}
+		stop := running(t, s.Run)
+		_, err := s.Status(t.Context(), p.query())
+		require.NoError(t, err)
+		time.Sleep(10 * 24 * time.Hour)
+		require.LessOrEqual(t, len(s.State().Answers), 35, "those of a day, of one an hour or somewhat more often")
+		stop()
 	})
 }
