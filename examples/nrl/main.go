@@ -12,7 +12,8 @@
 // With -sds the Spine Directory Service says it: see the flags that begin with sds,
 // and -bindings for certificates of which it has no name.
 // With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
-// -cert and -key are wanted for -sds only. ADDR of -listen may be unix:PATH.
+// -cert and -key are wanted for -sds only. ADDR of -listen may be unix:PATH, where PROGRAM
+// connects as this program's own user or root.
 //
 // The server answers /STU3/DocumentReference, prints "listening on ADDR" once it
 // can be called, logs one JSON line per handshake and per decision on stderr, and

@@ -27,7 +27,7 @@ import (
 const proxySecret = "00112233445566778899aabbccddeeff"
 
 // behindNginx runs the provider behind a proxy, whose part the test plays.
-func behindNginx(t *testing.T, files *exampletest.Files, listen string) (ask func(leaf []byte, change func(http.Header)) *http.Response) {
+func behindNginx(t *testing.T, files *exampletest.Files, listen string, more ...string) (ask func(leaf []byte, change func(http.Header)) *http.Response) {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte(proxySecret+"\n"), 0o600))
@@ -36,7 +36,7 @@ func behindNginx(t *testing.T, files *exampletest.Files, listen string) (ask fun
 	if !strings.HasPrefix(listen, "unix:") {
 		args = append(args, "-trust", "127.0.0.1", "-secret", secret)
 	}
-	address, stop := exampletest.Start(t, run, t.Output(), args...)
+	address, stop := exampletest.Start(t, run, t.Output(), append(args, more...)...)
 	t.Cleanup(func() { assert.NoError(t, stop()) })
 
 	// The headers that the SSP's transport makes.
@@ -103,6 +103,45 @@ func TestBehindAProxy(t *testing.T) {
 			assert.Equal(t, http.StatusForbidden, ask(ssp.Certificate[0], func(h http.Header) { h.Del("Ssl-Proxy-Secret") }).StatusCode, "past the proxy")
 		}
 	}
+}
+
+// Where a secret is named it is wanted on a unix socket, too.
+func TestSecretOnAUnixSocket(t *testing.T) {
+	t.Parallel()
+	files := exampletest.NewFiles(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte(proxySecret+"\n"), 0o600))
+	ask := behindNginx(t, files, "unix:"+filepath.Join(t.TempDir(), "front.sock"), "-secret", secret)
+	leaf := files.PKI.Issue("ssp.nhs.uk").Certificate[0]
+	assert.Equal(t, http.StatusOK, ask(leaf, nil).StatusCode)
+	assert.Equal(t, http.StatusForbidden, ask(leaf, func(h http.Header) { h.Del("Ssl-Proxy-Secret") }).StatusCode)
+}
+
+// A process that was killed leaves its socket, which must not keep the next from starting;
+// one that still serves there does, and so does a file of another kind.
+func TestSocketOfADeadProcess(t *testing.T) {
+	t.Parallel()
+	files := exampletest.NewFiles(t)
+	dir := t.TempDir()
+	left := filepath.Join(dir, "left.sock")
+	listener, err := net.Listen("unix", left)
+	require.NoError(t, err)
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	require.NoError(t, listener.Close())
+	ask := behindNginx(t, files, "unix:"+left)
+	leaf := files.PKI.Issue("ssp.nhs.uk").Certificate[0]
+	assert.Equal(t, http.StatusOK, ask(leaf, nil).StatusCode)
+
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, []byte("of another kind"), 0o600))
+	for _, taken := range []string{left, file} {
+		err := run(t.Context(), []string{"-listen", "unix:" + taken, "-roots", files.Roots, "-subcas", files.SubCAs, "-fqdn", "ssp.nhs.uk", "-asid", self,
+			"-crl", files.CRL, "-crl", files.ARL, "-behind", "nginx"}, io.Discard, io.Discard)
+		require.ErrorContains(t, err, taken)
+		_, err = os.Lstat(taken)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, http.StatusOK, ask(leaf, nil).StatusCode)
 }
 
 func TestBehindNeedsToKnowTheProxy(t *testing.T) {

@@ -7,7 +7,8 @@
 //	    [-behind PROGRAM -trust ADDR -secret FILE|-insecure-no-secret]
 //
 // With -behind, PROGRAM ends TLS, as package tlsconfig/terminator configures it, and
-// -cert and -key are not wanted. ADDR of -listen may be unix:PATH.
+// -cert and -key are not wanted. ADDR of -listen may be unix:PATH, where PROGRAM connects
+// as this program's own user or root.
 //
 // It serves the files of DIR under /records/, and /records/demo.json when there
 // is no DIR. It prints "listening on ADDR" once it can be called, logs one JSON

@@ -25,7 +25,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,8 +53,8 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := endpoint.Parse(flags, args, stderr); err != nil {
 		return err
 	}
-	if *dir == "" {
-		return errors.New("-dir is missing")
+	if err := endpoint.Missing("-cert", *cert, "-key", *key, "-roots", *roots, "-subcas", *subCAs, "-dir", *dir); err != nil {
+		return err
 	}
 	params := terminator.Params{Listen: *listen, Backend: *backend}
 	var err error
@@ -117,13 +116,23 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// write writes a file that its owner alone may read, in the place of one that others may
-// be able to.
-func write(name string, data []byte) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// write puts a file that its owner alone may read in the place of one that others may
+// be able to, and that a proxy may be about to read.
+func write(name string, data []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, data, 0o600)
+	defer func() {
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
 }
 
 func certificates(certs []*x509.Certificate) []byte {

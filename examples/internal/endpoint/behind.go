@@ -35,6 +35,15 @@ func (b *Behind) Used() bool { return b.program != "" }
 // Front returns the peer source behind the proxy.
 func (b *Behind) Front(v tlsconfig.Verifier, listen string, logger *slog.Logger) (*front.Front, error) {
 	f := &front.Front{Form: front.Form(b.program), Verifier: v, Logger: logger}
+	if b.secret != "" {
+		secret, err := os.ReadFile(b.secret)
+		if err != nil {
+			return nil, fmt.Errorf("-secret: %w", err)
+		}
+		if f.Secret = strings.TrimSpace(string(secret)); f.Secret == "" {
+			return nil, fmt.Errorf("-secret: %s is empty", b.secret)
+		}
+	}
 	if strings.HasPrefix(listen, unixPrefix) {
 		return f, f.Validate()
 	}
@@ -53,15 +62,6 @@ func (b *Behind) Front(v tlsconfig.Verifier, listen string, logger *slog.Logger)
 		network = netip.PrefixFrom(addr, addr.BitLen())
 	}
 	f.Proxies, f.InsecureNoSecret = []netip.Prefix{network}, b.insecureNoSecret
-	if b.secret != "" {
-		secret, err := os.ReadFile(b.secret)
-		if err != nil {
-			return nil, fmt.Errorf("-secret: %w", err)
-		}
-		if f.Secret = strings.TrimSpace(string(secret)); f.Secret == "" {
-			return nil, fmt.Errorf("-secret: %s is empty", b.secret)
-		}
-	}
 	return f, f.Validate()
 }
 

@@ -46,7 +46,7 @@ func NewFlags(program, peer, fqdnNote string) (*flag.FlagSet, *Flags) {
 // Endpoint reads the files and returns the end that the flags describe. What
 // it fetches is refreshed until ctx ends.
 func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.Endpoint, error) {
-	if err := missing("-cert", f.cert, "-key", f.key); err != nil {
+	if err := Missing("-cert", f.cert, "-key", f.key); err != nil {
 		return nil, err
 	}
 	verifier, err := f.Verifier(ctx, logger)
@@ -58,7 +58,7 @@ func (f *Flags) Endpoint(ctx context.Context, logger *slog.Logger) (*tlsconfig.E
 
 // Verifier reads the files that say who may be at the other end.
 func (f *Flags) Verifier(ctx context.Context, logger *slog.Logger) (*tlsconfig.Verifier, error) {
-	if err := missing("-roots", f.roots, "-subcas", f.subCAs); err != nil {
+	if err := Missing("-roots", f.roots, "-subcas", f.subCAs); err != nil {
 		return nil, err
 	}
 	pins, err := tlsconfig.LoadPins(f.roots, f.subCAs)
@@ -76,7 +76,8 @@ func (f *Flags) Verifier(ctx context.Context, logger *slog.Logger) (*tlsconfig.V
 	return v, nil
 }
 
-func missing(namesAndFiles ...string) error {
+// Missing returns an error for the first flag without a value, of names and values by turns.
+func Missing(namesAndFiles ...string) error {
 	for i := 0; i < len(namesAndFiles); i += 2 {
 		if namesAndFiles[i+1] == "" {
 			return fmt.Errorf("%s is missing", namesAndFiles[i])

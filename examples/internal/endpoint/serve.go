@@ -5,13 +5,17 @@ package endpoint
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
@@ -30,11 +34,7 @@ type Server struct {
 
 // Serve serves until ctx ends, and then finishes what is in flight.
 func Serve(ctx context.Context, s Server) error {
-	network, address := "tcp", s.Listen
-	if path, ok := strings.CutPrefix(s.Listen, unixPrefix); ok {
-		network, address = "unix", path
-	}
-	listener, err := net.Listen(network, address)
+	listener, err := listen(s.Listen)
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,32 @@ func Serve(ctx context.Context, s Server) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	return server.Shutdown(grace)
+}
+
+// listen listens on an address or a unix socket, whose file may be there still because
+// the process that made it was killed.
+func listen(address string) (net.Listener, error) {
+	path, ok := strings.CutPrefix(address, unixPrefix)
+	if !ok {
+		return net.Listen("tcp", address)
+	}
+	listener, err := net.Listen("unix", path)
+	if err == nil {
+		return listener, nil
+	}
+	if info, statErr := os.Lstat(path); statErr != nil || info.Mode()&fs.ModeSocket == 0 {
+		return nil, err
+	}
+	if conn, dialErr := net.Dial("unix", path); dialErr == nil {
+		conn.Close()
+		return nil, err
+	} else if !errors.Is(dialErr, syscall.ECONNREFUSED) {
+		return nil, err
+	}
+	if removeErr := os.Remove(path); removeErr != nil {
+		return nil, errors.Join(err, removeErr)
+	}
+	return net.Listen("unix", path)
 }
 
 // logHandshake logs each connection once, when its handshake was good, at its
