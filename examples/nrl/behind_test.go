@@ -79,6 +79,9 @@ func asThePageSays(t *testing.T, files *exampletest.Files) (proxy, behind string
 			require.NoError(t, err, "%s: %s", command, out)
 		}
 	}
+	info, err := os.Stat(filepath.Join(dir, "proxy.secret"))
+	require.NoError(t, err)
+	assert.Zero(t, info.Mode().Perm()&0o077, "another user of the machine reaches the server, and would be nginx with the secret")
 	return proxy, behind
 }
 
