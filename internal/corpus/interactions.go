@@ -58,7 +58,8 @@ func (g *generator) interactionCases(add adder) {
 		add("nrl", c.name, clauseASID, c.rule, newMaintenance(c.method, c.target))
 	}
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Original-URL", "X-Rewrite-URL",
-		"X-Original-Method", "If-None-Exist", "X-Cascade", "X-Provenance", "X-Request-Partition-IDs", "X-FHIR-TENANT-ID", "X-FHIR-DSID", "Upgrade", "HTTP2-Settings"} {
+		"X-Original-Method", "If-None-Exist", "X-Cascade", "X-Provenance", "X-Request-Partition-IDs", "X-FHIR-TENANT-ID", "X-FHIR-DSID", "Transfer_Encoding", "Content_Length",
+		"Upgrade", "HTTP2-Settings"} {
 		r := newRequest()
 		r.set(name, "DELETE")
 		add("nrl", "the header "+name, clauseASID, "request", r)

@@ -79,6 +79,7 @@ var requestMutations = []mutation{
 	request("interaction: the sender is assured for it", never(accessGo, "if c.Observed == \"\" || !sys.assured(c.Observed) && !(patch && sys.assured(DocumentReferencePatch)) {")),
 
 	request("request: no header of an override", changed(overrideGo, "			if len(key) == len(name) && ascii.EqualHeader(key, name) {", "			if false {")),
+	request("request: no length of the body in another spelling", never(overrideGo, "if framesBody(key) {")),
 	request("request: no header Upgrade or HTTP2-Settings", never(overrideGo, `if ascii.EqualHeader(key, "Upgrade") || ascii.EqualHeader(key, "HTTP2-Settings") {`)),
 	request("request: no Connection: upgrade", changed(overrideGo, ` || asksToUpgrade(r.Header["Connection"])`, "")),
 	second("request: no CONNECT", "request: a method that an interaction uses", anyMethod, changed(overrideGo, "r.Method == http.MethodConnect || ", "")),

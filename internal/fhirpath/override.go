@@ -29,9 +29,9 @@ func overrides() [12]string {
 // Override returns what makes r mean something else than its method and URL say,
 // as a phrase for a refusal such as "has the header X-HTTP-Method", or the empty
 // string if there is nothing: a header of the list in any spelling, a parameter
-// that replaces the method, a query that readers could split in different ways,
-// a switch of protocols, or CONNECT. What is written after a switch is no
-// request, and no guard could judge it.
+// that replaces the method, a query that readers could split in different ways, a
+// length of the body in another spelling, a switch of protocols, or CONNECT. What is
+// written after a switch is no request, and no guard could judge it.
 func Override(r *http.Request) string {
 	names := overrides()
 	for key := range r.Header {
@@ -40,6 +40,9 @@ func Override(r *http.Request) string {
 			if len(key) == len(name) && ascii.EqualHeader(key, name) {
 				return "has the header " + name
 			}
+		}
+		if framesBody(key) {
+			return "has a header by which another reader may end the body elsewhere"
 		}
 		if ascii.EqualHeader(key, "Upgrade") || ascii.EqualHeader(key, "HTTP2-Settings") {
 			return "asks for another protocol"
@@ -62,6 +65,18 @@ func Override(r *http.Request) string {
 		}
 	}
 	return ""
+}
+
+// framesBody reports whether a header is Transfer-Encoding or Content-Length with another
+// sign for the hyphen. net/http passes it on; a server that reads headers as CGI has them
+// ends the body by it, and takes what is behind that for the next request.
+func framesBody(header string) bool {
+	for _, name := range [...]string{"Transfer-Encoding", "Content-Length"} {
+		if len(header) == len(name) && ascii.EqualHeader(header, name) && !strings.EqualFold(header, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // overridesMethod reports whether some framework takes the method from a parameter of
