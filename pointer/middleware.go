@@ -11,11 +11,12 @@ import (
 )
 
 // Middleware guards every request but GET and HEAD, which it passes on as they
-// are. It needs [asid.Authorizer.Middleware] outside it. Let pass are the
-// interactions of the NRL that change pointers: POST to .../DocumentReference,
-// PATCH and DELETE of .../DocumentReference/[id], of
-// .../DocumentReference?subject=[patient]&identifier=[system]|[value], and DELETE
-// of .../DocumentReference?_id=[id]. Anything else is refused: a PUT, a Bundle, an
+// are, except for a body, which none has in FHIR. It needs
+// [asid.Authorizer.Middleware] outside it. Let pass are the interactions of the NRL
+// that change pointers: POST to .../DocumentReference, PATCH and DELETE of
+// .../DocumentReference/[id], of
+// .../DocumentReference?subject=[patient]&identifier=[system]|[value], and DELETE of
+// .../DocumentReference?_id=[id]. Anything else is refused: a PUT, a Bundle, an
 // operation, a search by POST, a conditional create, a parameter that is unknown
 // or there twice, a header that overrides method or URL or has a server change
 // more than the pointer, a switch of protocols.
@@ -44,7 +45,7 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			next.ServeHTTP(&bound{w}, r)
+			next.ServeHTTP(&bound{w}, withoutBody(r))
 			return
 		}
 		in, err := g.read(w, r)

@@ -154,6 +154,29 @@ func TestGetsPass(t *testing.T) {
 	}
 }
 
+// Some servers read no body of a GET, and take what is there for the next request, which
+// no guard has judged (RFC 9110 section 9.3.1).
+func TestTheBodyOfAReadDoesNotGoOn(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, length := range []int64{-1, 4} {
+			r := request(method, collection+"/x", "", "body")
+			r.ContentLength = length
+			r.Header.Set("Content-Length", "4")
+			r.Header.Set("Accept", "application/fhir+json")
+			r.TransferEncoding, r.Trailer = []string{"chunked"}, http.Header{"X": nil}
+			_, h := send(t, &pointer.Guard{}, r)
+			require.True(t, h.called)
+			assert.Empty(t, h.body)
+			assert.Zero(t, h.request.ContentLength)
+			assert.Empty(t, h.request.TransferEncoding)
+			assert.Empty(t, h.request.Trailer)
+			assert.Equal(t, http.Header{"Accept": {"application/fhir+json"}}, h.request.Header)
+			assert.Equal(t, "4", r.Header.Get("Content-Length"), "of the request itself")
+		}
+	}
+}
+
 func TestRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	create := load(t, "create", "stu3", "json").text
