@@ -206,11 +206,11 @@ var`},
 		`	}
 	return nil`},
 	{"8: the Cache is read once", 36, "shared.go",
-		`	members, err := c.cache.Get(ctx, c.cacheKey(e.key))`,
+		`	get, cancel := context.WithTimeout(ctx, maxCall)`,
 		`	if p := e.path.Load(); p != nil && len(c.under(e.key)) > 0 {
 		return nil
 	}
-	members, err := c.cache.Get(ctx, c.cacheKey(e.key))`},
+	get, cancel := context.WithTimeout(ctx, maxCall)`},
 	{"9: 304 will do for a document that has run out", 4, "crlurl.go",
 		`RanOut: u.ranOut,`,
 		`RanOut: func() bool { return false },`},
