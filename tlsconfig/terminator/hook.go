@@ -13,7 +13,8 @@ import (
 )
 
 // A Hook tells a program that a file has changed. It returns an error if the program
-// does not go by it now, and when ctx ends. It is called by one goroutine at a time.
+// does not go by it now, and when ctx ends; one that does not return then is waited for no
+// longer, and called again when it has. It is called by one goroutine at a time.
 type Hook func(ctx context.Context, file string) error
 
 // Command returns a Hook that runs two commands, each a program and its arguments

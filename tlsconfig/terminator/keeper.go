@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -70,6 +71,9 @@ type Keeper struct {
 	setUp sync.Once
 	turn  chan struct{} // holds one while Run or Once is under way
 	state atomic.Pointer[KeeperState]
+
+	reloading atomic.Bool  // a call of Reload has not returned
+	late      bounded.Late // such calls that are not waited for any more
 
 	// Under turn.
 	lock      *fileLock         // nil: not held

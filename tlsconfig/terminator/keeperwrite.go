@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
@@ -160,9 +161,7 @@ func (k *Keeper) reload(ctx context.Context) {
 	if left := t.at.Sub(k.now()); !t.due || t.wait > 0 && left > 0 && left <= t.wait {
 		return
 	}
-	hook, cancel := context.WithTimeout(ctx, hookTimeout)
-	defer cancel()
-	if t.err = k.Reload(hook, k.File); t.err != nil {
+	if t.err = k.call(ctx); t.err != nil {
 		t.wait = min(max(2*t.wait, firstRetry), lastRetry)
 		t.at = k.now().Add(t.wait)
 		return
@@ -170,6 +169,23 @@ func (k *Keeper) reload(ctx context.Context) {
 	*t = tell{told: k.now()}
 	k.lock.tell(sumOf(k.contents.digests))
 	k.log(slog.LevelInfo, "CRL file of "+string(k.Program)+" taken by the program")
+}
+
+var errReloading = errors.New("the Hook that was called before has not returned")
+
+// call calls Reload, and waits no longer than for its context: one that does not mind
+// that is called again when it has returned.
+func (k *Keeper) call(ctx context.Context) error {
+	if !k.reloading.CompareAndSwap(false, true) {
+		return errReloading
+	}
+	hook, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	err, late := bounded.Call(hook, &k.late, bounded.Of{}, func() error {
+		defer k.reloading.Store(false)
+		return k.Reload(hook, k.File)
+	})
+	return errors.Join(err, late)
 }
 
 // render writes the file's contents.
