@@ -91,18 +91,19 @@ func unclear(piece string) bool {
 		return true
 	}
 	for part := range strings.SplitSeq(piece, "/") {
-		if nameIn(part) == "" {
+		if noName(withoutParameters(part)) {
 			return true
 		}
 	}
-	return climbs(piece)
+	return false
 }
 
-// climbs reports whether a path has dot segments (RFC 3986 section 3.3), with
-// parameters or without, and whichever slash is before them.
+// climbs reports whether a path has dot segments (RFC 3986 section 3.3), or segments of
+// more full stops and of blanks, with parameters or without, and whichever slash is
+// before them.
 func climbs(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
-		if name := nameIn(segment); name == "." || name == ".." {
+		if name := withoutParameters(segment); strings.HasPrefix(name, ".") && noName(name) {
 			return true
 		}
 	}
@@ -143,15 +144,27 @@ func otherReadings(segments []string) [][]string {
 		if n > 0 {
 			segments = eachSegment(segments, decodedAgain)
 		}
-		whole := strings.Join(segments, "/")
-		path := whole
-		if end := strings.IndexAny(whole, "?#"); end >= 0 {
-			path = whole[:end]
+		readings = append(readings, readingsOf(segments)...)
+		// A parameter has its encoded slashes to a reader that drops it before it decodes.
+		if bare := eachSegment(segments, withoutParameter); !slices.Equal(bare, segments) {
+			readings = append(readings, readingsOf(bare)...)
 		}
-		for _, reading := range []string{whole, path} {
-			split := strings.Split(reading, "/")
-			readings = append(readings, split, eachSegment(split, withoutParameters))
-		}
+	}
+	return readings
+}
+
+// readingsOf returns the segments by their slashes, with parameters and without, and
+// those before a query or a fragment.
+func readingsOf(segments []string) [][]string {
+	var readings [][]string
+	whole := strings.Join(segments, "/")
+	path := whole
+	if end := strings.IndexAny(whole, "?#"); end >= 0 {
+		path = whole[:end]
+	}
+	for _, reading := range []string{whole, path} {
+		split := strings.Split(reading, "/")
+		readings = append(readings, split, eachSegment(split, withoutParameters))
 	}
 	return readings
 }
@@ -191,9 +204,15 @@ func withoutParameters(segment string) string {
 	return segment
 }
 
-// nameIn returns a segment as file systems have it, without parameters and without blanks
-// at its end, which Windows drops.
-func nameIn(segment string) string { return strings.TrimRight(withoutParameters(segment), " ") }
+// withoutParameter returns a segment without what is behind a semicolon.
+func withoutParameter(segment string) string {
+	name, _, _ := strings.Cut(segment, ";")
+	return name
+}
+
+// noName reports whether nothing is left of a segment without the full stops and blanks
+// that Windows drops at its end: it is empty, a dot segment, or stands for what is before it.
+func noName(segment string) bool { return strings.Trim(segment, ". ") == "" }
 
 // foldSegment returns a segment in one letter case, by the mappings of single characters
 // that case-insensitive routers use, and with full-width characters as the ASCII ones that
@@ -207,5 +226,5 @@ func foldSegment(segment string) string {
 // stops and blanks at the end, which Windows drops from names.
 func alike(literal, segment string) bool {
 	rest, found := strings.CutPrefix(segment, literal)
-	return found && (rest == "" || rest[0] == '.' || strings.Trim(rest, ". ") == "")
+	return found && (rest == "" || rest[0] == '.' || noName(rest))
 }

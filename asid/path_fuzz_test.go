@@ -24,6 +24,7 @@ func FuzzGatePaths(f *testing.F) {
 		"/files/..;/gpc/Patient", "/files/%252e%252e/gpc/Patient/7", "/records/..%5Cgpc%5CPatient", "/gpc/Patient/%24gpc.getstructuredrecord;x",
 		"/files/%c0%ae%c0%ae/gpc/Patient", "/files//../gpc", "/files/a%00/../..", "/gpc/Patient/%2524gpc.getstructuredrecord", "/gpc/Patient%253Bx", "/gpc/Patient/$GPC.getStructuredRecord", "/gpc/Patient/$gpc.getstructuredrecord.json", "/gpc/Patient/$gpc.getstructuredrecord%3Fx", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx",
 		"/records/%25zz%252F..%252F..%252Fgpc%252FPatient", "/files/%EF%BC%8E%EF%BC%8E/gpc/Patient", "/gpc/Patient/%EF%BC%84gpc.getstructuredrecord", "/files/..%20/..%20/gpc/Patient", "/gpc/Patient/%20",
+		"/gpc/Patient/$gpc.getstructuredrecord;x%2Fy", "/gpc/Patient/...",
 	} {
 		f.Add(target)
 	}
@@ -80,6 +81,7 @@ func readers() map[string]func(string) string {
 		"decodes, and applies NFKC":           func(p string) string { return wide.Replace(decode(p)) },
 		"decodes, applies NFKC and decodes":   func(p string) string { return lenient(wide.Replace(decode(p))) },
 		"decodes, and drops blanks at ends":   func(p string) string { return blanks.ReplaceAllString(decode(p), "$1") },
+		"decodes, and drops stops at the end": func(p string) string { return strings.TrimRight(decode(p), ". ") },
 		"drops parameters, then decodes":      func(p string) string { return decode(drop(p)) },
 		"decodes, then drops parameters":      func(p string) string { return drop(decode(p)) },
 		"knows backslashes":                   func(p string) string { return strings.ReplaceAll(decode(p), `\`, "/") },
