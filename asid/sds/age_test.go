@@ -5,6 +5,7 @@ package sds_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -72,5 +73,25 @@ func TestAStaleFQDNIsNoLongerUsedThanMaxStaleSays(t *testing.T) {
 		_, err := registry.Lookup(t.Context(), rxaID)
 		var trouble *sds.Error
 		require.ErrorAs(t, err, &trouble)
+	})
+}
+
+func TestAMaxStaleWithoutEndIsOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		directory := new(party)
+		directory.rename("old.nhs.uk")
+		registry := &sds.LDAP{Cache: sds.Caching{MaxStale: math.MaxInt64}}
+		registry.Simulate(func(ctx context.Context, q sds.Question) (sds.Entries, error) {
+			if down.Load() {
+				return nil, errors.New("the directory is down")
+			}
+			return directory.answer(ctx, q)
+		})
+		lookup(t, registry, rr8ID)
+		down.Store(true)
+		time.Sleep(1000 * time.Hour)
+		lookup(t, registry, rr8ID)
 	})
 }

@@ -169,16 +169,17 @@ func (c *cache[K, V]) fly(key K) *flight[V] {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 		defer cancel()
-		value, asked, err := c.ask(ctx, key, isKnown)
-		c.land(key, f, value, asked, err)
+		value, asked, older, err := c.ask(ctx, key, isKnown)
+		c.land(key, f, value, asked, older, err)
 	}()
 	return f
 }
 
-// ask looks key up once there is a slot for it, and says when the directory was asked.
-// It waits for half of its time at most: a look-up that is broken off may take the
-// connection along that it shares with others.
-func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, asked time.Time, err error) {
+// ask looks key up once there is a slot for it, and says when the directory was asked,
+// and whether that was before now, for a part of the answer. It waits for half of its
+// time at most: a look-up that is broken off may take the connection along that it
+// shares with others.
+func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, asked time.Time, older bool, err error) {
 	slots := []chan struct{}{c.others, c.slots}
 	if isKnown {
 		slots = slots[1:]
@@ -190,7 +191,7 @@ func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, as
 		case slot <- struct{}{}:
 			defer func() { <-slot }()
 		case <-waiting.Done():
-			return value, asked, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: waiting.Err()}
+			return value, asked, false, &Error{Subject: subject(key), Detail: "too many look-ups are in flight", Err: waiting.Err()}
 		}
 	}
 	defer func() {
@@ -200,14 +201,15 @@ func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, as
 	}()
 	asked = c.now()
 	value, since, err := c.look(ctx, key)
-	if !since.IsZero() && since.Before(asked) {
+	if older = !since.IsZero() && since.Before(asked); older {
 		asked = since
 	}
-	return value, asked, err
+	return value, asked, older, err
 }
 
-// land remembers the outcome of a flight and tells those that wait for it.
-func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err error) {
+// land remembers the outcome of a flight and tells those that wait for it. older says that
+// a part of the value is older than the flight.
+func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, older bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
@@ -220,8 +222,8 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, err er
 	switch {
 	case err == nil:
 		e.value, e.err, e.asked, e.failure = value, nil, asked, nil
-		if age := c.age(now, asked); !within(age, c.policy.MaxAge) && within(age, c.policy.MaxAge+c.policy.MaxStale) {
-			// A part is stale, since the directory could not tell about it: as after any
+		if age := c.age(now, asked); older && !within(age, c.policy.MaxAge) && within(age, c.policy.MaxAge+c.policy.MaxStale) {
+			// That part is stale, since the directory could not tell about it: as after any
 			// failure, it is not asked again at once.
 			e.failure, e.failing = &Error{Subject: subject(key), Detail: "a part of its record is too old"}, now
 		}

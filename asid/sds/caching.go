@@ -2,7 +2,10 @@
 
 package sds
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Caching bounds what is remembered of a directory's answers, and for how long.
 // The zero value is a cache with the defaults. Ages count from when the directory
@@ -38,7 +41,7 @@ func (c Caching) withDefaults() Caching {
 	c.MaxAge = positive(c.MaxAge, 5*time.Minute)
 	c.MaxUnknownAge = positive(c.MaxUnknownAge, 30*time.Second)
 	c.RetryAfter = positive(c.RetryAfter, time.Second)
-	c.MaxStale = max(c.MaxStale, 0)
+	c.MaxStale = min(max(c.MaxStale, 0), math.MaxInt64-c.MaxAge) // their sum is a duration, too
 	c.MaxEntries = positive(c.MaxEntries, 100_000)
 	c.MaxQueries = positive(c.MaxQueries, 16)
 	return c

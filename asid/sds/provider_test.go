@@ -100,18 +100,19 @@ func TestProviderDuringAnOutage(t *testing.T) {
 func TestAProviderIsFoundAnewUnlessTheCallerSaysForHowLongItIsKept(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		maxAge time.Duration
+		policy sds.Caching
 		want   string
 	}{
-		"by default": {want: "200000000309"},
-		"kept":       {maxAge: time.Hour, want: "200000000205"},
+		"by default":            {want: "200000000309"},
+		"by default, and stale": {policy: sds.Caching{MaxStale: time.Hour}, want: "200000000309"}, // nothing failed
+		"kept":                  {policy: sds.Caching{MaxAge: time.Hour}, want: "200000000205"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			system := sdstest.AS{ASID: "200000000205", ODS: "RR8", PartyKey: "RR8-1", Interactions: []string{string(asid.DocumentReferenceContentRead)}}
 			mhs := sdstest.MHS{ODS: "RR8", PartyKey: "RR8-1", FQDN: "provider.example.nhs.uk", Interaction: string(asid.DocumentReferenceContentRead)}
 			standIn, f := startFHIR(t, sdstest.Directory{AS: []sdstest.AS{system, canaryAS}, MHS: []sdstest.MHS{mhs}})
-			f.Providers = sds.Caching{MaxAge: c.maxAge}
+			f.Providers = c.policy
 			_, err := f.Provider(t.Context(), ods("RR8"), asid.DocumentReferenceContentRead, nil)
 			require.NoError(t, err)
 			system.ASID = "200000000309"
