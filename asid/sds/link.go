@@ -5,6 +5,7 @@ package sds
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -104,21 +105,32 @@ func (l *link) get(ctx context.Context) (s *session, fresh bool, err error) {
 		}
 		l.dialling = make(chan struct{})
 		l.mu.Unlock()
-		s, err := l.dial(ctx)
+		s, err := l.connect(ctx)
+		return s, true, err
+	}
+}
+
+// errNotMade is of a connection that could not be attempted to the end.
+var errNotMade = errors.New("connecting panicked")
+
+// connect dials, and tells those that wait how it ended, by a panic too.
+func (l *link) connect(ctx context.Context) (s *session, err error) {
+	err = errNotMade
+	defer func() {
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		close(l.dialling)
 		l.dialling = nil
 		l.session, l.err = s, err
-		if err != nil {
-			l.failures++
-			pause := min(firstPause<<min(l.failures-1, 10), lastPause)
-			l.again = time.Now().Add(pause/2 + rand.N(pause/2))
-		} else {
+		if err == nil {
 			l.failures = 0
+			return
 		}
-		l.mu.Unlock()
-		return s, true, err
-	}
+		l.failures++
+		pause := min(firstPause<<min(l.failures-1, 10), lastPause)
+		l.again = time.Now().Add(pause/2 + rand.N(pause/2))
+	}()
+	return l.dial(ctx)
 }
 
 // begin keeps the connection open while a question is asked: a whole directory may be

@@ -3,6 +3,8 @@
 package sds
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -46,4 +48,29 @@ func TestAConnectionInUseIsNotIdle(t *testing.T) {
 		_, err := here.Write([]byte{0})
 		assert.ErrorContains(t, err, "closed")
 	})
+}
+
+// panicking is a source of randomness that panics when it is read, as the first thing of
+// a handshake.
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error) { panic("in the middle of a handshake") }
+
+func TestAPanicWhileConnectingHangsNoOtherCaller(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	l := &link{address: listener.Addr().String(), config: &tls.Config{ServerName: "directory.test", MinVersion: tls.VersionTLS12, Rand: panicking{}}}
+	assert.Panics(t, func() { _, _, _ = l.get(t.Context()) })
+	peer, err := listener.Accept()
+	require.NoError(t, err)
+	defer peer.Close()
+	_, err = peer.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "the connection is closed")
+	_, _, err = l.get(t.Context())
+	assert.ErrorIs(t, err, errNotMade)
+	connected, err := l.state()
+	assert.False(t, connected)
+	assert.ErrorIs(t, err, errNotMade)
 }

@@ -45,9 +45,14 @@ func (l *link) dial(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	made := false
+	defer func() {
+		if !made { // by a panic, too
+			raw.Close()
+		}
+	}()
 	secure := tls.Client(raw, l.config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
 		return nil, err
 	}
 	s := &session{link: l, raw: raw, tls: secure}
@@ -57,13 +62,12 @@ func (l *link) dial(ctx context.Context) (*session, error) {
 	s.conn.Start()
 	if l.greet != nil {
 		stop := context.AfterFunc(ctx, s.close)
-		err := l.greet(s)
-		stop()
-		if err != nil {
-			s.close()
+		defer stop()
+		if err := l.greet(s); err != nil {
 			return nil, err
 		}
 	}
+	made = true
 	return s, nil
 }
 
