@@ -98,12 +98,12 @@ func unclear(piece string) bool {
 	return false
 }
 
-// climbs reports whether a path has dot segments (RFC 3986 section 3.3), or segments of
-// more full stops and of blanks, with parameters or without, and whichever slash is
-// before them.
+// climbs reports whether a path has dot segments (RFC 3986 section 3.3), with
+// parameters or without, with blanks at their end, which Windows drops, and whichever
+// slash is before them.
 func climbs(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
-		if name := withoutParameters(segment); strings.HasPrefix(name, ".") && noName(name) {
+		if name := strings.TrimRight(withoutParameters(segment), " "); name == "." || name == ".." {
 			return true
 		}
 	}
