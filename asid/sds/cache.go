@@ -200,7 +200,7 @@ func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, as
 		}
 	}()
 	asked = c.now()
-	value, since, err := c.look(ctx, key)
+	value, since, err := c.look(context.WithValue(ctx, knownKey{}, isKnown), key)
 	if older = !since.IsZero() && since.Before(asked); older {
 		asked = since
 	}

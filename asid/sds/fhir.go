@@ -51,7 +51,8 @@ type FHIR struct {
 	MaxBytes int64
 
 	// Interval is the least time between two requests; zero: 200 ms, the service's
-	// limit of 300 a minute. The limit may be shared with other callers.
+	// limit of 300 a minute. The limit may be shared with other callers. Requests about
+	// keys that the directory had go before others, but three in a row at most.
 	Interval time.Duration
 
 	// Cache says for how long systems are used. A zero RetryAfter is 15 s here: a 500

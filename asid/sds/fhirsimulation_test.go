@@ -155,3 +155,42 @@ func simulateService(t *testing.T, seed uint64, policy sds.Caching) {
 	assert.Positive(t, unknown)
 	assert.Positive(t, failed)
 }
+
+// The directory has an update as a patch only, so that it takes five requests to find the
+// system again; one that makes up ASIDs has as many wait as may.
+func TestMadeUpASIDsDelayNoUpdateOfAKnownSystem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		patch := string(asid.DocumentReferencePatch)
+		standIn := new(sdstest.FHIR)
+		standIn.SetDirectory(sdstest.Directory{
+			AS:  []sdstest.AS{canaryAS, {ASID: rr8ID.String(), ODS: "RR8", PartyKey: "YGM24-820388", Interactions: []string{patch}}},
+			MHS: []sdstest.MHS{{ODS: "RR8", PartyKey: "YGM24-820388", Interaction: patch, FQDN: "one.nhs.uk"}},
+		})
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(100 * time.Millisecond)
+			if err := r.Context().Err(); err != nil {
+				return nil, err
+			}
+			w := httptest.NewRecorder()
+			standIn.ServeHTTP(w, r)
+			return w.Result(), nil
+		})}
+		registry := &sds.FHIR{URL: "https://sds.nhs.uk", APIKey: apiKey, Canary: theCanary, Client: client}
+		ask := func(ctx context.Context, id asid.ID) error {
+			_, err := registry.LookupSender(ctx, asid.Sender{ASID: id, Organization: ods("RR8"), Interaction: asid.DocumentReferenceUpdate})
+			return err
+		}
+		require.NoError(t, ask(t.Context(), rr8ID))
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		for i := range 20 * 12 * 60 { // twenty a second, for longer than two MaxAges
+			require.Error(t, ask(left, mustID(fmt.Sprintf("3%011d", i))))
+			if i%20 == 0 {
+				require.NoError(t, ask(t.Context(), rr8ID), "after %v", time.Duration(i)*50*time.Millisecond)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(time.Minute) // until nothing waits
+	})
+}
