@@ -170,6 +170,7 @@ func TestAFormIsPostedToASearchAlone(t *testing.T) {
 		want                      int
 	}{
 		{"POST", "1", form, http.StatusUnsupportedMediaType}, {"POST", "1", "Multipart/Form-Data; boundary=x", http.StatusUnsupportedMediaType},
+		{"post", "1", form, http.StatusBadRequest}, {"Put", "1", "application/fhir+json", http.StatusBadRequest},
 		{"POST", "1", "application/fhir+json", http.StatusOK}, {"POST", "_search", form, http.StatusOK}, {"PUT", "1", form, http.StatusOK},
 		{"POST", "%5Fsearch", form, http.StatusOK}, {"POST", "a%2F_search", form, http.StatusUnsupportedMediaType},
 	} {

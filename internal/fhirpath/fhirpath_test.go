@@ -74,7 +74,9 @@ func TestOverridesAreFoundInEverySpelling(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/?"+query, nil)
 		assert.NotEmpty(t, fhirpath.Override(r), query)
 	}
-	assert.NotEmpty(t, fhirpath.Override(&http.Request{Method: http.MethodConnect, URL: new(url.URL)}))
+	for _, method := range []string{http.MethodConnect, "delete", "Get", "pATCH", "prop-find"} {
+		assert.NotEmpty(t, fhirpath.Override(&http.Request{Method: method, URL: new(url.URL)}), method)
+	}
 }
 
 func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
@@ -88,4 +90,7 @@ func TestAnOrdinaryRequestHasNoOverride(t *testing.T) {
 	}
 	r.Header["transfer-encoding"] = []string{"identity"} // a map that another program has filled
 	assert.Empty(t, fhirpath.Override(r))
+	for _, method := range []string{http.MethodDelete, http.MethodPatch, "M-SEARCH", ""} {
+		assert.Empty(t, fhirpath.Override(&http.Request{Method: method, URL: new(url.URL)}), method)
+	}
 }

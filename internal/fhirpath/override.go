@@ -30,9 +30,14 @@ func overrides() [12]string {
 // as a phrase for a refusal such as "has the header X-HTTP-Method", or the empty
 // string if there is nothing: a header of the list in any spelling, a parameter
 // that replaces the method, a query that readers could split in different ways, a
-// length of the body in another spelling, a switch of protocols, or CONNECT. What is
-// written after a switch is no request, and no guard could judge it.
+// length of the body in another spelling, a method that is not in capitals, of which
+// frameworks without regard to letter case make one that is (RFC 9110 section 9.1 has
+// regard to it), a switch of protocols, or CONNECT. What is written after a switch is
+// no request, and no guard could judge it.
 func Override(r *http.Request) string {
+	if strings.ContainsFunc(r.Method, func(c rune) bool { return 'a' <= c && c <= 'z' }) {
+		return "has a method in other letter case"
+	}
 	names := overrides()
 	for key := range r.Header {
 		for _, name := range names {
