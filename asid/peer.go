@@ -70,9 +70,13 @@ func peerRule(err error) string {
 
 // closes reports whether the connection of a refused peer is to be closed.
 func closes(err error) bool {
+	refused, ok := outermost(err).(*RequestError)
+	if !ok || refused.Rule != RulePeer {
+		return false
+	}
 	e, ok := errors.AsType[interface {
 		error
 		CloseConnection() bool
-	}](err)
+	}](refused.Err)
 	return ok && e.CloseConnection()
 }

@@ -61,6 +61,16 @@ func TestAPeerThatIsNotVerifiedIsRefused(t *testing.T) {
 	}
 }
 
+// A registry's error may have that of its own peer in it, the directory.
+func TestARegistrysPeerClosesNoConnectionOfTheSenders(t *testing.T) {
+	t.Parallel()
+	a := authorizer(t)
+	a.Registry = failingRegistry{&asidtest.PeerError{Rule: "validity", Close: true}}
+	w := serve(a.Middleware(http.NotFoundHandler()), create())
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Empty(t, w.Header().Get("Connection"))
+}
+
 func TestASourceThatSaysNothingRefuses(t *testing.T) {
 	t.Parallel()
 	a := authorizer(t)
