@@ -70,15 +70,18 @@ func (in *reading) url(id string) *url.URL {
 	return u
 }
 
-// header returns h with the judged version as If-Match, and without Connection and
-// digests of a body that has been rewritten.
+// header returns h with the judged version as If-Match, without Connection and
+// Proxy-Connection, and without digests of a body that has been rewritten.
 func (in *reading) header(h http.Header, d *Decision, rewritten bool) http.Header {
 	conditional := d.Change.Action == Update || d.Change.Action == Delete
-	if !conditional && !rewritten && len(h["If-Match"]) == 0 && len(h["Connection"]) == 0 {
+	if !conditional && !rewritten && len(h["If-Match"]) == 0 && len(h["Connection"]) == 0 && len(h["Proxy-Connection"]) == 0 {
 		return h
 	}
 	h = h.Clone()
-	h.Del("Connection") // a proxy drops what it names (RFC 9110 section 7.6.1), which may be a header that counts
+	// A proxy drops what these name, which may be a header that counts (RFC 9110 section
+	// 7.6.1, RFC 9112 appendix C.2.2).
+	h.Del("Connection")
+	h.Del("Proxy-Connection")
 	h.Del("If-Match")
 	if conditional {
 		h.Set("If-Match", etag(d.Stored.Version))

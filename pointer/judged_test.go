@@ -238,6 +238,22 @@ func TestConnectionDoesNotTakeTheConditionOff(t *testing.T) {
 	assert.Equal(t, []string{create.contentType()}, got[0]["Content-Type"])
 }
 
+// Some proxies do with Proxy-Connection as with Connection.
+func TestNeitherConnectionGoesOn(t *testing.T) {
+	t.Parallel()
+	create := load(t, "create", "r4", "json").text // of which nothing is taken out
+	for _, name := range []string{"Connection", "Proxy-Connection"} {
+		for _, r := range []*http.Request{
+			request("DELETE", collection+"/"+oldID, "", ""), request("POST", collection, "application/fhir+json", create),
+		} {
+			r.Header.Set(name, "close, if-match, content-type")
+			w, h := send(t, &pointer.Guard{Resolver: stored(t)}, r)
+			require.True(t, h.called, w.Body)
+			assert.Empty(t, h.request.Header[name], "%s %s", r.Method, name)
+		}
+	}
+}
+
 // What was read of a request before it was judged does not go on beside it.
 func TestNothingParsedBeforeGoesOn(t *testing.T) {
 	t.Parallel()

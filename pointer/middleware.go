@@ -26,7 +26,8 @@ import (
 // an If-Match of the judged version in place of the client's, which the guard has
 // judged; a new pointer has no id, meta.versionId and meta.lastUpdated any more;
 // the relatesTo of a supersede has the old pointer's logical id and nothing else.
-// Connection does not go on: it could name a header that a proxy is then to drop.
+// Connection and Proxy-Connection do not go on: they could name a header that a proxy
+// is then to drop.
 // The handler finds the decision by [DecisionFrom]. It cannot hijack the
 // connection.
 //
