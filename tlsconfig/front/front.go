@@ -42,6 +42,9 @@ type Front struct {
 	// Secret is the value of SecretHeader that the proxy sends with each request,
 	// of at least 128 bits: 32 characters or more. It is required over TCP; where
 	// it is set, every request must carry it, whatever connection it came by.
+	// Whatever listens at this server's address is told it. While the server is down
+	// any user of its machine can listen at a port from 1024 on: with such users about
+	// listen at a lower port or at a unix socket in a directory of this server's own.
 	Secret string
 
 	// UIDs are the users that the proxy may run as, if it connects by a unix

@@ -76,7 +76,8 @@ type Params struct {
 
 	// Secret is what the program behind knows the proxy by (front.Front.Secret): 32
 	// letters and digits or more, such as 16 random bytes in hexadecimal. nginx,
-	// HAProxy, Apache and Envoy need it unless Backend is a unix socket.
+	// HAProxy, Apache and Envoy need it unless Backend is a unix socket. They tell it to
+	// whatever listens at Backend.
 	Secret string
 
 	// LeafCRLs has Apache or Envoy look up the leaf alone in CRLs, where the root's own
