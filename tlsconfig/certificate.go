@@ -31,8 +31,9 @@ import (
 //
 // A key that cannot sign by RSASSA-PSS, as those of some tokens, is presented with
 // SupportedSignatureAlgorithms naming what it can do: tls.PKCS1WithSHA256 and its
-// kin. An Endpoint has each new key sign once, and refuses one that fails or takes
-// longer than ten seconds. A handshake waits no longer than that for it either.
+// kin. An Endpoint has each new key sign once by each padding, and refuses one that fails or takes
+// longer than ten seconds. A handshake waits no longer than that for it either. A key
+// that is a crypto.MessageSigner has to sign digests, too, whatever the engine.
 type CertificateSource func(ctx context.Context) (*tls.Certificate, error)
 
 // StaticCertificate always presents cert, such as tls.X509KeyPair returns it.

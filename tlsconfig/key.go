@@ -8,7 +8,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -17,37 +16,68 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 )
 
+// signatures are those that the suites take of an RSA key in TLS 1.2, by their padding.
+var signatures = []struct {
+	padding string
+	pss     bool
+	schemes [3]tls.SignatureScheme // as hashes
+}{
+	{"PKCS #1 v1.5", false, [...]tls.SignatureScheme{tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512}},
+	{"RSASSA-PSS", true, [...]tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512}},
+}
+
+var hashes = [...]crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
+
 // trySigning finds a key that cannot do what each handshake would ask of it: one
 // that was damaged, or a token's that has no RSASSA-PSS and does not say so by
-// SupportedSignatureAlgorithms.
+// SupportedSignatureAlgorithms. Of each padding one signature is tried.
 func trySigning(signer crypto.Signer, public *rsa.PublicKey, supported []tls.SignatureScheme) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("it panicked: %v", r)
 		}
 	}()
-	digest := sha256.Sum256([]byte("nrlsecurity: does this key sign?"))
 	able := func(scheme tls.SignatureScheme) bool { return supported == nil || slices.Contains(supported, scheme) }
-	if able(tls.PKCS1WithSHA256) {
-		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
-		if err == nil {
-			err = rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature)
+	tried := false
+	for _, s := range signatures {
+		i := slices.IndexFunc(s.schemes[:], able)
+		if i < 0 {
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("PKCS #1 v1.5 with SHA-256: %w", err)
+		tried = true
+		if err := tryOne(signer, public, hashes[i], s.pss); err != nil {
+			return fmt.Errorf("%s with %v, which SupportedSignatureAlgorithms does not exclude: %w", s.padding, hashes[i], err)
 		}
 	}
-	if able(tls.PSSWithSHA256) {
-		opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-		signature, err := signer.Sign(rand.Reader, digest[:], opts)
-		if err == nil {
-			err = rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, opts)
-		}
-		if err != nil {
-			return fmt.Errorf("RSASSA-PSS with SHA-256, which SupportedSignatureAlgorithms does not exclude: %w", err)
-		}
+	if !tried {
+		return fmt.Errorf("SupportedSignatureAlgorithms %v names none of an RSA key's with SHA-256 or better", supported)
 	}
 	return nil
+}
+
+// tryOne has the key sign in both ways: crypto/tls hands a message to a key that hashes
+// by itself, and libssl hands a digest to every key.
+func tryOne(signer crypto.Signer, public *rsa.PublicKey, hash crypto.Hash, pss bool) error {
+	message := []byte("nrlsecurity: does this key sign?")
+	h := hash.New()
+	h.Write(message)
+	digest := h.Sum(nil)
+	opts := crypto.SignerOpts(hash)
+	verify := func(signature []byte) error { return rsa.VerifyPKCS1v15(public, hash, digest, signature) }
+	if pss {
+		salted := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
+		opts, verify = salted, func(signature []byte) error { return rsa.VerifyPSS(public, hash, digest, signature, salted) }
+	}
+	signature, err := signer.Sign(rand.Reader, bytes.Clone(digest), opts)
+	if err == nil {
+		err = verify(signature)
+	}
+	if hashing, ok := signer.(crypto.MessageSigner); ok && err == nil {
+		if signature, err = hashing.SignMessage(rand.Reader, message, opts); err == nil {
+			err = verify(signature)
+		}
+	}
+	return err
 }
 
 // boundKey returns signer as a handshake is to have it. A key that signs elsewhere, such

@@ -56,6 +56,62 @@ func TestOwnKeyIsTriedWhenTheEndpointIsBuilt(t *testing.T) {
 		damaged.Primes, damaged.Precomputed = nil, rsa.PrecomputedValues{}
 		c.PrivateKey = &damaged
 	}), "signature")
+	silent := func([]byte) ([]byte, error) { return nil, errors.New("the token was pulled") }
+	garbled := func(signature []byte) ([]byte, error) { signature[9]++; return signature, nil }
+	for _, c := range []struct {
+		name              string
+		messages, digests func(signature []byte) ([]byte, error)
+		want              string
+	}{
+		{"signs digests alone, and crypto/tls has it sign messages", silent, nil, "the token was pulled"},
+		{"signs messages wrongly", garbled, nil, "verification error"},
+		{"signs messages alone, and libssl has it sign digests", nil, silent, "the token was pulled"},
+		{"signs digests wrongly", nil, garbled, "verification error"},
+		{"signs both", nil, nil, ""},
+	} {
+		err := build(func(cert *tls.Certificate) {
+			cert.PrivateKey = hashingToken{cert.PrivateKey.(crypto.Signer), c.messages, c.digests}
+		})
+		if c.want == "" {
+			assert.NoError(t, err, c.name)
+		} else {
+			assert.ErrorContains(t, err, c.want, c.name)
+		}
+	}
+	for name, schemes := range map[string][]tls.SignatureScheme{
+		"none":          {},
+		"SHA-1":         {tls.PKCS1WithSHA1},
+		"another key's": {tls.ECDSAWithP256AndSHA256, tls.Ed25519},
+	} {
+		assert.ErrorContains(t, build(func(c *tls.Certificate) { c.SupportedSignatureAlgorithms = schemes }), "SupportedSignatureAlgorithms", name)
+	}
+	assert.ErrorContains(t, build(func(c *tls.Certificate) {
+		c.PrivateKey, c.SupportedSignatureAlgorithms = token{c.PrivateKey.(crypto.Signer)}, []tls.SignatureScheme{tls.PSSWithSHA512}
+	}), "RSASSA-PSS")
+}
+
+// A hashingToken is a crypto.MessageSigner, and returns what messages and digests, which
+// may be nil, make of its signatures.
+type hashingToken struct {
+	crypto.Signer
+	messages, digests func(signature []byte) ([]byte, error)
+}
+
+func (k hashingToken) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return passed(k.digests)(k.Signer.Sign(random, digest, opts))
+}
+
+func (k hashingToken) SignMessage(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return passed(k.messages)(crypto.SignMessage(k.Signer, random, message, opts))
+}
+
+func passed(through func([]byte) ([]byte, error)) func([]byte, error) ([]byte, error) {
+	return func(signature []byte, err error) ([]byte, error) {
+		if err != nil || through == nil {
+			return signature, err
+		}
+		return through(signature)
+	}
 }
 
 func TestOwnCertificateStaysWhileItsSourceFails(t *testing.T) {

@@ -68,6 +68,10 @@ type storedKey struct {
 // digests are by the identifiers of openssl/obj_mac.h.
 var digests = map[int32]crypto.Hash{672: crypto.SHA256, 673: crypto.SHA384, 674: crypto.SHA512}
 
+// signNoBlock is RSA_METHOD's priv_enc, for RSASSA-PSS, and fails. libcrypto calls it without
+// looking whether there is one.
+func signNoBlock(int32, *byte, *byte, uintptr, int32) int32 { return -1 }
+
 // signDigest is RSA_METHOD's sign. What goes wrong, a panic included, is a
 // handshake that fails with an internal_error alert.
 func signDigest(nid int32, digest *byte, digestLen uint32, signature *byte, signatureLen *uint32, key uintptr) (ok int32) {

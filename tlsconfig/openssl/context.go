@@ -18,6 +18,7 @@ import (
 type sslContext struct {
 	lib    *library
 	ctx    uintptr
+	server bool
 	cert   *tls.Certificate
 	subCAs []*x509.Certificate
 	signer uintptr       // the RSA by which signers finds the key; 0: libssl has the key itself
@@ -61,14 +62,10 @@ const (
 	opensslCipherListSep    = ":"
 )
 
-// What crypto/tls has: its groups of TLS 1.2, and its RSA signatures, since the
-// suites authenticate by RSA, with SHA-256 or better. They are set on each context,
-// since what the system's configuration says of them would have libssl choose
-// another suite, or fail.
-const (
-	groups              = "X25519:P-256:P-384:P-521"
-	signatureAlgorithms = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:" + signerAlgorithms
-)
+// groups are those that crypto/tls has for TLS 1.2. They and the signature algorithms are
+// set on each context, since what the system's configuration says of them would have
+// libssl choose another suite, or fail.
+const groups = "X25519:P-256:P-384:P-521"
 
 // newContext makes an SSL_CTX with the guidance's profile. The system's
 // configuration file may have put other values in it: what is not wanted of
@@ -79,7 +76,7 @@ func (l *library) newContext(server bool, suites []tlsconfig.Suite) (uintptr, er
 		names[i] = s.String()
 	}
 	list, none, protocols := cString(strings.Join(names, opensslCipherListSep)), cString(""), []byte(protocolsOffered)
-	curves, algorithms := cString(groups), cString(signatureAlgorithms)
+	curves, algorithms := cString(groups), cString(signatureAlgorithms(nil, false))
 	method := l.tlsClientMethod
 	if server {
 		method = l.tlsServerMethod
@@ -176,9 +173,3 @@ func (c *sslContext) useKey(pkey uintptr) error {
 		return int32(call(c.lib.ctxUseKey, c.ctx, pkey)) == 1 && int32(call(c.lib.ctxCheckKey, c.ctx)) == 1
 	})
 }
-
-// Keys that cannot be exported sign through OpenSSL's RSA_METHOD, which hands a
-// digest over for PKCS #1 v1.5, but for RSASSA-PSS only the padded block, for which
-// crypto.Signer has no operation. So a context with such a key signs, and asks to
-// be signed for, with PKCS #1 v1.5 alone.
-const signerAlgorithms = "RSA+SHA256:RSA+SHA384:RSA+SHA512"

@@ -26,8 +26,8 @@
 // An *rsa.PrivateKey with its primes is given to libssl. Any other crypto.Signer with an RSA key,
 // such as one that does not leave its store, is asked to sign, by PKCS #1 v1.5 with
 // SHA-256, SHA-384 or SHA-512: libssl lets it sign nothing else, so that peers which
-// accept only RSASSA-PSS cannot be met with it. It holds a thread while it signs,
-// for ten seconds at most.
+// accept only RSASSA-PSS cannot be met with it, and one whose SupportedSignatureAlgorithms
+// names none of these is refused. It holds a thread while it signs, for ten seconds at most.
 //
 // # What it does
 //

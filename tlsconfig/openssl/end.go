@@ -101,7 +101,7 @@ func (d *end) newContext(cert *tls.Certificate, subCAs []*x509.Certificate) (*ss
 	if err != nil {
 		return nil, err
 	}
-	c := &sslContext{lib: d.lib, ctx: ctx, cert: cert, subCAs: subCAs, places: steps}
+	c := &sslContext{lib: d.lib, ctx: ctx, server: d.server, cert: cert, subCAs: subCAs, places: steps}
 	if err = c.present(cert); err != nil {
 		err = fmt.Errorf("own certificate: %w", err)
 	}

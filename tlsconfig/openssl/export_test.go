@@ -73,6 +73,36 @@ func NewServerAt(level int, e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error)
 	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, err
 }
 
+// NewDialerAccepting is a dialler that accepts signatures of one algorithm alone, of libssl's
+// name.
+func NewDialerAccepting(algorithm string, e *tlsconfig.Endpoint) (*Dialer, error) {
+	d, err := newEndWith(ctrlSignatureAlgorithms, algorithm, e, false)
+	return &Dialer{end: d}, err
+}
+
+// NewServerAccepting is NewServer for one that asks for one algorithm alone.
+func NewServerAccepting(algorithm string, e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
+	d, err := newEndWith(ctrlClientAlgorithms, algorithm, e, true)
+	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, err
+}
+
+// NewServerSigningBy is NewServer with a key that signs by an algorithm whether it can or not.
+func NewServerSigningBy(algorithm string, e *tlsconfig.Endpoint) (func(net.Conn) *Conn, error) {
+	d, err := newEndWith(ctrlSignatureAlgorithms, algorithm, e, true)
+	return func(inner net.Conn) *Conn { return newConn(inner, d, "") }, err
+}
+
+func newEndWith(cmd uintptr, algorithm string, e *tlsconfig.Endpoint, server bool) (*end, error) {
+	d, err := newEnd(e, server)
+	if err != nil {
+		return nil, err
+	}
+	list := cString(algorithm)
+	return d, d.lib.protected("SSL_CTX_set1_sigalgs_list", func() bool {
+		return int64(call(d.lib.ctxCtrl, d.current.ctx, cmd, 0, uintptr(pointer(list)))) == 1
+	})
+}
+
 func newEndAt(level int, e *tlsconfig.Endpoint, server bool) (*end, error) {
 	d, err := newEnd(e, server)
 	if err == nil {

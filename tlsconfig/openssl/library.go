@@ -30,6 +30,7 @@ var system = sync.OnceValues(func() (*library, error) {
 		return nil, errNoMemory
 	}
 	call(l.rsaMethSetSign, l.signMethod, callback(signDigest))
+	call(l.rsaMethSetPrivEnc, l.signMethod, callback(signNoBlock))
 	return l, nil
 })
 

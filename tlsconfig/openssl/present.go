@@ -38,10 +38,16 @@ func (c *sslContext) present(cert *tls.Certificate) error {
 		// One without its primes cannot be encoded, and signs in Go.
 		if der, err := x509.MarshalPKCS8PrivateKey(key); err == nil {
 			defer clear(der)
+			if err := c.signBy(cert.SupportedSignatureAlgorithms, false); err != nil {
+				return err
+			}
 			return c.lib.withKey(der, c.useKey)
 		}
 	}
 	if key, ok := cert.PrivateKey.(crypto.Signer); ok {
+		if err := c.signBy(cert.SupportedSignatureAlgorithms, true); err != nil {
+			return err
+		}
 		return c.useSigner(key)
 	}
 	return fmt.Errorf("the key is a %T, neither an *rsa.PrivateKey nor a crypto.Signer", cert.PrivateKey)

@@ -16,16 +16,8 @@ func (c *sslContext) useSigner(key crypto.Signer) error {
 		return fmt.Errorf("the key signs as %T, not as RSA", key.Public())
 	}
 	l := c.lib
-	algorithms := cString(signerAlgorithms)
-	err := l.protected("SSL_CTX_set1_sigalgs_list", func() bool {
-		return int64(call(l.ctxCtrl, c.ctx, ctrlSignatureAlgorithms, 0, uintptr(pointer(algorithms)))) == 1 &&
-			int64(call(l.ctxCtrl, c.ctx, ctrlClientAlgorithms, 0, uintptr(pointer(algorithms)))) == 1
-	})
-	if err != nil {
-		return err
-	}
 	var object uintptr
-	err = l.scratch(func(bio uintptr) error {
+	err := l.scratch(func(bio uintptr) error {
 		if err := l.write(bio, x509.MarshalPKCS1PublicKey(public)); err != nil {
 			return err
 		}

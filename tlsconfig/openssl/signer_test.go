@@ -91,6 +91,40 @@ func TestAKeyThatDoesNotLeaveItsStoreMeetsCryptoTLS(t *testing.T) {
 	require.NoError(t, serverErr)
 }
 
+// A pssToken signs by RSASSA-PSS and not by PKCS #1 v1.5.
+type pssToken struct{ crypto.Signer }
+
+func (k pssToken) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, pss := opts.(*rsa.PSSOptions); !pss {
+		return nil, errors.New("the token has no PKCS #1 v1.5")
+	}
+	return k.Signer.Sign(random, digest, opts)
+}
+
+func TestAKeyThatLibsslCannotHaveSignIsRefusedWhenBuilt(t *testing.T) {
+	needLibrary(t)
+	cert := spine().Leaf(serverName)
+	cert.PrivateKey, cert.SupportedSignatureAlgorithms = pssToken{testpki.Key("leaf")}, pss
+	e := spine().Endpoint(cert, clientName)
+	_, err := e.ServerConfig()
+	require.NoError(t, err, "crypto/tls has it sign")
+	_, err = openssl.NewServer(e)
+	require.ErrorContains(t, err, "SupportedSignatureAlgorithms")
+}
+
+// libcrypto would call a function that the RSA_METHOD lacks.
+func TestASignatureThatAKeyElsewhereCannotMakeEndsTheHandshake(t *testing.T) {
+	needLibrary(t)
+	cert, key := stored(serverName, nil)
+	newServer, err := openssl.NewServerSigningBy("rsa_pss_rsae_sha256", spine().Endpoint(cert, clientName))
+	require.NoError(t, err)
+	key.inUse.Store(true)
+	own := spine().Leaf(clientName)
+	_, _, clientErr, serverErr := shaken(t, loose(&own), newServer)
+	requireFailure(t, clientErr, serverErr)
+	assert.Zero(t, key.signs.Load())
+}
+
 // crypto/rsa signs without the primes, too; no encoding of the key does without them.
 func TestAKeyWithoutPrimesSigns(t *testing.T) {
 	needLibrary(t)

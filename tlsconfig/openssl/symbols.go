@@ -23,6 +23,7 @@ type library struct {
 	d2iPrivateKeyBio, pkeyFree               uintptr
 	d2iRSAPublicKeyBio, rsaFree              uintptr
 	rsaMethNew, rsaMethSetSign, rsaSetMethod uintptr
+	rsaMethSetPrivEnc                        uintptr
 	pkeyNew, pkeyAssign                      uintptr
 	skNum, skValue                           uintptr
 	tlsServerMethod, tlsClientMethod         uintptr
@@ -85,6 +86,7 @@ func (l *library) functions() []struct {
 		{"RSA_free", &l.rsaFree},
 		{"RSA_meth_new", &l.rsaMethNew},
 		{"RSA_meth_set_sign", &l.rsaMethSetSign},
+		{"RSA_meth_set_priv_enc", &l.rsaMethSetPrivEnc},
 		{"RSA_set_method", &l.rsaSetMethod},
 		{"OPENSSL_sk_num", &l.skNum},
 		{"OPENSSL_sk_value", &l.skValue},
