@@ -3,6 +3,7 @@
 package asid
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -138,15 +139,19 @@ func (t *Token) checkTimes(by *tokenRules) error {
 	if by.now != nil {
 		now = by.now
 	}
-	skew := by.tolerance()
-	earliest, latest := now().Add(-skew), now().Add(skew)
+	here, skew := now(), by.tolerance()
+	earliest, latest := here.Add(-skew), here.Add(skew)
+	// wrong names both times, since either clock may be the wrong one.
+	wrong := func(claim string, at time.Time, tense string) error {
+		return tokenError(claim, fmt.Sprintf("is %s, in the %s: it is %s here, and clocks may differ by %v", inUTC(at), tense, inUTC(here), skew), nil)
+	}
 	switch {
 	case t.IssuedAt.After(latest):
-		return tokenError("iat", "is in the future", nil)
+		return wrong("iat", t.IssuedAt, "future")
 	case t.NotBefore.After(latest):
-		return tokenError("nbf", "is in the future", nil)
+		return wrong("nbf", t.NotBefore, "future")
 	case !t.Expires.After(earliest):
-		return tokenError("exp", "is in the past", nil)
+		return wrong("exp", t.Expires, "past")
 	case !t.Expires.After(t.IssuedAt):
 		return tokenError("exp", "is not after iat", nil)
 	case t.Expires.Sub(t.IssuedAt) > tokenLife:
@@ -154,6 +159,8 @@ func (t *Token) checkTimes(by *tokenRules) error {
 	}
 	return nil
 }
+
+func inUTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (t *Token) checkSystem(by *tokenRules) error {
 	if t.System == "" {

@@ -327,3 +327,21 @@ func TestClocksMayDifferByHalfAMinute(t *testing.T) {
 	assert.Equal(t, 1000, n)
 	assert.Equal(t, "exp", refused.Claim)
 }
+
+// Who reads the refusal has to see which of two clocks is wrong, and by how much.
+func TestARefusedTimeIsNamedBesideTheClock(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct {
+		claims claims
+		want   string
+	}{
+		"iat": {claims{"iat": issued.Unix() + 120, "exp": issued.Unix() + 420}, "is 2026-11-23T12:02:00Z, in the future: it is 2026-11-23T12:00:00Z here, and clocks may differ by 30s"},
+		"nbf": {claims{"nbf": issued.Unix() + 120}, "is 2026-11-23T12:02:00Z, in the future: it is 2026-11-23T12:00:00Z here, and clocks may differ by 30s"},
+		"exp": {claims{"iat": issued.Unix() - 420, "exp": issued.Unix() - 120}, "is 2026-11-23T11:58:00Z, in the past: it is 2026-11-23T12:00:00Z here, and clocks may differ by 30s"},
+	} {
+		var refused *asid.RequestError
+		require.ErrorAs(t, gateAnswers(t, asid.Gate{Tokens: asid.TokenClaims}, asid.DocumentReferenceContentRead, retrieving().with(c.claims).token(t)), &refused, claim)
+		assert.Equal(t, claim, refused.Claim)
+		assert.Equal(t, c.want, refused.Detail)
+	}
+}
