@@ -23,7 +23,7 @@ type UnknownError struct {
 func (e *UnknownError) Error() string {
 	text := "revocation status unknown"
 	if e.Cert != nil && e.Cert.SerialNumber != nil {
-		text = fmt.Sprintf("revocation status of certificate %x unknown", e.Cert.SerialNumber)
+		text = fmt.Sprintf("revocation status of certificate %x%s unknown", e.Cert.SerialNumber, whose(e.Cert))
 	}
 	if reasons := oneLine(e.Errs...); reasons != "" {
 		text += ": " + reasons

@@ -3,6 +3,7 @@
 package revocation
 
 import (
+	"crypto/x509"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,15 @@ func escape(s string) string {
 		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 	}
 	return b.String()
+}
+
+// whose says which certificate of a chain a serial number is of: leaf and SubCA have
+// different issuers, and a serial number alone does not tell them apart.
+func whose(cert *x509.Certificate) string {
+	if cert == nil {
+		return ""
+	}
+	return " of " + quote(cert.Subject.String())
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -3,6 +3,8 @@
 package revocation_test
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"math/big"
@@ -45,6 +47,17 @@ func TestErrorsSayEachReasonOnce(t *testing.T) {
 	err := &revocation.UnknownError{Errs: []error{errors.Join(fetch, errors.New("other")), fetch, nil}}
 	assert.Equal(t, "revocation status unknown: fetching http://a/: down; other", err.Error())
 	assert.ErrorIs(t, err, fetch)
+}
+
+// The certificate may be the SubCA's, where the record of the refusal names the leaf.
+func TestErrorsNameWhoseCertificateItIs(t *testing.T) {
+	t.Parallel()
+	cert := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Sub\nCA", Organization: []string{"nhs"}}}
+	assert.Equal(t, `revocation status of certificate 2 of "CN=Sub\nCA,O=nhs" unknown: down`,
+		(&revocation.UnknownError{Cert: cert, Errs: []error{errors.New("down")}}).Error())
+	assert.Equal(t, `certificate 2 of "CN=Sub\nCA,O=nhs" was revoked at 2026-11-29T09:00:00Z (cACompromise) according to stapled`,
+		(&revocation.RevokedError{Cert: cert, Serial: cert.SerialNumber, Reason: revocation.ReasonCACompromise, Source: "stapled",
+			Time: time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC)}).Error())
 }
 
 func TestErrorsQuoteWhatIsNoURL(t *testing.T) {

@@ -66,8 +66,8 @@ type RevokedError struct {
 }
 
 func (e *RevokedError) Error() string {
-	return fmt.Sprintf("certificate %x was revoked at %s (%s) according to %s",
-		e.Serial, e.Time.UTC().Format(time.RFC3339), e.Reason, where(e.Source))
+	return fmt.Sprintf("certificate %x%s was revoked at %s (%s) according to %s",
+		e.Serial, whose(e.Cert), e.Time.UTC().Format(time.RFC3339), e.Reason, where(e.Source))
 }
 
 // Revoked returns Cert. It tells a revoked certificate from one whose status is

@@ -181,10 +181,10 @@ func (d *decision) unrevokedChain(chain, path []*x509.Certificate) error {
 		case err != nil:
 			return err
 		case v.Status == StatusRevoked:
-			return fmt.Errorf("certificate %x was revoked at %s (%s) according to %s", chain[i].SerialNumber,
+			return fmt.Errorf("certificate %x of %q was revoked at %s (%s) according to %s", chain[i].SerialNumber, chain[i].Subject.String(),
 				v.Entry.Time.UTC().Format(time.RFC3339), v.Entry.Reason, v.List.Source())
 		case v.Status != StatusGood:
-			return errors.Join(append([]error{fmt.Errorf("nothing says that certificate %x is not revoked", chain[i].SerialNumber)}, v.Errs...)...)
+			return errors.Join(append([]error{fmt.Errorf("nothing says that certificate %x of %q is not revoked", chain[i].SerialNumber, chain[i].Subject.String())}, v.Errs...)...)
 		}
 	}
 	return nil
