@@ -101,7 +101,7 @@ func TestProductionNamesWhatThePackagesHave(t *testing.T) {
 	}
 	// The standard library's, which the compiler holds in the snippets of README.md, and
 	// what is of another program's or an RFC's.
-	others := regexp.MustCompile(`^(http\.\w.*|(Read|ReadHeader|Idle|IdleConn|Write)Timeout|CAfile)$`)
+	others := regexp.MustCompile(`^((http|slog)\.\w.*|(Read|ReadHeader|Idle|IdleConn|Write)Timeout|CAfile)$`)
 	found := 0
 	for _, match := range namedSymbol.FindAllStringSubmatch(string(page), -1) {
 		name := match[1]

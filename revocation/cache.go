@@ -23,9 +23,9 @@ import (
 // DirCache is a Cache in a directory, which is made with mode 0700 when first
 // needed. Several processes of one user may share it. An entry is a file, which is
 // replaced as a whole or not at all; one that is damaged, cut short or another
-// key's counts as absent. A directory that others may write to, or that another
-// user owns, is refused. At most 16,384 entries are kept, of which those that were
-// not used for longest go first.
+// key's counts as absent. A directory that others may write to, as a mounted volume
+// itself often is, or that another user owns, is refused: name one below it. At most
+// 16,384 entries are kept, of which those that were not used for longest go first.
 type DirCache string
 
 const (
@@ -191,7 +191,8 @@ func (d DirCache) usable(ctx context.Context) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", string(d))
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("others may write to the directory %s, mode %v", string(d), info.Mode().Perm())
+		return fmt.Errorf("others may write to the directory %s, mode %v: name one inside it, which is made with mode 0700, or take their permission away",
+			string(d), info.Mode().Perm())
 	case ownedByAnother(info):
 		return fmt.Errorf("another user owns the directory %s", string(d))
 	}

@@ -142,6 +142,7 @@ func TestDirCacheRefusesADirectoryOfOthers(t *testing.T) {
 		assert.ErrorContains(t, DirCache(dir).Merge(t.Context(), "a"), "others may write")
 		_, err := DirCache(dir).Get(t.Context(), "a")
 		assert.ErrorContains(t, err, "others may write to the directory "+dir)
+		assert.ErrorContains(t, err, "name one inside it", "a mounted volume is often everybody's")
 	}
 	for _, mode := range []os.FileMode{0o700, 0o750, 0o755} {
 		dir := t.TempDir()

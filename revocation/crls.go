@@ -46,7 +46,7 @@ type CRLs struct {
 
 	// Refresh is the time within which each distribution point that certificates
 	// name is looked after again while Run is going, fetching included; zero: an
-	// hour.
+	// hour. Less than about 15 s makes no difference: no URL is asked more often.
 	Refresh time.Duration
 
 	// KeepDER keeps the octets of each list in memory, for Lists. With a Cache they

@@ -64,6 +64,8 @@
 //     nothing else; [CRLs.URLs] may name a mirror.
 //   - A CRL with a critical extension that is not known proves nothing about any
 //     certificate.
+//   - A version 1 certificate is outside the scope of onlyContainsUserCerts (RFC 5280
+//     section 5.2.5).
 //   - A serial that is listed twice is revoked, whatever the listings say;
 //     removeFromCRL is allowed in delta CRLs only.
 //   - A delta CRL that is to be had is used. One that is not takes nothing from
@@ -95,7 +97,8 @@
 //   - Again within [CRLs.Refresh] or [OCSP.Refresh], an hour if not set, fetching
 //     included: every URL, since the first of two mirrors may be behind. Run does
 //     it, and asks for what runs out sooner before it does. Without Run, a check
-//     that finds a look overdue begins it and does not wait.
+//     that finds a look overdue begins it and does not wait. No URL is asked more
+//     often than about every 15 seconds.
 //   - Conditionally, where the server gave validators; once a day, and when the
 //     document has run out, as a whole and with Cache-Control: no-cache.
 //   - After a failure: 15 seconds after the start of the last attempt, where a check
@@ -113,12 +116,14 @@
 //
 // # In an outage
 //
-// Known and current documents answer without waiting. When they expire, certificates
-// are refused with an [*UnknownError] that says what each URL answered, and are
-// accepted again within 15 seconds of the outage's end. [Policy] can allow an answer
-// that ran out less than MaxStale ago, with a warning in the log for each use; a
-// certificate that was never cleared, or that was last known as revoked, is refused
-// all the same. A restart during an outage changes nothing if there is a Cache.
+// Known and current documents answer without waiting, from memory, and without a lock
+// or an allocation until something that the answer depends on changes, begins or ends.
+// When they expire, certificates are refused with an [*UnknownError] that says what
+// each URL answered, and are accepted again within 15 seconds of the outage's end.
+// [Policy] can allow an answer that ran out less than MaxStale ago, with a warning in
+// the log for each use; a certificate that was never cleared, or that was last known as
+// revoked, is refused all the same. A restart during an outage changes nothing if there
+// is a Cache.
 //
 // A URL, a cache or a Fetcher that hangs costs a check whose answer is known
 // nothing, but for the first look at a delta CRL or at a source ahead of the one
@@ -169,7 +174,7 @@
 //   - Let the network through to the hosts of the certificates' URLs. [HTTPFetcher]
 //     asks no others: name them with [AllowHosts], or go to a mirror with Rewrite.
 //   - Give every CRLs and OCSP a Cache: [DirCache] on a volume that survives a
-//     restart, mode 0700, or one that a fleet shares.
+//     restart, in a folder of its own, or one that a fleet shares.
 //   - Have Run going, also for lists that take longer than a handshake has.
 //   - [Policy.MaxAge] where a CA's lists are valid for months and the guidance wants
 //     younger ones. Refresh need not be shorter than an hour for lists of a day.
@@ -182,38 +187,4 @@
 // to issue a later list. A person's is to stop every process that shares the Cache,
 // remove the entry or the whole Cache, the file of [CRLs.Files] and what the program
 // gives to Add, and start them again: what one of them still knows it puts back.
-//
-// Strictness ends at what real CAs write and has one meaning: GeneralizedTime before
-// 2050 (section 5.1.2.4), an empty crlEntryExtensions, an empty revokedCertificates,
-// a reasonCode that says unspecified, and in OCSP the default version written out. A
-// version 1 certificate is outside the scope of onlyContainsUserCerts (section
-// 5.2.5).
-//
-// # Operation
-//
-// An answer is given from memory, without a lock or an allocation, until something
-// changes under one of the keys that it depends on, or something that it depends on
-// begins or ends. While Run is going each URL is looked at within Refresh, all URLs
-// of a point, once a day without validators; a check that finds a look overdue begins
-// it and does not wait. After a failure the next attempt begins within 15 s of the
-// start of the last where a caller has nothing to go by.
-//
-// No check waits for the network when known documents decide, but for the first look
-// at a freshestCRL, or at a source ahead of the one that answers, and then for a
-// second at most. [CRLs.State] and [OCSP.State] show each document and each look, and
-// which document decides.
-//
-// A [Cache] keeps sets of documents, which are joined, so that processes that share
-// one need no order between them: [DirCache] for one machine. What is read from it is
-// verified again.
-//
-// # Internal packages
-//
-//	internal/der    strict DER: names and their comparison, times, extensions, algorithms
-//	internal/crl    one CRL: what it covers, lists, supersedes and can be combined with
-//	internal/ocsp   one OCSP response: what it says of a certificate, and who signed it
-//	internal/known  the set: series, decisions, what may be forgotten
-//	internal/fetch  asking: once however many wait, head starts, back-off, the schedule
-//
-// Only fetch and this package know a network, a clock or a log.
 package revocation

@@ -43,7 +43,8 @@ type OCSP struct {
 	Cache     Cache   // nil: memory only; what is read from it is verified again
 
 	// Refresh is the time within which each responder is asked again about each
-	// certificate while Run is going; zero: an hour.
+	// certificate while Run is going; zero: an hour. Less than about 15 s makes no
+	// difference: no responder is asked about a certificate more often.
 	Refresh time.Duration
 
 	// NoNonce leaves the nonce (RFC 9654) out of requests, for responders that
