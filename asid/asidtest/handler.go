@@ -25,6 +25,11 @@ func Mark(next http.Handler) http.Handler { return stage.Mark(next) }
 // router before the check may answer paths and methods that it does not have by
 // itself. It joins what goes wrong.
 //
+// A pointer.Guard stands inside Mark here, since it refuses these requests, which name
+// no pointer of its store; pointertest.TestGuard puts it to the test:
+//
+//	authorizer.Middleware(asidtest.Mark(guard.Middleware(store)))
+//
 // The server checks tokens in full (asid.TokenAgreement, the default); one with
 // Audience, RequireInteraction, TestIDs or a prefix to its paths is tested without.
 func TestAuthorizer(build func(Setting) http.Handler) error { return kit.Join(authorizerCases(build)) }
