@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -116,7 +115,10 @@ func keptPrograms() []kept {
 			reloaded.hook = func(_ string, r *running) terminator.Hook {
 				check := terminator.Command(nil, []string{"haproxy", "-c", "-f", r.config})
 				return func(ctx context.Context, file string) error {
-					return errors.Join(check(ctx, file), r.process.Signal(syscall.SIGUSR2)) // to the master
+					if err := check(ctx, file); err != nil {
+						return err
+					}
+					return reloadMaster(ctx, r)
 				}
 			}
 			all = append(all, reloaded)
@@ -124,6 +126,26 @@ func keptPrograms() []kept {
 		all = append(all, k)
 	}
 	return all
+}
+
+// reloadMaster has HAProxy's master reload, and waits until it has. A signal that comes
+// while the master starts is lost, so it is sent again until the log tells of it.
+func reloadMaster(ctx context.Context, r *running) error {
+	said := func(what string) int { return strings.Count(r.log.String(), what) }
+	reloads, loaded := said("Reloading HAProxy"), said("Loading success")
+	for poll := 0; said("Loading success") == loaded; poll++ {
+		if poll%20 == 0 && said("Reloading HAProxy") == reloads {
+			if err := r.process.Signal(syscall.SIGUSR2); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // A peer that is revoked at the CA is refused by each program within the refresh and
