@@ -105,7 +105,7 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 	server := tls.Server(tapped{conn, s}, &tls.Config{
 		KeyLogWriter: &s.keys,
 		MinVersion:   tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: nativeIDs(),
-		ClientAuth: tls.RequireAnyClientCert, SessionTicketsDisabled: true,
+		ClientAuth: tls.RequestClientCert, VerifyConnection: wantCertificate, SessionTicketsDisabled: true,
 		GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 			hello = info
 			return nil, nil
@@ -141,12 +141,23 @@ func (c *callers) answer(ctx context.Context, conn net.Conn, p *presented, first
 		c.report.add(clauseTLSMA, p.subject, Conformant, "", "the handshake succeeds and the client sends its request")
 		c.certificate(ctx, server.ConnectionState().PeerCertificates)
 		c.renegotiation(ctx, s, server.ConnectionState().CipherSuite)
-	case strings.Contains(err.Error(), "client didn't provide a certificate"):
+	case errors.Is(err, errNoCertificate):
 		c.report.add(clauseTLSMA, "the client's certificate", Departure, "present the certificate of the Spine's", "none is presented")
 	default:
 		c.report.add(clauseTLSMA, p.subject, Undecided, "", "%v; what it does with bad certificates may have the same reason", err)
 	}
 	return true
+}
+
+var errNoCertificate = errors.New("the client presents no certificate")
+
+// wantCertificate ends the handshake where tls.RequireAnyClientCert would, with an error
+// that can be told from others.
+func wantCertificate(cs tls.ConnectionState) error {
+	if len(cs.PeerCertificates) == 0 {
+		return errNoCertificate
+	}
+	return nil
 }
 
 // hello compares what the client offers with the guidance.
