@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // A Checker asks its sources about the certificates of a chain and refuses the
@@ -28,7 +29,7 @@ type Checker struct {
 	// nothing is recorded.
 	Record func(context.Context, Decision)
 
-	late bounded.Late // calls of users' sources
+	late bounded.Late // calls of users' sources, and of Logger
 }
 
 // Validate returns why the checker refuses everything: it has no source
@@ -116,8 +117,8 @@ func (c *Checker) conclude(ctx context.Context, t *findings) error {
 // decide records the decision and, where it is by a stale answer, warns.
 func (c *Checker) decide(ctx context.Context, t *findings, err error) error {
 	q, stale := &t.q, t.stale
-	if stale != nil && c.Logger != nil {
-		c.Logger.LogAttrs(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
+	if stale != nil {
+		record.Writer{Logger: c.Logger, Late: &c.late}.Write(ctx, slog.LevelWarn, "certificate accepted on an expired revocation answer",
 			slog.String("serial", q.Path[0].SerialNumber.Text(16)),
 			slog.String("issuer", q.Path[0].Issuer.String()),
 			slog.String("source", stale.Source),

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/crl"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
@@ -70,6 +72,7 @@ type CRLs struct {
 	urls    []*fetch.Watch
 	cas     atomic.Pointer[[]*x509.Certificate] // that Lists was asked about, the latest first
 
+	late      bounded.Late  // records that are not waited for any more
 	published atomic.Uint64 // changes with the URLs that are looked after, and with what comes from them
 }
 
@@ -201,9 +204,7 @@ func (s *CRLs) now() time.Time {
 func (s *CRLs) horizon() time.Time { return horizon(s.latest.Load(), s.runs.Load(), s.now) }
 
 func (s *CRLs) log(level slog.Level, message string, attrs ...slog.Attr) {
-	if s.Logger != nil {
-		s.Logger.LogAttrs(context.Background(), level, message, attrs...)
-	}
+	record.Writer{Logger: s.Logger, Late: &s.late}.Write(context.Background(), level, message, attrs...)
 }
 
 // maxAskedCAs bounds the CAs that Lists remembers. They come from the program's

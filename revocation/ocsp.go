@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/known"
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/ocsp"
@@ -72,6 +74,7 @@ type OCSP struct {
 	shared   shared
 	added    addedResponses
 	takePOST sync.Map     // of responders that take no GET
+	late     bounded.Late // records that are not waited for any more
 	evicts   sync.Once    // warns that answers are evicted
 	latest   atomic.Int64 // the latest time asked about, in seconds since 1970
 	runs     atomic.Int64 // calls of Run that are going
@@ -127,9 +130,7 @@ func (s *OCSP) now() time.Time {
 }
 
 func (s *OCSP) warn(message string, err error) {
-	if s.Logger != nil {
-		s.Logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.Any("error", err))
-	}
+	record.Writer{Logger: s.Logger, Late: &s.late}.Write(context.Background(), slog.LevelWarn, message, slog.Any("error", err))
 }
 
 func (s *OCSP) look(watches []*fetch.Watch) { look(&s.asker, s.now, watches) }

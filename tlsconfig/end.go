@@ -66,7 +66,7 @@ func peerUsage(own x509.ExtKeyUsage) x509.ExtKeyUsage {
 // Log makes a record in the endpoint's Logger, if it has one, and waits no more than a
 // second for it.
 func (n *End) Log(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
-	n.endpoint.recorder().record(ctx, level, text, attrs...)
+	n.endpoint.recorder().Write(ctx, level, text, attrs...)
 }
 
 // VerifyPeer is [Endpoint.VerifyPeer].

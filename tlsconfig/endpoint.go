@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // An Endpoint is one end of a Spine connection, a server or a client. The zero
@@ -62,7 +63,7 @@ type Endpoint struct {
 func (e *Endpoint) validatePolicy(own x509.ExtKeyUsage) error {
 	var errs []error
 	refuse := func(err error) { errs = append(errs, err) }
-	warn := func(text string) { e.recorder().record(context.Background(), slog.LevelWarn, text) }
+	warn := func(text string) { e.recorder().Write(context.Background(), slog.LevelWarn, text) }
 	if own != x509.ExtKeyUsageServerAuth && own != x509.ExtKeyUsageClientAuth {
 		refuse(errors.New("an endpoint is either a server or a client"))
 	}
@@ -95,7 +96,9 @@ func (e *Endpoint) timeout() time.Duration {
 	return defaultTimeout
 }
 
-func (e *Endpoint) recorder() recorder { return recorder{e.Logger, e.Verifier.Pins.calls()} }
+func (e *Endpoint) recorder() record.Writer {
+	return record.Writer{Logger: e.Logger, Late: e.Verifier.Pins.calls()}
+}
 
 // askOnce asks Certificate beside the handshakes, and does not wait for a source that
 // goes on after ctx has ended.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // An Expiry is a certificate whose expiry ends connections.
@@ -78,8 +80,8 @@ var expiryTexts = map[string][2]string{
 
 // warn makes one record 30 days before a certificate expires, one a day in the last
 // 7, and one a day, as an error, once it has.
-func (x *expiries) warn(ctx context.Context, r recorder, now time.Time, own *x509.Certificate, pins *Pins) {
-	if r.logger == nil {
+func (x *expiries) warn(ctx context.Context, r record.Writer, now time.Time, own *x509.Certificate, pins *Pins) {
+	if r.Logger == nil {
 		return
 	}
 	late := slices.DeleteFunc(append(pins.expiries(), Expiry{"own", own}), func(e Expiry) bool { return e.Cert.NotAfter.Sub(now) > warnAhead })
@@ -101,7 +103,7 @@ func (x *expiries) warn(ctx context.Context, r recorder, now time.Time, own *x50
 		if left <= 0 {
 			level, text = slog.LevelError, expiryTexts[e.Role][1]
 		}
-		r.record(ctx, level, text, slog.String("subject", clip(e.Cert.Subject.String())), slog.Time("expires", e.Cert.NotAfter))
+		r.Write(ctx, level, text, slog.String("subject", clip(e.Cert.Subject.String())), slog.Time("expires", e.Cert.NotAfter))
 	}
 	x.said = said
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // An ownCertificate presents what a CertificateSource returns, if it is fit to
@@ -21,7 +23,7 @@ type ownCertificate struct {
 	source   CertificateSource
 	usage    x509.ExtKeyUsage
 	now      func() time.Time
-	recorder recorder
+	recorder record.Writer
 	pins     *Pins
 
 	mu     sync.Mutex                    // guards these five, and is not held while anything is asked
@@ -211,7 +213,7 @@ func (o *ownCertificate) put(r *renewal, brought *examined) bool {
 // response (RFC 7633), and comes without one. Not every client minds.
 func (o *ownCertificate) warnStaple(ctx context.Context, present *tls.Certificate) {
 	if o.usage == x509.ExtKeyUsageServerAuth && len(present.OCSPStaple) == 0 && mustStaple(present.Leaf) {
-		o.recorder.record(ctx, slog.LevelWarn, "own certificate asks for a stapled OCSP response, and OCSPStaple is empty: clients may refuse it",
+		o.recorder.Write(ctx, slog.LevelWarn, "own certificate asks for a stapled OCSP response, and OCSPStaple is empty: clients may refuse it",
 			slog.String("subject", clip(present.Leaf.Subject.String())))
 	}
 }
@@ -229,7 +231,7 @@ func (o *ownCertificate) log(ctx context.Context, err error) {
 	if last != nil && *last == text || !o.logged.CompareAndSwap(last, &text) {
 		return
 	}
-	o.recorder.record(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
+	o.recorder.Write(ctx, slog.LevelError, "own certificate not renewed", slog.String("detail", text))
 }
 
 // maxTrying bounds the examinations that go on at once. One does for long if the

@@ -67,5 +67,5 @@ func (e *Endpoint) logRefusal(ctx context.Context, remote string, err error) {
 		attrs = append(attrs, slog.String("remote", remote))
 	}
 	attrs = append(attrs, slog.String("detail", refusal.why()))
-	e.recorder().record(ctx, slog.LevelWarn, "peer refused", attrs...)
+	e.recorder().Write(ctx, slog.LevelWarn, "peer refused", attrs...)
 }

@@ -73,7 +73,7 @@ type Keeper struct {
 	state atomic.Pointer[KeeperState]
 
 	reloading atomic.Bool  // a call of Reload has not returned
-	late      bounded.Late // such calls that are not waited for any more
+	late      bounded.Late // calls of Reload and Logger that are not waited for any more
 
 	// Under turn.
 	lock      *fileLock         // nil: not held

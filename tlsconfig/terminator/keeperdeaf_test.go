@@ -5,6 +5,7 @@ package terminator_test
 import (
 	"context"
 	"crypto/x509"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -71,5 +72,34 @@ func TestAHookThatNeverReturnsHoldsNothingUp(t *testing.T) {
 			t.Error("Run has not ended with its context")
 		}
 		close(released)
+	})
+}
+
+// A stalled handler is one of a log whose reader has stopped.
+type stalled struct {
+	slog.Handler
+	until chan struct{}
+}
+
+func (h stalled) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h stalled) Handle(context.Context, slog.Record) error {
+	<-h.until
+	return nil
+}
+
+func TestALogThatStallsHoldsNoListUp(t *testing.T) {
+	t.Parallel()
+	testpki.Spine()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, rootList(), subCAList())
+		log := stalled{slog.DiscardHandler, make(chan struct{})}
+		e.keeper.Logger = slog.New(log)
+		e.run(t)
+		after(2 * time.Minute)
+		e.publish(subCAURL, newer(subCAList(7)))
+		after(2 * time.Minute)
+		assert.True(t, slices.ContainsFunc(e.contents(t), func(l *x509.RevocationList) bool { return len(l.RevokedCertificateEntries) == 1 }))
+		close(log.until)
 	})
 }

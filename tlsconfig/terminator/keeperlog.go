@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // say logs each problem once, and once that it is over.
@@ -34,7 +36,5 @@ func (k *Keeper) say(problems []Problem) {
 }
 
 func (k *Keeper) log(level slog.Level, message string, attrs ...slog.Attr) {
-	if k.Logger != nil {
-		k.Logger.LogAttrs(context.Background(), level, message, append([]slog.Attr{slog.String("file", k.File)}, attrs...)...)
-	}
+	record.Writer{Logger: k.Logger, Late: &k.late}.Write(context.Background(), level, message, append([]slog.Attr{slog.String("file", k.File)}, attrs...)...)
 }

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
@@ -39,6 +41,7 @@ func StatsSocket(path string, reload Hook, logger *slog.Logger) Hook {
 type statsSocket struct {
 	path string
 	each time.Duration // bounds each answer
+	late bounded.Late  // records that are not waited for any more
 }
 
 const (
@@ -54,10 +57,8 @@ func (s *statsSocket) hook(reload Hook, logger *slog.Logger) Hook {
 		if err == nil || reload == nil || ctx.Err() != nil {
 			return err
 		}
-		if logger != nil {
-			logger.LogAttrs(ctx, slog.LevelWarn, "HAProxy is reloaded, because its stats socket is of no use",
-				slog.String("file", file), slog.Any("error", err))
-		}
+		record.Writer{Logger: logger, Late: &s.late}.Write(ctx, slog.LevelWarn, "HAProxy is reloaded, because its stats socket is of no use",
+			slog.String("file", file), slog.Any("error", err))
 		return reload(ctx, file)
 	}
 }
