@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -47,6 +48,31 @@ func TestPatientsAreRecordedOnlyWhereTheyAreAskedFor(t *testing.T) {
 	serve(gate.Middleware(http.NotFoundHandler()), r.WithContext(asid.WithSubject(r.Context(), asid.Subject{NHSNumber: "9434765919"})))
 	assert.NotContains(t, log.String(), "9434765919")
 	assert.Equal(t, "/records/**********/%20**********", log.one(t)["path"])
+}
+
+// A store that has no log of its own, such as one that was given a change past its guard,
+// would else answer 500 without a word anywhere.
+func TestWhatAHandlerRefusesByWriteErrorIsInTheRecord(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err        error
+		rule, text any
+	}{
+		"a configuration":       {fmt.Errorf("store: %w", &asid.ConfigError{Field: "Store", Detail: "has no guard for 9434765919"}), "config", "Store has no guard for **********"},
+		"a request":             {&asid.RequestError{Rule: asid.RuleRequest, Detail: "has no body"}, "request", "the request has no body"},
+		"an error of another's": {errors.New("row of John Smith"), "internal", nil},
+	} {
+		var log ledger
+		gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Logger: log.logger()}
+		records := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asid.WriteError(w, r, c.err)
+			asid.WriteError(w, r, &asid.ConfigError{Field: "Second"}) // the first counts
+		})
+		serve(gate.Middleware(records), asidtest.NewSSPRequest("/records/1", consumer, provider.ASID, sspName))
+		record := log.one(t)
+		assert.Equal(t, c.rule, record["rule"], name)
+		assert.Equal(t, c.text, record["error"], name)
+	}
 }
 
 func TestAQueryIsRecordedOnlyWhereItIsAskedFor(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
@@ -16,8 +17,10 @@ import (
 // code are those of the table at [Rule]. A [*RegistryError] becomes a 503, with a
 // Retry-After if the registry's error has the method RetryAfter() time.Duration;
 // a [*ConfigError] and errors of other packages a 500. These two say nothing
-// about what happened.
+// about what happened. Behind an Authorizer or a Gate the record of the request has
+// the rule and, of errors of this package, the text.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	note(r, err)
 	row, told := classify(err)
 	diagnostics := ""
 	if told != nil {
@@ -33,6 +36,20 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	outcome.Write(w, r, row.With(diagnostics))
+}
+
+// note has the record of the request say why a handler behind an Authorizer or a Gate
+// refused it. What errors of other packages say may be of patients, and is left out.
+func note(r *http.Request, err error) {
+	shared := audit.FromContext(r.Context())
+	if shared == nil {
+		return
+	}
+	text := ""
+	if own := outermost(err); own != nil {
+		text = errorText(own)
+	}
+	shared.Refuse(ruleOf(err), text)
 }
 
 // classify returns the row of the error table for err, and the error in it that

@@ -78,15 +78,20 @@ func (t *trail) write(r *http.Request, in *incoming, err error) {
 		record.Text("rule", ruleOf(err))
 		t.failure(record, err)
 	} else {
-		record.Text("rule", t.shared.Rule())
+		rule, text := t.shared.Refusal()
+		record.Text("rule", rule)
+		record.LongText("error", t.masked(text), maxError)
 	}
 	t.put(record, r, level, message)
 }
 
+// maxError bounds the text of an error in a record, in bytes.
+const maxError = 1024
+
 // failure adds why the request failed. What a transport or a registry says of it may
 // have its URL.
 func (t *trail) failure(record *audit.Record, err error) {
-	record.LongText("error", t.masked(errorText(err)), 1024)
+	record.LongText("error", t.masked(errorText(err)), maxError)
 }
 
 // masked masks the NHS numbers in a text, unless the policy includes them.

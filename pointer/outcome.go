@@ -8,18 +8,21 @@ import (
 	"strconv"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/audit"
 	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 	"github.com/nrlsecurity/nrlsecurity/internal/outcome"
 )
 
 // WriteError answers r with err as an OperationOutcome, JSON or XML as r asks
-// for. What is not this package's goes to [asid.WriteError].
+// for. What is not this package's goes to [asid.WriteError]. Like that, it has the record
+// of the request name the rule.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*ChangeError](err)
 	if !ok {
 		asid.WriteError(w, r, err)
 		return
 	}
+	audit.FromContext(r.Context()).Refuse(string(e.Rule), logText(e))
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())))
 	}

@@ -17,7 +17,7 @@ import (
 func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *Decision, err error) {
 	shared := audit.FromContext(ctx)
 	if err != nil {
-		shared.Refuse(ruleOf(err))
+		shared.Refuse(ruleOf(err), "")
 	}
 	if g.Logger == nil {
 		return

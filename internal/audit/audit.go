@@ -26,6 +26,7 @@ type Request struct {
 
 	mu   sync.Mutex
 	rule string
+	text string
 }
 
 type contextKey struct{}
@@ -52,26 +53,27 @@ func (r *Request) ID() string {
 }
 
 // Refuse notes the rule by which a handler behind the one that made the Request
-// refused it. The first counts.
-func (r *Request) Refuse(rule string) {
+// refused it, and what it said of it; the empty text if a record of its own does. The
+// first counts.
+func (r *Request) Refuse(rule, text string) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rule == "" {
-		r.rule = rule
+		r.rule, r.text = rule, text
 	}
 }
 
-// Rule returns the rule that Refuse noted, or the empty string.
-func (r *Request) Rule() string {
+// Refusal returns what Refuse noted, or empty strings.
+func (r *Request) Refusal() (rule, text string) {
 	if r == nil {
-		return ""
+		return "", ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.rule
+	return r.rule, r.text
 }
 
 // maxText bounds a text of a record, in bytes.
