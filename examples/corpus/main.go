@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return fail(err)
 		}
 		return allRight
-	case *command != "" && *server == "" && flags.NArg() == 0:
+	case strings.TrimSpace(*command) != "" && *server == "" && flags.NArg() == 0:
 		dir, err := os.MkdirTemp("", "corpus")
 		if err != nil {
 			return fail(err)

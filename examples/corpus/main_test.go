@@ -280,7 +280,7 @@ func TestACommand(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"-server", "nrl"}, {"-server", "other", "127.0.0.1:1"}, {"-command", "x", "127.0.0.1:1"}, {"-command", "x", "-server", "nrl"}, {"-z"}} {
+	for _, args := range [][]string{nil, {"-server", "nrl"}, {"-server", "other", "127.0.0.1:1"}, {"-command", "x", "127.0.0.1:1"}, {"-command", "x", "-server", "nrl"}, {"-command", " "}, {"-z"}} {
 		assert.Equal(t, nothingAsked, run(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{}), args)
 	}
 	dir := t.TempDir()

@@ -28,8 +28,8 @@ import (
 )
 
 // Files is [tlsconfig.CertificateFiles] for a key that is encrypted with a password,
-// which is asked each time that a file has changed, and is not kept. It must not be
-// empty. A key that is not encrypted is read without it.
+// which is asked each time that a file has changed, and at most once a second while the
+// key cannot be read with the last one. It is not kept, and must not be empty. A key that is not encrypted is read without it.
 //
 // Of PKCS #8, PBES2 is read with PBKDF2 (by SHA-1 or SHA-256, which is OpenSSL's default) or scrypt,
 // and AES or Triple DES; PBES1 and other hash functions are refused.

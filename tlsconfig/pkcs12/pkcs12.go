@@ -26,8 +26,8 @@ import (
 // that of tlsconfig.CertificateFiles is: at most once a second, and while what it holds
 // is damaged the last good certificate stays in use and is returned with the error.
 //
-// password is asked each time that the file has changed, and is not kept; nil: the
-// password is empty. Files that are not regular or of more than 1 MiB are refused.
+// password is asked each time that the file has changed, and at most once a second
+// while it cannot be read with the last one; it is not kept; nil: the password is empty. Files that are not regular or of more than 1 MiB are refused.
 func File(name string, password func(context.Context) (string, error)) tlsconfig.CertificateSource {
 	return files.Source(func(ctx context.Context, contents [][]byte) (*tls.Certificate, error) {
 		said := ""
