@@ -77,10 +77,11 @@ func (a *Authorizer) Authorize(ctx context.Context, c Access) (*System, error) {
 }
 
 // Middleware authorises each request before next sees it and stores the
-// [Caller] in its context. In this order it checks who the peer is, the headers
-// and the form of the bearer token, the interaction that method and path amount
-// to, what [Authorize] checks, and what Tokens says of the token. The first
-// failure goes to ErrorHandler and ends the request.
+// [Caller] in its context; a body of a GET or HEAD does not go on. In this order
+// it checks who the peer is, the headers and the form of the bearer token, the
+// interaction that method and path amount to, what [Authorize] checks, and what
+// Tokens says of the token. The first failure goes to ErrorHandler and ends the
+// request.
 //
 // A request that asks for another protocol is refused, and next cannot hijack
 // the connection: requests on it would not be judged.

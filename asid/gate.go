@@ -59,7 +59,7 @@ func (g *Gate) Validate() error {
 // is there exactly once and well formed; Ssp-To is Self; Ssp-InteractionID is
 // Interaction; for the retrieval of a record, the method is GET or HEAD; and the
 // token is what Tokens asks for. next finds what the headers say in its context
-// by [ForwardedFrom].
+// by [ForwardedFrom], and no body of a GET or HEAD.
 //
 // Whatever next or ErrorHandler sets, every answer carries Cache-Control:
 // no-store. So that none can go round that, the connection cannot be hijacked.

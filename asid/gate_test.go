@@ -137,6 +137,41 @@ func TestWhatAHandlerWritesIntoItsHeaderIsNoOtherAnswers(t *testing.T) {
 	assert.Equal(t, []string{"no-store"}, serve(gate.Middleware(http.NotFoundHandler()), retrieval()).Header()["Cache-Control"])
 }
 
+// Some servers read no body of a GET, and take what is there for the next request, which
+// nothing has judged (RFC 9110 section 9.3.1).
+func TestTheBodyOfAReadDoesNotGoOn(t *testing.T) {
+	t.Parallel()
+	gate := &asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}
+	read := asidtest.NewRequest(http.MethodGet, "/STU3/DocumentReference/1", provider, nrl)
+	for name, c := range map[string]struct {
+		guard func(http.Handler) http.Handler
+		r     *http.Request
+	}{"a gate": {gate.Middleware, retrieval()}, "an authorizer": {authorizer(t).Middleware, read}} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			for _, length := range []int64{-1, 4} {
+				r := c.r.Clone(t.Context())
+				r.Method, r.Body, r.ContentLength = method, io.NopCloser(strings.NewReader("body")), length
+				r.Header.Set("Content-Length", "4")
+				r.TransferEncoding, r.Trailer = []string{"chunked"}, http.Header{"X": nil}
+				called := false
+				w := serve(c.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					called = true
+					body, err := io.ReadAll(r.Body)
+					assert.NoError(t, err)
+					assert.Empty(t, body)
+					assert.Zero(t, r.ContentLength)
+					assert.Empty(t, r.TransferEncoding)
+					assert.Empty(t, r.Trailer)
+					assert.NotContains(t, r.Header, "Content-Length")
+					assert.Contains(t, r.Header, "Authorization")
+				})), r)
+				assert.True(t, called, "%s: %s", name, w.Body)
+				assert.Equal(t, "4", r.Header.Get("Content-Length"), "of the request itself")
+			}
+		}
+	}
+}
+
 func TestTheZeroGateRefusesEverything(t *testing.T) {
 	t.Parallel()
 	_, ok := errors.AsType[*asid.ConfigError]((&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}, Interaction: "read"}).Validate())
