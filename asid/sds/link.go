@@ -116,13 +116,17 @@ var errNotMade = errors.New("connecting panicked")
 // connect dials, and tells those that wait how it ended, by a panic too.
 func (l *link) connect(ctx context.Context) (s *session, err error) {
 	err = errNotMade
+	began := time.Now()
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		close(l.dialling)
 		l.dialling = nil
-		l.session, l.err = s, err
-		if err == nil {
+		l.session = s
+		if err != nil && ctx.Err() != nil && time.Since(began) < l.timeout/2 {
+			return // the caller had too little time, and the next one may have more
+		}
+		if l.err = err; err == nil {
 			l.failures = 0
 			return
 		}

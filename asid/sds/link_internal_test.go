@@ -3,6 +3,7 @@
 package sds
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -73,4 +74,55 @@ func TestAPanicWhileConnectingHangsNoOtherCaller(t *testing.T) {
 	connected, err := l.state()
 	assert.False(t, connected)
 	assert.ErrorIs(t, err, errNotMade)
+}
+
+// A caller may have little of its time left when its turn to connect comes, and then
+// proves nothing about the directory.
+func TestACallerThatLeavesSoonEndsNoOthersConnecting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		timeout   time.Duration
+		attempted bool // by the next caller
+	}{"soon": {time.Hour, true}, "after as long as it may take": {time.Nanosecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer listener.Close()
+			l := &link{
+				address: listener.Addr().String(), timeout: c.timeout,
+				config: &tls.Config{ServerName: "directory.test", MinVersion: tls.VersionTLS12},
+			}
+			// ask connects to a directory that does not answer, and leaves when it is connected to.
+			ask := func() (attempted bool) {
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				left := make(chan struct{})
+				go func() {
+					defer close(left)
+					_, _, err := l.get(ctx)
+					assert.Error(t, err)
+				}()
+				accepted := make(chan net.Conn, 1)
+				go func() {
+					if peer, err := listener.Accept(); err == nil {
+						accepted <- peer
+					}
+				}()
+				select {
+				case peer := <-accepted:
+					leave()
+					<-left
+					peer.Close()
+					return true
+				case <-left:
+					return false
+				}
+			}
+			require.True(t, ask())
+			assert.Equal(t, c.attempted, ask())
+			_, err = l.state()
+			assert.Equal(t, c.attempted, err == nil)
+		})
+	}
 }
