@@ -5,7 +5,9 @@ package revocation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
@@ -32,9 +34,9 @@ type Checker struct {
 	late bounded.Late // calls of users' sources, and of Logger
 }
 
-// Validate returns why the checker refuses everything: it has no source
-// (ErrNoSource), or its Policy contradicts itself, as Allow without MaxStale does.
-// tlsconfig asks when an endpoint is built.
+// Validate returns why the checker refuses everything: it has no source, or a nil one
+// where each has to answer (ErrNoSource), or its Policy contradicts itself, as Allow
+// without MaxStale does. tlsconfig asks when an endpoint is built.
 func (c *Checker) Validate() error {
 	if c == nil {
 		return ErrNoSource
@@ -42,8 +44,12 @@ func (c *Checker) Validate() error {
 	if err := c.Policy.validate(); err != nil {
 		return err
 	}
-	if len(c.Sources) == 0 {
+	missing := slices.IndexFunc(c.Sources, func(s Source) bool { return s == nil })
+	switch {
+	case !slices.ContainsFunc(c.Sources, func(s Source) bool { return s != nil }):
 		return ErrNoSource
+	case missing >= 0 && c.Policy.Agreement == EverySource:
+		return fmt.Errorf("%w: Sources[%d] is nil, and each has to answer", ErrNoSource, missing)
 	}
 	return nil
 }
