@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
@@ -33,6 +35,7 @@ type File struct {
 
 	loading sync.Mutex
 	state   atomic.Pointer[fileState]
+	late    bounded.Late // records that wait for Logger
 }
 
 // A fileState is what is in force, and what was last seen of the file.
@@ -151,16 +154,17 @@ func (f *File) parse(text []byte) (*Memory, error) {
 }
 
 func (f *File) log(s, last *fileState) {
+	write := record.Writer{Logger: f.Logger, Late: &f.late}.Write
+	ctx, name := context.Background(), slog.String("file", f.Name)
 	switch {
-	case f.Logger == nil:
 	case s.err != nil && s.systems != nil:
-		f.Logger.Error("registry file refused, the last good one stays in force", "file", f.Name, "error", s.err)
+		write(ctx, slog.LevelError, "registry file refused, the last good one stays in force", name, slog.Any("error", s.err))
 	case s.err != nil:
-		f.Logger.Error("registry file refused", "file", f.Name, "error", s.err)
+		write(ctx, slog.LevelError, "registry file refused", name, slog.Any("error", s.err))
 	case last.systems != nil && s.systems.size < last.systems.size:
-		f.Logger.Warn("registry file loaded, with fewer systems than before", "file", f.Name,
-			"systems", s.systems.size, "before", last.systems.size)
+		write(ctx, slog.LevelWarn, "registry file loaded, with fewer systems than before", name,
+			slog.Int("systems", s.systems.size), slog.Int("before", last.systems.size))
 	default:
-		f.Logger.Info("registry file loaded", "file", f.Name, "systems", s.systems.size)
+		write(ctx, slog.LevelInfo, "registry file loaded", name, slog.Int("systems", s.systems.size))
 	}
 }

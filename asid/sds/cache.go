@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // A cache remembers what look found for each key. Errors that wrap
@@ -20,7 +21,7 @@ type cache[K comparable, V any] struct {
 	policy  Caching
 	timeout time.Duration // of one look-up
 	look    lookup[K, V]
-	logger  *slog.Logger                            // nil: none
+	log     logrecord.Writer                        // is not called while mu is held
 	now     func() time.Time                        // time.Now
 	running func(now, then time.Time) time.Duration // what the process's own clock says has passed
 	slots   chan struct{}
@@ -90,10 +91,10 @@ type flight[V any] struct {
 	err   error
 }
 
-func newCache[K comparable, V any](policy Caching, timeout time.Duration, logger *slog.Logger, look lookup[K, V]) *cache[K, V] {
+func newCache[K comparable, V any](policy Caching, timeout time.Duration, log logrecord.Writer, look lookup[K, V]) *cache[K, V] {
 	policy = policy.withDefaults()
 	c := &cache[K, V]{
-		policy: policy, timeout: timeout, look: look, logger: logger, now: time.Now, running: time.Time.Sub,
+		policy: policy, timeout: timeout, look: look, log: log, now: time.Now, running: time.Time.Sub,
 		slots:   make(chan struct{}, policy.MaxQueries),
 		others:  make(chan struct{}, policy.MaxQueries-forKnown(policy.MaxQueries)),
 		entries: make(map[K]*entry[K, V]), flights: make(map[K]*flight[V]),
@@ -210,6 +211,16 @@ func (c *cache[K, V]) ask(ctx context.Context, key K, isKnown bool) (value V, as
 // land remembers the outcome of a flight and tells those that wait for it. older says that
 // a part of the value is older than the flight.
 func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, older bool, err error) {
+	if age, stale := c.keep(key, f, value, asked, older, err); stale {
+		c.log.Write(context.Background(), slog.LevelWarn, "directory cannot tell: a known record is used", slog.String("key", subject(key)),
+			slog.String("age", age.Round(time.Second).String()), slog.String("detail", err.Error()))
+	}
+	close(f.done)
+}
+
+// keep remembers the outcome of a flight. stale says that what is told in place of the
+// error is of that age, which is more than MaxAge.
+func (c *cache[K, V]) keep(key K, f *flight[V], value V, asked time.Time, older bool, err error) (age time.Duration, stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
@@ -252,14 +263,12 @@ func (c *cache[K, V]) land(key K, f *flight[V], value V, asked time.Time, older 
 		// A record that was known may still be used, within the policy.
 		if e.kind == known {
 			f.value, f.asked, f.err = e.value, e.asked, nil
-			if age := c.age(now, e.asked); c.logger != nil && !within(age, c.policy.MaxAge) {
-				c.logger.Warn("directory cannot tell: a known record is used", "key", subject(key),
-					"age", age.Round(time.Second).String(), "detail", err.Error())
-			}
+			age = c.age(now, e.asked)
+			stale = !within(age, c.policy.MaxAge)
 		}
 	}
 	delete(c.flights, key)
-	close(f.done)
+	return age, stale
 }
 
 // move puts e among the entries of a kind and evicts what is too many there.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 var anID = asid.MustParseID("200000000205")
@@ -99,7 +100,7 @@ type stepping struct {
 
 func newStepping(policy Caching) *stepping {
 	s := &stepping{at: time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC)}
-	s.cache = newCache(policy, time.Second, nil, whole(func(context.Context, string) (int, error) {
+	s.cache = newCache(policy, time.Second, logrecord.Writer{}, whole(func(context.Context, string) (int, error) {
 		s.asked++
 		return s.value, s.err
 	}))

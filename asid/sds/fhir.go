@@ -14,6 +14,8 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // A FHIR asks the directory's FHIR service. The zero FHIR finds nothing and says
@@ -77,6 +79,7 @@ type FHIR struct {
 	parties   *cache[party, []string]
 	providers *cache[want, Provider]
 	dropped   dropped
+	late      bounded.Late // records that wait for Logger
 }
 
 // A Canary is an organisation and an interaction for which the directory is known
@@ -85,6 +88,8 @@ type Canary struct {
 	Organization asid.ODSCode
 	Interaction  asid.InteractionID
 }
+
+func (f *FHIR) log() logrecord.Writer { return logrecord.Writer{Logger: f.Logger, Late: &f.late} }
 
 // Validate says what is missing or cannot be. The error wraps
 // [ErrConfiguration].
@@ -120,9 +125,9 @@ func (f *FHIR) build() {
 	endpoints.RetryAfter = positive(endpoints.RetryAfter, 15*time.Second)
 	endpoints.MaxAge = positive(endpoints.MaxAge, time.Nanosecond)
 	timeout := positive(f.Timeout, 8*time.Second)
-	f.senders = newCache(rights, timeout, f.Logger, f.sender)
-	f.parties = newCache(rights, timeout, f.Logger, whole(f.fqdns))
-	f.providers = newCache(endpoints, timeout, f.Logger, whole(f.provider))
+	f.senders = newCache(rights, timeout, f.log(), f.sender)
+	f.parties = newCache(rights, timeout, f.log(), whole(f.fqdns))
+	f.providers = newCache(endpoints, timeout, f.log(), whole(f.provider))
 }
 
 // Run refreshes the systems in use before they expire, until ctx ends. Providers
@@ -186,7 +191,7 @@ func (f *FHIR) assured(ctx context.Context, s asid.Sender) (sys *asid.System, si
 		if err != nil {
 			return false, err
 		}
-		f.dropped.note(f.Logger, fmt.Sprintf("systems of %s", s.Organization), dropped)
+		f.dropped.note(f.log(), fmt.Sprintf("systems of %s", s.Organization), dropped)
 		found = nil
 		for _, d := range devices {
 			if d.asid != s.ASID {
@@ -229,7 +234,7 @@ func (f *FHIR) fqdns(ctx context.Context, p party) ([]string, error) {
 		var fqdns []string
 		err := f.confirmed(ctx, "Endpoint", question, func(resources []resource) (bool, error) {
 			endpoints, dropped, err := readEndpoints(resources, "", p.key)
-			f.dropped.note(f.Logger, "party key "+p.key, dropped)
+			f.dropped.note(f.log(), "party key "+p.key, dropped)
 			fqdns = namesOf(endpoints)
 			return len(fqdns) > 0, err
 		})

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -27,7 +28,7 @@ func newFlooded(t *testing.T, policy Caching) *flooded {
 	t.Helper()
 	f := &flooded{answer: make(chan struct{})}
 	policy.MaxAge = time.Minute
-	f.cache = newCache(policy, time.Hour, nil, whole(func(ctx context.Context, key string) (int, error) {
+	f.cache = newCache(policy, time.Hour, logrecord.Writer{}, whole(func(ctx context.Context, key string) (int, error) {
 		switch {
 		case f.fails.Load():
 			return 0, &Error{Detail: "the directory does not answer"}
@@ -146,7 +147,7 @@ func TestALookUpThatWaitedHasHalfOfItsTimeLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		shortest := time.Hour
-		c := newCache(Caching{MaxQueries: 1}, 10*time.Second, nil, whole(func(ctx context.Context, _ string) (int, error) {
+		c := newCache(Caching{MaxQueries: 1}, 10*time.Second, logrecord.Writer{}, whole(func(ctx context.Context, _ string) (int, error) {
 			deadline, _ := ctx.Deadline()
 			shortest = min(shortest, time.Until(deadline)) // there is one look-up at a time
 			time.Sleep(900 * time.Millisecond)

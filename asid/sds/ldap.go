@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -80,7 +82,10 @@ type LDAP struct {
 	systems *cache[asid.ID, *asid.System]
 	parties *cache[string, []string] // party key to FQDNs
 	dropped dropped
+	late    bounded.Late // records that wait for Logger
 }
+
+func (d *LDAP) log() logrecord.Writer { return logrecord.Writer{Logger: d.Logger, Late: &d.late} }
 
 // Validate says what is missing or cannot be. The error wraps
 // [ErrConfiguration].
@@ -120,8 +125,8 @@ func (d *LDAP) build() {
 
 // start makes the caches.
 func (d *LDAP) start() {
-	d.systems = newCache(d.Cache, d.timeout(), d.Logger, d.system)
-	d.parties = newCache(d.Cache, d.timeout(), d.Logger, whole(d.fqdns))
+	d.systems = newCache(d.Cache, d.timeout(), d.log(), d.system)
+	d.parties = newCache(d.Cache, d.timeout(), d.log(), whole(d.fqdns))
 }
 
 func (d *LDAP) timeout() time.Duration { return positive(d.Timeout, 5*time.Second) }
@@ -195,7 +200,7 @@ func (d *LDAP) system(ctx context.Context, id asid.ID) (sys *asid.System, since 
 		}
 		record.system.FQDNs, record.system.SharedFQDNs, since = fqdns, fqdns, asked
 	}
-	d.dropped.note(d.Logger, "ASID "+id.String(), record.dropped)
+	d.dropped.note(d.log(), "ASID "+id.String(), record.dropped)
 	sys, err = checked(record.system)
 	return sys, since, err
 }
@@ -270,7 +275,7 @@ func (d *LDAP) fqdns(ctx context.Context, partyKey string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.dropped.note(d.Logger, "party key "+partyKey, dropped)
+	d.dropped.note(d.log(), "party key "+partyKey, dropped)
 	return fqdns, nil
 }
 

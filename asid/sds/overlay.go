@@ -16,7 +16,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/internal/regular"
 )
 
@@ -55,6 +57,7 @@ type Overlay struct {
 
 	loading sync.Mutex
 	state   atomic.Pointer[overlayState]
+	late    bounded.Late // records that wait for Logger
 }
 
 // An overlayState is what is in force, and what was last seen of the file.
@@ -119,17 +122,18 @@ func (o *Overlay) read() ([]byte, error) {
 }
 
 func (o *Overlay) log(s, last *overlayState) {
+	write := logrecord.Writer{Logger: o.Logger, Late: &o.late}.Write
+	ctx, name := context.Background(), slog.String("file", o.Name)
 	switch {
-	case o.Logger == nil:
 	case s.err != nil && s.bindings != nil:
-		o.Logger.Error("bindings refused, the last good ones stay in force", "file", o.Name, "error", s.err)
+		write(ctx, slog.LevelError, "bindings refused, the last good ones stay in force", name, slog.Any("error", s.err))
 	case s.err != nil:
-		o.Logger.Error("bindings refused", "file", o.Name, "error", s.err)
+		write(ctx, slog.LevelError, "bindings refused", name, slog.Any("error", s.err))
 	case len(s.bindings) < len(last.bindings):
-		o.Logger.Warn("bindings loaded, of fewer systems than before", "file", o.Name,
-			"systems", len(s.bindings), "before", len(last.bindings))
+		write(ctx, slog.LevelWarn, "bindings loaded, of fewer systems than before", name,
+			slog.Int("systems", len(s.bindings)), slog.Int("before", len(last.bindings)))
 	default:
-		o.Logger.Info("bindings loaded", "file", o.Name, "systems", len(s.bindings))
+		write(ctx, slog.LevelInfo, "bindings loaded", name, slog.Int("systems", len(s.bindings)))
 	}
 }
 

@@ -151,7 +151,7 @@ func confirmedAs[T any](ctx context.Context, f *FHIR, kind string, question url.
 		var dropped []string
 		var err error
 		all, dropped, err = read(resources)
-		f.dropped.note(f.Logger, name, dropped)
+		f.dropped.note(f.log(), name, dropped)
 		return len(all) > 0, err
 	})
 	return all, err

@@ -3,6 +3,7 @@
 package sds
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 	"github.com/nrlsecurity/nrlsecurity/internal/fqdn"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // The attributes that are asked for, in the spelling of the schema.
@@ -177,7 +179,7 @@ type dropped struct {
 // maxLogged bounds the records of which it is known that they were logged.
 const maxLogged = 10_000
 
-func (d *dropped) note(logger *slog.Logger, subject string, values []string) {
+func (d *dropped) note(log logrecord.Writer, subject string, values []string) {
 	if len(values) == 0 {
 		return
 	}
@@ -189,8 +191,9 @@ func (d *dropped) note(logger *slog.Logger, subject string, values []string) {
 	}
 	d.logged[subject] = len(values)
 	d.mu.Unlock()
-	if logger != nil && !again {
-		logger.Warn("values of a directory record are left out", "record", subject, "count", len(values), "first", fmt.Sprintf("%.100q", values[0]))
+	if !again {
+		log.Write(context.Background(), slog.LevelWarn, "values of a directory record are left out",
+			slog.String("record", subject), slog.Int("count", len(values)), slog.String("first", fmt.Sprintf("%.100q", values[0])))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
 )
 
 // A Snapshot is an [asid.Registry] that holds a whole directory in memory, for
@@ -41,6 +43,7 @@ type Snapshot struct {
 	taken   counts // of what was last taken, also when it is too old; guarded by loading
 	err     atomic.Pointer[error]
 	elapsed func(since time.Time) (wall, running time.Duration) // nil: on the clocks of the process
+	late    bounded.Late                                        // records that wait for Logger
 }
 
 // A snapshot never changes.
@@ -80,10 +83,10 @@ func (s *Snapshot) Load(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	err := s.load(ctx)
-	if s.Logger != nil && err != nil {
-		s.Logger.Error("the directory was not read", "detail", err.Error())
-	}
 	s.err.Store(&err)
+	if err != nil {
+		s.log(ctx, slog.LevelError, "the directory was not read", slog.String("detail", err.Error()))
+	}
 	return err
 }
 
@@ -108,10 +111,13 @@ func (s *Snapshot) load(ctx context.Context) error {
 	s.taken = next.counts
 	s.current.Store(next)
 	s.watch(next)
-	if s.Logger != nil {
-		s.Logger.Info("the directory was read", "systems", len(all.Systems), "ambiguous", len(all.Ambiguous), "dropped", all.Dropped)
-	}
+	s.log(ctx, slog.LevelInfo, "the directory was read", slog.Int("systems", len(all.Systems)),
+		slog.Int("ambiguous", len(all.Ambiguous)), slog.Int("dropped", all.Dropped))
 	return nil
+}
+
+func (s *Snapshot) log(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
+	logrecord.Writer{Logger: s.Logger, Late: &s.late}.Write(ctx, level, text, attrs...)
 }
 
 // fill takes what was read, unless it is less than a whole directory has; before are
