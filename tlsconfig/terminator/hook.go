@@ -24,7 +24,9 @@ type Hook func(ctx context.Context, file string) error
 // test fails nothing is reloaded. A nil test is left out: stunnel has none, and keeps its
 // configuration if the new one is no good. The error ends with what the command wrote.
 // A command that has not ended with the context is killed, and with it what it started.
-// One that ends with 0 has succeeded, also if what it started goes on.
+// One that ends with 0 has succeeded, also if what it started goes on, or if a bare
+// signal is lost: a SIGUSR2 that reaches HAProxy's master while it starts is, so that it
+// goes by the old file until the next change. [StatsSocket] does without.
 func Command(test, reload []string) Hook {
 	return func(ctx context.Context, _ string) error {
 		if len(reload) == 0 {
