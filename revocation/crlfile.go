@@ -26,7 +26,7 @@ func (s *CRLs) watchFile(name string) *fetch.Watch {
 		mu.Lock()
 		defer mu.Unlock()
 		data, err := readFile(name, s.maxBytes())
-		if err != nil || slices.Equal(data, last) {
+		if err != nil || last != nil && slices.Equal(data, last) {
 			return err
 		}
 		lists, err := s.readCRLs(data, name, math.MaxInt)

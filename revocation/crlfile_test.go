@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,37 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/internal/testenv"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 )
+
+// Whatever was there before, nothing or a list that is too long to be kept for comparison.
+func TestAnEmptyFileIsToldOf(t *testing.T) {
+	p := newCRLPKI(t)
+	for name, before := range map[string][]byte{
+		"at first":          nil,
+		"after a long list": append([]byte(strings.Repeat("#\n", 1<<20)), bundle(numbered(p.ca.crl(), 1))...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ocspNow))
+				file := filepath.Join(t.TempDir(), "crl.pem")
+				require.NoError(t, os.WriteFile(file, before, 0o600))
+				var log testenv.Log
+				crls := &revocation.CRLs{Files: []string{file}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+				defer running(t, crls.Run)()
+				_, err := crls.Status(t.Context(), revocation.Query{Path: p.leaf(t), At: time.Now()})
+				if before == nil {
+					require.ErrorContains(t, err, "the file is empty")
+				} else {
+					require.NoError(t, err)
+				}
+				require.NoError(t, os.WriteFile(file, nil, 0o600))
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				require.ErrorContains(t, crls.State().Looks[0].Err, "the file is empty")
+				require.Contains(t, log.String(), file)
+			})
+		})
+	}
+}
 
 // CRL files are read again every minute, and what has become of one that was good
 // takes nothing back.
