@@ -10,6 +10,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -159,4 +161,14 @@ func TestADamagedPEMBlockIsNotPassedOver(t *testing.T) {
 	broken := bytes.Replace(bytes.Clone(block), []byte("MI"), []byte("M!"), 1)
 	require.Error(t, new(revocation.CRLs).Add(broken))
 	require.Error(t, new(revocation.CRLs).Add(append(bytes.Clone(broken), block...)))
+}
+
+// Lists of other CAs may have come from files and the Cache as well as by Add.
+func TestListsOfOtherIssuersAreNotSaidToHaveBeenAdded(t *testing.T) {
+	p := newCRLPKI(t)
+	file := filepath.Join(t.TempDir(), "crl.pem")
+	require.NoError(t, os.WriteFile(file, p.other.crl().DER(), 0o600))
+	_, err := (&revocation.CRLs{Files: []string{file}}).Status(t.Context(), revocation.Query{Path: p.leaf(t), At: ocspNow})
+	require.ErrorIs(t, err, revocation.ErrScope)
+	assert.ErrorContains(t, err, "CRL: not authoritative for the certificate: of those that are known, none is of the certificate's issuer")
 }

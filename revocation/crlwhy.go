@@ -29,7 +29,7 @@ func othersWhy(lists *known.Lists, issuers []*x509.Certificate, q *Query, subjec
 	case !any:
 		errs = append(errs, ErrNoSource)
 	default:
-		errs = append(errs, &CRLError{Source: "added", Err: ErrScope, Detail: "none is of the certificate's issuer"})
+		errs = append(errs, &CRLError{Err: ErrScope, Detail: "of those that are known, none is of the certificate's issuer"})
 	}
 	return errs
 }

@@ -36,7 +36,7 @@ func (e *UnknownError) Unwrap() []error { return e.Errs }
 
 // A CRLError says why one CRL proves nothing; errors.Is finds its kind.
 type CRLError struct {
-	Source string // URL, or "added"
+	Source string // URL or file, "added" or "cache"; empty: the error is about all CRLs that are known
 	Err    error  // ErrMalformed, ErrSignature, ErrScope, ErrExpired, ErrNotYetValid, ErrUnhandledCritical or ErrTooLarge
 	Detail string
 }

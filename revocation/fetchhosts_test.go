@@ -47,6 +47,22 @@ func TestFetchRefusesURLs(t *testing.T) {
 	}
 }
 
+// Who listed a URL, or has certificates of another environment, sees it in the error.
+func TestAHostThatIsNotAllowedIsNamedBesideThoseThatAre(t *testing.T) {
+	t.Parallel()
+	for want, hosts := range map[string]revocation.HostPolicy{
+		`"crl.example" is not on the list: "crl.nhs.uk", "ocsp.nhs.uk"`:           nil,
+		`"crl.example" is not on the list: "http://crl.example"`:                  revocation.AllowHosts("http://crl.example"),
+		`"crl.example" is not on the list, which is empty`:                        revocation.AllowHosts(),
+		`"crl.example" is not on the list: "a", "b", "c", "d" and 2 more`:         revocation.AllowHosts("a", "b", "c", "d", "e", "f"),
+		`"crl.example" is not on the list: "` + strings.Repeat("x", 200) + `"...`: revocation.AllowHosts(strings.Repeat("x", 300)),
+	} {
+		_, err := fetch(t, &revocation.HTTPFetcher{Hosts: hosts}, "http://crl.example/c.crl")
+		assert.ErrorIs(t, err, revocation.ErrHostNotAllowed)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
 func TestFetchRewrites(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, r.URL.String())

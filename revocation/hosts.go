@@ -22,17 +22,34 @@ type HostPolicy func(ctx context.Context, host string) error
 // is never asked at an address of loopback, link-local or multicast, whatever it
 // resolves to.
 func AllowHosts(hosts ...string) HostPolicy {
-	allowed := make(map[string]bool, len(hosts))
+	allowed, list := make(map[string]bool, len(hosts)), listed(hosts)
 	for _, host := range hosts {
 		host = strings.ToLower(host)
 		allowed[strings.TrimSuffix(strings.TrimSuffix(host, ":80"), ":443")] = true
 	}
 	return func(_ context.Context, host string) error {
 		if !allowed[host] {
-			return fmt.Errorf("%q is not on the list", host)
+			return fmt.Errorf("%q is not on the list%s", host, list)
 		}
 		return nil
 	}
+}
+
+// listed writes the first of a list's hosts as its user wrote them.
+func listed(hosts []string) string {
+	const most = 4
+	if len(hosts) == 0 {
+		return ", which is empty"
+	}
+	var quoted []string
+	for _, host := range hosts[:min(len(hosts), most)] {
+		quoted = append(quoted, quote(host))
+	}
+	text := ": " + strings.Join(quoted, ", ")
+	if more := len(hosts) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // RewriteHost returns a Rewrite for HTTPFetcher that sends every request to the
