@@ -167,14 +167,15 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 	if !ok {
 		return "", nil, errTwoWays()
 	}
-	ofPath := routesOf(routes, segments)
+	decisive := beginning(segments, routes)
+	ofPath := routesOf(routes, decisive)
 	if len(ofPath) == 0 {
 		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}
 	}
-	if !oneInteraction(ofPath, looselyOf(routes, segments, ofPath)) {
+	if !oneInteraction(ofPath, looselyOf(routes, decisive, ofPath)) {
 		return "", nil, errTwoWays()
 	}
-	for _, other := range otherReadings(segments) {
+	for _, other := range otherReadings(decisive) {
 		exact := routesOf(routes, other)
 		if servesAnother(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {
 			return "", nil, errTwoWays()
@@ -198,6 +199,16 @@ func findRoute(routes []route, r *http.Request) (InteractionID, http.Handler, er
 		return interaction, &routed{route, segments}, nil
 	}
 	return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a method that its path does not take"}
+}
+
+// beginning returns as many segments as tell the routes apart, in every reading: one
+// more than the longest has. A path may have half a million.
+func beginning(segments []string, routes []route) []string {
+	longest := 0
+	for i := range routes {
+		longest = max(longest, len(routes[i].segments))
+	}
+	return segments[:min(len(segments), longest+1)]
 }
 
 // servesAnother reports whether a reader that finds others for a path serves another

@@ -5,6 +5,8 @@ package asid_test
 import (
 	"fmt"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -153,6 +155,20 @@ func TestAPathThatARouterBehindTakesForAnotherEndpointsIsRefused(t *testing.T) {
 			assert.Equal(t, status, serve(handler, r).Code, "%s as %s", target, interaction)
 		}
 	}
+}
+
+// Not parallel: what others allocate would count.
+func TestAPathOfManySegmentsTakesLittleMemory(t *testing.T) {
+	handler := providerOfBoth(t)
+	path := "/files" + strings.Repeat("/a;", 1<<16)
+	r := asidtest.NewSSPRequest("https://provider.test"+path, consumer, provider.ASID, sspName)
+	r.Header.Set("Ssp-InteractionID", string(asid.DocumentReferenceContentRead))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := serve(handler, r)
+	runtime.ReadMemStats(&after)
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32*len(path)))
 }
 
 // A framework behind takes the method of a POST from a field of a form. FHIR has forms
