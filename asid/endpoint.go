@@ -34,11 +34,12 @@ type Endpoint struct {
 // endpoint of a path does not take is refused. A path is refused with 400 if
 // no endpoint has it, or if a router could clean it up, redirect it or decode it
 // to another: empty segments and dot segments, with parameters as in "..;x", blanks or
-// more full stops behind them and percent-encoded ones too, up to three times; trailing slashes,
-// backslashes and controls, and characters of which Unicode's NFKC or a code page of
-// Windows makes such syntax, as of a full-width slash; what is not UTF-8; and a path that a reader which decodes it further,
-// drops parameters, ends it at an encoded question or number sign, has no regard to
-// letter case, or drops from a segment what follows a full stop takes for that of an
+// more full stops behind them and percent-encoded ones too, up to three times; trailing
+// slashes, backslashes and controls, and characters of which Unicode's NFKC or a code
+// page of Windows makes such syntax, as of a full-width slash; what is not UTF-8; segments
+// such as (S(x)), which ASP.NET takes out; and a path that a reader which decodes it
+// further, drops parameters, ends it at an encoded question or number sign, has no regard
+// to letter case, or drops from a segment what follows a full stop takes for that of an
 // endpoint of another interaction. Otherwise an encoded slash within a segment, as in
 // a%2Fb, is part of the value. Handlers that have subtrees must not route by them in
 // another way.

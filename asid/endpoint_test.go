@@ -68,6 +68,8 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 		{"GET", "/records/%C3%A9%EF%BC%A1%E2%80%A6%C2%BD", asid.DocumentReferenceContentRead, "record \u00E9\uFF21\u2026\u00BD"},
 		{"GET", "/records/a;b", asid.DocumentReferenceContentRead, "record a;b"},
 		{"GET", "/records/a;b%2Fc", asid.DocumentReferenceContentRead, "record a;b/c"},
+		{"GET", "/records/(1)", asid.DocumentReferenceContentRead, "record (1)"},
+		{"GET", "/files/a(S(x))/(a)(b)/((c))", asid.DocumentReferenceContentRead, "file a(S(x))/(a)(b)/((c))"},
 		{"GET", "/records/a...", asid.DocumentReferenceContentRead, "record a..."},
 		{"GET", "/records/a..b%25", asid.DocumentReferenceContentRead, "record a..b%"},
 		{"GET", "/records/%25252525252541", asid.DocumentReferenceContentRead, "record %252525252541"},
@@ -104,6 +106,7 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 		{"GET", "/records/%EF%BC%85%32%65%EF%BC%85%32%65"}, {"GET", "/records/%25EF%25BC%258F"}, {"GET", "/records/%E2%84%80"},
 		{"GET", "/records/%25%EF%BC%92e"}, {"GET", "/records/%25zz%252F..%252Fb"}, {"GET", "/files/%25/%25%2532e./gpc/Patient"}, {"GET", "/records/a%25%255Cb"}, {"GET", "/files/%25c0%25ae%25c0%25ae/a"}, {"GET", "/files/..%20/gpc/Patient"}, {"GET", "/gpc/Patient/%20"}, {"GET", "/records/a%7F"}, {"GET", "/records/a%1F"}, {"GET", "/records/a%2F.%20%20;x"},
 		{"GET", "/gpc/Patient/..."}, {"GET", "/gpc/Patient/.%20."}, {"GET", "/gpc/Patient/..%20.;x"}, {"GET", "/files/a/%252e.%252e/b"},
+		{"GET", "/files/(S(x))/a"}, {"GET", "/files/a/(a(x)F(y))/b"}, {"GET", "/files/%28S%2528x/y))/a"}, {"GET", "/files/a%2F(S(x))%2Fb"}, {"GET", "/files/%EF%BC%88S(x))/a"},
 		{"GET", "/gpc/Patient/$gpc.getstructuredrecord;x%2Fy"}, {"GET", "/gpc/Patient/%2524gpc.getstructuredrecord%253Bx%252Fy"},
 	} {
 		for _, interaction := range interactions {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/ascii"
 )
 
 // maxDecodings is how often a path that was decoded once is decoded again to see what
@@ -91,11 +93,17 @@ func unclear(piece string) bool {
 		return true
 	}
 	for part := range strings.SplitSeq(piece, "/") {
-		if noName(withoutParameters(part)) {
+		if noName(withoutParameters(part)) || cookieless(part) {
 			return true
 		}
 	}
 	return false
+}
+
+// cookieless reports whether a segment is, or begins, what ASP.NET takes out of a path: a
+// session or a ticket of a client without cookies, such as (S(x)).
+func cookieless(segment string) bool {
+	return len(segment) > 2 && segment[0] == '(' && ascii.Letter(segment[1]) && segment[2] == '('
 }
 
 // climbs reports whether a path has dot segments (RFC 3986 section 3.3), with
