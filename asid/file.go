@@ -115,6 +115,9 @@ func (f *File) read() ([]byte, [sha256.Size]byte, error) {
 }
 
 func (f *File) open() ([]byte, error) {
+	if f.Name == "" {
+		return nil, &RegistryError{Detail: "File.Name is missing"}
+	}
 	file, err := regular.Open(f.Name)
 	if err != nil {
 		return nil, &RegistryError{Detail: "cannot be read", Err: err}

@@ -235,3 +235,10 @@ func TestAReloadNeverShowsHalfAFile(t *testing.T) {
 	close(done)
 	reading.Wait()
 }
+
+func TestAFileWithoutANameSaysSo(t *testing.T) {
+	t.Parallel()
+	err := new(asid.File).Load()
+	require.ErrorAs(t, err, new(*asid.RegistryError))
+	assert.EqualError(t, err, "registry: File.Name is missing")
+}

@@ -115,6 +115,10 @@ func TestRegistryFlags(t *testing.T) {
 		"no bindings":           {"-sds", "ldaps://ldap.nhs.uk", "-bindings", filepath.Join(t.TempDir(), "none")},
 	} {
 		args = append([]string{"-cert", own.Cert, "-key", own.Key, "-roots", files.Roots, "-subcas", files.SubCAs, "-crl", files.CRL}, args...)
-		assert.Error(t, run(t.Context(), args, t.Output(), t.Output()), name)
+		err := run(t.Context(), args, t.Output(), t.Output())
+		assert.Error(t, err, name)
+		if name == "no registry" {
+			assert.ErrorContains(t, err, "neither -registry nor -sds")
+		}
 	}
 }

@@ -92,6 +92,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch {
 	case *registryFile != "" && sds.URL != "":
 		return errors.New("-registry and -sds are not for both at once")
+	case *registryFile == "" && sds.URL == "":
+		return errors.New("neither -registry nor -sds: no system would be known")
 	case sds.URL != "":
 		if registry, err = sds.Registry(ctx, e, logger); err != nil {
 			return err
