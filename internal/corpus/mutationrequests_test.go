@@ -71,7 +71,7 @@ var requestMutations = []mutation{
 	request("request: one of the endpoints", changed(endpointGo, `		return "", nil, &RequestError{Rule: RuleRequest, Detail: "has a path that no endpoint has"}`, "		ofPath = routes[:1]\n\t\tofPath[0].methods = nil")),
 	request("request: a method of the endpoint", never(endpointGo, "if len(route.methods) > 0 && !slices.Contains(route.methods, r.Method) {")),
 	request("request: a path of one reading", never("asid/path.go", "if err != nil || anyReading(decoded, unclear) {")),
-	request("request: no other endpoint without regard to letter case or a suffix", never(endpointGo, "if !oneInteraction(ofPath, looselyOf(routes, segments, ofPath)) {")),
+	request("request: no other endpoint without regard to letter case or a suffix", never(endpointGo, "if !oneInteraction(ofPath, looselyOf(routes, decisive, ofPath)) {")),
 	request("request: no other endpoint in another reading", never(endpointGo, "if servesAnother(ofPath, exact) || !oneInteraction(ofPath, looselyOf(routes, other, exact)) {")),
 	request("request: no form to an endpoint", never(endpointGo, `if r.Method == http.MethodPost && segments[len(segments)-1] != "_search" && isForm(r.Header) {`)),
 	request("asid: the sender is registered", changed(senderGo, "	case errors.Is(err, ErrNotFound):\n", "	case errors.Is(err, ErrNotFound):\n		"+anySystem+"\n")),
