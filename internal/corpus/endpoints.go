@@ -65,6 +65,9 @@ func (g *generator) endpointCases(add adder) {
 		{"another letter case of what is no path", "GET", "/Records/1", record, "request"},
 		{"a suffix behind another path", "GET", "/gpc/Patient/_search.json", patientRead, "request"},
 		{"a parameter behind another path", "GET", "/gpc/Patient/_search;x", patientRead, "request"},
+		{"a parameter with a slash behind another path", "GET", "/gpc/Patient/_search;x%2Fy", patientRead, "request"},
+		{"a segment of full stops", "GET", "/gpc/Patient/...", patientRead, "request"},
+		{"a session in a segment of its own", "GET", "/files/(S(x))/a", record, "request"},
 		{"an encoded question mark behind another path", "GET", "/gpc/Patient/_search%3Fx", patientRead, "request"},
 		{"another path that is encoded twice", "GET", "/gpc/Patient/%255Fsearch", patientRead, "request"},
 	} {

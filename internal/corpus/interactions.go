@@ -53,6 +53,7 @@ func (g *generator) interactionCases(add adder) {
 		{"a conditional delete by a provider", "DELETE", base + "?subject=a&identifier=b", ""},
 		{"a PUT by a provider", "PUT", base + "/1", "request"},
 		{"a CONNECT by a provider", "CONNECT", base, "request"},
+		{"a method that is not in capitals", "delete", base + "/1", "request"},
 		{"a read by a provider that may only write", "GET", base + "/1", "interaction"},
 	} {
 		add("nrl", c.name, clauseASID, c.rule, newMaintenance(c.method, c.target))

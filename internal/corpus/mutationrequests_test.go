@@ -82,6 +82,7 @@ var requestMutations = []mutation{
 	request("request: no length of the body in another spelling", never(overrideGo, "if framesBody(key) {")),
 	request("request: no header Upgrade or HTTP2-Settings", never(overrideGo, `if ascii.EqualHeader(key, "Upgrade") || ascii.EqualHeader(key, "HTTP2-Settings") {`)),
 	request("request: no Connection: upgrade", changed(overrideGo, ` || asksToUpgrade(r.Header["Connection"])`, "")),
+	second("request: a method in capitals", "request: a method that an interaction uses", anyMethod, never(overrideGo, "if strings.ContainsFunc(r.Method, func(c rune) bool { return 'a' <= c && c <= 'z' }) {")),
 	second("request: no CONNECT", "request: a method that an interaction uses", anyMethod, changed(overrideGo, "r.Method == http.MethodConnect || ", "")),
 	request("request: a query that can be parsed", changed(overrideGo, "	if err != nil {\n		return \"has a malformed query\"\n	}\n", "	_ = err\n")),
 	request("request: no parameter of an override", returns(overrideGo, "func overridesMethod(parameter string) bool {", "false")),
