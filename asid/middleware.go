@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/nrlsecurity/nrlsecurity/internal/fhirpath"
 )
 
 // A middleware stands before a handler: the check of an [Authorizer] or a [Gate],
@@ -39,23 +41,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerError(m.errorHandler, answer, r, err)
 		return
 	}
-	judged := r.WithContext(ctx)
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		dropBody(judged)
-	}
-	next.ServeHTTP(answer, judged)
-}
-
-// dropBody leaves r without a body: to a server that reads none of a GET or HEAD what is
-// in one is the next request (RFC 9110 section 9.3.1), which nothing has judged.
-func dropBody(r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return
-	}
-	r.Header = r.Header.Clone()
-	r.Header.Del("Content-Length")
-	r.Body, r.ContentLength = http.NoBody, 0
-	r.TransferEncoding, r.Trailer = nil, nil
+	next.ServeHTTP(answer, fhirpath.WithoutBodyOfRead(r.WithContext(ctx)))
 }
 
 // refusing returns m with err as the answer to every request, in place of one that

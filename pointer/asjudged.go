@@ -41,20 +41,6 @@ func (g *Guard) asJudged(r *http.Request, in *reading, d *Decision) (*http.Reque
 	return judged, nil
 }
 
-// withoutBody returns r, a GET or HEAD, as it may go on: what is in a body might be
-// another request to a server that reads none of a read (RFC 9110 section 9.3.1).
-func withoutBody(r *http.Request) *http.Request {
-	if r.Body == nil || r.Body == http.NoBody {
-		return r
-	}
-	read := r.WithContext(r.Context())
-	read.Header = r.Header.Clone()
-	read.Header.Del("Content-Length")
-	read.Body, read.ContentLength = http.NoBody, 0
-	read.TransferEncoding, read.Trailer = nil, nil
-	return read
-}
-
 // memory is a body that has been read.
 type memory struct{ bytes.Reader }
 

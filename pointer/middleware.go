@@ -46,7 +46,7 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			next.ServeHTTP(&bound{w}, withoutBody(r))
+			next.ServeHTTP(&bound{w}, fhirpath.WithoutBodyOfRead(r))
 			return
 		}
 		in, err := g.read(w, r)

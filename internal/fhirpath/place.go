@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fhirpath reads the paths of FHIR's RESTful API and tells the headers
-// and parameters by which a request means something else than its method and URL
-// say.
+// Package fhirpath reads the paths of FHIR's RESTful API, tells the headers and
+// parameters by which a request means something else than its method and URL say, and
+// leaves reads without a body.
 package fhirpath
 
 import (
