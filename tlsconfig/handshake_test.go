@@ -264,8 +264,10 @@ func TestACheckerIsGivenNoMoreTimeThanTheTimeout(t *testing.T) {
 
 func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
 	s := newSpine(t)
+	var log testenv.Log
 	loosen := func(suite tlsconfig.Suite, edit func(*tls.Config)) *tls.Config {
 		e := s.endpoint(t, providerName, sspName)
+		e.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 		e.Suites = []tlsconfig.Suite{suite}
 		cfg := serverConfig(t, e)
 		cfg.GetConfigForClient = nil
@@ -289,11 +291,16 @@ func TestAConfigThatWasLoosenedAfterwardsStillRefuses(t *testing.T) {
 			client := plainClient(s.subCA.issue(t, sspName))
 			client.MinVersion = tls.VersionTLS10
 			client.CipherSuites = []uint16{uint16(test.offer)}
+			before := len(log.Records(t))
 			o := handshake(t, client, test.cfg)
+			records := log.Records(t)[before:]
 			if test.want == 0 {
 				require.NoError(t, o.serverErr)
+				require.Empty(t, records)
 			} else {
 				refused(t, o.serverErr, test.want)
+				require.Len(t, records, 1)
+				require.Equal(t, test.want.String(), records[0]["rule"])
 			}
 		})
 	}
