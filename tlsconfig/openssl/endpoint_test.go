@@ -312,6 +312,7 @@ func TestAHandshakeThatFailsIsLogged(t *testing.T) {
 		_, _, _, serverErr := shaken(t, loose(&cert), newServer)
 		requireRule(t, tlsconfig.RuleFQDN, serverErr)
 		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+		assert.Regexp(t, `rule=fqdn .* remote=127\.0\.0\.1:\d+ `, log.String())
 	})
 }
 

@@ -93,6 +93,22 @@ func TestTheGuidancesOrderBeatsTheClients(t *testing.T) {
 	}
 }
 
+// libssl leaves out of a list what it does not know, and says nothing of it.
+func TestASuiteThatLibsslLeavesOutIsAnError(t *testing.T) {
+	needLibrary(t)
+	d, err := openssl.NewDialerOffering(clientEndpoint(), []tlsconfig.Suite{tlsconfig.ECDHE_RSA_AES256_GCM_SHA384, 0x1234})
+	require.NoError(t, err)
+	newServer, err := openssl.NewServer(serverEndpoint())
+	require.NoError(t, err)
+	a, b := tcpPipe(t)
+	c, s := d.Client(a, serverName), newServer(b)
+	defer c.Close()
+	defer s.Close()
+	clientErr, serverErr := shake(c, s)
+	require.ErrorContains(t, clientErr, "0x1234] is wanted")
+	require.Error(t, serverErr)
+}
+
 func TestAnEndpointMayNarrowTheSuites(t *testing.T) {
 	needLibrary(t)
 	server := serverEndpoint()
