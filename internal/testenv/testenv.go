@@ -34,10 +34,16 @@ func Need(t testing.TB, program, debianPackage string) string {
 	return path
 }
 
-// Java returns the arguments with which java runs a program of one source file: those
-// that have it begin soonest, since no test runs it for long.
+// Java returns the arguments with which java runs a program of one source file, which it
+// compiles each time.
 func Java(source string, args ...string) []string {
-	return append([]string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", source}, args...)
+	return append(append(JavaFlags(""), source), args...)
+}
+
+// JavaFlags returns those with which a program in Java begins soonest, since no test runs
+// one for long: for java, or with the prefix "-J" for javac.
+func JavaFlags(prefix string) []string {
+	return []string{prefix + "-XX:TieredStopAtLevel=1", prefix + "-XX:+UseSerialGC"}
 }
 
 // Overlap lets parallel tests overlap, four at least at a time, in packages that wait for

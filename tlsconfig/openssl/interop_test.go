@@ -124,6 +124,7 @@ func TestInterop(t *testing.T) {
 	for _, p := range serverPeers {
 		testenv.Need(t, p.binary, p.debian)
 	}
+	compileJavaPeer(t)
 	var tables []table
 	for _, engine := range ourEngines {
 		tables = append(tables, engine.serveAll(t))
@@ -143,7 +144,7 @@ func TestInterop(t *testing.T) {
 
 // serveAll lets every peer connect with every suite and every certificate.
 func (engine *ourEngine) serveAll(t *testing.T) table {
-	out := table{title: "Foreign clients, our server: " + engine.name, bad: badCertificates}
+	out := table{title: "Foreign clients, our server: " + engine.name, bad: badCertificates, rows: make([]row, len(clientPeers))}
 	own := certificates(serverName)[right]
 	addr := engine.answer(t, spine().Endpoint(own, clientName))
 	cas := spine().Write(t, own).CAs
@@ -151,54 +152,62 @@ func (engine *ourEngine) serveAll(t *testing.T) table {
 	for kind, cert := range certificates(clientName) {
 		files[kind] = spine().Write(t, cert)
 	}
-	for _, peer := range clientPeers {
-		t.Run(engine.name+" server/"+peer.name, func(t *testing.T) {
-			var jobs []clientJob
-			var kinds []string
-			for _, suite := range tlsconfig.Suites() {
-				if !engine.has(suite) {
-					continue
-				}
-				for _, kind := range append([]string{right}, badCertificates...) {
-					jobs = append(jobs, clientJob{addr: addr, suite: suite, files: files[kind], cas: cas})
-					kinds = append(kinds, kind)
-				}
-			}
-			said := peer.run(t, jobs)
-			good, bad := map[tlsconfig.Suite]string{}, map[string][]string{}
-			for i, j := range jobs {
-				if kinds[i] == right {
-					good[j.suite] = "no"
-					if assert.Contains(t, said[i], "suite="+j.suite.String()+" ") {
-						good[j.suite] = "yes"
-					}
-					continue
-				}
-				assert.NotContains(t, said[i], "suite=", "%v, %s", j.suite, kinds[i])
-				bad[kinds[i]] = append(bad[kinds[i]], alertIn(said[i]))
-			}
-			for _, kind := range badCertificates {
-				want := []string{"", engine.alerts[kind]}
-				if kind == wrongSubCA {
-					want = append(want, engine.alerts[none]) // of a peer that sends none but what is asked for
-				}
-				for _, seen := range bad[kind] {
-					assert.Contains(t, want, seen, kind)
-				}
-				if engine.hasty {
-					bad[kind] = []string{""}
-				}
-				require.Len(t, slices.Compact(bad[kind]), 1, "%s: the same with every suite", kind)
-			}
-			out.rows = append(out.rows, row{peer.name, cells(engine, good, func(kind string) string {
-				if seen := bad[kind][0]; seen != "" {
-					return "alert " + seen
-				}
-				return "refused"
-			}, badCertificates)})
-		})
-	}
+	t.Run(engine.name+" server", func(t *testing.T) {
+		for i, peer := range clientPeers {
+			t.Run(peer.name, func(t *testing.T) {
+				t.Parallel()
+				out.rows[i] = engine.serve(t, peer, addr, files, cas)
+			})
+		}
+	})
 	return out
+}
+
+// serve lets a peer connect with every suite and every certificate.
+func (engine *ourEngine) serve(t *testing.T, peer clientPeer, addr string, files map[string]testpki.Files, cas string) row {
+	var jobs []clientJob
+	var kinds []string
+	for _, suite := range tlsconfig.Suites() {
+		if !engine.has(suite) {
+			continue
+		}
+		for _, kind := range append([]string{right}, badCertificates...) {
+			jobs = append(jobs, clientJob{addr: addr, suite: suite, files: files[kind], cas: cas})
+			kinds = append(kinds, kind)
+		}
+	}
+	said := peer.run(t, jobs)
+	good, bad := map[tlsconfig.Suite]string{}, map[string][]string{}
+	for i, j := range jobs {
+		if kinds[i] == right {
+			good[j.suite] = "no"
+			if assert.Contains(t, said[i], "suite="+j.suite.String()+" ") {
+				good[j.suite] = "yes"
+			}
+			continue
+		}
+		assert.NotContains(t, said[i], "suite=", "%v, %s", j.suite, kinds[i])
+		bad[kinds[i]] = append(bad[kinds[i]], alertIn(said[i]))
+	}
+	for _, kind := range badCertificates {
+		want := []string{"", engine.alerts[kind]}
+		if kind == wrongSubCA {
+			want = append(want, engine.alerts[none]) // of a peer that sends none but what is asked for
+		}
+		for _, seen := range bad[kind] {
+			assert.Contains(t, want, seen, kind)
+		}
+		if engine.hasty {
+			bad[kind] = []string{""}
+		}
+		require.Len(t, slices.Compact(bad[kind]), 1, "%s: the same with every suite", kind)
+	}
+	return row{peer.name, cells(engine, good, func(kind string) string {
+		if seen := bad[kind][0]; seen != "" {
+			return "alert " + seen
+		}
+		return "refused"
+	}, badCertificates)}
 }
 
 // answer serves the suite of each connection until the test ends.
@@ -236,46 +245,54 @@ func alertIn(said string) string {
 // dialAll connects to every peer with every suite, whatever its certificate.
 func (engine *ourEngine) dialAll(t *testing.T) table {
 	kinds := []string{right, revoked, wrongFQDN, wrongSubCA}
-	out := table{title: "Foreign servers, our client: " + engine.name, bad: kinds[1:]}
-	rules := map[string]tlsconfig.Rule{revoked: tlsconfig.RuleRevocation, wrongFQDN: tlsconfig.RuleFQDN, wrongSubCA: tlsconfig.RuleSubCA}
+	out := table{title: "Foreign servers, our client: " + engine.name, bad: kinds[1:], rows: make([]row, len(serverPeers))}
 	certs := certificates(serverName)
 	own := spine().Leaf(clientName)
-	for _, peer := range serverPeers {
-		t.Run(engine.name+" client/"+peer.name, func(t *testing.T) {
-			var jobs []serverJob
-			for _, kind := range kinds {
-				jobs = append(jobs, serverJob{addr: testenv.FreeAddress(t), files: spine().Write(t, certs[kind])})
-			}
-			peer.serve(t, jobs)
-			good, bad := map[tlsconfig.Suite]string{}, map[string][]string{}
-			for _, suite := range tlsconfig.Suites() {
-				if !engine.has(suite) {
-					continue
-				}
-				for i, kind := range kinds {
-					e := spine().Endpoint(own, serverName)
-					e.Suites = []tlsconfig.Suite{suite}
-					conn, err := engine.dial(t, e, jobs[i].addr)
-					if kind != right {
-						refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
-						if assert.True(t, ok, "%v, %s: %v", suite, kind, err) {
-							assert.Equal(t, rules[kind], refusal.Rule)
-							bad[kind] = append(bad[kind], "refused: "+refusal.Rule.String())
-						}
-						continue
-					}
-					good[suite] = "no"
-					if assert.NoError(t, err, suite) && assert.NoError(t, ask(conn, suite), suite) {
-						good[suite] = "yes"
-					}
-				}
-			}
-			out.rows = append(out.rows, row{peer.name, cells(engine, good, func(kind string) string {
-				return strings.Join(slices.Compact(bad[kind]), ", ")
-			}, kinds[1:])})
-		})
-	}
+	t.Run(engine.name+" client", func(t *testing.T) {
+		for i, peer := range serverPeers {
+			t.Run(peer.name, func(t *testing.T) {
+				t.Parallel()
+				out.rows[i] = engine.call(t, peer, kinds, own, certs)
+			})
+		}
+	})
 	return out
+}
+
+// call connects to a peer with every suite, whatever its certificate.
+func (engine *ourEngine) call(t *testing.T, peer serverPeer, kinds []string, own tls.Certificate, certs map[string]tls.Certificate) row {
+	rules := map[string]tlsconfig.Rule{revoked: tlsconfig.RuleRevocation, wrongFQDN: tlsconfig.RuleFQDN, wrongSubCA: tlsconfig.RuleSubCA}
+	var jobs []serverJob
+	for _, kind := range kinds {
+		jobs = append(jobs, serverJob{addr: testenv.FreeAddress(t), files: spine().Write(t, certs[kind])})
+	}
+	peer.serve(t, jobs)
+	good, bad := map[tlsconfig.Suite]string{}, map[string][]string{}
+	for _, suite := range tlsconfig.Suites() {
+		if !engine.has(suite) {
+			continue
+		}
+		for i, kind := range kinds {
+			e := spine().Endpoint(own, serverName)
+			e.Suites = []tlsconfig.Suite{suite}
+			conn, err := engine.dial(t, e, jobs[i].addr)
+			if kind != right {
+				refusal, ok := errors.AsType[*tlsconfig.PeerError](err)
+				if assert.True(t, ok, "%v, %s: %v", suite, kind, err) {
+					assert.Equal(t, rules[kind], refusal.Rule)
+					bad[kind] = append(bad[kind], "refused: "+refusal.Rule.String())
+				}
+				continue
+			}
+			good[suite] = "no"
+			if assert.NoError(t, err, suite) && assert.NoError(t, ask(conn, suite), suite) {
+				good[suite] = "yes"
+			}
+		}
+	}
+	return row{peer.name, cells(engine, good, func(kind string) string {
+		return strings.Join(slices.Compact(bad[kind]), ", ")
+	}, kinds[1:])}
 }
 
 // ask makes a request and reads the beginning of the answer.

@@ -44,6 +44,24 @@ type clientPeer struct {
 	run                  func(t *testing.T, jobs []clientJob) []string
 }
 
+// javaClasses is the folder of the Java peer's classes.
+var javaClasses string
+
+// compileJavaPeer compiles what is started once for each engine and end: java would
+// compile it each time, which takes longer than all its connections.
+func compileJavaPeer(t *testing.T) {
+	javaClasses = t.TempDir()
+	args := append(testenv.JavaFlags("-J"), "-d", javaClasses, "testdata/peers/Peer.java")
+	out, err := exec.CommandContext(t.Context(), testenv.Need(t, "javac", "default-jdk-headless"), args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// javaPeer is the command that runs it.
+func javaPeer(args ...string) []string {
+	command := append([]string{"java"}, testenv.JavaFlags("")...)
+	return append(append(command, "-cp", javaClasses, "Peer"), args...)
+}
+
 var clientPeers = []clientPeer{
 	{"OpenSSL", "openssl", "openssl", eachJob(func(j *clientJob) []string {
 		args := []string{"openssl", "s_client", "-quiet", "-connect", j.addr, "-servername", serverName, "-verify_hostname", serverName,
@@ -71,7 +89,7 @@ var clientPeers = []clientPeer{
 	})},
 	{"Node", "node", "nodejs", allJobs("node", "testdata/peers/client.js")},
 	{"Python", "python3", "python3", allJobs("python3", "testdata/peers/client.py")},
-	{"Java", "java", "default-jdk-headless", allJobs(append([]string{"java"}, testenv.Java("testdata/peers/Peer.java")...)...)},
+	{"Java", "java", "default-jdk-headless", func(t *testing.T, jobs []clientJob) []string { return allJobs(javaPeer()...)(t, jobs) }},
 	{"nginx", "nginx", "nginx", nginxClient},
 	{"HAProxy", "haproxy", "haproxy", haproxyClient},
 }
@@ -240,7 +258,7 @@ var serverPeers = []serverPeer{
 		script(t, jobs, "python3", "testdata/peers/server.py", jobs[0].files.CAs, dhParams(t))
 	}},
 	{"Java", "java", "default-jdk-headless", func(t *testing.T, jobs []serverJob) {
-		script(t, jobs, append([]string{"java"}, testenv.Java("testdata/peers/Peer.java", jobs[0].files.CAs)...)...)
+		script(t, jobs, javaPeer(jobs[0].files.CAs)...)
 	}},
 	{"nginx", "nginx", "nginx", nginxServer},
 	{"HAProxy", "haproxy", "haproxy", haproxyServer},
