@@ -4,6 +4,7 @@ package openssl_test
 
 import (
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +12,20 @@ import (
 
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig/openssl"
 )
+
+// The loader keeps its reason for the thread that called it.
+func TestWhichLibraryIsMissingIsSaidWhateverElseRuns(t *testing.T) {
+	needLibrary(t)
+	var group sync.WaitGroup
+	for range 100 {
+		group.Go(func() {
+			for range 20 {
+				assert.ErrorContains(t, openssl.Load("libcrypto.so.1234", "libssl.so.3"), "libcrypto.so.1234")
+			}
+		})
+	}
+	group.Wait()
+}
 
 func TestAMissingLibraryIsAnError(t *testing.T) {
 	needLibrary(t)

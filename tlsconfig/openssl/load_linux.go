@@ -6,6 +6,7 @@ package openssl
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/ebitengine/purego"
 )
@@ -13,6 +14,9 @@ import (
 // load finds the libraries by their names and every function of the table. It
 // does not call any of them.
 func load(libcrypto, libssl string) (*library, error) {
+	// dlerror tells a thread only of what went wrong on it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	crypto, err := purego.Dlopen(libcrypto, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, err
