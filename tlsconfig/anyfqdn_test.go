@@ -48,3 +48,12 @@ func TestAllowAnyFQDN(t *testing.T) {
 	end.Verifier.FQDNs = []string{"ssp.nhs.uk"}
 	assert.Error(t, justErr(end.Check(x509.ExtKeyUsageServerAuth)), "a server that names a client, too")
 }
+
+// A name that was dialled is a server's: it names no client.
+func TestNoClientIsNamedByTheServerName(t *testing.T) {
+	s := newSpine(t)
+	v := s.endpoint(t, providerName).Verifier
+	leaf := s.subCA.issue(t, sspName).Leaf
+	_, err := v.Verify(t.Context(), tlsconfig.Presented{Certificates: []*x509.Certificate{leaf}, Usage: x509.ExtKeyUsageClientAuth, ServerName: sspName})
+	refused(t, err, tlsconfig.RuleFQDN)
+}
