@@ -4,6 +4,7 @@ package revocationtest
 
 import (
 	"crypto/x509"
+	"net/http/httptest"
 	"time"
 )
 
@@ -20,6 +21,16 @@ type Mirror struct {
 type publisher interface {
 	change(cert *x509.Certificate, complete bool, change func())
 	locked(do func())
+}
+
+// A server is one of an Authority's. What is wrong with it is read and set under the
+// Authority's lock.
+type server struct {
+	url   string
+	http  *httptest.Server
+	fault Fault
+	delay time.Duration
+	lag   time.Duration
 }
 
 // CRLURL returns where the Mirror has the list of a batch.

@@ -25,16 +25,6 @@ import (
 // maxRequest bounds the OCSP requests that are read.
 const maxRequest = 64 << 10
 
-// A server is one of an Authority's. What is wrong with it is read and set under the
-// Authority's lock.
-type server struct {
-	url   string
-	http  *httptest.Server
-	fault Fault
-	delay time.Duration
-	lag   time.Duration
-}
-
 func (a *Authority) newServer() *server {
 	s := &server{}
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(s, w, r, a.closing) }))
