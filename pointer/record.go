@@ -16,17 +16,19 @@ import (
 // refused it. Patients and master identifiers stay out.
 func (g *Guard) record(ctx context.Context, caller *asid.Caller, c Change, d *Decision, err error) {
 	shared := audit.FromContext(ctx)
-	if err != nil {
-		shared.Refuse(ruleOf(err), "")
-	}
-	if g.Logger == nil {
-		return
-	}
 	level, message := slog.LevelInfo, "pointer change allowed"
 	if err != nil {
 		level, message = slog.LevelWarn, "pointer change refused"
 	}
-	if !g.Logger.Enabled(ctx, level) {
+	logged := g.Logger != nil && g.Logger.Enabled(ctx, level)
+	if err != nil {
+		text := "" // is in the guard's own record
+		if !logged {
+			text = logText(err)
+		}
+		shared.Refuse(ruleOf(err), text)
+	}
+	if !logged {
 		return
 	}
 	attrs := []slog.Attr{slog.String("action", c.Action.String())}

@@ -40,6 +40,10 @@ func TestTheRecordOfARequestSaysWhyAStoreRefusedIt(t *testing.T) {
 		"a store of one's own": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			pointer.WriteError(w, r, &pointer.ChangeError{Rule: pointer.RuleConflict, Target: pointer.Query{ID: "1"}, Detail: "has changed"})
 		}), 409, "conflict", "the pointer 1 has changed"},
+		"a guard without a log": {(&pointer.Guard{Resolver: new(nrl.Store)}).Middleware(new(nrl.Store)), 404, "not-found", "the pointer 1 cannot be found: there is no such pointer"},
+		"a guard whose log has no refusals": {
+			(&pointer.Guard{Resolver: new(nrl.Store), Logger: slog.New(slog.DiscardHandler)}).Middleware(new(nrl.Store)), 404, "not-found", "the pointer 1 cannot be found: there is no such pointer",
+		},
 	} {
 		log.Reset()
 		w := httptest.NewRecorder()
