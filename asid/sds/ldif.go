@@ -26,6 +26,9 @@ const (
 // time of modification: an export that is not replaced gets too old.
 func LDIF(name string) func(context.Context) (Systems, error) {
 	return func(ctx context.Context) (Systems, error) {
+		if name == "" {
+			return Systems{}, misconfigured("the export's name", "is missing")
+		}
 		file, err := regular.Open(name)
 		if err != nil {
 			return Systems{}, &Error{Detail: "the export cannot be read", Err: err}

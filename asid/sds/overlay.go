@@ -109,6 +109,9 @@ func (o *Overlay) Load() error {
 }
 
 func (o *Overlay) read() ([]byte, error) {
+	if o.Name == "" {
+		return nil, misconfigured("Overlay.Name", "is missing")
+	}
 	file, err := regular.Open(o.Name)
 	if err != nil {
 		return nil, &Error{Detail: "the bindings cannot be read", Err: err}

@@ -189,6 +189,16 @@ func TestBindingsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsNotNamedSaysSo(t *testing.T) {
+	t.Parallel()
+	err := (&sds.Overlay{Registry: new(asid.Memory)}).Load()
+	assert.ErrorIs(t, err, sds.ErrConfiguration)
+	assert.ErrorContains(t, err, "Overlay.Name is missing")
+	_, err = sds.LDIF("")(t.Context())
+	assert.ErrorIs(t, err, sds.ErrConfiguration)
+	assert.ErrorContains(t, err, "the export's name is missing")
+}
+
 func TestAnOverlayReadsItsFileWhenItChanges(t *testing.T) {
 	t.Parallel()
 	memory, err := asid.NewMemory(rr8())
