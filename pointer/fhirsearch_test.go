@@ -160,9 +160,11 @@ func TestASearchHasTheVersionToo(t *testing.T) {
 func TestAPartOfAPointerIsNotPassedOver(t *testing.T) {
 	t.Parallel()
 	d := load(t, "supersede-both", "stu3", "json")
-	part := d.with(t, "meta", `"meta":{"versionId":"1","tag":[{"code":"SUBSETTED"}]}`, "")
-	for _, element := range []string{"masterIdentifier", "subject"} {
-		assertCannotTell(t, searched(t, part.with(t, element, `"language":"en"`, ""), http.NotFound))
+	for _, tag := range []string{`"tag":[{"code":"SUBSETTED"}]`, `"tag":[{"Code":"SUBSETTED"}]`, `"Tag":[{"code":"SUBSETTED"}]`} {
+		part := d.with(t, "meta", `"meta":{"versionId":"1",`+tag+`}`, "")
+		for _, element := range []string{"masterIdentifier", "subject"} {
+			assertCannotTell(t, searched(t, part.with(t, element, `"language":"en"`, ""), http.NotFound))
+		}
 	}
 	f := searched(t, d.with(t, "masterIdentifier", `"language":"en"`, ""), http.NotFound)
 	_, err := f.Resolve(t.Context(), pointer.Query{Subject: patient, Identifier: newIdentifier})

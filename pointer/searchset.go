@@ -5,6 +5,7 @@ package pointer
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -24,14 +25,11 @@ func readSearchset(contentType string, body []byte) (*fhir.Searchset, error) {
 
 // couldBe reports whether the resource of an entry could be the pointer that q
 // means: it is, or may be, a DocumentReference of that masterIdentifier, or a part of
-// one which lacks that.
+// one which lacks that, by whatever spelling of the tag IsPart knows it.
 func couldBe(resource []byte, q Query) bool {
-	type tag struct {
-		Code string `json:"code"`
-	}
 	var d struct {
 		Meta struct {
-			Tag []tag `json:"tag"`
+			Tag []map[string]any `json:"tag,case:ignore"`
 		} `json:"meta"`
 		ResourceType     string `json:"resourceType"`
 		MasterIdentifier *struct {
@@ -46,7 +44,14 @@ func couldBe(resource []byte, q Query) bool {
 		return d.ResourceType == ""
 	}
 	if d.MasterIdentifier == nil {
-		return slices.ContainsFunc(d.Meta.Tag, func(t tag) bool { return t.Code == fhir.Subsetted })
+		return slices.ContainsFunc(d.Meta.Tag, func(tag map[string]any) bool {
+			for name, value := range tag {
+				if strings.EqualFold(name, "code") && value == fhir.Subsetted {
+					return true
+				}
+			}
+			return false
+		})
 	}
 	return d.MasterIdentifier.Value == q.Identifier.Value
 }

@@ -25,15 +25,15 @@ func (p *DocumentReference) IsPart(contentType string, body []byte) bool {
 		return false
 	}
 	meta := body[p.meta.from:p.meta.to]
-	if !bytes.Contains(meta, []byte("tag")) { // names have no escapes
-		return false
-	}
 	if f, _ := FormatOf(contentType); f == XML {
-		return isPartInXML(meta)
+		return bytes.Contains(meta, []byte("tag")) && isPartInXML(meta)
+	}
+	if !bytes.Contains(bytes.ToLower(meta), []byte("tag")) && !bytes.Contains(meta, []byte(`\`)) { // which a name may have, stored
+		return false
 	}
 	var m struct {
 		Meta struct {
-			Tag tags `json:"tag"`
+			Tag tags `json:"tag,case:ignore"`
 		} `json:"meta"`
 	}
 	err := json.Unmarshal(slices.Concat([]byte{'{'}, meta, []byte{'}'}), &m)

@@ -59,3 +59,20 @@ func TestAPartOfAResourceSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// What is sent has no such names; what a server answers may have any.
+func TestAStoredPartSaysSoInWhateverSpelling(t *testing.T) {
+	t.Parallel()
+	for meta, part := range map[string]bool{
+		`{"Tag":[{"code":"SUBSETTED"}]}`:                      true,
+		`{"t\u0061g":[{"code":"SUBSETTED"}]}`:                 true,
+		`{"tag":[{"code":"x"}],"TAG":[{"code":"SUBSETTED"}]}`: true,
+		`{"Tag":[{"code":"x"}]}`:                              false,
+		`{"note":"\u0061","source":"SUBSETTED"}`:              false,
+	} {
+		body := []byte(`{"resourceType":"DocumentReference","meta":` + meta + `}`)
+		p, err := fhir.Reader{Stored: true}.DocumentReference(inJSON, body)
+		require.NoError(t, err, meta)
+		assert.Equal(t, part, p.IsPart(inJSON, body), meta)
+	}
+}
