@@ -33,7 +33,7 @@
 //	FHIR: none, or the shape of before 2021          allowed   403
 //	FHIR: an empty Bundle in an outage               503       503
 //	FHIR: a part with a total that fits              503       503 (if it has 100 records or lacks the canary)
-//	FHIR: another caller's answer out of a cache     503       503
+//	FHIR: another caller's answer, or one with an Age 503      503 (it is a cache's)
 //	FHIR: 500 for one record                         503 for that key alone
 //	FHIR: 401, 429, 500 or 503 for all, no answer    503       503
 //

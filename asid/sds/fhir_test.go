@@ -268,6 +268,27 @@ func TestNoAnswerIsTakenOutOfTheGatewaysCache(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 }
 
+// Another cache on the way says by the age of its answer that it has asked nobody.
+func TestNoAnswerIsTakenOutOfAnotherCache(t *testing.T) {
+	t.Parallel()
+	for age, fresh := range map[string]bool{"": true, "0": true, "1": false, "1800": false, "x": false} {
+		standIn := &sdstest.FHIR{APIKey: apiKey}
+		standIn.SetDirectory(directory())
+		registry := clientOf("https://sds.nhs.uk", inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if age != "" {
+				w.Header().Set("Age", age)
+			}
+			standIn.ServeHTTP(w, r)
+		})))
+		if _, err := registry.LookupSender(t.Context(), sender(rr8ID, "RR8")); fresh {
+			assert.NoError(t, err, age)
+		} else {
+			assertCannotTell(t, err)
+			assert.ErrorContains(t, err, "was not validated", age)
+		}
+	}
+}
+
 func TestARedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	asked := 0

@@ -57,7 +57,10 @@ func (f *FHIR) query(ctx context.Context, kind string, question url.Values) ([]r
 	if mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || mediaType != "application/fhir+json" && mediaType != "application/json" {
 		return nil, &Error{Detail: fmt.Sprintf("the answer is of type %.50q", response.Header.Get("Content-Type"))}
 	}
-	// Another caller's is an answer out of a cache, of any age.
+	if age := response.Header.Get("Age"); age != "" && age != "0" { // RFC 9111 section 5.1
+		return nil, &Error{Detail: "the answer is a cache's, and was not validated"}
+	}
+	// Another caller's is an answer out of the gateway's cache, which may not say its age.
 	if other := response.Header.Get("X-Correlation-Id"); other != "" && other != correlation {
 		return nil, &Error{Detail: "the answer is that of another request"}
 	}
