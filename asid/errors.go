@@ -132,3 +132,25 @@ const (
 )
 
 const authorization = "Authorization"
+
+// outermost returns the first error of this package in err's chain. What it wraps,
+// such as what a registry or a peer source failed with, is not the sender's doing,
+// whatever its type.
+func outermost(err error) error {
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch err.(type) {
+		case *RequestError, *RegistryError, *ConfigError:
+			return err
+		}
+	}
+	return nil
+}
+
+// errorText is the text of err for the log, with what a peer source said.
+func errorText(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*RequestError](err); ok && e.Rule == RulePeer && e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}

@@ -107,16 +107,3 @@ func ruleOf(err error) string {
 	}
 	return "internal"
 }
-
-// outermost returns the first error of this package in err's chain. What it wraps,
-// such as what a registry or a peer source failed with, is not the sender's doing,
-// whatever its type.
-func outermost(err error) error {
-	for ; err != nil; err = errors.Unwrap(err) {
-		switch err.(type) {
-		case *RequestError, *RegistryError, *ConfigError:
-			return err
-		}
-	}
-	return nil
-}

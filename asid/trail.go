@@ -4,7 +4,6 @@ package asid
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -228,13 +227,4 @@ func versionOf(answer http.Header) string {
 	}
 	_, history, _ := strings.Cut(answer.Get("Content-Location"), "/_history/")
 	return history
-}
-
-// errorText is the text of err for the log, with what a peer source said.
-func errorText(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[*RequestError](err); ok && e.Rule == RulePeer && e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
 }
