@@ -59,7 +59,8 @@ func (s *CRLs) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 // Run looks after Files, URLs, the Cache and the distribution points that
 // certificates have named, each within Refresh, until ctx ends, and returns
 // ctx.Err(). Without it, a caller that asks when a look is due begins it, and does not
-// wait for it.
+// wait for it. What a check has begun goes on after Run, for 20 s and a write to the Cache
+// of 10 s at most: a test whose Cache is a folder of its own stops the Fetcher first.
 func (s *CRLs) Run(ctx context.Context) error {
 	s.setUp()
 	s.runs.Add(1)
