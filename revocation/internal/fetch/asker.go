@@ -61,8 +61,8 @@ type Asker struct {
 	mu      sync.Mutex
 	watches map[string]*Watch
 	due     schedule
-	wake    chan struct{}   // of Run
-	run     context.Context // of Run while it is going; nil: it is not
+	wake    chan struct{}     // of Run
+	runs    []context.Context // of each Run that is going
 	hosts   map[string]*host
 }
 

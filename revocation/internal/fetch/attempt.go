@@ -30,14 +30,14 @@ func (a *Asker) start(ctx context.Context, byRun bool, w *Watch) *flight {
 		}
 		return nil
 	}
-	timeout := callTimeout
+	timeout, run := callTimeout, a.going()
 	switch {
 	case len(w.flights) > 0:
 		timeout = askTimeout
 	case byRun:
 		timeout = runTimeout
-	case w.slow && a.run != nil:
-		ctx, timeout = a.run, runTimeout
+	case w.slow && run != nil:
+		ctx, timeout = run, runTimeout
 	}
 	if a.watches[w.Key] == nil {
 		a.add(w) // Run has dropped it, or there was no room
@@ -56,6 +56,15 @@ func (a *Asker) start(ctx context.Context, byRun bool, w *Watch) *flight {
 	a.schedule(w, now.Add(w.wait))
 	go a.attempt(ctx, timeout, w, f)
 	return f
+}
+
+// going returns the context of a Run that goes on; nil if none does. One that is about to
+// return would end an attempt at once. a.mu is held.
+func (a *Asker) going() context.Context {
+	if i := slices.IndexFunc(a.runs, func(run context.Context) bool { return run.Err() == nil }); i >= 0 {
+		return a.runs[i]
+	}
+	return nil
 }
 
 // early reports whether it is too early for another attempt. What has run out

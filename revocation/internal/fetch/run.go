@@ -5,6 +5,7 @@ package fetch
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -20,7 +21,10 @@ func (a *Asker) Run(ctx context.Context) error {
 		a.wake = make(chan struct{}, 1)
 	}
 	wake := a.wake
-	a.run = ctx
+	// One of its own, that leave finds among those of other Runs.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.runs = append(a.runs, ctx)
 	a.mu.Unlock()
 	r := runner{asker: a, hosts: map[string]int{}, waiting: map[string][]*Watch{}, ended: make(chan *Watch, maxAtOnce)}
 	for ctx.Err() == nil {
@@ -34,7 +38,7 @@ func (a *Asker) Run(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
-	r.leave()
+	r.leave(ctx)
 	return ctx.Err()
 }
 
@@ -145,14 +149,14 @@ func (r *runner) end(w *Watch) {
 
 // leave waits for the goroutines of the run, and gives back to the schedule what
 // was not begun.
-func (r *runner) leave() {
+func (r *runner) leave(ctx context.Context) {
 	for ; r.all > 0; r.all-- {
 		<-r.ended
 	}
 	a := r.asker
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.run = nil
+	a.runs = slices.DeleteFunc(a.runs, func(run context.Context) bool { return run == ctx })
 	for _, waiting := range r.waiting {
 		r.ready = append(r.ready, waiting...)
 	}

@@ -12,6 +12,16 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// askAllTheTime has callers ask who wait for a moment each, until what they want is served.
+func askAllTheTime(t *testing.T, ask func(context.Context), most time.Duration, served *atomic.Bool) {
+	t.Helper()
+	for end := time.Now().Add(most); time.Now().Before(end) && !served.Load(); time.Sleep(10 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ask(ctx)
+		cancel()
+	}
+}
+
 // Property 5: a document takes minutes. Callers whose attempts, which have 20 s, come
 // before each of Run's do not keep it from coming.
 func TestADocumentThatTakesMinutesComesThoughCallersAskAllTheTime(t *testing.T) {
@@ -20,21 +30,14 @@ func TestADocumentThatTakesMinutesComesThoughCallersAskAllTheTime(t *testing.T) 
 		w := watch(a, "a", s)
 		run(t, a)
 		var served atomic.Bool
-		ask := func(end time.Time) {
-			for time.Now().Before(end) && !served.Load() {
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				a.Ask(ctx, group(w), served.Load)
-				cancel()
-				time.Sleep(10 * time.Millisecond)
-			}
-		}
-		ask(time.Now().Add(10 * time.Minute)) // so that Run asks less often
+		ask := func(ctx context.Context) { a.Ask(ctx, group(w), served.Load) }
+		askAllTheTime(t, ask, 10*time.Minute, &served) // so that Run asks less often
 		s.now(func(ctx context.Context) error {
 			err := answersAfter(2 * time.Minute)(ctx)
 			served.Store(served.Load() || err == nil)
 			return err
 		})
-		ask(time.Now().Add(5 * time.Minute))
+		askAllTheTime(t, ask, 5*time.Minute, &served)
 		assert.True(t, served.Load())
 		assert.LessOrEqual(t, s.most.Load(), int64(2))
 	})
