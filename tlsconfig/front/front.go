@@ -3,6 +3,7 @@
 package front
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
+	"github.com/nrlsecurity/nrlsecurity/internal/record"
 	"github.com/nrlsecurity/nrlsecurity/tlsconfig"
 )
 
@@ -70,13 +73,15 @@ type Front struct {
 	Timeout time.Duration
 
 	// Logger gets one record for each peer that Middleware refuses, and one for
-	// each field that loosens what is checked; nil: none.
+	// each field that loosens what is checked; nil: none. It is waited for no longer than
+	// a second.
 	Logger *slog.Logger
 
 	once   sync.Once
 	end    *tlsconfig.Endpoint // for its VerifyLeaf
 	secret [sha256.Size]byte   // the hash of Secret
 	leaves leaves
+	late   bounded.Late // records that are not waited for any more
 }
 
 // prepare makes what all requests share.
@@ -85,6 +90,10 @@ func (f *Front) prepare() {
 		f.end = &tlsconfig.Endpoint{Verifier: f.Verifier, Timeout: f.Timeout}
 		f.secret = hashed(f.Secret)
 	})
+}
+
+func (f *Front) log(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
+	record.Writer{Logger: f.Logger, Late: &f.late}.Write(ctx, level, text, attrs...)
 }
 
 // SecretHeader is the header by which a proxy proves that it is the proxy.

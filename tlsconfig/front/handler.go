@@ -48,9 +48,7 @@ func (a *arrival) Value(key any) any {
 // A front that is not valid answers 500 to everything and logs why.
 func (f *Front) Handler(next http.Handler) http.Handler {
 	if err := f.Validate(); err != nil {
-		if f.Logger != nil {
-			f.Logger.Error("front is not valid", slog.Any("err", err))
-		}
+		f.log(context.Background(), slog.LevelError, "front is not valid", slog.Any("err", err))
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -95,7 +93,7 @@ func (f *Front) Middleware(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		f.log(r, err)
+		f.logRefusal(r.Context(), err)
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "the client certificate was refused by rule "+err.Rule, http.StatusForbidden)
 	})
@@ -103,18 +101,16 @@ func (f *Front) Middleware(next http.Handler) http.Handler {
 
 // warn makes one record for each field that loosens what is checked.
 func (f *Front) warn() {
-	if f.Logger == nil {
-		return
-	}
+	warn := func(text string) { f.log(context.Background(), slog.LevelWarn, text) }
 	if f.InsecureNoSecret && f.Secret == "" {
-		f.Logger.Warn("every process at the proxies' addresses is trusted: InsecureNoSecret is in use")
+		warn("every process at the proxies' addresses is trusted: InsecureNoSecret is in use")
 	}
 	if f.Verifier.AllowAnyFQDN {
-		f.Logger.Warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
+		warn("certificates of every name are accepted, and the caller is for the handler to bind: AllowAnyFQDN is in use")
 	}
 	switch f.Verifier.Revocation.(type) {
 	case tlsconfig.InsecureSkipRevocation, *tlsconfig.InsecureSkipRevocation:
-		f.Logger.Warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
+		warn("revoked certificates are accepted: InsecureSkipRevocation is in use")
 	}
 }
 
@@ -164,14 +160,11 @@ func (f *Front) peer(r *http.Request) (*x509.Certificate, *Error) {
 	return leaf, nil
 }
 
-// log makes the record of a refusal.
-func (f *Front) log(r *http.Request, e *Error) {
-	if f.Logger == nil {
-		return
-	}
+// logRefusal makes the record of a refusal.
+func (f *Front) logRefusal(ctx context.Context, e *Error) {
 	attrs := []slog.Attr{slog.String("rule", e.Rule)}
 	if refusal, ok := errors.AsType[*tlsconfig.PeerError](e); ok && refusal.Cert != nil {
 		attrs = append(attrs, slog.String("subject", ascii.Line(refusal.Cert.Subject.String(), 200)), slog.String("serial", ascii.Cut(refusal.Cert.SerialNumber.Text(16), 200)))
 	}
-	f.Logger.LogAttrs(r.Context(), slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", e.why()))...)
+	f.log(ctx, slog.LevelWarn, "peer refused", append(attrs, slog.String("detail", e.why()))...)
 }
