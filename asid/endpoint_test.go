@@ -100,7 +100,7 @@ func TestOneGateServesTheNRLAndOtherAPIs(t *testing.T) {
 		{"GET", "/files/..;/gpc/Patient"}, {"GET", "/files/a/..;x=1/b"}, {"GET", "/files/.%3Bx/b"}, {"GET", "/files/a/;x/b"}, {"GET", "/records/a%2F..;x%2Fb"},
 		{"GET", "/files/%252e%252e/gpc/Patient"}, {"GET", "/records/..%252Fgpc"}, {"GET", "/records/%25252e%25252e"}, {"GET", "/records/a%255Cb"},
 		{"GET", "/files/%c0%ae%c0%ae/gpc/Patient"}, {"GET", "/records/a%E9"}, {"GET", "/gpc/Patient/$gpc.getstructuredrecord"}, {"POST", "/gpc/Patient/$gpc.getstructuredrecord;x"}, {"GET", "/gpc/Patient/$gpc.getstructuredrecord;x"},
-		{"GET", "/files"}, {"GET", "/records/1/2"}, {"GET", "/gpc/Patient/%2524gpc.getstructuredrecord"}, {"POST", "/records/1"}, {"DELETE", "/gpc/Patient/7"}, {"PUT", "/gpc/Patient"},
+		{"GET", "/files"}, {"GET", "/records/1/2"}, {"GET", "/records/1/pages/2/3"}, {"GET", "/records/1/pages/2/3/4"}, {"GET", "/gpc/Patient/%2524gpc.getstructuredrecord"}, {"POST", "/records/1"}, {"DELETE", "/gpc/Patient/7"}, {"PUT", "/gpc/Patient"},
 		{"POST", "/gpc/Patient/7"},
 		{"GET", "/files/%EF%BC%8E%EF%BC%8E/gpc/Patient"}, {"GET", "/records/a%EF%BC%8F..%EF%BC%8Fb"}, {"GET", "/files/%E2%80%A5/gpc/Patient"}, {"GET", "/records/a%EF%BC%BCb"},
 		{"GET", "/records/%EF%BC%85%32%65%EF%BC%85%32%65"}, {"GET", "/records/%25EF%25BC%258F"}, {"GET", "/records/%E2%84%80"},
@@ -181,6 +181,7 @@ func TestAFormIsPostedToASearchAlone(t *testing.T) {
 	handler, err := (&asid.Gate{Self: provider.ASID, Peers: asidtest.Peers{}}).Handler(
 		asid.Endpoint{Path: "/gpc/Patient/{id}", Interaction: gpcSearch, Handler: says("one")},
 		asid.Endpoint{Path: "/gpc/Patient/_search", Interaction: gpcSearch, Handler: says("search")},
+		asid.Endpoint{Path: "/gpc/Patient/{id}/{rest...}", Interaction: gpcSearch, Handler: says("rest")},
 	)
 	require.NoError(t, err)
 	const form = "application/x-www-form-urlencoded"
@@ -191,6 +192,7 @@ func TestAFormIsPostedToASearchAlone(t *testing.T) {
 		{"POST", "1", form, http.StatusUnsupportedMediaType}, {"POST", "1", "Multipart/Form-Data; boundary=x", http.StatusUnsupportedMediaType},
 		{"post", "1", form, http.StatusBadRequest}, {"Put", "1", "application/fhir+json", http.StatusBadRequest},
 		{"POST", "1", "application/fhir+json", http.StatusOK}, {"POST", "_search", form, http.StatusOK}, {"PUT", "1", form, http.StatusOK},
+		{"POST", "a/b/c/_search", form, http.StatusOK}, {"POST", "a/b/_search/d", form, http.StatusUnsupportedMediaType},
 		{"POST", "%5Fsearch", form, http.StatusOK}, {"POST", "a%2F_search", form, http.StatusUnsupportedMediaType},
 	} {
 		r := asidtest.NewSSPRequest("https://provider.test/gpc/Patient/"+c.path, consumer, provider.ASID, sspName)

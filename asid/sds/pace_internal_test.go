@@ -62,6 +62,27 @@ func TestRequestsAboutKnownKeysGoFirst(t *testing.T) {
 	}
 }
 
+// Those that went while no others waited count for nothing.
+func TestRequestsAboutKnownKeysGoBeforeTheFirstOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pacer{interval: time.Second}
+		ofKnown := context.WithValue(t.Context(), knownKey{}, true)
+		for range 2 * longest {
+			require.NoError(t, p.wait(ofKnown))
+		}
+		turns := make(chan string, 2)
+		for name, ctx := range map[string]context.Context{"another": t.Context(), "known": ofKnown} {
+			go func() {
+				assert.NoError(t, p.wait(ctx))
+				turns <- name
+			}()
+		}
+		assert.Equal(t, "known", <-turns)
+		assert.Equal(t, "another", <-turns)
+	})
+}
+
 func TestARequestThatCannotGoInTimeIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
