@@ -172,6 +172,25 @@ func TestAChangeIsJudgedAnewAtMostThreeTimes(t *testing.T) {
 		assert.Contains(t, text, "is refused by the store in the version that it has")
 		assert.NotContains(t, text, "changed")
 	}
+	// A new pointer has no version.
+	create := load(t, "create", "stu3", "json")
+	w = through(t, h, request("POST", collection, create.contentType(), create.text))
+	assert.Equal(t, http.StatusConflict, w.Code)
+	assert.Contains(t, w.Body.String(), "is refused by the store")
+	assert.NotContains(t, w.Body.String(), "version that it has")
+	// The old pointer has been replaced by another of its masterIdentifier.
+	replaced := pointertest.MapResolver{oldID: stored(t)[oldID]}
+	h = facade(t, func(w http.ResponseWriter, r *http.Request) {
+		other := *stored(t)[oldID]
+		other.ID = "another"
+		replaced["another"] = &other
+		delete(replaced, oldID)
+		w.WriteHeader(http.StatusConflict)
+	}, replaced, nil)
+	supersede := load(t, "supersede-identifier", "stu3", "json")
+	w = through(t, h, request("POST", collection, supersede.contentType(), supersede.text))
+	assert.Equal(t, http.StatusConflict, w.Code)
+	assert.Contains(t, w.Body.String(), "has changed each time that it was judged")
 	// The client's own If-Match is not dropped when its version is gone.
 	p := *stored(t)[oldID]
 	versions := pointertest.MapResolver{oldID: &p}

@@ -48,7 +48,10 @@ func (f *Forward) change(r *http.Request) (*storeAnswer, error) {
 		d = next
 	}
 	detail := "has changed each time that it was judged"
-	if d.Stored == nil || d.Stored.ID == judged.Stored.ID && d.Stored.Version == judged.Stored.Version {
+	switch {
+	case d.Stored == nil: // a new one
+		detail = "is refused by the store"
+	case d.Stored.ID == judged.Stored.ID && d.Stored.Version == judged.Stored.Version:
 		detail = "is refused by the store in the version that it has"
 	}
 	return nil, &ChangeError{Rule: RuleConflict, Action: d.Change.Action, Target: d.target(), Detail: detail}

@@ -241,7 +241,7 @@ func TestConnectionDoesNotTakeTheConditionOff(t *testing.T) {
 // Some proxies do with Proxy-Connection as with Connection.
 func TestNeitherConnectionGoesOn(t *testing.T) {
 	t.Parallel()
-	create := load(t, "create", "r4", "json").text // of which nothing is taken out
+	create := load(t, "create", "r4", "json").with(t, "meta", `"language":"en"`, "").text // of which nothing is taken out
 	for _, name := range []string{"Connection", "Proxy-Connection"} {
 		for _, r := range []*http.Request{
 			request("DELETE", collection+"/"+oldID, "", ""), request("POST", collection, "application/fhir+json", create),

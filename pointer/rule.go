@@ -49,7 +49,7 @@ const (
 	// 412 BAD_REQUEST.
 	RuleVersion Rule = "version"
 	// RuleConflict is a pointer that has changed since it was judged, or that the store
-	// refuses to change in the version that it has: 409 BAD_REQUEST.
+	// refuses to make, or to change in the version that it has: 409 BAD_REQUEST.
 	RuleConflict Rule = "conflict"
 	// RuleResolver is a [Resolver] that failed or answered what was not asked for:
 	// 500 INTERNAL_SERVER_ERROR.
