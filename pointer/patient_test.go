@@ -83,6 +83,10 @@ func TestARelativeSubjectIsTheClientsFault(t *testing.T) {
 		r := request("DELETE", collection+queryString("subject", subject, "identifier", newIdentifier.System+"|"+newIdentifier.Value), "", "")
 		assertRule(t, refusal(t, &pointer.Guard{Resolver: storedOf(t, `"reference":"Patient/1"`)}, r), pointer.RuleRequest)
 	}
+	f := storedOf(t, `"reference":"Patient/1"`) // which the server's own URL, of http here, names too
+	r := request("DELETE", collection+queryString("subject", f.Base.JoinPath("Patient/1").String(), "identifier", newIdentifier.System+"|"+newIdentifier.Value), "", "")
+	w, h := send(t, &pointer.Guard{Resolver: f}, r)
+	assert.True(t, h.called, w.Body)
 }
 
 // With searches by NHS number, what names a patient in another way only may be of that number.
