@@ -21,7 +21,7 @@ import (
 type Checker struct {
 	Sources []Source         // asked in this order; none: everything is refused
 	Policy  Policy           // zero: the strictest
-	Time    func() time.Time // nil: time.Now
+	Time    func() time.Time // nil: time.Now; see CRLs.Time
 	Logger  *slog.Logger     // where Policy.Unknown's Allow warns; nil: none
 
 	// Record is told of every decision before Check returns, once for each

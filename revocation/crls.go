@@ -58,7 +58,9 @@ type CRLs struct {
 	MaxBytes int64        // per CRL; zero: 64 MiB
 	Logger   *slog.Logger // nil: none
 
-	// Time is the clock by which points are looked after; nil: time.Now.
+	// Time is the clock by which points are looked after; nil: time.Now. While Run is going
+	// what was superseded a day before it is forgotten, so that a Checker's Time that is
+	// set to the past needs the same here.
 	Time func() time.Time
 
 	once    sync.Once

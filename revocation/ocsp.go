@@ -64,7 +64,7 @@ type OCSP struct {
 	// signed clears nothing.
 	ResponderStatus Source
 
-	Time   func() time.Time // the clock of Run; nil: time.Now
+	Time   func() time.Time // the clock of Run, as CRLs.Time; nil: time.Now
 	Logger *slog.Logger     // nil: none
 
 	once     sync.Once
