@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -101,5 +102,22 @@ func TestALogThatStallsHoldsNoListUp(t *testing.T) {
 		after(2 * time.Minute)
 		assert.True(t, slices.ContainsFunc(e.contents(t), func(l *x509.RevocationList) bool { return len(l.RevokedCertificateEntries) == 1 }))
 		close(log.until)
+	})
+}
+
+// Where the stats socket is of no use the program is reloaded whether its log takes the
+// record of that or not.
+func TestALogThatStallsHoldsNoReloadUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := stalled{slog.DiscardHandler, make(chan struct{})}
+		defer close(log.until)
+		var reloaded []string
+		hook := terminator.StatsSocket(filepath.Join(t.TempDir(), "none.sock"), func(_ context.Context, file string) error {
+			reloaded = append(reloaded, file)
+			return nil
+		}, slog.New(log))
+		require.NoError(t, hook(t.Context(), "crl.pem"))
+		assert.Equal(t, []string{"crl.pem"}, reloaded)
 	})
 }
