@@ -3,33 +3,16 @@
 package asid_test
 
 import (
-	"context"
 	"log/slog"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
+	"github.com/nrlsecurity/nrlsecurity/internal/record/recordtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// A deaf handler is one of a log whose reader has stopped, or that panics.
-type deaf struct {
-	slog.Handler
-	until  chan struct{}
-	panics bool
-}
-
-func (h *deaf) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *deaf) Handle(context.Context, slog.Record) error {
-	if h.panics {
-		panic("no log")
-	}
-	<-h.until
-	return nil
-}
 
 func TestALogThatStallsKeepsNoRegistryAway(t *testing.T) {
 	t.Parallel()
@@ -37,8 +20,8 @@ func TestALogThatStallsKeepsNoRegistryAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log := &deaf{Handler: slog.DiscardHandler, until: make(chan struct{}), panics: panics}
-				defer close(log.until)
+				log := recordtest.NewStalled(panics)
+				defer close(log.Until)
 				f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json"), Logger: slog.New(log)}
 				first, _ := with(asid.DocumentReferenceRead)
 				second, sys := with(asid.DocumentReferenceRead, asid.DocumentReferenceSearch)

@@ -14,26 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/nrlsecurity/nrlsecurity/internal/record/recordtest"
 	"github.com/nrlsecurity/nrlsecurity/revocation"
 	"github.com/nrlsecurity/nrlsecurity/revocation/revocationtest"
 )
-
-// A stalled handler is one of a log whose reader has stopped, or that panics.
-type stalled struct {
-	slog.Handler
-	until  chan struct{}
-	panics bool
-}
-
-func (h *stalled) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *stalled) Handle(context.Context, slog.Record) error {
-	if h.panics {
-		panic("no log")
-	}
-	<-h.until
-	return nil
-}
 
 // A log that stalls, or panics, neither keeps a revocation from being fetched nor
 // certificates from being answered good, and the process lives.
@@ -46,7 +30,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Until(ocspNow))
 				p := newCRLPKI(t)
-				log := &stalled{Handler: slog.DiscardHandler, until: make(chan struct{}), panics: panics}
+				log := recordtest.NewStalled(panics)
 				start := time.Now()
 				net := newNetwork(map[string]answerer{url: func(context.Context, revocation.Request) (*revocation.Response, error) {
 					hour := int64(time.Since(start) / time.Hour)
@@ -63,7 +47,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 				good.require(t, crls, path, time.Now())
 				time.Sleep(8 * time.Hour)
 				revokedFor(revocation.ReasonUnspecified).require(t, crls, path, time.Now())
-				close(log.until)
+				close(log.Until)
 				stop()
 				time.Sleep(time.Minute) // for what has begun to end
 			})
@@ -73,7 +57,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 			p := newOCSPPKI(t)
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Until(ocspNow))
-				log := &stalled{Handler: slog.DiscardHandler, until: make(chan struct{}), panics: panics}
+				log := recordtest.NewStalled(panics)
 				start := time.Now()
 				s := &revocation.OCSP{Responder: "http://ocsp.example/", Logger: slog.New(log), Fetcher: fetcherFunc(func(_ context.Context, r revocation.Request) (*revocation.Response, error) {
 					if time.Since(start) < time.Hour {
@@ -93,7 +77,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 				a, err := s.Status(t.Context(), revocation.Query{Path: p.path(), At: time.Now()})
 				require.NoError(t, err)
 				assert.Equal(t, revocation.Revoked, a.Status)
-				close(log.until)
+				close(log.Until)
 				time.Sleep(time.Minute) // for what has begun to end
 			})
 		})
@@ -101,7 +85,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 	t.Run("Checker", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			log := &stalled{Handler: slog.DiscardHandler, until: make(chan struct{})}
+			log := recordtest.NewStalled(false)
 			c := &revocation.Checker{
 				Policy: revocation.Policy{Depth: revocation.EndEntity, Unknown: revocation.Allow, MaxStale: 2 * time.Hour}, Time: clock,
 				Sources: []revocation.Source{&says{answer: answered(revocation.Good, -2*time.Hour, -time.Hour), err: revocation.ErrExpired}}, Logger: slog.New(log),
@@ -117,7 +101,7 @@ func TestALogThatStallsKeepsNoNewsAway(t *testing.T) {
 			default:
 				t.Error("the check waits for the log")
 			}
-			close(log.until)
+			close(log.Until)
 		})
 	})
 }

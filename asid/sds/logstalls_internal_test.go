@@ -15,26 +15,10 @@ import (
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/bounded"
 	logrecord "github.com/nrlsecurity/nrlsecurity/internal/record"
+	"github.com/nrlsecurity/nrlsecurity/internal/record/recordtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// A stalled handler is one of a log whose reader has stopped, or that panics.
-type stalled struct {
-	slog.Handler
-	until  chan struct{}
-	panics bool
-}
-
-func (h *stalled) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *stalled) Handle(context.Context, slog.Record) error {
-	if h.panics {
-		panic("no log")
-	}
-	<-h.until
-	return nil
-}
 
 // stalls runs a test with a log that stalls, and with one that panics.
 func stalls(t *testing.T, test func(t *testing.T, log *slog.Logger)) {
@@ -42,8 +26,8 @@ func stalls(t *testing.T, test func(t *testing.T, log *slog.Logger)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log := &stalled{Handler: slog.DiscardHandler, until: make(chan struct{}), panics: panics}
-				defer close(log.until)
+				log := recordtest.NewStalled(panics)
+				defer close(log.Until)
 				test(t, slog.New(log))
 			})
 		})

@@ -35,11 +35,7 @@ func TestADocumentThatTakesMinutesComesWhileAnotherRunGoesOn(t *testing.T) {
 				ask := func(ctx context.Context) { a.Ask(ctx, group(w), served.Load) }
 				askAllTheTime(t, ask, 10*time.Minute, &served) // so that Run asks less often
 				stop[test.ends]()
-				s.now(func(ctx context.Context) error {
-					err := answersAfter(2 * time.Minute)(ctx)
-					served.Store(served.Load() || err == nil)
-					return err
-				})
+				takesMinutes(s, &served)
 				askAllTheTime(t, ask, 5*time.Minute, &served)
 				assert.True(t, served.Load())
 			})

@@ -22,6 +22,15 @@ func askAllTheTime(t *testing.T, ask func(context.Context), most time.Duration, 
 	}
 }
 
+// takesMinutes has a server answer after two of them, and says when it has.
+func takesMinutes(s *server, served *atomic.Bool) {
+	s.now(func(ctx context.Context) error {
+		err := answersAfter(2 * time.Minute)(ctx)
+		served.Store(served.Load() || err == nil)
+		return err
+	})
+}
+
 // Property 5: a document takes minutes. Callers whose attempts, which have 20 s, come
 // before each of Run's do not keep it from coming.
 func TestADocumentThatTakesMinutesComesThoughCallersAskAllTheTime(t *testing.T) {
@@ -32,11 +41,7 @@ func TestADocumentThatTakesMinutesComesThoughCallersAskAllTheTime(t *testing.T) 
 		var served atomic.Bool
 		ask := func(ctx context.Context) { a.Ask(ctx, group(w), served.Load) }
 		askAllTheTime(t, ask, 10*time.Minute, &served) // so that Run asks less often
-		s.now(func(ctx context.Context) error {
-			err := answersAfter(2 * time.Minute)(ctx)
-			served.Store(served.Load() || err == nil)
-			return err
-		})
+		takesMinutes(s, &served)
 		askAllTheTime(t, ask, 5*time.Minute, &served)
 		assert.True(t, served.Load())
 		assert.LessOrEqual(t, s.most.Load(), int64(2))

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package recordtest has a log that fails, for the tests of what must not fail with it.
+package recordtest
+
+import (
+	"context"
+	"log/slog"
+)
+
+// A Stalled is the Handler of a log whose reader has stopped, or that panics. It has no
+// attributes and groups of its own.
+type Stalled struct {
+	slog.Handler
+	Until  chan struct{} // is closed when records go on
+	Panics bool
+}
+
+// NewStalled returns a Handler that stalls or, with panics, panics.
+func NewStalled(panics bool) *Stalled {
+	return &Stalled{Handler: slog.DiscardHandler, Until: make(chan struct{}), Panics: panics}
+}
+
+// Enabled implements [slog.Handler].
+func (*Stalled) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements [slog.Handler].
+func (h *Stalled) Handle(context.Context, slog.Record) error {
+	if h.Panics {
+		panic("no log")
+	}
+	<-h.Until
+	return nil
+}
