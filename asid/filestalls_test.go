@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
 	"github.com/nrlsecurity/nrlsecurity/internal/record/recordtest"
@@ -16,23 +15,16 @@ import (
 
 func TestALogThatStallsKeepsNoRegistryAway(t *testing.T) {
 	t.Parallel()
-	for name, panics := range map[string]bool{"stalls": false, "panics": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				log := recordtest.NewStalled(panics)
-				defer close(log.Until)
-				f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json"), Logger: slog.New(log)}
-				first, _ := with(asid.DocumentReferenceRead)
-				second, sys := with(asid.DocumentReferenceRead, asid.DocumentReferenceSearch)
-				for _, text := range []string{first, "{", second} {
-					replace(t, f.Name, text)
-					assert.Equal(t, text == "{", f.Load() != nil)
-				}
-				found, err := f.Lookup(t.Context(), sys.ASID)
-				require.NoError(t, err)
-				assert.Len(t, found.Interactions, 2)
-			})
-		})
-	}
+	recordtest.Stalls(t, func(t *testing.T, log *slog.Logger) {
+		f := &asid.File{Name: filepath.Join(t.TempDir(), "r.json"), Logger: log}
+		first, _ := with(asid.DocumentReferenceRead)
+		second, sys := with(asid.DocumentReferenceRead, asid.DocumentReferenceSearch)
+		for _, text := range []string{first, "{", second} {
+			replace(t, f.Name, text)
+			assert.Equal(t, text == "{", f.Load() != nil)
+		}
+		found, err := f.Lookup(t.Context(), sys.ASID)
+		require.NoError(t, err)
+		assert.Len(t, found.Interactions, 2)
+	})
 }

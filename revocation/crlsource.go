@@ -63,11 +63,7 @@ func (s *CRLs) ask(ctx context.Context, q Query, how asking) (Answer, error) {
 // of 10 s at most: a test whose Cache is a folder of its own stops the Fetcher first.
 func (s *CRLs) Run(ctx context.Context) error {
 	s.setUp()
-	s.runs.Add(1)
-	defer s.runs.Add(-1)
-	err := s.asker.Run(ctx)
-	s.shared.wait()
-	return err
+	return run(ctx, &s.asker, &s.runs, &s.shared)
 }
 
 func (s *CRLs) setUp() {

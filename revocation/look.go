@@ -3,7 +3,9 @@
 package revocation
 
 import (
+	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/revocation/internal/fetch"
@@ -25,6 +27,15 @@ func setUp(a *fetch.Asker, now func() time.Time, refresh time.Duration) {
 	if refresh <= 0 {
 		a.Refresh = defaultRefresh
 	}
+}
+
+// run is Run of a source, of whose calls that are going runs is the number.
+func run(ctx context.Context, a *fetch.Asker, runs *atomic.Int64, c *shared) error {
+	runs.Add(1)
+	defer runs.Add(-1)
+	err := a.Run(ctx)
+	c.wait()
+	return err
 }
 
 // look begins the looks that are due. The targets stay in use.

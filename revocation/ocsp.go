@@ -106,11 +106,7 @@ func (s *OCSP) Add(response []byte) error {
 // Refresh and before the answer runs out, until ctx ends, and returns ctx.Err().
 func (s *OCSP) Run(ctx context.Context) error {
 	s.setUp()
-	s.runs.Add(1)
-	defer s.runs.Add(-1)
-	err := s.asker.Run(ctx)
-	s.shared.wait()
-	return err
+	return run(ctx, &s.asker, &s.runs, &s.shared)
 }
 
 func (s *OCSP) setUp() {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nrlsecurity/nrlsecurity/asid"
@@ -20,24 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stalls runs a test with a log that stalls, and with one that panics.
-func stalls(t *testing.T, test func(t *testing.T, log *slog.Logger)) {
-	for name, panics := range map[string]bool{"stalls": false, "panics": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				log := recordtest.NewStalled(panics)
-				defer close(log.Until)
-				test(t, slog.New(log))
-			})
-		})
-	}
-}
-
 // A stale record is written about while others ask.
 func TestALogThatStallsStopsNoLookUp(t *testing.T) {
 	t.Parallel()
-	stalls(t, func(t *testing.T, log *slog.Logger) {
+	recordtest.Stalls(t, func(t *testing.T, log *slog.Logger) {
 		fails := false
 		c := newCache(Caching{MaxAge: time.Minute, MaxStale: time.Hour}, time.Second, logrecord.Writer{Logger: log, Late: new(bounded.Late)},
 			whole(func(context.Context, string) (int, error) {
@@ -65,7 +50,7 @@ func TestALogThatStallsStopsNoLookUp(t *testing.T) {
 
 func TestALogThatStallsKeepsNoSnapshotAway(t *testing.T) {
 	t.Parallel()
-	stalls(t, func(t *testing.T, log *slog.Logger) {
+	recordtest.Stalls(t, func(t *testing.T, log *slog.Logger) {
 		var away error
 		s := &Snapshot{Logger: log, Source: func(context.Context) (Systems, error) {
 			return Systems{Systems: []asid.System{{ASID: anID, Unbound: true}}}, away
@@ -83,7 +68,7 @@ func TestALogThatStallsKeepsNoSnapshotAway(t *testing.T) {
 
 func TestALogThatStallsKeepsNoBindingsAway(t *testing.T) {
 	t.Parallel()
-	stalls(t, func(t *testing.T, log *slog.Logger) {
+	recordtest.Stalls(t, func(t *testing.T, log *slog.Logger) {
 		o := &Overlay{Name: filepath.Join(t.TempDir(), "bindings.json"), Logger: log}
 		for _, text := range []string{`{"bindings": []}`, `{"bindings": `, `{"bindings": [ ]}`} {
 			require.NoError(t, os.WriteFile(o.Name, []byte(text), 0o600))

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 
@@ -20,21 +19,14 @@ import (
 func TestALogThatStallsHoldsNoRefusalUp(t *testing.T) {
 	t.Parallel()
 	pki := spine()
-	for name, panics := range map[string]bool{"stalls": false, "panics": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				log := recordtest.NewStalled(panics)
-				defer close(log.Until)
-				f := newFront(pki, front.Nginx)
-				f.Logger, f.Secret, f.InsecureNoSecret = slog.New(log), "", true // which is logged, too
-				h := f.Handler(f.Middleware(http.NotFoundHandler()))
-				for range 3 {
-					w := httptest.NewRecorder()
-					h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-					assert.Equal(t, http.StatusForbidden, w.Code)
-				}
-			})
-		})
-	}
+	recordtest.Stalls(t, func(t *testing.T, log *slog.Logger) {
+		f := newFront(pki, front.Nginx)
+		f.Logger, f.Secret, f.InsecureNoSecret = log, "", true // which is logged, too
+		h := f.Handler(f.Middleware(http.NotFoundHandler()))
+		for range 3 {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			assert.Equal(t, http.StatusForbidden, w.Code)
+		}
+	})
 }

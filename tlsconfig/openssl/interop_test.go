@@ -142,6 +142,19 @@ func TestInterop(t *testing.T) {
 	assert.Equal(t, string(want), got, "go test -run TestInterop -update writes it anew")
 }
 
+// overlap runs a subtest of a group for each peer, beside one another, and returns when all
+// have ended.
+func overlap[P any](t *testing.T, group string, peers []P, name func(P) string, test func(t *testing.T, i int, peer P)) {
+	t.Run(group, func(t *testing.T) {
+		for i, peer := range peers {
+			t.Run(name(peer), func(t *testing.T) {
+				t.Parallel()
+				test(t, i, peer)
+			})
+		}
+	})
+}
+
 // serveAll lets every peer connect with every suite and every certificate.
 func (engine *ourEngine) serveAll(t *testing.T) table {
 	out := table{title: "Foreign clients, our server: " + engine.name, bad: badCertificates, rows: make([]row, len(clientPeers))}
@@ -152,13 +165,8 @@ func (engine *ourEngine) serveAll(t *testing.T) table {
 	for kind, cert := range certificates(clientName) {
 		files[kind] = spine().Write(t, cert)
 	}
-	t.Run(engine.name+" server", func(t *testing.T) {
-		for i, peer := range clientPeers {
-			t.Run(peer.name, func(t *testing.T) {
-				t.Parallel()
-				out.rows[i] = engine.serve(t, peer, addr, files, cas)
-			})
-		}
+	overlap(t, engine.name+" server", clientPeers, func(p clientPeer) string { return p.name }, func(t *testing.T, i int, p clientPeer) {
+		out.rows[i] = engine.serve(t, p, addr, files, cas)
 	})
 	return out
 }
@@ -248,13 +256,8 @@ func (engine *ourEngine) dialAll(t *testing.T) table {
 	out := table{title: "Foreign servers, our client: " + engine.name, bad: kinds[1:], rows: make([]row, len(serverPeers))}
 	certs := certificates(serverName)
 	own := spine().Leaf(clientName)
-	t.Run(engine.name+" client", func(t *testing.T) {
-		for i, peer := range serverPeers {
-			t.Run(peer.name, func(t *testing.T) {
-				t.Parallel()
-				out.rows[i] = engine.call(t, peer, kinds, own, certs)
-			})
-		}
+	overlap(t, engine.name+" client", serverPeers, func(p serverPeer) string { return p.name }, func(t *testing.T, i int, p serverPeer) {
+		out.rows[i] = engine.call(t, p, kinds, own, certs)
 	})
 	return out
 }

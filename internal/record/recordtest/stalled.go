@@ -6,7 +6,24 @@ package recordtest
 import (
 	"context"
 	"log/slog"
+	"testing"
+	"testing/synctest"
 )
+
+// Stalls runs a test in a bubble with a log that stalls until it ends, and in another
+// one with a log that panics.
+func Stalls(t *testing.T, test func(t *testing.T, log *slog.Logger)) {
+	for name, panics := range map[string]bool{"stalls": false, "panics": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := NewStalled(panics)
+				defer close(log.Until)
+				test(t, slog.New(log))
+			})
+		})
+	}
+}
 
 // A Stalled is the Handler of a log whose reader has stopped, or that panics. It has no
 // attributes and groups of its own.
