@@ -58,6 +58,18 @@ func shake(c, s interface{ Handshake() error }) (clientErr, serverErr error) {
 	return clientErr, <-result
 }
 
+// dialled shakes hands with a server of the usual endpoint under a name.
+func dialled(t *testing.T, d *openssl.Dialer, name string) (clientErr, serverErr error) {
+	t.Helper()
+	newServer, err := openssl.NewServer(serverEndpoint())
+	require.NoError(t, err)
+	a, b := tcpPipe(t)
+	c, s := d.Client(a, name), newServer(b)
+	defer c.Close()
+	defer s.Close()
+	return shake(c, s)
+}
+
 // shaken are any client with cfg and a server, after their handshakes.
 func shaken(t *testing.T, cfg *tls.Config, newServer func(net.Conn) *openssl.Conn) (c *tls.Conn, s *openssl.Conn, clientErr, serverErr error) {
 	t.Helper()

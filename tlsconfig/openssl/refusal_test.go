@@ -122,13 +122,7 @@ func TestAServerBearsTheNameThatWasDialled(t *testing.T) {
 	require.NoError(t, err)
 	for name, want := range map[string]tlsconfig.Rule{serverName: 0, "other.nhs.uk": tlsconfig.RuleFQDN, "127.0.0.1": tlsconfig.RuleFQDN} {
 		t.Run(name, func(t *testing.T) {
-			newServer, err := openssl.NewServer(serverEndpoint())
-			require.NoError(t, err)
-			a, b := tcpPipe(t)
-			c, s := d.Client(a, name), newServer(b)
-			defer c.Close()
-			defer s.Close()
-			clientErr, serverErr := shake(c, s)
+			clientErr, serverErr := dialled(t, d, name)
 			if want == 0 {
 				require.NoError(t, clientErr)
 				require.NoError(t, serverErr)
