@@ -78,8 +78,8 @@ func TestReplacedListsAreCollected(t *testing.T) {
 	}
 }
 
-// Nor is a list that was replaced while Run went on and nobody asked about a certificate:
-// behind a Mirror, or in a program that stands by.
+// A list that was replaced while Run is going is not kept either if no certificate is asked
+// about, as behind a Mirror or in a program that stands by.
 func TestReplacedListsAreForgottenWithoutQuestions(t *testing.T) {
 	t.Parallel()
 	const url, days = "http://crl.example/1.crl", 10

@@ -268,7 +268,7 @@ func TestNoAnswerIsTakenOutOfTheGatewaysCache(t *testing.T) {
 	assert.ErrorIs(t, err, asid.ErrNotFound)
 }
 
-// Another cache on the way says by the age of its answer that it has asked nobody.
+// An answer with an Age is a cache's, which did not ask the directory (RFC 9111 section 5.1).
 func TestNoAnswerIsTakenOutOfAnotherCache(t *testing.T) {
 	t.Parallel()
 	for age, fresh := range map[string]bool{"": true, "0": true, "1": false, "1800": false, "x": false} {

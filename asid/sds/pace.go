@@ -12,9 +12,9 @@ import (
 )
 
 // A pacer lets requests go one at a time, at an interval, without bursts. Those about
-// keys that are known go before others, for whoever makes up keys would delay them, but
-// never more than three in a row while others wait. It stops all of them for a while when
-// the service says that there were too many, which may have been another caller's.
+// known keys go before others, of which a client that makes up keys may cause any number;
+// while others wait no more than three about known keys go in a row. All stop for a while
+// when the service says that there were too many, which may have been another caller's.
 type pacer struct {
 	interval time.Duration
 
@@ -30,7 +30,7 @@ type pacer struct {
 const (
 	firstStop = time.Second
 	lastStop  = 5 * time.Minute
-	longest   = 3 // row
+	longest   = 3 // requests about known keys in a row
 )
 
 // A turn is a request that waits.
